@@ -1,0 +1,1 @@
+"""HTTP in, job id out."""

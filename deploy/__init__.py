@@ -1,0 +1,1 @@
+"""How renderfleet is run: on one machine (embedded), in containers."""

@@ -1,0 +1,1 @@
+"""What the API and the worker share, and nothing else."""

@@ -1,0 +1,64 @@
+"""Every metric, in one list: names, labels and units are an interface that dashboards rely on.
+
+Prometheus' conventions: `renderfleet_` prefix, base units, `_total` for counters. Labels are bounded words
+(states, error types, reasons), never ids or addresses. `docs/metrics.md` lists them; a test holds the two
+together.
+"""
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+
+JOBS_ACCEPTED: Final = Counter("renderfleet_jobs_accepted", "Jobs answered with 202.")
+JOBS_FINISHED: Final = Counter(
+    "renderfleet_jobs_finished", "Jobs that reached a terminal state.", ["state", "error_type"]
+)
+ATTEMPTS_RETRIED: Final = Counter(
+    "renderfleet_attempts_retried", "Attempts that failed and were put back.", ["error_type"]
+)
+ATTEMPTS_DISCARDED: Final = Counter(
+    "renderfleet_attempts_discarded", "Attempts whose result came too late and was refused by the fence."
+)
+ATTEMPTS_HANDED_BACK: Final = Counter(
+    "renderfleet_attempts_handed_back", "Attempts that a stopping worker put back into the queue."
+)
+DELIVERIES_DROPPED: Final = Counter(
+    "renderfleet_deliveries_dropped", "Deliveries from Redis that claimed nothing: duplicates or ended jobs."
+)
+PICKUP_SECONDS: Final = Histogram(
+    "renderfleet_pickup_seconds", "From the commit that queued a job to its claim.", buckets=SECONDS
+)
+RENDER_SECONDS: Final = Histogram(
+    "renderfleet_render_seconds", "One step of a render, or all of it.", ["step"], buckets=SECONDS
+)
+DISPATCH_FAILURES: Final = Counter(
+    "renderfleet_dispatch_failures", "Jobs accepted while Redis was silent; a sweep carries them over."
+)
+SWEPT: Final = Counter(
+    "renderfleet_swept", "Jobs that the sweeper moved: expired leases, lost deliveries.", ["reason"]
+)
+BROWSER_LAUNCHES: Final = Counter("renderfleet_browser_launches", "Browser generations started.")
+BROWSER_RECYCLES: Final = Counter(
+    "renderfleet_browser_recycles", "Planned replacements of a browser.", ["reason"]
+)
+BROWSER_CRASHES: Final = Counter("renderfleet_browser_crashes", "Unplanned ends of a browser.", ["reason"])
+BROWSER_GENERATION: Final = Gauge("renderfleet_browser_generation", "This worker's current generation.")
+SLOT_WAIT_SECONDS: Final = Histogram(
+    "renderfleet_slot_wait_seconds", "How long a render waited for a page of the browser.", buckets=SECONDS
+)
+SLOTS_BUSY: Final = Gauge("renderfleet_slots_busy", "Slots of this worker that are rendering.")
+HTTP_REQUESTS: Final = Counter(
+    "renderfleet_http_requests", "Calls to the API.", ["method", "route", "status"]
+)
+HTTP_SECONDS: Final = Histogram(
+    "renderfleet_http_seconds",
+    "Time to answer a call, waiting included.",
+    ["method", "route"],
+    buckets=SECONDS,
+)
+JOBS_OPEN: Final = Gauge(
+    "renderfleet_jobs_open", "Jobs that have not ended, as Postgres counts them.", ["state"]
+)
+OLDEST_QUEUED_SECONDS: Final = Gauge("renderfleet_oldest_queued_seconds", "Age of the oldest queued job.")

@@ -1,0 +1,42 @@
+"""In which form the picture or document is delivered."""
+
+from enum import StrEnum
+from typing import Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Format(StrEnum):
+    """Formats of an artifact."""
+
+    PNG = "png"
+    JPEG = "jpeg"
+    WEBP = "webp"
+    PDF = "pdf"
+
+
+CONTENT_TYPES: Final[dict[Format, str]] = {
+    Format.PNG: "image/png",
+    Format.JPEG: "image/jpeg",
+    Format.WEBP: "image/webp",
+    Format.PDF: "application/pdf",
+}
+LOSSY: Final = frozenset({Format.JPEG, Format.WEBP})
+DEFAULT_QUALITY: Final = 85
+
+
+class OutputOptions(BaseModel):
+    """Format and quality."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Format = Field(default=Format.PNG, description="png, jpeg, webp or pdf.")
+    quality: int | None = Field(
+        default=None, ge=1, le=100, description="1 to 100, jpeg and webp only; 85 when not given."
+    )
+
+    @model_validator(mode="after")
+    def _quality_is_for_lossy_formats(self) -> Self:
+        if self.quality is not None and self.format not in LOSSY:
+            raise ValueError(f"`quality` is for jpeg and webp; the format is {self.format.value}")
+        return self

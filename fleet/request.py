@@ -1,0 +1,46 @@
+"""RenderRequest: everything that a caller may ask of one render."""
+
+import hashlib
+from typing import Final, Self
+
+from pydantic import model_validator
+
+from fleet.options.delivery import DeliveryOptions
+from fleet.options.output import Format, OutputOptions
+from fleet.options.pdf import PdfOptions
+from fleet.options.readiness import ReadinessOptions
+from fleet.options.screenshot import ScreenshotOptions
+from fleet.options.source import SourceOptions
+from fleet.options.viewport import ViewportOptions
+
+# A group named here has a file of its name in worker/steps (a test compares the two lists).
+RENDER_GROUPS: Final = (
+    SourceOptions,
+    ViewportOptions,
+    ReadinessOptions,
+    ScreenshotOptions,
+    PdfOptions,
+    OutputOptions,
+)
+
+
+class RenderRequest(
+    SourceOptions,
+    ViewportOptions,
+    ReadinessOptions,
+    ScreenshotOptions,
+    PdfOptions,
+    OutputOptions,
+    DeliveryOptions,
+):
+    """The groups side by side, as one flat document. Unknown fields are refused."""
+
+    @model_validator(mode="after")
+    def _options_fit_the_format(self) -> Self:
+        if self.format is Format.PDF and "full_page" in self.model_fields_set:
+            raise ValueError("`full_page` is for pictures; a pdf always holds the whole page")
+        return self
+
+    def digest(self) -> bytes:
+        """SHA-256 over the canonical form: equal for requests that mean the same, whatever their spelling."""
+        return hashlib.sha256(self.model_dump_json().encode()).digest()

@@ -1,0 +1,185 @@
+"""Settings that API and worker share, each with its unit, default and range.
+
+Every settings class is read from the environment when its process starts, never at import. Prefix
+`RENDERFLEET_`. A wrong value stops the start with the variable's name and what is allowed
+(`load_settings`). `docs/settings.md` lists them all; a test holds the two together.
+"""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Final, Self, TypeVar
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX: Final = "RENDERFLEET_"
+
+
+class FleetSettings(BaseSettings):
+    """Base of all settings: prefix, immutability, nothing read from files behind the operator's back."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+
+class DatabaseSettings(FleetSettings):
+    """Where Postgres is and how long one statement may take."""
+
+    database_url: str = Field(
+        pattern=r"^postgres(ql)?://",
+        description="Postgres 15 or newer, as `postgresql://user:password@host:port/database`.",
+    )
+    database_pool_size: int = Field(
+        default=8, ge=1, le=100, description="Connections to Postgres that one process may hold."
+    )
+    database_timeout_s: float = Field(
+        default=5.0,
+        gt=0,
+        le=60,
+        description="Seconds that connecting, waiting for a connection, or one statement may take.",
+    )
+
+
+class RedisSettings(FleetSettings):
+    """Where Redis is and how long one command may take."""
+
+    redis_url: str = Field(
+        pattern=r"^(rediss?|unix)://",
+        description="Redis 6.2 or newer or Valkey, as `redis://:password@host:port/0`.",
+    )
+    redis_timeout_s: float = Field(
+        default=2.0,
+        gt=0,
+        le=60,
+        description="Seconds that connecting or one command may take. A POST waits no longer for it.",
+    )
+
+
+class StorageSettings(FleetSettings):
+    """Where artifacts go. Credentials are boto3's usual ones (`AWS_ACCESS_KEY_ID`, profiles, roles)."""
+
+    s3_bucket: str = Field(
+        default="renderfleet", min_length=3, max_length=63, description="Bucket that holds the artifacts."
+    )
+    s3_endpoint_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://",
+        description="Address of an S3 server other than Amazon's; empty means Amazon's own.",
+    )
+    s3_public_endpoint_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://",
+        description="Address of the same server as callers reach it; presigned addresses are made for it.",
+    )
+    s3_timeout_s: float = Field(
+        default=10.0, gt=0, le=300, description="Seconds that connecting to S3 or one silent read may take."
+    )
+    artifact_url_expires_s: int = Field(
+        default=900, ge=1, le=604_800, description="Seconds that a presigned address stays valid."
+    )
+
+
+class EgressSettings(FleetSettings):
+    """Which addresses are reachable besides the public internet."""
+
+    egress_allow: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description=(
+            "Addresses and networks, with optional port, reachable besides the public internet: "
+            "`127.0.0.1:8099,10.1.0.0/16,[fd00::1]:80`."
+        ),
+    )
+
+    @field_validator("egress_allow", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("egress_allow")
+    @classmethod
+    def _entries_are_networks(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in entries:
+            split_network(entry)
+        return entries
+
+
+class DataSettings(FleetSettings):
+    """Where a process may write."""
+
+    data_dir: Path = Field(
+        default=Path(".renderfleet"),
+        description="Folder for all that is written to disk: profiles, files in flight, embedded engines.",
+    )
+
+
+class LogSettings(FleetSettings):
+    """What is logged and how."""
+
+    log_level: str = Field(
+        default="info", pattern=r"^(debug|info|warning|error)$", description="debug, info, warning or error."
+    )
+    log_format: str = Field(
+        default="auto",
+        pattern=r"^(auto|human|json)$",
+        description="human, json, or auto: human on a terminal, JSON otherwise.",
+    )
+
+
+SettingsT = TypeVar("SettingsT", bound=FleetSettings)
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def split_network(entry: str) -> tuple[Network, int | None]:
+    """Read one entry of `EGRESS_ALLOW`: an address or a network, with an optional port.
+
+    An IPv6 address with a port needs brackets, as in addresses of the web: `[fd00::1]:80`.
+
+    Raises:
+        ValueError: in words that name the entry and what is allowed.
+    """
+    host, port = entry, ""
+    if entry.startswith("["):
+        host, _, port = entry[1:].partition("]")
+        port = port.removeprefix(":")
+    elif entry.count(":") == 1:
+        host, port = entry.split(":")
+    try:
+        network = ipaddress.ip_network(host)
+        number = int(port) if port else None
+    except ValueError as error:
+        raise ValueError(
+            f"{entry!r} is no address or network with an optional port, such as 127.0.0.1:8099, 10.1.0.0/16 "
+            "or [fd00::1]:80"
+        ) from error
+    if number is not None and not 1 <= number <= 65_535:  # noqa: PLR2004 - the range of a port
+        raise ValueError(f"{entry!r} has a port outside 1 to 65535")
+    return network, number
+
+
+class SettingsError(SystemExit):
+    """A setting is missing or wrong. Ends the process with one sentence a variable and exit code 1."""
+
+    @classmethod
+    def from_validation(cls, error: ValidationError) -> Self:
+        """Translate pydantic's findings into sentences that name the environment variable."""
+        lines = []
+        for finding in error.errors(include_url=False, include_input=False):
+            name = PREFIX + "_".join(str(part) for part in finding["loc"][:1]).upper()
+            reason = "is not set" if finding["type"] == "missing" else f"is wrong: {finding['msg']}"
+            lines.append(f"renderfleet: {name} {reason}. See docs/settings.md.")
+        return cls("\n".join(lines))
+
+
+def load_settings(settings_class: type[SettingsT]) -> SettingsT:
+    """Read one settings class from the environment.
+
+    Raises:
+        SettingsError: a variable is missing or outside what is allowed; its message names each one.
+    """
+    try:
+        return settings_class()
+    except ValidationError as error:
+        raise SettingsError.from_validation(error) from None

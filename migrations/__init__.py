@@ -1,0 +1,1 @@
+"""The database schema, forward only: `python -m migrations`."""

@@ -1,0 +1,1 @@
+"""One browser, its slots, and the attempts that run in them."""

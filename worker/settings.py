@@ -1,0 +1,86 @@
+"""Settings of a worker: its browser, its slots, its attempts."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from pydantic import Field
+
+from fleet.settings import FleetSettings
+
+# One render keeps about one core busy; more slots than this only help pages that wait for the network.
+_DEFAULT_PAGES: Final = max(1, min(4, os.cpu_count() or 1))
+
+
+class BrowserSettings(FleetSettings):
+    """The one Chromium of a worker and the life of its generations."""
+
+    browser_max_pages: int = Field(
+        default=_DEFAULT_PAGES,
+        ge=1,
+        le=200,
+        description="Renders at once in one worker: the semaphore and arq's `max_jobs` both. Default: cores, at most 4.",
+    )
+    browser_warm_pages: int = Field(
+        default=1,
+        ge=0,
+        le=16,
+        description="Fresh contexts made ahead of need; each is used once, then closed.",
+    )
+    browser_max_age_s: float = Field(
+        default=3600, ge=1, description="Seconds after which a browser is replaced; spread by a tenth."
+    )
+    browser_max_renders: int = Field(
+        default=1000, ge=1, description="Renders after which a browser is replaced."
+    )
+    browser_launch_timeout_s: float = Field(
+        default=30, ge=1, le=300, description="Seconds that launching a browser may take."
+    )
+    browser_drain_s: float = Field(
+        default=120, ge=0, le=3600, description="Seconds that renders of a replaced browser may still take."
+    )
+    browser_ping_interval_s: float = Field(
+        default=5, gt=0, le=60, description="Seconds between two questions whether the browser still answers."
+    )
+    browser_ping_timeout_s: float = Field(
+        default=2,
+        gt=0,
+        le=60,
+        description="Seconds that such an answer may take; two silent ones end the browser.",
+    )
+    chromium_executable: Path | None = Field(
+        default=None, description="The Chromium to run; empty means Playwright's own."
+    )
+    chromium_sandbox: bool = Field(
+        default=True,
+        description="on or off: Chromium's own sandbox. Off is for machines that cannot have it.",
+    )
+
+
+class AttemptSettings(FleetSettings):
+    """Leases and shutdown of one worker's attempts."""
+
+    lease_s: float = Field(
+        default=15,
+        ge=2,
+        le=300,
+        description="Seconds after which a silent worker's jobs run again elsewhere.",
+    )
+    heartbeat_interval_s: float = Field(
+        default=4,
+        gt=0,
+        le=100,
+        description="Seconds between two renewals of the leases; at most a third of LEASE_S.",
+    )
+    sweep_interval_s: float = Field(
+        default=5, gt=0, le=300, description="Seconds between two sweeps of one worker, jittered by a half."
+    )
+    shutdown_grace_s: float = Field(
+        default=8, ge=0, le=3600, description="Seconds that running attempts may still take after SIGTERM."
+    )
+    max_artifact_bytes: int = Field(
+        default=500 * 1024 * 1024, ge=1024, description="Largest artifact that a render may produce."
+    )
+    worker_metrics_port: int = Field(
+        default=0, ge=0, le=65_535, description="Port of this worker's Prometheus metrics; 0 means none."
+    )
