@@ -19,7 +19,7 @@ class BrowserSettings(FleetSettings):
         default=_DEFAULT_PAGES,
         ge=1,
         le=200,
-        description="Renders at once in one worker: the semaphore and arq's `max_jobs` both. Default: cores, at most 4.",
+        description="Renders at once in one worker: semaphore and `max_jobs`. Default: cores, at most 4.",
     )
     browser_warm_pages: int = Field(
         default=1,

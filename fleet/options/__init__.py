@@ -1,1 +1,1 @@
-"""The options of a render, one pydantic group a file; what each does: the file of that name in worker/steps."""
+"""The options of a render, one pydantic group a file; worker/steps has a file of the same name for each."""

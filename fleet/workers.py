@@ -1,0 +1,72 @@
+"""Workers as rows: who is there, with how many slots, on which browser generation."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from fleet.database import Pool, answering
+
+_REPORT: Final = """
+    INSERT INTO workers (id, hostname, pid, slots, busy, browser_generation, browser_launched_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)
+    ON CONFLICT (id) DO UPDATE
+    SET busy = excluded.busy, browser_generation = excluded.browser_generation,
+        browser_launched_at = excluded.browser_launched_at, last_seen_at = now()
+"""
+_LEAVE: Final = "UPDATE workers SET stopped_at = now(), last_seen_at = now(), busy = 0 WHERE id = $1"
+
+# A worker that was silent for a day is not coming back; its row only told that it once was there.
+_FORGET: Final = "DELETE FROM workers WHERE last_seen_at < now() - interval '1 day'"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerReport:
+    """What a worker says of itself at each heartbeat."""
+
+    id: UUID
+    hostname: str
+    pid: int
+    slots: int
+    busy: int
+    browser_generation: int
+    browser_launched_at: datetime | None
+
+
+async def report(pool: Pool, worker: WorkerReport) -> None:
+    """Write the worker's row.
+
+    Raises:
+        UnavailableError: Postgres does not answer.
+    """
+    async with answering():
+        await pool.execute(
+            _REPORT,
+            worker.id,
+            worker.hostname,
+            worker.pid,
+            worker.slots,
+            worker.busy,
+            worker.browser_generation,
+            worker.browser_launched_at,
+        )
+
+
+async def leave(pool: Pool, worker_id: UUID) -> None:
+    """Say goodbye, so that nobody waits for the row to grow old.
+
+    Raises:
+        UnavailableError: Postgres does not answer.
+    """
+    async with answering():
+        await pool.execute(_LEAVE, worker_id)
+
+
+async def forget_gone(pool: Pool) -> None:
+    """Delete the rows of workers that were silent for a day.
+
+    Raises:
+        UnavailableError: Postgres does not answer.
+    """
+    async with answering():
+        await pool.execute(_FORGET)

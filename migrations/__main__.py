@@ -1,0 +1,28 @@
+"""`python -m migrations`: bring the schema up to date, then exit. Safe when several start at once."""
+
+import sys
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+
+from fleet.logs import configure_logs
+from fleet.settings import LogSettings, load_settings
+
+
+def alembic_config() -> Config:
+    """Alembic's configuration, without an ini file: there is nothing to configure."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    return config
+
+
+def main() -> int:
+    """Apply every migration that is missing. The lock against others is taken in `env.py`."""
+    configure_logs(load_settings(LogSettings))
+    command.upgrade(alembic_config(), "head")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

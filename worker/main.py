@@ -1,0 +1,197 @@
+"""`python -m worker.main`: one worker. Wiring only: its parts, and in which order they start and stop."""
+
+import asyncio
+import contextlib
+import os
+import random
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import uuid_utils.compat as uuid_utils
+import uvloop
+from prometheus_client import start_http_server
+
+from fleet import carrier, workers
+from fleet.addresses import AddressPolicy
+from fleet.artifacts import Artifacts
+from fleet.carrier import CarrierWorker
+from fleet.database import Pool as Database
+from fleet.database import open_pool
+from fleet.errors import RenderfleetError, UnavailableError
+from fleet.logs import configure_logs, get_logger
+from fleet.settings import (
+    DatabaseSettings,
+    DataSettings,
+    EgressSettings,
+    LogSettings,
+    RedisSettings,
+    StorageSettings,
+    load_settings,
+)
+from worker.attempt import Attempts
+from worker.egress.guard import Guard
+from worker.heartbeat import Heartbeat
+from worker.pool import Pool
+from worker.scratch import Scratch
+from worker.settings import AttemptSettings, BrowserSettings
+from worker.sweeper import Sweeper
+
+_GOODBYE_S: Final = 2.0
+
+log = get_logger(__name__)
+
+
+class Main:
+    """One worker process: its parts, started by arq's `on_startup`, stopped by its `on_shutdown`."""
+
+    def __init__(self) -> None:
+        self.attempt_settings = load_settings(AttemptSettings)
+        self.browser_settings = load_settings(BrowserSettings)
+        self.database_settings = load_settings(DatabaseSettings)
+        self.data_settings = load_settings(DataSettings)
+        self.egress_settings = load_settings(EgressSettings)
+        self.storage_settings = load_settings(StorageSettings)
+        redis_settings = load_settings(RedisSettings)
+        self.worker_id: UUID = uuid_utils.uuid7()
+        self.redis = carrier.connect(redis_settings.redis_url, timeout_s=redis_settings.redis_timeout_s)
+        self._closing = contextlib.AsyncExitStack()
+        self.carrier = CarrierWorker(
+            self._run_attempt,
+            redis=self.redis,
+            max_jobs=self.browser_settings.browser_max_pages,
+            shutdown_grace_s=self.attempt_settings.shutdown_grace_s,
+            on_startup=self._start,
+            on_shutdown=self._stop,
+        )
+
+    async def _run_attempt(self, ctx: dict[str, Any]) -> None:
+        await self._attempts.run(ctx)
+
+    async def _start(self, _ctx: dict[str, Any]) -> None:
+        settings = self.attempt_settings
+        lease = timedelta(seconds=settings.lease_s)
+        scratch = Scratch(self.data_settings.data_dir, self.worker_id)
+        self._closing.enter_context(scratch)
+        self.database = await open_pool(self.database_settings, application="worker")
+        self._closing.push_async_callback(_close_pool, self.database)
+        artifacts = Artifacts(self.storage_settings)
+        self._closing.callback(artifacts.close)
+        self.pool = Pool(self.browser_settings, scratch.path)
+        self._closing.push_async_callback(self.pool.stop)
+        await self.pool.start()
+        policy = AddressPolicy.from_settings(self.egress_settings)
+        self.heartbeat = Heartbeat(self.database, lease=lease)
+        self._attempts = Attempts(
+            worker_id=self.worker_id,
+            database=self.database,
+            redis=self.redis,
+            artifacts=artifacts,
+            pool=self.pool,
+            guard=Guard(policy),
+            policy=policy,
+            heartbeat=self.heartbeat,
+            lease=lease,
+            folder=scratch.path,
+            max_artifact_bytes=settings.max_artifact_bytes,
+        )
+        sweep_interval = timedelta(seconds=settings.sweep_interval_s)
+        sweeper = Sweeper(self.database, self.redis, lease=lease, interval=sweep_interval)
+        self._every(settings.heartbeat_interval_s, self._beat, jitter=0.0)
+        self._every(settings.sweep_interval_s, sweeper.sweep, jitter=0.5)
+        self._watch_pool()
+        if settings.worker_metrics_port:
+            start_http_server(settings.worker_metrics_port)
+        await self._beat()
+        log.info(
+            "worker ready", slots=self.browser_settings.browser_max_pages, generation=self.pool.generation
+        )
+
+    async def _beat(self) -> None:
+        await self.heartbeat.beat()
+        try:
+            await workers.report(
+                self.database,
+                workers.WorkerReport(
+                    id=self.worker_id,
+                    hostname=socket.gethostname(),
+                    pid=os.getpid(),
+                    slots=self.browser_settings.browser_max_pages,
+                    busy=self.pool.busy,
+                    browser_generation=self.pool.generation,
+                    browser_launched_at=self.pool.launched_at,
+                ),
+            )
+        except UnavailableError as error:
+            log.warning("not reported", error=repr(error.__cause__))
+
+    def _every(self, interval_s: float, action: Callable[[], Awaitable[None]], *, jitter: float) -> None:
+        """Repeat `action` until the worker stops; an error that nobody expected ends the worker."""
+
+        async def repeat() -> None:
+            while True:
+                spread = 1 + jitter * random.uniform(-1, 1)  # noqa: S311 - spreads load, guards nothing
+                await asyncio.sleep(interval_s * spread)
+                await action()
+
+        self._background(repeat())
+
+    def _watch_pool(self) -> None:
+        """Stop when the browser is beyond repair, so that the orchestrator makes a new worker."""
+
+        async def watch() -> None:
+            raise await self.pool.failed
+
+        self._background(watch())
+
+    def _background(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+
+        def ended(done: asyncio.Task[None]) -> None:
+            if not done.cancelled() and (error := done.exception()) is not None:
+                log.error("worker cannot go on", error=repr(error))
+                self.carrier.fail(error)
+
+        task.add_done_callback(ended)
+        self._closing.callback(task.cancel)
+
+    async def _stop(self, _ctx: dict[str, Any]) -> None:
+        if hasattr(self, "database"):
+            with contextlib.suppress(UnavailableError, TimeoutError):
+                async with asyncio.timeout(_GOODBYE_S):
+                    await workers.leave(self.database, self.worker_id)
+        await self._closing.aclose()
+        log.info("worker stopped")
+
+
+async def _close_pool(database: Database) -> None:
+    """Close gracefully where Postgres answers; a dead one must not keep the worker from ending."""
+    try:
+        async with asyncio.timeout(_GOODBYE_S):
+            await database.close()
+    except (TimeoutError, OSError):
+        database.terminate()
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT (exit code 0) or until the browser is beyond repair (1)."""
+    configure_logs(load_settings(LogSettings))
+    # arq's worker takes the thread's event loop when it is made.
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        worker = Main()
+        worker.carrier.run()
+    except RenderfleetError as error:
+        log.error("worker ends", error=str(error), cause=repr(error.__cause__))  # noqa: TRY400 - no traceback
+        return 1
+    finally:
+        loop.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
