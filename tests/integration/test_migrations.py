@@ -1,0 +1,28 @@
+import asyncio
+import os
+import sys
+
+from deploy.embedded.engines import Engines
+from tests.conftest import run_sql, with_database
+
+
+async def test_ten_at_once_leave_one_schema(engines: Engines) -> None:
+    await run_sql(engines.database_url, "CREATE DATABASE migrated_by_ten")
+    url = with_database(engines.database_url, "migrated_by_ten")
+    environment = {**os.environ, "RENDERFLEET_DATABASE_URL": url}
+    processes = [
+        await asyncio.create_subprocess_exec(sys.executable, "-m", "migrations", env=environment)
+        for _ in range(10)
+    ]
+    assert [await process.wait() for process in processes] == [0] * 10
+    await run_sql(engines.database_url, "DROP DATABASE migrated_by_ten WITH (FORCE)")
+
+
+async def test_a_missing_address_is_one_clear_sentence() -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RENDERFLEET_")}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "migrations", env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    _, words = await process.communicate()
+    assert process.returncode == 1
+    assert words.decode().strip() == "renderfleet: RENDERFLEET_DATABASE_URL is not set. See docs/settings.md."

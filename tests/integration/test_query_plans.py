@@ -1,0 +1,94 @@
+"""Claim, sweep, list and status stay flat however many jobs have finished.
+
+Not a timed test: with 300,000 finished jobs, each statement must touch a handful of pages. A sequential scan
+would touch thousands, at ten million finished jobs as many times more.
+"""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from fleet import attempts, jobs, recovery
+from fleet.database import Pool
+
+FINISHED = 300_000
+OPEN = 200
+MOST_PAGES = 400
+
+SEED_FINISHED = """
+    INSERT INTO jobs (id, tenant_id, request, request_digest, max_attempts, state, finished_at, artifact_key)
+    SELECT (lpad(to_hex(n), 12, '0') || '7000800000000000' || lpad(to_hex(n % 16), 4, '0'))::uuid, $1, '{}',
+           '\\x00', 3, 'succeeded', now(), 'k'
+    FROM generate_series(1, $2::integer) AS n
+"""
+SEED_OPEN = """
+    INSERT INTO jobs (id, tenant_id, request, request_digest, max_attempts, state, lease_until, dispatched_at,
+                      queued_at)
+    SELECT (lpad(to_hex(n), 12, '0') || '70008000ffffffffffff')::uuid, $1, '{}', '\\x00', 3,
+           CASE WHEN n % 2 = 0 THEN 'queued' ELSE 'running' END,
+           CASE WHEN n % 2 = 1 THEN now() - interval '1 minute' END, now() - interval '1 minute',
+           now() - interval '1 minute'
+    FROM generate_series(1, $2::integer) AS n
+"""
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from nodes(child)
+
+
+async def pages_touched(pool: Pool, sql: str, *arguments: object) -> int:
+    """Run the statement for real, undone afterwards; the pages that all of its nodes read or wrote."""
+    async with pool.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            text = await connection.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", *arguments)
+        finally:
+            await transaction.rollback()
+    plan = json.loads(text)[0]["Plan"]
+    scanned = [node["Relation Name"] for node in nodes(plan) if node["Node Type"] == "Seq Scan"]
+    assert "jobs" not in scanned, json.dumps(plan, indent=1)
+    return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+
+
+@pytest.fixture
+async def old_fleet(database: Pool, tenant_id: UUID) -> Pool:
+    """A database with a long past and little to do."""
+    await database.execute(SEED_FINISHED, tenant_id, FINISHED, timeout=60)
+    await database.execute(SEED_OPEN, tenant_id, OPEN)
+    await database.execute("VACUUM ANALYZE jobs", timeout=60)
+    return database
+
+
+async def test_hot_statements_touch_few_pages(old_fleet: Pool, tenant_id: UUID) -> None:
+    queued = await old_fleet.fetchrow("SELECT id, dispatch FROM jobs WHERE state = 'queued' LIMIT 1")
+    assert queued is not None
+    second = timedelta(seconds=1)
+    some = [queued["id"]]
+    statements: dict[str, tuple[object, ...]] = {
+        attempts._CLAIM: (queued["id"], queued["dispatch"], queued["id"], second),
+        attempts._RENEW: (some, [1], second),
+        recovery._TAKE_EXPIRED: (timedelta(0), 20, 3, "worker_lost", "lost"),
+        recovery._SUSPECTS: (100, second, second * 60),
+        recovery._QUEUED_AFTER: (datetime(2000, 1, 1, tzinfo=UTC), 100),
+        jobs._GET: (queued["id"], tenant_id),
+        jobs._LIST: (tenant_id, jobs.LAST_ID, 20),
+        jobs._LIST_BY_STATE: (tenant_id, jobs.LAST_ID, 20, "failed"),
+        jobs._ENDED: (some,),
+        jobs._BACKLOG: (),
+    }
+    for sql, arguments in statements.items():
+        touched = await pages_touched(old_fleet, sql, *arguments)
+        assert touched <= MOST_PAGES, f"{touched} pages:\n{sql}"
+
+
+async def test_the_measure_can_fail(old_fleet: Pool) -> None:
+    """A statement that no index serves is caught."""
+    with pytest.raises(AssertionError, match="Seq Scan"):
+        await pages_touched(old_fleet, "SELECT id FROM jobs WHERE external_id = 'x'")

@@ -1,0 +1,48 @@
+"""Pins what `fleet/carrier.py` uses and overrides of arq: a new release that moves it fails here first."""
+
+import hashlib
+import inspect
+from importlib.metadata import version
+
+from arq import constants, jobs, worker
+from arq.connections import ArqRedis
+
+from fleet import carrier
+
+OVERRIDDEN = ("main", "close", "handle_sig_wait_for_completion")
+RELIED_UPON = ("run", "run_job", "finish_job", "finish_failed_job", "_add_signal_handler", "__init__")
+
+# SHA-256 of these methods' sources in arq 0.28.0. When it changes: read the difference, then the carrier.
+READ_WITH_CARE = "30d24f3c3984451d6aae0876bc7fc2fab2f7df30bad6b74833db95b5bd58e577"
+
+
+def fingerprint() -> str:
+    sources = [inspect.getsource(getattr(worker.Worker, name)) for name in (*OVERRIDDEN, *RELIED_UPON)]
+    sources.append(inspect.getsource(jobs.serialize_job))
+    sources.append(inspect.getsource(ArqRedis.enqueue_job))
+    return hashlib.sha256("".join(sources).encode()).hexdigest()
+
+
+def test_the_release_is_the_one_that_was_read() -> None:
+    assert version("arq") == "0.28.0"
+    assert fingerprint() == READ_WITH_CARE
+
+
+def test_overridden_names_exist_in_arq() -> None:
+    for name in OVERRIDDEN:
+        assert name in vars(worker.Worker), name
+        assert name in vars(carrier.CarrierWorker), name
+
+
+def test_keys_are_arqs_own() -> None:
+    assert constants.job_key_prefix == "arq:job:"
+    assert "transaction=True" in inspect.getsource(worker.Worker.run_job)
+
+
+def test_a_message_can_be_read_by_arq_and_holds_no_pickle() -> None:
+    payload = jobs.serialize_job(carrier.FUNCTION, (), {}, None, 1, serializer=carrier.serialize)
+    function, arguments, keywords, job_try, enqueued_ms = jobs.deserialize_job_raw(
+        payload, deserializer=carrier.deserialize
+    )
+    assert (function, tuple(arguments), keywords, job_try, enqueued_ms) == (carrier.FUNCTION, (), {}, None, 1)
+    assert payload.startswith(b"{")
