@@ -175,7 +175,9 @@ class CarrierWorker(Worker):
                 await asyncio.sleep(_REDIS_RETRY_S)
                 continue
             for delivery_id, score in taken:
-                self._start(delivery_id.decode(), score)
+                # A second copy of what runs here is dropped: arq's books are kept by id.
+                if delivery_id.decode() not in self.tasks:
+                    self._start(delivery_id.decode(), score)
 
     async def _wait_for_slot(self) -> None:
         self._slot_freed.clear()

@@ -19,6 +19,8 @@ from fleet import carrier
 from fleet.database import Pool, open_pool
 from fleet.settings import DatabaseSettings, StorageSettings
 from fleet.tenants import Scope, Tenant, create_key, find_tenant
+from tests.gate import gate
+from tests.stage import Stage
 
 TEMPLATE = "template_of_tests"
 _numbers = itertools.count()
@@ -120,3 +122,12 @@ async def tenant(database: Pool, tenant_key: str) -> Tenant:
 @pytest.fixture
 def tenant_id(tenant: Tenant) -> UUID:
     return tenant.id
+
+
+@pytest.fixture
+async def stage(
+    engines: Engines, database: Pool, database_url: str, redis: ArqRedis, tenant_id: UUID, *, tmp_path: Path
+) -> AsyncIterator[Stage]:
+    """The whole product but its workers."""
+    async with gate() as opened:
+        yield Stage(engines, database_url, database, redis, tenant_id, opened, tmp_path)

@@ -74,7 +74,7 @@ async def test_hot_statements_touch_few_pages(old_fleet: Pool, tenant_id: UUID) 
     statements: dict[str, tuple[object, ...]] = {
         attempts._CLAIM: (queued["id"], queued["dispatch"], queued["id"], second),
         attempts._RENEW: (some, [1], second),
-        recovery._TAKE_EXPIRED: (timedelta(0), 20, 3, "worker_lost", "lost"),
+        recovery._TAKE_EXPIRED: (timedelta(0), 5, 3, "worker_lost", "lost"),
         recovery._SUSPECTS: (100, second, second * 60),
         recovery._QUEUED_AFTER: (datetime(2000, 1, 1, tzinfo=UTC), 100),
         jobs._GET: (queued["id"], tenant_id),

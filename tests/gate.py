@@ -1,0 +1,60 @@
+"""A page that is served when the test says so: renders stop in the middle for as long as a fault needs."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+PAGE = b"<!doctype html><title>gate</title><body style='background:#0a7'>open</body>"
+
+
+class Gate:
+    """A web server with one page, behind a gate.
+
+    Attributes:
+        visits: how many requests have arrived so far.
+        url: the page's address; each job should add a path of its own.
+    """
+
+    def __init__(self) -> None:
+        self.visits = 0
+        self.url = ""
+        self._arrived = asyncio.Condition()
+        self._opened = asyncio.Event()
+
+    async def visited(self, times: int = 1) -> None:
+        """Wait until that many requests have arrived."""
+        async with self._arrived:
+            await self._arrived.wait_for(lambda: self.visits >= times)
+
+    def open(self) -> None:
+        """Serve the page, to those who wait and from now on to everybody at once."""
+        self._opened.set()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            if b" /favicon.ico " not in head:
+                async with self._arrived:
+                    self.visits += 1
+                    self._arrived.notify_all()
+                await self._opened.wait()
+            head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n"
+            writer.write(head + b"Content-Length: %d\r\n\r\n" % len(PAGE) + PAGE)
+            await writer.drain()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            return  # the browser died or gave up, which is what some tests are about
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def gate() -> AsyncIterator[Gate]:
+    """Open a server on a free loopback port; it is closed, and the gate opened, at the end."""
+    made = Gate()
+    server = await asyncio.start_server(made._serve, "127.0.0.1", 0)  # noqa: SLF001 - one module, one thing
+    made.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    try:
+        yield made
+    finally:
+        made.open()
+        server.close()

@@ -1,0 +1,143 @@
+"""arq's worker with a doorbell, on a real Redis: what is sent is run, also across a restart of Redis."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import pytest
+import uuid_utils.compat as uuid_utils
+from arq.connections import ArqRedis
+
+from deploy.embedded.engines import Engines
+from fleet import carrier, dispatch
+from fleet.carrier import CarrierWorker
+from fleet.jobs import Delivery
+
+Work = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+def new_delivery(number: int = 1) -> Delivery:
+    return Delivery(UUID(int=uuid_utils.uuid7().int), number)
+
+
+class Recorder:
+    """Work that notes what it was given and, if told, waits."""
+
+    def __init__(self) -> None:
+        self.ran: list[str] = []
+        self.most_at_once = 0
+        self.may_end = asyncio.Event()
+        self.may_end.set()
+        self._running = 0
+        self._changed = asyncio.Condition()
+
+    async def run(self, ctx: dict[str, Any]) -> None:
+        self._running += 1
+        self.most_at_once = max(self.most_at_once, self._running)
+        self.ran.append(ctx["job_id"])
+        async with self._changed:
+            self._changed.notify_all()
+        try:
+            await self.may_end.wait()
+        finally:
+            self._running -= 1
+
+    async def has_run(self, count: int) -> None:
+        async with asyncio.timeout(20), self._changed:
+            await self._changed.wait_for(lambda: len(self.ran) >= count)
+
+
+async def nothing(_ctx: dict[Any, Any]) -> None:
+    """Neither start nor stop needs anything here."""
+
+
+@asynccontextmanager
+async def running(redis_url: str, work: Work, *, slots: int = 2) -> AsyncIterator[CarrierWorker]:
+    worker = CarrierWorker(
+        work,
+        redis=carrier.connect(redis_url, timeout_s=2),
+        max_jobs=slots,
+        shutdown_grace_s=5,
+        on_startup=nothing,
+        on_shutdown=nothing,
+    )
+    task = asyncio.create_task(worker.async_run())
+    try:
+        yield worker
+    finally:
+        worker.drain()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await worker.close()
+
+
+async def test_what_is_sent_is_run_in_order_of_acceptance(engines: Engines, redis: ArqRedis) -> None:
+    work = Recorder()
+    deliveries = [new_delivery() for _ in range(5)]
+    await dispatch.dispatch(redis, deliveries[::-1])
+    async with running(engines.redis_url, work.run, slots=1):
+        await work.has_run(5)
+    assert work.ran == [dispatch.delivery_id(sent) for sent in deliveries]
+    assert await redis.keys("arq:*") == []
+
+
+async def test_never_more_at_once_than_slots_and_a_freed_slot_takes_the_next(
+    engines: Engines, redis: ArqRedis
+) -> None:
+    work = Recorder()
+    work.may_end.clear()
+    async with running(engines.redis_url, work.run, slots=3):
+        await dispatch.dispatch(redis, [new_delivery() for _ in range(7)])
+        await work.has_run(3)
+        work.may_end.set()
+        await work.has_run(7)
+    assert work.most_at_once == 3
+
+
+async def test_an_id_that_was_run_before_is_run_again(engines: Engines, redis: ArqRedis) -> None:
+    """The sweeper may send one twice; the claim in Postgres decides, not a counter of tries in Redis."""
+    work = Recorder()
+    delivery = new_delivery()
+    async with running(engines.redis_url, work.run):
+        for times in range(1, 4):
+            await dispatch.dispatch(redis, [delivery])
+            await work.has_run(times)
+            while await redis.keys("arq:*"):
+                await asyncio.sleep(0.01)  # arq removes its keys after the work has returned
+
+
+async def test_a_restart_of_redis_ends_neither_the_worker_nor_the_work(
+    engines: Engines, redis: ArqRedis
+) -> None:
+    work = Recorder()
+    work.may_end.clear()
+    async with running(engines.redis_url, work.run):
+        await dispatch.dispatch(redis, [new_delivery()])
+        await work.has_run(1)
+        engines.redis.kill()
+        assert not await dispatch.dispatch(redis, [new_delivery()])
+        work.may_end.set()
+        await asyncio.to_thread(engines.redis.start)
+        assert await dispatch.dispatch(redis, [new_delivery()])
+        await work.has_run(2)
+
+
+async def test_a_second_stop_cancels_what_the_first_would_have_waited_for(
+    engines: Engines, redis: ArqRedis
+) -> None:
+    work = Recorder()
+    work.may_end.clear()
+    async with running(engines.redis_url, work.run) as worker:
+        await dispatch.dispatch(redis, [new_delivery()])
+        await work.has_run(1)
+        worker.drain()
+    assert not work.may_end.is_set()
+
+
+async def test_missing_names_exactly_what_redis_does_not_hold(redis: ArqRedis) -> None:
+    held, lost = new_delivery(), new_delivery()
+    await dispatch.dispatch(redis, [held])
+    assert await dispatch.dispatch_missing(redis, [held, lost]) == [lost]
+    assert await dispatch.dispatch_missing(redis, [held, lost]) == []

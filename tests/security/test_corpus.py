@@ -1,0 +1,115 @@
+"""Every address of the corpus is refused: by the schema, or by the guard once the name is resolved."""
+
+from collections import Counter
+from ipaddress import ip_address, ip_network
+
+import pytest
+from pydantic import ValidationError
+
+from fleet.addresses import Address, AddressPolicy
+from fleet.errors import ErrorType, RenderError
+from fleet.options.source import SourceOptions
+from tests.security.corpus import lines
+from worker.egress.guard import Guard
+
+PUBLIC, PRIVATE = ip_address("93.184.216.34"), ip_address("10.0.0.1")
+# Each list is one answer of the name server; the last one is repeated.
+ANSWERS: dict[str, list[list[Address]]] = {
+    "public.resolver.test": [[PUBLIC]],
+    "private.resolver.test": [[PRIVATE]],
+    "mixed.resolver.test": [[PUBLIC, PRIVATE]],
+    "rebind.resolver.test": [[PUBLIC], [PRIVATE]],
+}
+BAD = [(kind, text) for kind, text in lines() if kind != "channel"]
+# Nothing but a look at the name's addresses can tell that these are bad.
+RESOLVED = {"http://private.resolver.test/", "http://mixed.resolver.test/", "http://rebind.resolver.test/"}
+
+
+class RecordingResolver:
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def __call__(self, host: str) -> list[Address]:
+        answers = ANSWERS[host]
+        answer = answers[min(self.asked.count(host), len(answers) - 1)]
+        self.asked.append(host)
+        return answer
+
+
+def accepted(url: str) -> bool:
+    try:
+        SourceOptions(url=url)
+    except ValidationError:
+        return False
+    return True
+
+
+async def verdict(guard: Guard, url: str) -> ErrorType | None:
+    try:
+        await guard.check(url)
+    except RenderError as error:
+        return error.type
+    return None
+
+
+def test_the_corpus_is_whole() -> None:
+    assert Counter(kind for kind, _ in lines()) == {
+        "loopback": 15,
+        "ipv6": 16,
+        "metadata": 15,
+        "range": 12,
+        "name": 13,
+        "parser": 13,
+        "idna": 7,
+        "port": 7,
+        "scheme": 20,
+        "channel": 5,
+    }
+
+
+@pytest.mark.parametrize(("kind", "url"), BAD)
+def test_the_schema_refuses_all_that_needs_no_resolver(kind: str, url: str) -> None:
+    assert accepted(url) == (url in RESOLVED), kind
+
+
+@pytest.mark.parametrize(("kind", "url"), BAD)
+async def test_the_guard_refuses_without_trust_in_the_schema(kind: str, url: str) -> None:
+    resolver = RecordingResolver()
+    found = await verdict(Guard(AddressPolicy(), resolver), url)
+    if url in RESOLVED:
+        assert len(resolver.asked) == 1
+        # Rebinding looks public at the first lookup. See below for what ends it.
+        assert found == (None if "rebind" in url else ErrorType.URL_BLOCKED)
+    else:
+        assert not resolver.asked, "a name server was asked about an address that is refused by its spelling"
+        assert found in {ErrorType.URL_BLOCKED, ErrorType.INVALID_REQUEST}, kind
+
+
+@pytest.mark.parametrize(("kind", "url"), BAD)
+async def test_an_unrelated_exception_opens_nothing(kind: str, url: str) -> None:
+    """With one private network open, private names go to the resolver; here all of them lead to 10.0.0.1."""
+
+    async def inward(_: str) -> list[Address]:
+        return [PRIVATE]
+
+    policy = AddressPolicy(allow=((ip_network("10.99.0.0/16"), 8099),))
+    assert await verdict(Guard(policy, inward), url) in {ErrorType.URL_BLOCKED, ErrorType.INVALID_REQUEST}, (
+        kind
+    )
+
+
+async def test_rebinding_is_one_lookup_whose_addresses_are_what_may_be_dialled() -> None:
+    resolver = RecordingResolver()
+    guard = Guard(AddressPolicy(), resolver)
+    assert await guard.admit("http://rebind.resolver.test/") == (PUBLIC,)
+    assert resolver.asked == ["rebind.resolver.test"]
+    assert await verdict(guard, "http://rebind.resolver.test/") == ErrorType.URL_BLOCKED
+
+
+async def test_what_is_public_passes() -> None:
+    """Without this one, a guard that refuses everything would pass the rest of the file."""
+    resolver = RecordingResolver()
+    for url in ("http://public.resolver.test/", "https://public.resolver.test/a?b#c", f"https://{PUBLIC}/"):
+        assert accepted(url)
+        assert await verdict(Guard(AddressPolicy(), resolver), url) is None
+    assert resolver.asked == ["public.resolver.test"] * 2

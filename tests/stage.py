@@ -1,0 +1,66 @@
+"""Everything that a test of the whole product needs, in one hand: engines, a tenant, workers, a gate."""
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from arq.connections import ArqRedis
+
+from deploy.embedded.engines import Engines
+from fleet import dispatch, jobs
+from fleet.addresses import AddressPolicy
+from fleet.database import Pool
+from fleet.jobs import Delivery, Job
+from fleet.request import RenderRequest
+from fleet.settings import EgressSettings
+from tests.gate import Gate
+from tests.processes import ProductProcess, product_environment, worker
+
+END_S = 45.0
+LOOPBACK = AddressPolicy.from_settings(EgressSettings(egress_allow=("127.0.0.1",)))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A fleet without workers; a test adds them, lets a fault happen, and looks at the rows."""
+
+    engines: Engines
+    database_url: str
+    database: Pool
+    redis: ArqRedis
+    tenant_id: UUID
+    gate: Gate
+    folder: Path
+
+    def environment(self, **settings: str) -> dict[str, str]:
+        """Settings of a process; names without the prefix."""
+        own = {f"RENDERFLEET_{name}": value for name, value in settings.items()}
+        return {**product_environment(self.engines, self.database_url, self.folder / "data"), **own}
+
+    def worker(self, name: str = "worker", **settings: str) -> AbstractAsyncContextManager[ProductProcess]:
+        """A worker that is ready."""
+        return worker(self.environment(**settings), self.folder / f"{name}.log")
+
+    async def enqueue(self, **options: object) -> Job:
+        """Accept and dispatch a job, as the API does."""
+        request = RenderRequest.model_validate(options, context={"egress": LOOPBACK})
+        job = (await jobs.accept(self.database, tenant_id=self.tenant_id, request=request)).job
+        await dispatch.dispatch(self.redis, [Delivery(job.id, job.dispatch)])
+        return job
+
+    async def ended(self, job: Job) -> Job:
+        """Wait for the job's end; the row as it is then."""
+        async with asyncio.timeout(END_S):
+            while True:
+                found = await jobs.get(self.database, job_id=job.id, tenant_id=job.tenant_id)
+                assert found is not None
+                if found.state.is_terminal:
+                    return found
+                await asyncio.sleep(0.05)  # what others write to a table is seen by looking
+
+    async def outcomes(self, job: Job) -> list[str]:
+        """How each of the job's attempts ended, in order."""
+        sql = "SELECT outcome FROM attempts WHERE job_id = $1 ORDER BY attempt"
+        return [row["outcome"] for row in await self.database.fetch(sql, job.id)]
