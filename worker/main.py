@@ -7,7 +7,7 @@ import random
 import socket
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -34,10 +34,11 @@ from fleet.settings import (
 )
 from worker.attempt import Attempts
 from worker.egress.guard import Guard
+from worker.egress.resolver import SystemResolver
 from worker.heartbeat import Heartbeat
 from worker.pool import Pool
 from worker.scratch import Scratch
-from worker.settings import AttemptSettings, BrowserSettings
+from worker.settings import AttemptSettings, BrowserSettings, EgressGuardSettings
 from worker.sweeper import Sweeper
 
 _GOODBYE_S: Final = 2.0
@@ -54,6 +55,7 @@ class Main:
         self.database_settings = load_settings(DatabaseSettings)
         self.data_settings = load_settings(DataSettings)
         self.egress_settings = load_settings(EgressSettings)
+        self.guard_settings = load_settings(EgressGuardSettings)
         self.storage_settings = load_settings(StorageSettings)
         redis_settings = load_settings(RedisSettings)
         self.worker_id: UUID = uuid_utils.uuid7()
@@ -74,13 +76,14 @@ class Main:
     async def _start(self, _ctx: dict[str, Any]) -> None:
         settings = self.attempt_settings
         lease = timedelta(seconds=settings.lease_s)
-        scratch = Scratch(self.data_settings.data_dir, self.worker_id)
-        self._closing.enter_context(scratch)
+        scratch = Scratch.claim(self.data_settings.data_dir, str(self.worker_id))
+        self._closing.callback(scratch.release)
+        scratch.use_for_temporary_files()
         self.database = await open_pool(self.database_settings, application="worker")
         self._closing.push_async_callback(_close_pool, self.database)
         artifacts = Artifacts(self.storage_settings)
         self._closing.callback(artifacts.close)
-        self.pool = Pool(self.browser_settings, scratch.path)
+        self.pool = Pool(self.browser_settings)
         self._closing.push_async_callback(self.pool.stop)
         await self.pool.start()
         policy = AddressPolicy.from_settings(self.egress_settings)
@@ -91,11 +94,11 @@ class Main:
             redis=self.redis,
             artifacts=artifacts,
             pool=self.pool,
-            guard=Guard(policy),
+            guard=Guard(policy, SystemResolver(timeout_s=self.guard_settings.egress_resolve_timeout_s)),
             policy=policy,
             heartbeat=self.heartbeat,
             lease=lease,
-            folder=scratch.path,
+            folder=scratch.folder,
             max_artifact_bytes=settings.max_artifact_bytes,
         )
         sweep_interval = timedelta(seconds=settings.sweep_interval_s)
@@ -106,25 +109,22 @@ class Main:
         if settings.worker_metrics_port:
             start_http_server(settings.worker_metrics_port)
         await self._beat()
-        log.info(
-            "worker ready", slots=self.browser_settings.browser_max_pages, generation=self.pool.generation
-        )
+        log.info("worker ready", slots=self.browser_settings.browser_max_pages)
 
     async def _beat(self) -> None:
         await self.heartbeat.beat()
+        browser = self.pool.numbers
+        report = workers.WorkerReport(
+            id=self.worker_id,
+            hostname=socket.gethostname(),
+            pid=os.getpid(),
+            slots=self.browser_settings.browser_max_pages,
+            busy=self.heartbeat.held,
+            browser_generation=browser.generation if browser else 0,
+            browser_launched_at=datetime.fromtimestamp(browser.launched_at, UTC) if browser else None,
+        )
         try:
-            await workers.report(
-                self.database,
-                workers.WorkerReport(
-                    id=self.worker_id,
-                    hostname=socket.gethostname(),
-                    pid=os.getpid(),
-                    slots=self.browser_settings.browser_max_pages,
-                    busy=self.pool.busy,
-                    browser_generation=self.pool.generation,
-                    browser_launched_at=self.pool.launched_at,
-                ),
-            )
+            await workers.report(self.database, report)
         except UnavailableError as error:
             log.warning("not reported", error=repr(error.__cause__))
 
@@ -143,7 +143,7 @@ class Main:
         """Stop when the browser is beyond repair, so that the orchestrator makes a new worker."""
 
         async def watch() -> None:
-            raise await self.pool.failed
+            await self.pool.failed
 
         self._background(watch())
 
