@@ -1,5 +1,233 @@
-"""Which network addresses are public (pure: nothing here opens a socket)."""
+"""Which network addresses may be rendered (pure: nothing here opens a socket or asks a name server).
+
+The tables are written out, not taken from `ipaddress.is_global`: that answer changes with the Python release,
+and on 3.11 it says yes to multicast, to the metadata service of Azure, to NAT64 and to 6to4.
+
+Sources: IANA's IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890), each line with its own RFC.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Final, Protocol, Self
+
+from pydantic_core import Url
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+DEFAULT_PORTS: Final = (80, 443)
+
+# Whole blocks, also where the registry calls a part "globally reachable": anycast for name servers and
+# tunnels (AS112, AMT) is answered by whoever stands nearest, and no web page lives there.
+NOT_PUBLIC_IPV4: Final = {
+    IPv4Network("0.0.0.0/8"): "this network, RFC 791; Linux connects 0.0.0.0 to itself",
+    IPv4Network("10.0.0.0/8"): "private use, RFC 1918",
+    IPv4Network("100.64.0.0/10"): "shared address space, RFC 6598; 100.100.100.200 is Alibaba's metadata",
+    IPv4Network("127.0.0.0/8"): "loopback, RFC 1122",
+    IPv4Network("168.63.129.16/32"): "Azure's WireServer: metadata at an address that is otherwise public",
+    IPv4Network("169.254.0.0/16"): "link local, RFC 3927; metadata of most clouds",
+    IPv4Network("172.16.0.0/12"): "private use, RFC 1918",
+    IPv4Network("192.0.0.0/24"): "protocol assignments, RFC 6890; 192.0.0.192 is Oracle's metadata",
+    IPv4Network("192.0.2.0/24"): "documentation, RFC 5737",
+    IPv4Network("192.31.196.0/24"): "AS112, RFC 7535",
+    IPv4Network("192.52.193.0/24"): "AMT relays, RFC 7450",
+    IPv4Network("192.88.99.0/24"): "6to4 relays, RFC 7526",
+    IPv4Network("192.168.0.0/16"): "private use, RFC 1918",
+    IPv4Network("192.175.48.0/24"): "AS112, RFC 7534",
+    IPv4Network("198.18.0.0/15"): "benchmarks, RFC 2544",
+    IPv4Network("198.51.100.0/24"): "documentation, RFC 5737",
+    IPv4Network("203.0.113.0/24"): "documentation, RFC 5737",
+    IPv4Network("224.0.0.0/4"): "multicast, RFC 5771",
+    IPv4Network("240.0.0.0/4"): "reserved, RFC 1112, and limited broadcast, RFC 919",
+}
+
+# All that IANA gives out for unicast. What lies outside is refused without being listed: loopback,
+# IPv4-mapped and -compatible, NAT64 (64:ff9b::/96, 64:ff9b:1::/48), unique local, link local, site local,
+# multicast.
+GLOBAL_UNICAST_IPV6: Final = IPv6Network("2000::/3")
+NOT_PUBLIC_IPV6: Final = {
+    IPv6Network("2001::/23"): "protocol assignments, RFC 2928: Teredo, ORCHID, benchmarks, AMT",
+    IPv6Network("2001:db8::/32"): "documentation, RFC 3849",
+    IPv6Network("2002::/16"): "6to4, RFC 3056: carries any IPv4 address",
+    IPv6Network("2620:4f:8000::/48"): "AS112, RFC 7534",
+    IPv6Network("3fff::/20"): "documentation, RFC 9637",
+}
+
+# Names that lead inward wherever they lead at all, each with everything below it.
+PRIVATE_NAMES: Final = {
+    "localhost": "RFC 6761",
+    "localdomain": "what /etc/hosts of many systems calls itself",
+    "local": "RFC 6762; also cluster.local",
+    "home.arpa": "RFC 8375",
+    "internal": "reserved by ICANN in 2024; metadata.google.internal, host.docker.internal",
+    "intranet": "RFC 6762, appendix G",
+    "private": "RFC 6762, appendix G",
+    "corp": "RFC 6762, appendix G",
+    "home": "RFC 6762, appendix G",
+    "lan": "RFC 6762, appendix G",
+    "svc": "Kubernetes services, as a pod's search list completes them",
+}
 
 
-def require_public_literal(host: str, port: int | None) -> None:
-    """Placeholder signature until the table lands."""
+# The standard lets more through, and there the parser and Chromium part: `*` stays here, becomes %2A there.
+_HOST_NAME: Final = re.compile(r"[a-z0-9._-]+")
+
+
+class Rule(StrEnum):
+    """Why an address may not be rendered. The value is what the caller reads, so it names no address."""
+
+    SCHEME = "Only http and https addresses are rendered."
+    CREDENTIALS = "The address carries a user name or a password. Leave them out: addresses end up in logs."
+    HOST = "The host is not public. Whoever runs this service can open an address with EGRESS_ALLOW."
+    PORT = "The port is not open to renders. Whoever runs this service can open it with EGRESS_PORTS."
+
+
+class BlockedAddressError(ValueError):
+    """An address may not be rendered; the message is the rule's and never holds a resolved address."""
+
+    def __init__(self, rule: Rule) -> None:
+        super().__init__(rule.value)
+        self.rule = rule
+
+
+class MalformedAddressError(ValueError):
+    """A text is no web address at all, so that no rule can be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A web address taken apart as the browser does it.
+
+    Attributes:
+        url: the normalised form, in ASCII. Parsing it again gives the same target.
+        host: a name in lower case as it was written (a final dot stays), or an address without brackets.
+        port: the written port, or the scheme's own.
+        address: the host as an address; None when it is a name that somebody has to resolve.
+    """
+
+    url: str
+    host: str
+    port: int
+    address: Address | None
+
+
+def is_public(address: Address) -> bool:
+    """Whether an address belongs to the public internet and to nothing else."""
+    if isinstance(address, IPv4Address):
+        return not any(address in network for network in NOT_PUBLIC_IPV4)
+    if address.scope_id is not None:  # a zone names an interface of this machine
+        return False
+    return address in GLOBAL_UNICAST_IPV6 and not any(address in network for network in NOT_PUBLIC_IPV6)
+
+
+def is_private_name(host: str) -> bool:
+    """Whether a name leads inward by its spelling: a single label, or one of `PRIVATE_NAMES`."""
+    name = host.rstrip(".").lower()
+    return "." not in name or any(name == tail or name.endswith(f".{tail}") for tail in PRIVATE_NAMES)
+
+
+class EgressRules(Protocol):
+    """What `AddressPolicy` needs of fleet.settings.EgressSettings, which is a layer beside this one."""
+
+    @property
+    def egress_networks(self) -> tuple[tuple[Network, int | None], ...]:
+        """See `AddressPolicy.allow`."""
+
+    @property
+    def egress_ports(self) -> tuple[int, ...]:
+        """See `AddressPolicy.ports`."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddressPolicy:
+    """What may be rendered: public addresses on `ports`, and what `allow` adds.
+
+    Attributes:
+        allow: networks that are reachable besides the public internet, each on one port or (None) on all.
+            As long as there is one, private names such as `localhost` are not refused by their spelling: the
+            addresses that they resolve to decide, and all of them must be permitted.
+        ports: ports at which public addresses are reachable.
+    """
+
+    allow: tuple[tuple[Network, int | None], ...] = ()
+    ports: tuple[int, ...] = DEFAULT_PORTS
+
+    @classmethod
+    def from_settings(cls, settings: EgressRules) -> Self:
+        """The policy that the operator has set."""
+        return cls(allow=settings.egress_networks, ports=settings.egress_ports)
+
+    def permits(self, address: Address, port: int) -> bool:
+        """Whether a connection to this address and port may be opened. The one decision that counts."""
+        if is_public(address) and port in self.ports:
+            return True
+        return any(address in network and open_port in (None, port) for network, open_port in self.allow)
+
+    def permits_port(self, port: int) -> bool:
+        """Whether there can be any address that is permitted at this port."""
+        return port in self.ports or any(open_port in (None, port) for _, open_port in self.allow)
+
+    def require(self, address: Address, port: int) -> None:
+        """Do nothing for a permitted address and port.
+
+        Raises:
+            BlockedAddressError: otherwise.
+        """
+        if not self.permits(address, port):
+            raise BlockedAddressError(Rule.PORT if is_public(address) else Rule.HOST)
+
+    def inspect(self, url: str) -> Target:
+        r"""Take a web address apart and judge all that can be judged without asking a name server.
+
+        The parser is the `url` crate inside pydantic, which follows the WHATWG standard as Chromium does, so
+        that both mean the same host. Python's `urlsplit` reads `http://127.0.0.1\@example.com/` as
+        example.com; the browser goes to 127.0.0.1.
+
+        Raises:
+            MalformedAddressError: the text is no web address.
+            BlockedAddressError: the address may not be rendered.
+        """
+        target = _parse(url)
+        if target.address is not None:
+            self.require(target.address, target.port)
+        elif is_private_name(target.host) and not self.allow:
+            raise BlockedAddressError(Rule.HOST)
+        elif not self.permits_port(target.port):
+            raise BlockedAddressError(Rule.PORT)
+        return target
+
+    def check_url(self, url: str) -> str:
+        """Judge a web address like `inspect` and return its normalised form.
+
+        Raises:
+            MalformedAddressError: the text is no web address.
+            BlockedAddressError: the address may not be rendered.
+        """
+        return self.inspect(url).url
+
+
+def _parse(url: str) -> Target:
+    try:
+        parsed = Url(url)
+    except ValueError:
+        # The parser's own message quotes the input, which may hold secrets.
+        raise MalformedAddressError(
+            "This is no web address. Give it whole, such as https://example.com/page."
+        ) from None
+    if parsed.scheme not in {"http", "https"}:
+        raise BlockedAddressError(Rule.SCHEME)
+    if parsed.username or parsed.password:
+        raise BlockedAddressError(Rule.CREDENTIALS)
+    # The parser allows neither to be missing for these two schemes.
+    host, port = parsed.host or "", parsed.port or 0
+    host = host.removeprefix("[").removesuffix("]")
+    address: Address | None
+    try:
+        address = ip_address(host)  # the parser has already turned every spelling into the plain one
+    except ValueError:
+        address = None
+        if not _HOST_NAME.fullmatch(host):
+            raise MalformedAddressError("The host is no name that a domain can have.") from None
+    return Target(url=str(parsed), host=host, port=port, address=address)

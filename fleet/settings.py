@@ -6,6 +6,7 @@ Every settings class is read from the environment when its process starts, never
 """
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated, Final, Self, TypeVar
 
@@ -80,6 +81,9 @@ class StorageSettings(FleetSettings):
     )
 
 
+_Port = Annotated[int, Field(ge=1, le=65_535)]
+
+
 class EgressSettings(FleetSettings):
     """Which addresses are reachable besides the public internet."""
 
@@ -87,11 +91,17 @@ class EgressSettings(FleetSettings):
         default=(),
         description=(
             "Addresses and networks, with optional port, reachable besides the public internet: "
-            "`127.0.0.1:8099,10.1.0.0/16,[fd00::1]:80`."
+            "`127.0.0.1:8099,10.1.0.0/16,[fd00::1]:80`. Without a port, all ports. As soon as there is one, "
+            "names such as `localhost` are judged by the addresses that they resolve to."
         ),
     )
+    egress_ports: Annotated[tuple[_Port, ...], NoDecode] = Field(
+        default=(80, 443),
+        min_length=1,
+        description="Ports at which public addresses are reachable, such as `80,443,8443`.",
+    )
 
-    @field_validator("egress_allow", mode="before")
+    @field_validator("egress_allow", "egress_ports", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -104,6 +114,11 @@ class EgressSettings(FleetSettings):
         for entry in entries:
             split_network(entry)
         return entries
+
+    @property
+    def egress_networks(self) -> "tuple[tuple[Network, int | None], ...]":
+        """`egress_allow` as fleet.addresses.AddressPolicy takes it."""
+        return tuple(split_network(entry) for entry in self.egress_allow)
 
 
 class DataSettings(FleetSettings):
@@ -131,6 +146,12 @@ class LogSettings(FleetSettings):
 SettingsT = TypeVar("SettingsT", bound=FleetSettings)
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+# A colon without a port after it matches nothing here and is then refused as no network: read as "no port" it
+# would open all of them.
+_ENTRY_WITH_PORT: Final = re.compile(
+    r"(?:\[(?P<bracketed>[^\[\]]+)\]|(?P<plain>[^\[\]:]+)):(?P<port>[0-9]{1,6})"
+)
+
 
 def split_network(entry: str) -> tuple[Network, int | None]:
     """Read one entry of `EGRESS_ALLOW`: an address or a network, with an optional port.
@@ -140,23 +161,18 @@ def split_network(entry: str) -> tuple[Network, int | None]:
     Raises:
         ValueError: in words that name the entry and what is allowed.
     """
-    host, port = entry, ""
-    if entry.startswith("["):
-        host, _, port = entry[1:].partition("]")
-        port = port.removeprefix(":")
-    elif entry.count(":") == 1:
-        host, port = entry.split(":")
+    found = _ENTRY_WITH_PORT.fullmatch(entry)
+    host, port = (found["bracketed"] or found["plain"], int(found["port"])) if found else (entry, None)
     try:
         network = ipaddress.ip_network(host)
-        number = int(port) if port else None
     except ValueError as error:
         raise ValueError(
             f"{entry!r} is no address or network with an optional port, such as 127.0.0.1:8099, 10.1.0.0/16 "
             "or [fd00::1]:80"
         ) from error
-    if number is not None and not 1 <= number <= 65_535:  # noqa: PLR2004 - the range of a port
+    if port is not None and not 1 <= port <= 65_535:  # noqa: PLR2004 - the range of a port
         raise ValueError(f"{entry!r} has a port outside 1 to 65535")
-    return network, number
+    return network, port
 
 
 class SettingsError(SystemExit):

@@ -56,11 +56,6 @@ class Heartbeat:
         self._lease = lease
         self._held: dict[tuple[UUID, int], Lease] = {}
 
-    @property
-    def held(self) -> int:
-        """How many attempts this worker holds."""
-        return len(self._held)
-
     @contextmanager
     def holding(self, attempt: Attempt, work: asyncio.Task[Any]) -> Iterator[Lease]:
         """Renew this attempt's lease for as long as the block runs."""

@@ -7,7 +7,7 @@ import random
 import socket
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -76,14 +76,12 @@ class Main:
     async def _start(self, _ctx: dict[str, Any]) -> None:
         settings = self.attempt_settings
         lease = timedelta(seconds=settings.lease_s)
-        scratch = Scratch.claim(self.data_settings.data_dir, str(self.worker_id))
-        self._closing.callback(scratch.release)
-        scratch.use_for_temporary_files()
+        scratch = self._closing.enter_context(Scratch(self.data_settings.data_dir, self.worker_id))
         self.database = await open_pool(self.database_settings, application="worker")
         self._closing.push_async_callback(_close_pool, self.database)
         artifacts = Artifacts(self.storage_settings)
         self._closing.callback(artifacts.close)
-        self.pool = Pool(self.browser_settings)
+        self.pool = Pool(self.browser_settings, scratch.path)
         self._closing.push_async_callback(self.pool.stop)
         await self.pool.start()
         policy = AddressPolicy.from_settings(self.egress_settings)
@@ -98,7 +96,7 @@ class Main:
             policy=policy,
             heartbeat=self.heartbeat,
             lease=lease,
-            folder=scratch.folder,
+            folder=scratch.path,
             max_artifact_bytes=settings.max_artifact_bytes,
         )
         sweep_interval = timedelta(seconds=settings.sweep_interval_s)
@@ -113,15 +111,14 @@ class Main:
 
     async def _beat(self) -> None:
         await self.heartbeat.beat()
-        browser = self.pool.numbers
         report = workers.WorkerReport(
             id=self.worker_id,
             hostname=socket.gethostname(),
             pid=os.getpid(),
             slots=self.browser_settings.browser_max_pages,
-            busy=self.heartbeat.held,
-            browser_generation=browser.generation if browser else 0,
-            browser_launched_at=datetime.fromtimestamp(browser.launched_at, UTC) if browser else None,
+            busy=self.pool.busy,
+            browser_generation=self.pool.generation,
+            browser_launched_at=self.pool.launched_at,
         )
         try:
             await workers.report(self.database, report)
@@ -143,7 +140,7 @@ class Main:
         """Stop when the browser is beyond repair, so that the orchestrator makes a new worker."""
 
         async def watch() -> None:
-            await self.pool.failed
+            raise await self.pool.failed
 
         self._background(watch())
 

@@ -84,3 +84,11 @@ class AttemptSettings(FleetSettings):
     worker_metrics_port: int = Field(
         default=0, ge=0, le=65_535, description="Port of this worker's Prometheus metrics; 0 means none."
     )
+
+
+class EgressGuardSettings(FleetSettings):
+    """How long the check before a navigation may take."""
+
+    egress_resolve_timeout_s: float = Field(
+        default=5, gt=0, le=60, description="Seconds that resolving the host name of a page may take."
+    )

@@ -2,24 +2,43 @@
 
 from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, TypeAdapter, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
-from fleet.addresses import require_public_literal
+from fleet.addresses import AddressPolicy, BlockedAddressError
+from fleet.errors import ErrorType
 
 MAX_HTML_BYTES: Final = 2 * 1024 * 1024
 MAX_URL_LENGTH: Final = 8_192
 
-_WHATWG_URL: Final[TypeAdapter[HttpUrl]] = TypeAdapter(HttpUrl)
+# The key of pydantic's validation context under which the AddressPolicy of the settings is handed in:
+# `RenderRequest.model_validate(document, context={EGRESS_CONTEXT: policy})`.
+EGRESS_CONTEXT: Final = "egress"
+_STRICTEST: Final = AddressPolicy()
 
 
-def _parse_like_the_browser(url: str) -> str:
-    """Normalise with a WHATWG parser, as Chromium does, so that both mean the same host.
+def _permitted(url: str, info: ValidationInfo) -> str:
+    """Normalise as the browser will read it, and refuse early what the worker would refuse later.
 
-    Python's `urlsplit` reads `http://127.0.0.1\\@example.com/` as example.com; the browser goes to 127.0.0.1.
+    Without a policy in the context the strictest one holds: forgetting to hand it in opens nothing.
     """
-    parsed = _WHATWG_URL.validate_python(url)
-    require_public_literal(parsed.host or "", parsed.port)
-    return str(parsed)
+    policy: AddressPolicy = (info.context or {}).get(EGRESS_CONTEXT, _STRICTEST)
+    try:
+        return policy.check_url(url)
+    except BlockedAddressError as error:
+        raise PydanticCustomError(
+            ErrorType.URL_BLOCKED.value,
+            "{reason}",
+            {"reason": error.rule.value, "rule": error.rule.name.lower()},
+        ) from None
 
 
 def _within_bytes(html: str) -> str:
@@ -29,18 +48,22 @@ def _within_bytes(html: str) -> str:
     return html
 
 
+PermittedUrl = Annotated[str, StringConstraints(max_length=MAX_URL_LENGTH), AfterValidator(_permitted)]
+BoundedHtml = Annotated[str, StringConstraints(min_length=1), AfterValidator(_within_bytes)]
+
+
 class SourceOptions(BaseModel):
     """Exactly one of `url` and `html`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    url: Annotated[str, AfterValidator(_parse_like_the_browser)] | None = Field(
+    url: PermittedUrl | None = Field(
         default=None,
-        max_length=MAX_URL_LENGTH,
-        description="The page to render: a public http or https address.",
+        description="The page to render: a public http or https address without user name and password.",
+        examples=["https://example.com/"],
     )
-    html: Annotated[str, AfterValidator(_within_bytes)] | None = Field(
-        default=None, min_length=1, description="The document to render, at most 2 MiB of UTF-8."
+    html: BoundedHtml | None = Field(
+        default=None, description="The document to render, at most 2 MiB of UTF-8."
     )
 
     @model_validator(mode="after")

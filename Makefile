@@ -1,0 +1,50 @@
+# renderfleet: every command of this repository. `make` alone lists them.
+#
+# Each target first brings .venv up to date (deploy/embedded/bootstrap.py). PYTHON chooses the Python that makes
+# it: make run PYTHON=python3.13. Settings are given the same way: make run WORKERS=2 API_PORT=8001.
+
+PYTHON ?= python3
+VENV_PYTHON := .venv/bin/python
+
+# Compiling only from what pyproject.toml asks, the same for every machine and every supported Python.
+COMPILE = $(VENV_PYTHON) -m uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --custom-compile-command "make lock" $(UPGRADE)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench lock clean environment-run environment-dev
+
+help: ## list the targets
+	@printf 'Usage: make TARGET [NAME=value ...]\n\n'
+	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | awk -F ':.*## ' '{ printf "  %-8s %s\n", $$1, $$2 }'
+	@printf '\nFor example: make run WORKERS=2 API_PORT=8001 DATA_DIR=/tmp/second\n'
+
+run: environment-run ## run everything on this machine: Redis, Postgres, S3, the API and WORKERS [1] workers
+	@exec $(VENV_PYTHON) -m deploy.embedded --end-with $$PPID
+
+test: environment-dev ## run every test; TESTS=tests/unit chooses some, OPTIONS=-x goes to pytest
+	@$(VENV_PYTHON) -m deploy.embedded.chromium_install
+	@$(VENV_PYTHON) -m pytest $(OPTIONS) $(TESTS)
+
+lint: environment-dev ## check style, types and import layers
+	@$(VENV_PYTHON) -m ruff check .
+	@$(VENV_PYTHON) -m ruff format --check .
+	@$(VENV_PYTHON) -m mypy
+	@$(VENV_PYTHON) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
+
+bench: environment-dev ## measure against bare Playwright and raw CDP; writes docs/benchmarks.md
+	@$(VENV_PYTHON) -m deploy.embedded.chromium_install
+	@$(VENV_PYTHON) -m tests.bench
+
+lock: environment-dev ## pin the requirements anew after a change of pyproject.toml; UPGRADE=--upgrade takes newer ones
+	@$(COMPILE) --group dev --output-file deploy/requirements/dev.txt
+	@$(COMPILE) --group embedded --constraints deploy/requirements/dev.txt --output-file deploy/requirements/run.txt
+	@$(COMPILE) --constraints deploy/requirements/dev.txt --output-file deploy/requirements/service.txt
+
+clean: ## remove .venv and caches; data in .renderfleet stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+environment-run environment-dev: environment-%:
+	@command -v $(PYTHON) >/dev/null || { echo 'renderfleet: there is no $(PYTHON). Install Python 3.11 or newer' \
+		'(Debian, Ubuntu: apt-get install python3 python3-venv), or name one: PYTHON=python3.13' >&2; exit 1; }
+	@$(PYTHON) -m deploy.embedded.bootstrap $*

@@ -1,0 +1,202 @@
+"""The API: HTTP in, job id out.
+
+`python -m uvicorn --factory api.main:create_app --loop uvloop --http httptools --no-access-log`
+"""
+
+import asyncio
+import signal
+import threading
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from http import HTTPStatus
+from types import FrameType
+from typing import Any, Final
+
+import asyncpg
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Match
+
+from api.auth import Authenticator
+from api.dependencies import Dependencies, Settings
+from api.middleware import CallLog
+from api.openapi import DESCRIPTION, openapi_document
+from api.probes import BacklogGauges, probes_of
+from api.problems import RefusedError, problem_response, refused_parameters, request_id_of
+from api.routes import artifacts, health, jobs
+from api.settings import ApiSettings
+from api.streaming import LingeringResponse
+from api.waiters import Waiters
+from fleet import carrier
+from fleet.addresses import AddressPolicy
+from fleet.artifacts import Artifacts
+from fleet.database import Pool, open_pool
+from fleet.errors import ErrorType, RenderfleetError, UnavailableError
+from fleet.logs import configure_logs, get_logger
+from fleet.options.source import EGRESS_CONTEXT
+from fleet.settings import (
+    DatabaseSettings,
+    EgressSettings,
+    LogSettings,
+    RedisSettings,
+    StorageSettings,
+    load_settings,
+)
+
+VERSION: Final = "0.1.0"
+_CLOSE_TIMEOUT_S: Final = 3.0
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+
+log = get_logger(__name__)
+
+
+def create_app() -> FastAPI:
+    """Read the settings and build the application; its lifespan opens and closes the connections.
+
+    Raises:
+        fleet.settings.SettingsError: a setting is missing or wrong.
+    """
+    configure_logs(load_settings(LogSettings))
+    settings = Settings(
+        api=load_settings(ApiSettings),
+        database=load_settings(DatabaseSettings),
+        redis=load_settings(RedisSettings),
+        storage=load_settings(StorageSettings),
+        egress=load_settings(EgressSettings),
+    )
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            app.state.dependencies = await _open(settings, stack)
+            yield
+
+    app = FastAPI(
+        title="renderfleet",
+        version=VERSION,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
+    app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]
+    app.add_middleware(CallLog)
+    for router in (jobs.router, artifacts.router, health.router):
+        app.include_router(router)
+    app.add_exception_handler(RenderfleetError, _answer_refusal)
+    app.add_exception_handler(RequestValidationError, _answer_invalid)
+    app.add_exception_handler(HTTPException, _answer_unrouted)
+    return app
+
+
+async def _open(settings: Settings, stack: AsyncExitStack) -> Dependencies:
+    """Open everything. Redis and S3 connect when first needed; each close is limited in time."""
+    pool = await _open_pool(settings.database)
+    stack.push_async_callback(_close_pool, pool)
+    redis = carrier.connect(settings.redis.redis_url, timeout_s=settings.redis.redis_timeout_s)
+    stack.push_async_callback(redis.aclose, close_connection_pool=True)
+    store = Artifacts(settings.storage)
+    stack.push_async_callback(asyncio.to_thread, store.close)
+    probes = probes_of(pool, redis, store)
+    for probe in probes.values():
+        stack.callback(probe.cancel)
+    waiters = Waiters(pool, redis, limit=settings.api.api_max_waiters)
+    waiters.open()
+    stack.push_async_callback(waiters.close)
+    _release_on_signals(waiters)
+    return Dependencies(
+        settings=settings,
+        pool=pool,
+        redis=redis,
+        artifacts=store,
+        authenticator=Authenticator(pool, cache_s=settings.api.api_key_cache_s),
+        waiters=waiters,
+        probes=probes,
+        backlog=BacklogGauges(pool),
+        validation={EGRESS_CONTEXT: AddressPolicy.from_settings(settings.egress)},
+    )
+
+
+async def _open_pool(settings: DatabaseSettings) -> Pool:
+    try:
+        return await open_pool(settings, application="api")
+    except UnavailableError as error:
+        # The order in which things start must not matter: calls are answered with 503 until it is there.
+        log.warning("postgres does not answer yet, starting without it", error=repr(error.__cause__))
+    return await asyncpg.create_pool(
+        settings.database_url,
+        min_size=0,
+        max_size=settings.database_pool_size,
+        timeout=settings.database_timeout_s,
+        command_timeout=settings.database_timeout_s,
+        max_inactive_connection_lifetime=60,
+        server_settings={"application_name": "renderfleet-api", "jit": "off"},
+    )
+
+
+async def _close_pool(pool: Pool) -> None:
+    try:
+        async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+            await pool.close()
+    except TimeoutError:
+        pool.terminate()
+
+
+def _release_on_signals(waiters: Waiters) -> None:
+    """Answer whoever waits for a job as soon as the server is asked to stop, instead of holding up its end.
+
+    uvicorn lets open calls finish before it ends the lifespan, and a call may wait for a minute.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return  # signals belong to whoever runs this loop in a thread
+    for number in (signal.SIGTERM, signal.SIGINT):
+        previous = signal.getsignal(number)
+
+        def handle(received: int, frame: FrameType | None, previous: Any = previous) -> None:
+            waiters.release()
+            if callable(previous):
+                previous(received, frame)
+
+        if callable(previous):
+            signal.signal(number, handle)
+
+
+async def _answer_refusal(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RenderfleetError):
+        raise error
+    if isinstance(error, UnavailableError):
+        log.warning("a dependency is down", error_type=error.type, error=repr(error.__cause__ or error))
+    answer = problem_response(error, request_id_of(request))
+    return LingeringResponse(answer) if error.type is ErrorType.BODY_TOO_LARGE else answer
+
+
+async def _answer_invalid(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    return problem_response(refused_parameters(error.errors()), request_id_of(request))
+
+
+async def _answer_unrouted(request: Request, error: Exception) -> Response:
+    """What the router refuses: no such path, or not with this method."""
+    if not isinstance(error, HTTPException):
+        raise error
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = _allowed_methods(request)
+        detail = f"this path allows {', '.join(allowed)}"
+        refusal = RefusedError(ErrorType.METHOD_NOT_ALLOWED, detail, headers={"Allow": ", ".join(allowed)})
+    else:
+        refusal = RefusedError(ErrorType.NOT_FOUND, "no call has this path; /docs lists them all")
+    return problem_response(refusal, request_id_of(request))
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    # Starlette's own Allow names the methods of the first route of a path alone.
+    return [
+        method
+        for method in _METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    ]

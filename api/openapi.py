@@ -1,0 +1,126 @@
+"""The OpenAPI document: what FastAPI does not see by itself, since bodies and answers bypass it for speed."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from api.documents import JobDocument
+from api.problems import MEDIA_TYPE, Problem
+from fleet.request import RenderRequest
+
+_REF: Final = "#/components/schemas/{model}"
+_PROBLEM: Final = {MEDIA_TYPE: {"schema": {"$ref": _REF.format(model="Problem")}}}
+_JOB: Final = {"application/json": {"schema": {"$ref": _REF.format(model="JobDocument")}}}
+
+DESCRIPTION: Final = (
+    "Turns web addresses and HTML into PNG, JPEG, WebP or PDF as durable jobs. Enqueue with `POST /v1/jobs`, "
+    "then poll, wait or fetch the artifact. Errors are problem documents (RFC 9457) with a stable `type`."
+)
+_SECURITY_SCHEMES: Final = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer rf_…`"},
+    "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+
+_EXAMPLES: Final = {
+    "screenshot": {"summary": "A screenshot", "value": {"url": "https://example.com/"}},
+    "full_page": {
+        "summary": "A whole page as WebP on a dense screen",
+        "value": {
+            "url": "https://example.com/",
+            "format": "webp",
+            "quality": 80,
+            "full_page": True,
+            "viewport": {"width": 1440, "height": 900},
+            "device_scale_factor": 2,
+        },
+    },
+    "invoice": {
+        "summary": "HTML to pdf",
+        "value": {"html": "<h1>Invoice 7</h1>", "format": "pdf", "external_id": "invoice-7"},
+    },
+}
+
+
+def _header(description: str, *, maximum: int | None = None) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "string"}
+    if maximum is not None:
+        schema |= {"minLength": 1, "maxLength": maximum, "pattern": "^[!-~]+$"}
+    return {"in": "header", "required": False, "description": description, "schema": schema}
+
+
+_LOCATION: Final = {"Location": {"description": "Path of the job.", "schema": {"type": "string"}}}
+
+CREATE_JOB: Final[dict[str, Any]] = {
+    "parameters": [
+        {
+            "name": "Idempotency-Key",
+            **_header("Repeat a call with the same key and get the same job.", maximum=255),
+        },
+        {"name": "Prefer", **_header("`wait=N`: wait up to N seconds, 60 at most, for the job's end.")},
+    ],
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"$ref": _REF.format(model="RenderRequest")},
+                "examples": _EXAMPLES,
+            }
+        },
+    },
+    "responses": {
+        "200": {"description": "The job has ended.", "headers": _LOCATION, "content": _JOB},
+        "202": {"description": "The job is accepted.", "headers": _LOCATION, "content": _JOB},
+    },
+}
+
+_BYTES: Final = {
+    media_type: {"schema": {"type": "string", "format": "binary"}}
+    for media_type in ("image/png", "image/jpeg", "image/webp", "application/pdf")
+}
+READ_ARTIFACT: Final[dict[str, Any]] = {
+    "responses": {
+        "200": {"description": "The whole artifact (`proxy=true`).", "content": _BYTES},
+        "206": {"description": "The part that Range asked for (`proxy=true`).", "content": _BYTES},
+        "304": {"description": "If-None-Match names this artifact (`proxy=true`)."},
+        "307": {"description": "Redirect to a presigned address.", "headers": _LOCATION},
+    },
+}
+
+
+def problems(*statuses: int) -> dict[str, Any]:
+    """Arguments of a route that may answer with problem documents of these statuses."""
+    return {
+        "responses": {
+            status: {"description": HTTPStatus(status).phrase, "content": _PROBLEM} for status in statuses
+        }
+    }
+
+
+def openapi_document(app: FastAPI) -> dict[str, Any]:
+    """The whole document, made once and kept in the app."""
+    if app.openapi_schema:
+        return app.openapi_schema
+    document = get_openapi(
+        title=app.title, version=app.version, description=app.description, routes=app.routes
+    )
+    schemas: dict[str, Any] = document.setdefault("components", {}).setdefault("schemas", {})
+    _, extra = models_json_schema(
+        [(RenderRequest, "validation"), (JobDocument, "serialization"), (Problem, "serialization")],
+        ref_template=_REF,
+    )
+    schemas |= extra["$defs"]
+    document["components"]["securitySchemes"] = _SECURITY_SCHEMES
+    for path, operations in document["paths"].items():
+        if path.startswith("/v1/"):
+            _require_key(operations)
+    app.openapi_schema = document
+    return document
+
+
+def _require_key(operations: Mapping[str, dict[str, Any]]) -> None:
+    for operation in operations.values():
+        operation["security"] = [{name: []} for name in _SECURITY_SCHEMES]

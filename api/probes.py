@@ -1,0 +1,113 @@
+"""Whether the dependencies answer, asked seldom and with a limit, however often somebody wants to know."""
+
+import asyncio
+import math
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from enum import StrEnum
+from typing import Final
+
+from arq.connections import ArqRedis
+from pydantic import BaseModel, Field
+
+from fleet.artifacts import Artifacts
+from fleet.database import Pool
+from fleet.errors import UnavailableError
+from fleet.jobs import State, backlog, ended
+from fleet.logs import get_logger
+from fleet.metrics import JOBS_OPEN, OLDEST_QUEUED_SECONDS
+
+# Readiness is public: asking often must not become load on the dependencies.
+FRESH_S: Final = 1.0
+ANSWER_TIMEOUT_S: Final = 2.0
+# Counting a long line of queued jobs takes Postgres some milliseconds.
+_BACKLOG_FRESH_S: Final = 5.0
+
+log = get_logger(__name__)
+
+
+class Condition(StrEnum):
+    """Whether a dependency answers."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+class DependencyState(BaseModel):
+    """One dependency, as it was when last asked, at most a second ago."""
+
+    status: Condition = Field(description="up or down.")
+    latency_ms: float | None = Field(description="Milliseconds to its answer; null when there was none.")
+    reason: str | None = Field(default=None, description="Why it counts as down.")
+
+
+class Probe:
+    """One question to one dependency. A silent one is asked once at a time, not once more for each caller."""
+
+    def __init__(self, name: str, ask: Callable[[], Awaitable[object]]) -> None:
+        self._name = name
+        self._ask = ask
+        self._answer: asyncio.Task[DependencyState] | None = None
+        self._asked_at = 0.0
+
+    async def state(self) -> DependencyState:
+        """The dependency's state; never older than `FRESH_S`, never later than `ANSWER_TIMEOUT_S` seconds."""
+        now = time.monotonic()
+        if self._answer is None or (self._answer.done() and now - self._asked_at > FRESH_S):
+            self._asked_at = now
+            self._answer = asyncio.create_task(self._question())
+        await asyncio.wait([self._answer], timeout=ANSWER_TIMEOUT_S)
+        if self._answer.done():
+            return self._answer.result()
+        return DependencyState(status=Condition.DOWN, latency_ms=None, reason="silent")
+
+    def cancel(self) -> None:
+        """Give up a question that is under way."""
+        if self._answer is not None:
+            self._answer.cancel()
+
+    async def _question(self) -> DependencyState:
+        started = time.perf_counter()
+        try:
+            await self._ask()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the dependency cannot be used
+            log.warning("a dependency is down", dependency=self._name, error=repr(error.__cause__ or error))
+            return DependencyState(status=Condition.DOWN, latency_ms=None, reason=type(error).__name__)
+        latency_ms = round((time.perf_counter() - started) * 1000, 2)
+        return DependencyState(status=Condition.UP, latency_ms=latency_ms)
+
+
+def probes_of(pool: Pool, redis: ArqRedis, artifacts: Artifacts) -> Mapping[str, Probe]:
+    """The probes of an API process by the name of what they ask."""
+    return {
+        # Reads the table of jobs, so that a database without its schema is not taken for ready.
+        "postgres": Probe("postgres", lambda: ended(pool, [])),
+        "redis": Probe("redis", redis.ping),
+        "s3": Probe("s3", artifacts.check),
+    }
+
+
+class BacklogGauges:
+    """The gauges that Postgres knows. They read NaN while it does not answer: no figure beats an old one."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._lock = asyncio.Lock()
+        self._counted_at = -math.inf
+
+    async def refresh(self) -> None:
+        """Count again unless that was done a moment ago. Waits `ANSWER_TIMEOUT_S` seconds at most."""
+        async with self._lock:
+            if time.monotonic() - self._counted_at < _BACKLOG_FRESH_S:
+                return
+            queued, running, oldest_s = math.nan, math.nan, math.nan
+            try:
+                async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                    now = await backlog(self._pool)
+                queued, running, oldest_s = now.queued, now.running, now.oldest_queued_s
+            except (UnavailableError, TimeoutError) as error:
+                log.warning("cannot count the open jobs", error=repr(error.__cause__ or error))
+            self._counted_at = time.monotonic()
+            JOBS_OPEN.labels(State.QUEUED).set(queued)
+            JOBS_OPEN.labels(State.RUNNING).set(running)
+            OLDEST_QUEUED_SECONDS.set(oldest_s)

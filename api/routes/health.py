@@ -1,0 +1,68 @@
+"""Is the process alive, is it ready, how is it doing: for orchestrators and Prometheus. No key is asked."""
+
+import asyncio
+from enum import StrEnum
+from http import HTTPStatus
+
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel, Field
+from starlette.responses import PlainTextResponse, Response
+
+from api.bodies import JSON
+from api.dependencies import OpenDependencies
+from api.probes import Condition, DependencyState
+
+router = APIRouter(tags=["health"])
+
+
+class Readiness(StrEnum):
+    """Whether calls should be sent here."""
+
+    READY = "ready"
+    DEGRADED = "degraded"
+    UNAVAILABLE = "unavailable"
+
+
+class ReadinessDocument(BaseModel):
+    """Readiness with each dependency.
+
+    Without Postgres nothing works. Without Redis jobs are accepted and start later. Without S3 no artifact
+    can be stored or read.
+    """
+
+    status: Readiness = Field(description="ready or degraded (200), or unavailable (503).")
+    dependencies: dict[str, DependencyState] = Field(description="postgres, redis and s3.")
+
+
+@router.head("/livez", include_in_schema=False)
+@router.get("/livez", response_model=dict[str, str])
+async def livez() -> Response:
+    """The process answers."""
+    return Response('{"status":"alive"}', media_type=JSON)
+
+
+@router.head("/readyz", include_in_schema=False)
+@router.get(
+    "/readyz",
+    response_model=ReadinessDocument,
+    responses={503: {"model": ReadinessDocument, "description": "Postgres does not answer."}},
+)
+async def readyz(dependencies: OpenDependencies) -> Response:
+    """Each dependency with its state. `degraded` is 200: jobs are accepted without Redis and S3."""
+    names = list(dependencies.probes)
+    states = dict(
+        zip(names, await asyncio.gather(*(dependencies.probes[n].state() for n in names)), strict=True)
+    )
+    down = {name for name, state in states.items() if state.status is Condition.DOWN}
+    status = Readiness.UNAVAILABLE if "postgres" in down else Readiness.DEGRADED if down else Readiness.READY
+    document = ReadinessDocument(status=status, dependencies=states)
+    code = HTTPStatus.SERVICE_UNAVAILABLE if status is Readiness.UNAVAILABLE else HTTPStatus.OK
+    return Response(document.model_dump_json(), status_code=code, media_type=JSON)
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+async def metrics(dependencies: OpenDependencies) -> Response:
+    """Metrics in Prometheus' text format; `docs/metrics.md` lists them."""
+    await dependencies.backlog.refresh()
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

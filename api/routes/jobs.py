@@ -1,0 +1,197 @@
+"""Jobs: enqueue, read, list, wait."""
+
+import asyncio
+import base64
+import binascii
+import re
+from contextlib import nullcontext
+from http import HTTPStatus
+from typing import Annotated, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from pydantic import Field, ValidationError
+from starlette.responses import Response
+
+from api.bodies import JSON, read_json_body
+from api.dependencies import Dependencies, JobId, OpenDependencies, Parameters, Reader, dependencies_of
+from api.documents import JobDocument, JobListDocument, job_path
+from api.openapi import CREATE_JOB, problems
+from api.preferences import MAX_WAIT_S, preferred_wait_s
+from api.problems import RefusedError, refuse_unknown_parameters, refused_field, refused_input
+from api.waiters import wait_for
+from fleet.dispatch import dispatch
+from fleet.errors import ErrorType, UnavailableError
+from fleet.jobs import LAST_ID, Delivery, Job, State, accept, get, list_newest
+from fleet.logs import get_logger
+from fleet.metrics import JOBS_ACCEPTED
+from fleet.recovery import mark_undispatched
+from fleet.request import RenderRequest
+from fleet.tenants import Scope
+
+_IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}", re.ASCII)
+# What is done for a job after it was accepted may fail; the answer is 202 nevertheless.
+_DISPATCH_MARGIN_S: Final = 0.5
+
+log = get_logger(__name__)
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+
+@router.post("", openapi_extra=CREATE_JOB, **problems(401, 403, 413, 415, 422, 503))
+async def create_job(request: Request) -> Response:
+    """Enqueue a render. The job is durable when this answers.
+
+    The same `Idempotency-Key` with the same request gives the same job; with another request it is refused.
+    `Prefer: wait=N` waits up to N seconds (60 at most) and answers 200 with the job if it ends in time.
+    """
+    # A plain endpoint: FastAPI's own reading and checking of the body would double the cost of a POST.
+    dependencies = dependencies_of(request)
+    tenant = await dependencies.authenticator.tenant(request.headers, Scope.RENDER)
+    refuse_unknown_parameters(request.query_params, allowed=())
+    idempotency_key = _idempotency_key(request)
+    render = await _read_request(request, dependencies)
+    acceptance = await accept(
+        dependencies.pool, tenant_id=tenant.id, request=render, idempotency_key=idempotency_key
+    )
+    if not acceptance.is_same_request:
+        raise RefusedError(
+            ErrorType.IDEMPOTENCY_CONFLICT, "this Idempotency-Key belongs to another request; use a new one"
+        )
+    wait_s = preferred_wait_s(request.headers.getlist("prefer"))
+    job = acceptance.job
+    # Watch before dispatching: nothing that happens to the job from here on is missed.
+    with dependencies.waiters.watch(job.id) if wait_s else nullcontext() as end:
+        if acceptance.is_new:
+            JOBS_ACCEPTED.inc()
+            await _dispatch(dependencies, job)
+        if wait_s and end is not None and not job.state.is_terminal:
+            await wait_for(end, timeout_s=wait_s, receive=request.receive)
+            job = await _read_again(dependencies, job)
+    return _answer(dependencies, job, wait_s)
+
+
+async def _read_request(request: Request, dependencies: Dependencies) -> RenderRequest:
+    settings = dependencies.settings.api
+    body = await read_json_body(
+        request, max_bytes=settings.api_max_body_bytes, timeout_s=settings.api_body_timeout_s
+    )
+    try:
+        return RenderRequest.model_validate_json(body, context=dict(dependencies.validation))
+    except ValidationError as error:
+        raise refused_input(error, RenderRequest) from None
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key = request.headers.get("idempotency-key")
+    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise refused_field(
+            "Idempotency-Key", "is not usable", allowed="1 to 255 visible ASCII characters, no blanks"
+        )
+    return key
+
+
+async def _dispatch(dependencies: Dependencies, job: Job) -> None:
+    """Ring for the job. Nothing raises from here: it is accepted, and a sweep finds it in the worst case."""
+    delivery = Delivery(job.id, job.dispatch)
+    try:
+        async with asyncio.timeout(dependencies.settings.redis.redis_timeout_s + _DISPATCH_MARGIN_S):
+            if await dispatch(dependencies.redis, [delivery]):
+                return
+    except TimeoutError:
+        log.warning("redis is silent, the sweeper will dispatch", job_id=str(job.id))
+    except Exception:
+        log.exception("dispatch failed, the sweeper will dispatch", job_id=str(job.id))
+    try:
+        await mark_undispatched(dependencies.pool, delivery)
+    except Exception:
+        log.exception("cannot note that redis lacks a job, the sweeper will see", job_id=str(job.id))
+
+
+async def _read_again(dependencies: Dependencies, job: Job) -> Job:
+    try:
+        return await get(dependencies.pool, job_id=job.id, tenant_id=job.tenant_id) or job
+    except UnavailableError:
+        return job  # accepted it is, and so says the answer
+
+
+def _answer(dependencies: Dependencies, job: Job, wait_s: int | None) -> Response:
+    """200 with a finished job, 202 with one that is open."""
+    headers = {"Location": job_path(job)}
+    if wait_s is not None:
+        headers["Preference-Applied"] = f"wait={wait_s}"
+    status = HTTPStatus.OK if job.state.is_terminal else HTTPStatus.ACCEPTED
+    return _json(JobDocument.of(job, dependencies.sign(job)), status, headers)
+
+
+def _json(
+    document: JobDocument | JobListDocument,
+    status: HTTPStatus = HTTPStatus.OK,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    return Response(document.model_dump_json(), status_code=status.value, media_type=JSON, headers=headers)
+
+
+class ReadParameters(Parameters):
+    """Parameters of reading one job."""
+
+    wait: int = Field(
+        default=0, ge=0, le=MAX_WAIT_S, description="Seconds to wait for the job's end before answering."
+    )
+
+
+@router.get("/{job_id}", response_model=JobDocument, **problems(401, 403, 404, 422, 503))
+async def read_job(
+    request: Request,
+    job_id: JobId,
+    tenant: Reader,
+    dependencies: OpenDependencies,
+    parameters: Annotated[ReadParameters, Query()],
+) -> Response:
+    """Read a job. With `wait`, answer as soon as it ends, or after so many seconds as it is then."""
+    with dependencies.waiters.watch(job_id) if parameters.wait else nullcontext() as end:
+        job = await dependencies.job_of(tenant, job_id)
+        if end is not None and not job.state.is_terminal:
+            await wait_for(end, timeout_s=parameters.wait, receive=request.receive)
+            job = await dependencies.job_of(tenant, job_id)
+    return _json(JobDocument.of(job, dependencies.sign(job)))
+
+
+class ListParameters(Parameters):
+    """Parameters of listing jobs."""
+
+    status: State | None = Field(default=None, description="Only jobs in this state.")
+    limit: int = Field(default=20, ge=1, le=100, description="Jobs on one page.")
+    cursor: str | None = Field(
+        default=None, max_length=100, description="`next_cursor` of the page before this one."
+    )
+
+
+@router.get("", response_model=JobListDocument, **problems(401, 403, 422, 503))
+async def list_jobs(
+    tenant: Reader, dependencies: OpenDependencies, parameters: Annotated[ListParameters, Query()]
+) -> Response:
+    """List your jobs, newest first. Pages do not shift when new jobs arrive."""
+    # One more than the page holds tells whether there is another page.
+    found = await list_newest(
+        dependencies.pool,
+        tenant_id=tenant.id,
+        state=parameters.status,
+        before=_before(parameters.cursor),
+        limit=parameters.limit + 1,
+    )
+    page = found[: parameters.limit]
+    cursor = _cursor(page[-1]) if len(found) > len(page) else None
+    return _json(JobListDocument(jobs=[JobDocument.of(job) for job in page], next_cursor=cursor))
+
+
+def _cursor(last: Job) -> str:
+    return base64.urlsafe_b64encode(last.id.bytes).rstrip(b"=").decode()
+
+
+def _before(cursor: str | None) -> UUID:
+    if cursor is None:
+        return LAST_ID
+    try:
+        return UUID(bytes=base64.b64decode(cursor + "==", altchars=b"-_", validate=True))
+    except (ValueError, binascii.Error):
+        raise refused_field("cursor", "is none", allowed="`next_cursor` of an earlier page") from None

@@ -1,0 +1,31 @@
+"""Settings of the API alone: bodies, waiting, API keys."""
+
+from pydantic import Field
+
+from fleet.settings import FleetSettings
+
+
+class ApiSettings(FleetSettings):
+    """What one API process takes in and how long it waits."""
+
+    api_max_body_bytes: int = Field(
+        default=4 * 1024 * 1024,
+        ge=1024,
+        le=64 * 1024 * 1024,
+        description="Largest request body in bytes; 2 MiB of HTML may need twice that as JSON.",
+    )
+    api_body_timeout_s: float = Field(
+        default=30.0, gt=0, le=600, description="Seconds that a request body may take to arrive."
+    )
+    api_max_waiters: int = Field(
+        default=10_000,
+        ge=0,
+        le=100_000,
+        description="Calls of one process that may wait for jobs at once; more are answered without waiting.",
+    )
+    api_key_cache_s: float = Field(
+        default=10.0,
+        ge=0,
+        le=300,
+        description="Seconds for which an API key is remembered: a revoked one still works so long.",
+    )

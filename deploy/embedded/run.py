@@ -1,0 +1,220 @@
+"""`make run`: the whole fleet on this machine, from nothing to ready, and back to nothing.
+
+Read `Launcher.run` from top to bottom: it is the order in which things start. `Supervisor.stop` is the order
+in which they end, at whichever step the end is asked for.
+"""
+
+import argparse
+import http.client
+import os
+import signal
+import sys
+import time
+import urllib.request
+from collections.abc import Mapping
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+
+from deploy.embedded import process_tree
+from deploy.embedded.chromium import Chromium, ChromiumError
+from deploy.embedded.chromium_install import ensure_fonts, find_or_install
+from deploy.embedded.data_dir import DataDir, DataDirError, write_private
+from deploy.embedded.engines import EngineError, Engines
+from deploy.embedded.ports import PortError, require_free
+from deploy.embedded.privileges import PrivilegeError, needed
+from deploy.embedded.process import Pause, ProcessError, Program, run_to_end
+from deploy.embedded.progress import Progress, say
+from deploy.embedded.settings import LaunchSettings, SettingError
+from deploy.embedded.stopping import StopRequested, StopSignal
+from deploy.embedded.supervisor import WATCH_S, RunEndedError, Service, Supervisor
+from deploy.embedded.welcome import welcome
+
+COMMAND_TIMEOUT_S: Final = 120.0
+READY_TIMEOUT_S: Final = 90.0
+LOWEST_ORDINARY_PORT: Final = 1024
+
+# Workers hand back what they cannot finish; the supervisor gives them 5 s altogether.
+SHUTDOWN_GRACE_S: Final = "3"
+
+EXPECTED: Final = (
+    ChromiumError,
+    DataDirError,
+    EngineError,
+    PortError,
+    PrivilegeError,
+    ProcessError,
+    RunEndedError,
+    SettingError,
+)
+
+# The machine's proxy settings must not come between us and loopback.
+_DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class Launcher:
+    """One run of the fleet.
+
+    Attributes:
+        progress: prints the steps.
+        pause: sleeps, or raises when somebody asks us to stop.
+    """
+
+    def __init__(self, settings: LaunchSettings, progress: Progress, pause: Pause) -> None:
+        self.settings = settings
+        self.progress = progress
+        self.pause = pause
+        self._environment: Mapping[str, str] = {}
+
+    def run(self) -> None:
+        """Start everything, say when it is ready, and watch over it. Leaves no child however it ends.
+
+        Raises:
+            StopRequested: somebody asked us to stop; there is no other good end.
+            Exception: one of `EXPECTED`: something is missing, wrong, or has died.
+        """
+        require_free(self.settings.api_host, self.settings.api_port)
+        engines = Engines(DataDir(self.settings.data_dir, pause=self.pause), pause=self.pause)
+        supervisor = Supervisor(engines)
+        try:
+            chromium = self._chromium()
+            engines.start_each(self.progress.step)
+            self._environment = self._variables(engines, chromium)
+            with self.progress.step("Migrations"):
+                self._run_module("migrations", "migrations")
+            self._api_key(engines)
+            self._start_services(supervisor)
+            self.progress.line("renderfleet is ready.")
+            say(welcome(self.settings, self._key_file))
+            while True:
+                self.pause(WATCH_S)
+                supervisor.watch()
+        finally:
+            say("Stopping.")
+            supervisor.stop()
+
+    def _chromium(self) -> Chromium:
+        log = self._log("chromium-install")
+        with self.progress.step("Chromium") as note:
+            found = find_or_install(log=log, tell=self.progress.line, pause=self.pause)
+            note(str(found))
+        ensure_fonts(log=log, tell=self.progress.line, pause=self.pause)
+        return found
+
+    def _variables(self, engines: Engines, chromium: Chromium) -> dict[str, str]:
+        variables = self.settings.child_environment(os.environ, engines.environment)
+        variables.setdefault("RENDERFLEET_SHUTDOWN_GRACE_S", SHUTDOWN_GRACE_S)
+        variables["RENDERFLEET_CHROMIUM_EXECUTABLE"] = str(chromium.executable)
+        if needed():  # without root's powers, root's own home may be out of reach
+            variables["HOME"] = str(self.settings.data_dir / "home")
+            variables["TMPDIR"] = str(self.settings.data_dir / "tmp")
+        return variables
+
+    def _api_key(self, engines: Engines) -> None:
+        """Make the local key once. A key of an earlier database is worth nothing to a new one."""
+        if self._key_file.exists() and not engines.postgres.fresh:
+            return
+        draft = self._key_file.with_suffix(".draft")
+        words = ("create", "--tenant", "local", "--name", "local", "--scopes", "render,read,admin")
+        with self.progress.step("API key"):
+            self._run_module("API key", "fleet.keys", *words, output=draft)
+        write_private(self._key_file, draft.read_text())
+        draft.unlink()
+
+    def _start_services(self, supervisor: Supervisor) -> None:
+        """Start API and workers at once and wait until each of them has said that it is ready."""
+        before = supervisor.engines.postgres.query("SELECT now()")
+        with self.progress.step(f"API and {_counted(self.settings.workers, 'worker')}"):
+            supervisor.api = Service(self._api_program())
+            for number in range(1, self.settings.workers + 1):
+                supervisor.workers.append(Service(self._program(f"worker-{number}", "worker.main")))
+            deadline = time.monotonic() + READY_TIMEOUT_S
+            while not (self._api_is_ready() and self._workers_are_ready(supervisor.engines, before)):
+                supervisor.require_all_alive()
+                if time.monotonic() > deadline:
+                    raise RunEndedError(
+                        f"API and workers did not get ready within {READY_TIMEOUT_S:.0f} s. "
+                        f"See the logs in {self.settings.data_dir / 'log'}."
+                    )
+                self.pause(WATCH_S)
+
+    def _api_is_ready(self) -> bool:
+        try:
+            with _DIRECT.open(f"{self.settings.address}/readyz", timeout=2) as answer:
+                return bool(answer.status == HTTPStatus.OK)
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def _workers_are_ready(self, engines: Engines, since: str) -> bool:
+        """A worker writes its row when its browser is up (fleet/workers.py)."""
+        reported = engines.postgres.query(
+            f"SELECT count(*) FROM workers WHERE last_seen_at > '{since}' AND stopped_at IS NULL"  # noqa: S608
+        )
+        return int(reported) >= self.settings.workers
+
+    @property
+    def _key_file(self) -> Path:
+        return self.settings.data_dir / "api-key"
+
+    def _log(self, name: str) -> Path:
+        return self.settings.data_dir / "log" / f"{name}.log"
+
+    def _run_module(self, name: str, module: str, *words: str, output: Path | None = None) -> None:
+        program = Program(
+            name=name,
+            command=(sys.executable, "-m", module, *words),
+            log=self._log("migrations"),
+            environment=self._environment,
+            output=output,
+        )
+        run_to_end(program, timeout_s=COMMAND_TIMEOUT_S, pause=self.pause)
+
+    def _program(self, name: str, module: str, *words: str, unprivileged: bool = True) -> Program:
+        return Program(
+            name=name,
+            command=(sys.executable, "-m", module, *words),
+            log=self._log(name),
+            environment=self._environment,
+            unprivileged=unprivileged,
+        )
+
+    def _api_program(self) -> Program:
+        settings = self.settings
+        listen = ("--host", settings.api_host, "--port", str(settings.api_port))
+        fast = ("--loop", "uvloop", "--http", "httptools", "--no-access-log")
+        return self._program(
+            "api",
+            "uvicorn",
+            *("--factory", "api.main:create_app", *listen, *fast, "--timeout-graceful-shutdown", "1"),
+            unprivileged=settings.api_port >= LOWEST_ORDINARY_PORT,
+        )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def main(words: list[str]) -> int:
+    """Run until somebody asks us to stop.
+
+    Returns:
+        The exit code: 0 after a request to stop, 1 when something is missing, wrong or has died.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy.embedded", description="The fleet on one machine."
+    )
+    parser.add_argument("--end-with", type=int, metavar="PID", help="stop when this parent process has ended")
+    parent = parser.parse_args(words).end_with
+    stop = StopSignal()
+    process_tree.adopt_orphans()
+    if parent is not None and not process_tree.end_with_parent(parent, signal.SIGTERM):
+        return 1
+    try:
+        settings = LaunchSettings.from_environment(os.environ)
+        Launcher(settings, Progress(), stop.pause).run()
+    except StopRequested as request:
+        say(f"renderfleet has stopped ({request}). Its data stays in {settings.data_dir}.")
+    except EXPECTED as error:
+        say(f"\nrenderfleet: {error}")
+        return 1
+    return 0

@@ -1,0 +1,91 @@
+"""`python -m tests.bench [case ...] [--quick]`, which is what `make bench` runs."""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+from deploy.embedded import process_tree
+from deploy.embedded.data_dir import DataDirError
+from deploy.embedded.engines import EngineError
+from deploy.embedded.privileges import PrivilegeError
+from deploy.embedded.process import ProcessError
+from deploy.embedded.progress import Progress
+from tests.bench import backlog, pickup, post, render_cost, upload_memory
+from tests.bench.case import Bench
+from tests.bench.measure import OtherLoad
+from tests.bench.product import ProductError, find_chromium
+from tests.bench.report import PLOTS, Section, facts, write_section
+from tests.bench.responder import ResponderError
+
+ROOT: Final = Path(__file__).parents[2]
+
+CASES: Final[dict[str, Callable[[Bench], Awaitable[Section]]]] = {
+    "render_cost": render_cost.run,
+    "post": post.run,
+    "pickup": pickup.run,
+    "backlog": backlog.run,
+    "upload_memory": upload_memory.run,
+}
+EXPECTED: Final = (DataDirError, EngineError, PrivilegeError, ProcessError, ProductError, ResponderError)
+
+
+def _arguments(words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measures renderfleet on this machine.")
+    parser.add_argument("cases", nargs="*", metavar="case", help=f"{', '.join(CASES)}; all of them by default")
+    parser.add_argument("--quick", action="store_true", help="few rounds, to see that it works; writes no page")
+    parser.add_argument("--docs", type=Path, help="folder for benchmarks.md and its plots (default: docs)")
+    arguments = parser.parse_args(words)
+    unknown = set(arguments.cases) - set(CASES)
+    if unknown:
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; cases are {', '.join(CASES)}")
+    arguments.cases = arguments.cases or list(CASES)
+    if arguments.docs is None and not arguments.quick:
+        arguments.docs = ROOT / "docs"
+    return arguments
+
+
+async def _run(arguments: argparse.Namespace, command: str, progress: Progress) -> None:
+    task = asyncio.current_task()
+    if task is not None:  # SIGINT cancels it already
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    chromium = find_chromium().version
+    for name in arguments.cases:
+        with tempfile.TemporaryDirectory(prefix="renderfleet-bench-", ignore_cleanup_errors=True) as folder:
+            docs = arguments.docs or Path(folder)
+            bench = Bench(name, Path(folder), docs / PLOTS, arguments.quick, progress)
+            load = OtherLoad()
+            section = await CASES[name](bench)
+            print(f"\n{section.text()}\n", flush=True)
+            words = facts(chromium=chromium, command=command, other_load=load.share())
+            print(words + "\n", flush=True)
+            if arguments.docs:
+                progress.line(f"written: {write_section(docs, name, section, words, list(CASES))}")
+
+
+def main(words: list[str]) -> int:
+    """Run the cases; returns the exit code."""
+    arguments = _arguments(words)
+    os.chdir(ROOT)
+    process_tree.adopt_orphans()
+    command = " ".join(["python -m tests.bench", *words])
+    try:
+        asyncio.run(_run(arguments, command, Progress()))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        print("\nStopped. Sections of finished cases are written.", flush=True)
+        return 130
+    except EXPECTED as error:
+        print(f"\nbench: {error}", file=sys.stderr)
+        return 1
+    finally:
+        process_tree.end_orphans(set())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

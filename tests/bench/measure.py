@@ -1,0 +1,150 @@
+"""What a tree of processes costs, and how to compare things on a machine whose speed drifts."""
+
+import asyncio
+import math
+import os
+import statistics
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final, Self, TypeVar
+
+import psutil
+
+T = TypeVar("T")
+
+# A tree counts as quiet when it used no more than this much CPU in this much time: an idle Chromium still
+# ticks now and then.
+_QUIET_CPU_S: Final = 0.011
+_QUIET_FOR_S: Final = 0.1
+_QUIET_TIMEOUT_S: Final = 1.5
+
+
+def cpu_by_part(pid: int) -> dict[str, float]:
+    """CPU seconds, user and system, that a process and its descendants have used, by kind of program.
+
+    Counted are all threads of all living processes of the tree, and every descendant that has ended and was
+    waited for: the kernel adds its time, and that of its own children, to `cutime` and `cstime` of the parent
+    that reaps it (proc(5); psutil calls them `children_user` and `children_system`). So a renderer that lived
+    for one page is counted with Chromium's zygote. The resolution is one tick (10 ms) for each living process,
+    which is why blocks of several renders are measured, never a single one.
+    """
+    parts: dict[str, float] = {}
+    root = psutil.Process(pid)
+    for process in [root, *root.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):  # it ended meanwhile: the next reading finds it with its parent
+            times = process.cpu_times()
+            part = _part(process.name())
+            spent = times.user + times.system + times.children_user + times.children_system
+            parts[part] = parts.get(part, 0.0) + spent
+    return parts
+
+
+def cpu_s(*pids: int) -> float:
+    """CPU seconds of one or more trees, without the parts."""
+    return sum(sum(cpu_by_part(pid).values()) for pid in pids)
+
+
+def _part(name: str) -> str:
+    if name.startswith("python"):
+        return "Python"
+    if name.startswith("node"):
+        return "Playwright driver"
+    if "chrom" in name or "headless" in name:
+        return "Chromium"
+    return name
+
+
+def difference(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
+    """What was spent between two readings of `cpu_by_part`."""
+    return {part: after[part] - before.get(part, 0.0) for part in after}
+
+
+async def quiet(*pids: int) -> None:
+    """Wait until these trees have done what they do after an answer: close a page, make the next one."""
+    deadline = time.monotonic() + _QUIET_TIMEOUT_S
+    before = cpu_s(*pids)
+    while time.monotonic() < deadline:
+        await asyncio.sleep(_QUIET_FOR_S)
+        now = cpu_s(*pids)
+        if now - before <= _QUIET_CPU_S:
+            return
+        before = now
+
+
+async def interleave(
+    contenders: Mapping[str, Callable[[], Awaitable[T]]],
+    *,
+    rounds: int,
+    tell: Callable[[int, str], None],
+) -> dict[str, list[T]]:
+    """Run A B C, B C A, C A B, ... and return each one's results in order of the rounds.
+
+    What slows the machine down for a while hits all of them, and nobody always runs first. The results of one
+    round belong together: compare them with `ratios`, pair by pair.
+    """
+    names = list(contenders)
+    results: dict[str, list[T]] = {name: [] for name in names}
+    for number in range(rounds):
+        start = number % len(names)
+        for name in [*names[start:], *names[:start]]:
+            tell(number + 1, name)
+            results[name].append(await contenders[name]())
+    return results
+
+
+def ratios(values: Sequence[float], reference: Sequence[float]) -> "Spread":
+    """How many times the reference, round by round."""
+    return Spread.of([value / base for value, base in zip(values, reference, strict=True)])
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The smallest value that so many percent of all do not exceed (nearest rank)."""
+    return sorted(values)[max(0, math.ceil(len(values) * percent / 100) - 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Median, lowest and highest of some results."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Self:
+        """Of at least one value."""
+        known = sorted(values)
+        return cls(statistics.median(known), known[0], known[-1])
+
+    def __str__(self) -> str:
+        return f"{figure(self.median)} ({figure(self.low)} to {figure(self.high)})"
+
+
+def figure(value: float) -> str:
+    """Three digits that matter: 0.123, 1.23, 12.3, 1,234."""
+    if value == 0:
+        return "0"
+    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{digits}f}"
+
+
+class OtherLoad:
+    """How busy the machine was with things that are not ours, which a reader of the figures must know."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+        self._busy = _machine_busy_s()
+        self._own = cpu_s(os.getpid())
+
+    def share(self) -> float:
+        """Part of all cores that others used since the start of this object, from 0 to 1."""
+        elapsed = (time.monotonic() - self._started) * (os.cpu_count() or 1)
+        others = (_machine_busy_s() - self._busy) - (cpu_s(os.getpid()) - self._own)
+        return min(1.0, max(0.0, others / elapsed))
+
+
+def _machine_busy_s() -> float:
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0))

@@ -1,0 +1,152 @@
+"""docs/benchmarks.md: a section a case, rewritten when the case runs again, the others kept."""
+
+import os
+import platform
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+PAGE: Final = "benchmarks.md"
+PLOTS: Final = "benchmarks"
+
+_INTRODUCTION: Final = """\
+# Benchmarks
+
+Written by `make bench` (`tests/bench/`); run it on your own machine, the figures of another one mean little.
+What is compared runs interleaved, A B C, B C A, C A B, within one run, so that a machine whose speed drifts
+slows all of them down. Ratios are taken round by round. "CPU" is user and system time of a whole process tree,
+processes that have ended included. Each figure is a median, with the lowest and the highest round behind it.
+All traffic stays on loopback; the processes that serve pages or make calls are not counted.
+"""
+_AIMS_HEADER: Final = ("aim", "measured", "met")
+_MARKER: Final = re.compile(r"^<!-- case: (\w+) -->$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of text under a header."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def markdown(self) -> str:
+        """As GitHub reads it; all columns but the first are figures, to the right."""
+        rule = ["---", *("---:" for _ in self.header[1:])]
+        return "\n".join("| " + " | ".join(row) + " |" for row in (self.header, rule, *self.rows))
+
+    def text(self) -> str:
+        """For a terminal."""
+        widths = [max(len(row[column]) for row in (self.header, *self.rows)) for column in range(len(self.header))]
+        lines = []
+        for row in (self.header, *self.rows):
+            first, *rest = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            lines.append("  ".join([first, *(cell.strip().rjust(len(cell)) for cell in rest)]))
+        lines.insert(1, "-" * len(lines[0]))
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What was wanted, and what came out."""
+
+    aim: str
+    measured: str
+    is_met: bool
+
+    def row(self) -> tuple[str, str, str]:
+        """One line of the table of aims."""
+        return (self.aim, self.measured, "yes" if self.is_met else "**no**")
+
+
+@dataclass(slots=True)
+class Section:
+    """What a case has to say, in the order in which it stands on the page.
+
+    Attributes:
+        parts: paragraphs, tables, and the paths of plots with their descriptions.
+    """
+
+    title: str
+    parts: "list[str | Table | Plot]" = field(default_factory=list)
+    aims: list[Aim] = field(default_factory=list)
+
+    def markdown(self) -> str:
+        """The section without facts and marker."""
+        aims = [Table(_AIMS_HEADER, [aim.row() for aim in self.aims])] if self.aims else []
+        blocks = [part if isinstance(part, str) else part.markdown() for part in [*aims, *self.parts]]
+        return "\n\n".join([f"## {self.title}", *blocks])
+
+    def text(self) -> str:
+        """Title, aims and tables for a terminal; the words are in the page."""
+        tables = [part for part in self.parts if isinstance(part, Table)]
+        aims = [Table(_AIMS_HEADER, [aim.row() for aim in self.aims])] if self.aims else []
+        return "\n\n".join([self.title, *(table.text() for table in [*tables, *aims])])
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A picture beside the page."""
+
+    file: Path
+    description: str
+
+    def markdown(self) -> str:
+        """The picture, by its place beside the page."""
+        return f"![{self.description}]({PLOTS}/{self.file.name})"
+
+
+def facts(*, chromium: str, command: str, other_load: float) -> str:
+    """What the figures of a section depend on."""
+    memory_gib = psutil.virtual_memory().total / 2**30
+    return (
+        f"*{datetime.now(UTC):%Y-%m-%d}, `{command}`: {os.cpu_count()} cores ({_processor()}), {memory_gib:.0f} GiB, "
+        f"{platform.system()} {platform.machine()}, {chromium}, Playwright {version('playwright')}, "
+        f"Python {platform.python_version()}. Other programs used {other_load:.0%} of the machine meanwhile.*"
+    )
+
+
+def _processor() -> str:
+    path = Path("/proc/cpuinfo")
+    found = re.search(r"^model name\s*:\s*(.+)$", path.read_text(), re.MULTILINE) if path.exists() else None
+    return " ".join(found[1].split()) if found else platform.processor() or "unknown"
+
+
+def write_section(docs: Path, case: str, section: Section, facts_line: str, order: Sequence[str]) -> Path:
+    """Put a section into the page, in the place of its older self; returns the page's path."""
+    page = docs / PAGE
+    sections = _read_sections(page)
+    sections[case] = f"{section.markdown()}\n\n{facts_line}\n"
+    known = [name for name in order if name in sections]
+    aims = [row for name in known for row in _aims_of(sections[name])]
+    overview = Table(_AIMS_HEADER, aims).markdown() + "\n" if aims else ""
+    blocks = [f"<!-- case: {name} -->\n{sections[name]}" for name in known]
+    docs.mkdir(parents=True, exist_ok=True)
+    page.write_text("\n".join([_INTRODUCTION, overview, *blocks]))
+    return page
+
+
+def _read_sections(page: Path) -> dict[str, str]:
+    if not page.exists():
+        return {}
+    _, *pieces = _MARKER.split(page.read_text())
+    return {name: text.strip() + "\n" for name, text in zip(pieces[::2], pieces[1::2], strict=True)}
+
+
+def _aims_of(section: str) -> list[list[str]]:
+    """The rows of a section's table of aims, read back, so that the overview also holds cases not run now."""
+    lines = section.splitlines()
+    header = "| " + " | ".join(_AIMS_HEADER) + " |"
+    if header not in lines:
+        return []
+    rows = []
+    for line in lines[lines.index(header) + 2 :]:
+        if not line.startswith("|"):
+            break
+        rows.append(line.strip("| ").split(" | "))
+    return rows

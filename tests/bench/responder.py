@@ -1,0 +1,118 @@
+"""A child process that answers each line of JSON with one: what is measured must not share our process."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from deploy.embedded import process_tree
+from deploy.embedded.process import Program
+
+_STOP_TIMEOUT_S: Final = 10.0
+_ANSWER_LIMIT_BYTES: Final = 64 * 1024 * 1024
+
+Document = dict[str, Any]
+
+
+class ResponderError(Exception):
+    """The child ended, or says that it cannot do what was asked; the text is for people."""
+
+
+class Responder:
+    """Our end of it. Make it with `responder`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+        if process.stdin is None or process.stdout is None:
+            raise ValueError("a responder is talked to through pipes")
+        self._asks = process.stdin
+        self._answers = process.stdout
+        self._log = log
+        self.pid = process.pid
+
+    async def ask(self, **question: Any) -> Document:
+        """Send a question and wait for its answer.
+
+        Raises:
+            ResponderError: there is none.
+        """
+        self._asks.write(json.dumps(question).encode() + b"\n")
+        await self._asks.drain()
+        return await self.answer()
+
+    async def answer(self) -> Document:
+        """The next line that the child says.
+
+        Raises:
+            ResponderError: it ended.
+        """
+        line = await self._answers.readline()
+        if not line:
+            tail = self._log.read_text(errors="replace")[-2000:]
+            raise ResponderError(f"a process of the benchmark ended:\n{tail}")
+        answer: Document = json.loads(line)
+        return answer
+
+
+@asynccontextmanager
+async def responder(
+    module: str, *words: str, environment: Mapping[str, str], log: Path
+) -> AsyncIterator[Responder]:
+    """Start `python -m MODULE WORDS` and wait until it says that it is ready; it ends with the block.
+
+    Raises:
+        ResponderError: it ended at once.
+    """
+    program = Program(
+        name=module,
+        command=(sys.executable, "-m", module, *words),
+        log=log,
+        environment=environment,
+        unprivileged=True,
+    )
+    with log.open("ab") as errors:
+        process = await asyncio.create_subprocess_exec(
+            *program.wrapped(),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=errors,
+            env=dict(environment),
+            start_new_session=True,
+            limit=_ANSWER_LIMIT_BYTES,
+        )
+    try:
+        started = Responder(process, log)
+        await started.answer()
+        yield started
+    finally:
+        await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    family = process_tree.descendants(process.pid)
+    if process.stdin is not None:
+        process.stdin.close()  # the end of its questions is its word to stop
+    try:
+        async with asyncio.timeout(_STOP_TIMEOUT_S):
+            await process.wait()
+    finally:
+        for pid in [*family, *([process.pid] if process.returncode is None else [])]:
+            process_tree.send(pid, signal.SIGKILL)
+        await process.wait()
+
+
+async def respond(answer: Callable[[Document], Awaitable[Document]]) -> None:
+    """The child's end: say that we are ready, then answer until there are no more questions."""
+    loop = asyncio.get_running_loop()
+    questions = asyncio.StreamReader(limit=_ANSWER_LIMIT_BYTES)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(questions), sys.stdin)
+    _say({})
+    while line := await questions.readline():
+        _say(await answer(json.loads(line)))
+
+
+def _say(document: Document) -> None:
+    print(json.dumps(document), flush=True)

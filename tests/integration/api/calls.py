@@ -1,0 +1,88 @@
+"""What the tests of the API say often."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+
+from api.problems import MEDIA_TYPE
+from fleet import attempts
+from fleet.artifacts import Artifacts, artifact_key
+from fleet.attempts import Attempt, Outcome
+from fleet.database import Pool
+from fleet.errors import ErrorType
+from fleet.jobs import Delivery, State
+
+REQUEST = {"html": "<p>hello</p>"}
+CONTENT = bytes(range(256)) * 4096  # 1 MiB: several chunks of the store
+
+
+async def enqueue(client: httpx.AsyncClient, **headers: str) -> dict[str, Any]:
+    answer = await client.post("/v1/jobs", json=REQUEST, headers=headers)
+    assert answer.status_code == 202, answer.text
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+def problem(answer: httpx.Response, status: int, type_: ErrorType) -> dict[str, Any]:
+    """The problem document of an answer that must be this one."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == MEDIA_TYPE
+    document: dict[str, Any] = answer.json()
+    assert (document["type"], document["status"]) == (type_, status)
+    assert document["title"]
+    assert document["detail"]
+    assert document["request_id"] == answer.headers["x-request-id"]
+    return document
+
+
+async def claim(pool: Pool, job_id: str) -> Attempt:
+    attempt = await attempts.claim(
+        pool, Delivery(UUID(job_id), 1), worker_id=uuid4(), lease=timedelta(seconds=60)
+    )
+    assert attempt is not None
+    return attempt
+
+
+async def fail(pool: Pool, job_id: str) -> None:
+    outcome = Outcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="certificate expired")
+    assert await attempts.finish(pool, await claim(pool, job_id), outcome)
+
+
+async def succeed(pool: Pool, artifacts: Artifacts, folder: Path, job_id: str) -> None:
+    """End a job as a worker does, with `CONTENT` as its artifact."""
+    attempt = await claim(pool, job_id)
+    key = artifact_key(attempt.tenant_id, attempt.job_id, attempt.attempt, attempt.created_at, "png")
+    path = folder / "artifact"
+    path.write_bytes(CONTENT)
+    await artifacts.upload(path, key, content_type="image/png")
+    facts = {
+        "content_type": "image/png",
+        "size_bytes": len(CONTENT),
+        "sha256": hashlib.sha256(CONTENT).hexdigest(),
+        "width_px": 1280,
+        "height_px": 720,
+        "pages": None,
+    }
+    outcome = Outcome(
+        State.SUCCEEDED,
+        browser_generation=2,
+        artifact_key=key,
+        artifact=facts,
+        page={"final_url": "https://example.com/", "http_status": 200, "title": "Example"},
+        timings_ms={"queued": 1.5, "total": 99.0},
+        warnings=["an image did not load"],
+    )
+    assert await attempts.finish(pool, attempt, outcome)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Return as soon as the condition holds."""
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.01)

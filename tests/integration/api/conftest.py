@@ -1,0 +1,109 @@
+"""The API under a real uvicorn on a loopback port, in the test's own event loop."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
+import pytest
+import uvicorn
+from arq.connections import ArqRedis
+from fastapi import FastAPI
+
+from api.dependencies import Dependencies
+from api.main import create_app
+from deploy.embedded.engines import Engines
+from fleet.artifacts import Artifacts
+from fleet.settings import StorageSettings
+
+
+@dataclass(frozen=True)
+class Api:
+    """A running API: its client (which carries the key), its address and what it stands on."""
+
+    client: httpx.AsyncClient
+    port: int
+    app: FastAPI
+    server: uvicorn.Server
+
+    @property
+    def dependencies(self) -> Dependencies:
+        found = self.app.state.dependencies
+        assert isinstance(found, Dependencies)
+        return found
+
+
+Serve = Callable[..., AbstractAsyncContextManager[Api]]
+
+
+@pytest.fixture
+def kept_logging() -> Iterator[None]:
+    """`create_app` sets up logging for its process; here it is a guest."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    root.handlers, root.level = handlers, level
+
+
+@pytest.fixture
+def serve(
+    engines: Engines,
+    database_url: str,
+    tenant_key: str,
+    redis: ArqRedis,
+    monkeypatch: pytest.MonkeyPatch,
+    kept_logging: None,
+) -> Serve:
+    """Start an API with settings of one's own: `async with serve(API_MAX_BODY_BYTES=2000) as api`."""
+    assert redis is not None
+    assert kept_logging is None
+
+    @asynccontextmanager
+    async def start(**settings: object) -> AsyncIterator[Api]:
+        environment = {**engines.environment, "RENDERFLEET_DATABASE_URL": database_url}
+        environment |= {f"RENDERFLEET_{name}": str(value) for name, value in settings.items()}
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        app = create_app()
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+            server = uvicorn.Server(
+                uvicorn.Config(app, http="httptools", log_config=None, access_log=False, server_header=False)
+            )
+            serving = asyncio.create_task(server.serve(sockets=[listener]))
+            headers = {"Authorization": f"Bearer {tenant_key}"}
+            async with httpx.AsyncClient(
+                base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False, timeout=20
+            ) as client:
+                # The listener queues connections until the server is ready to take them.
+                assert (await client.get("/livez")).status_code == 200
+                yield Api(client, port, app, server)
+            server.should_exit = True
+            await asyncio.wait_for(serving, timeout=15)
+
+    return start
+
+
+@pytest.fixture
+async def api(serve: Serve) -> AsyncIterator[Api]:
+    """An API with the default settings on healthy engines."""
+    async with serve() as started:
+        yield started
+
+
+@pytest.fixture
+async def artifacts(storage_settings: StorageSettings) -> AsyncIterator[Artifacts]:
+    store = Artifacts(storage_settings)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def dead_port() -> Iterator[int]:
+    """A port on which nobody listens: bound, so that nobody else takes it."""
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        yield reserved.getsockname()[1]

@@ -1,0 +1,60 @@
+"""Problem documents: one status for every error type, and findings that help without repeating the input."""
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from api.findings import MAX_FINDINGS
+from api.problems import MEDIA_TYPE, STATUSES, RefusedError, problem_response, refused_input
+from fleet.errors import KINDS, ErrorType, RenderfleetError, UnavailableError
+from fleet.request import RenderRequest
+
+
+def refusal(body: str) -> RefusedError:
+    with pytest.raises(ValidationError) as caught:
+        RenderRequest.model_validate_json(body)
+    return refused_input(caught.value, RenderRequest)
+
+
+def test_every_error_type_has_a_status_of_failure() -> None:
+    assert set(STATUSES) == set(ErrorType) == set(KINDS)
+    assert all(400 <= status < 600 for status in STATUSES.values())
+
+
+@pytest.mark.parametrize("type_", ErrorType)
+def test_every_error_type_makes_a_problem_document(type_: ErrorType) -> None:
+    answer = problem_response(RenderfleetError(type_, "what happened"), "request-7")
+    document = json.loads(bytes(answer.body))
+    assert answer.media_type == MEDIA_TYPE
+    assert document == {
+        "type": type_.value,
+        "title": KINDS[type_].title,
+        "status": answer.status_code,
+        "detail": "what happened",
+        "request_id": "request-7",
+    }
+
+
+def test_an_unavailable_dependency_says_when_to_come_back() -> None:
+    answer = problem_response(UnavailableError(ErrorType.DATABASE_UNAVAILABLE, "away"), "r")
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) >= 1
+
+
+def test_a_refusal_names_field_message_and_what_is_allowed() -> None:
+    findings = refusal('{"html": "x", "viewport": {"width": 0, "heigth": 5}}').findings
+    found = {finding.field: finding for finding in findings}
+    assert found["viewport.width"].allowed == "at least 1"
+    assert found["viewport.heigth"].message == "is not known; did you mean `height`?"
+    assert found["viewport.heigth"].allowed == "height, width"
+    assert found["viewport.height"].message == "Field required"
+
+
+def test_findings_are_bounded() -> None:
+    assert len(refusal(json.dumps({f"x{number}": 1 for number in range(50)})).findings) == MAX_FINDINGS
+
+
+def test_a_long_field_name_is_shortened() -> None:
+    findings = refusal(json.dumps({"html": "x", "y" * 5000: 1})).findings
+    assert len(findings[0].field) <= 100

@@ -1,0 +1,243 @@
+"""One Chromium: launched by Playwright, driven over DevTools, gone without a trace.
+
+Playwright starts the process, owns its profile folder and knows the flags that make Chromium quiet. Renders
+talk to it directly, through a second DevTools door: its debugging port (docs/adr says what that saves).
+"""
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from playwright.async_api import Browser as PlaywrightBrowser
+from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import Playwright
+
+from fleet.errors import ErrorType, RenderError
+from fleet.logs import get_logger
+from fleet.metrics import BROWSER_LAUNCHES
+from worker.devtools import Connection, DevToolsError
+from worker.page import Page
+from worker.settings import BrowserSettings
+
+# Debugging ports of all workers on a machine come from this hundred, so that one rule hides all of them from
+# every page. They lie below the ports that Linux gives out by itself (32768 and up).
+DEVTOOLS_PORTS: Final = range(29_200, 29_300)
+DEVTOOLS_PORTS_PATTERN: Final = "*:292??"
+
+# What we add to Playwright's flags (playwright-core, chromiumSwitches.ts), each with its reason.
+FLAGS: Final = (
+    # A page must not reach the browser's own controls. The rule is applied before any look-up, also to
+    # addresses given as numbers, in every spelling; tests/security/test_devtools_port.py proves it.
+    # Source: net/base/host_mapping_rules.cc.
+    f"--host-resolver-rules=MAP {DEVTOOLS_PORTS_PATTERN} ~NOTFOUND",
+    # window.open() gives null and a link cannot open a second page: nothing runs that nobody captures.
+    # Source: headless/app/headless_shell_switches.
+    "--block-new-web-contents",
+)
+
+_PORT_ATTEMPTS: Final = 3
+_PORT_FILE_TIMEOUT_S: Final = 5.0
+_CLOSE_TIMEOUT_S: Final = 3.0
+
+log = get_logger(__name__)
+
+
+class _PortTakenError(Exception):
+    """Chromium did not get the debugging port that was free a moment before."""
+
+
+@dataclass(slots=True)
+class BrowserNumbers:
+    """What is worth knowing of one generation.
+
+    Attributes:
+        generation: counts the browsers of this worker, from 1.
+        launched_at: seconds since the epoch.
+        renders: renders that were given a page of it.
+        pages_open: pages that are rendering now; warm ones are not counted.
+    """
+
+    generation: int
+    launched_at: float
+    renders: int = 0
+    pages_open: int = 0
+
+
+class Browser:
+    """One generation of a worker's browser."""
+
+    def __init__(
+        self, playwright_browser: PlaywrightBrowser, connection: Connection, *, pid: int, generation: int
+    ) -> None:
+        self.pid = pid
+        self.numbers = BrowserNumbers(generation=generation, launched_at=time.time())
+        self._playwright_browser = playwright_browser
+        self._connection = connection
+        self._born = time.monotonic()
+
+    @classmethod
+    async def launch(
+        cls, playwright: Playwright, settings: BrowserSettings, generation: int, folder: Path
+    ) -> "Browser":
+        """Start Chromium and connect to it.
+
+        Args:
+            playwright: started with TMPDIR pointing to `folder`, which is where it puts profiles.
+            settings: what to start and how.
+            generation: the number of this browser.
+            folder: the worker's own.
+
+        Raises:
+            RenderError: `browser_unavailable`; the log says what an operator can do about it.
+        """
+        for attempt in range(1, _PORT_ATTEMPTS + 1):
+            try:
+                browser = await cls._launch(playwright, settings, generation, folder, _free_port())
+            except _PortTakenError:
+                log.warning("the debugging port was taken, choosing another", attempt=attempt)
+            except PlaywrightError as error:
+                log.error("Chromium did not start", fix=_advice(error.message), reason=error.message)  # noqa: TRY400 - the message says it all
+                raise _unavailable("the browser did not start") from error
+            except DevToolsError as error:
+                log.error("Chromium started but does not answer", reason=str(error))  # noqa: TRY400
+                raise _unavailable("the browser did not answer after its start") from error
+            else:
+                BROWSER_LAUNCHES.inc()
+                return browser
+        raise _unavailable("no free debugging port for the browser")
+
+    @classmethod
+    async def _launch(
+        cls, playwright: Playwright, settings: BrowserSettings, generation: int, folder: Path, port: int
+    ) -> "Browser":
+        stale = set(_port_files(folder))
+        playwright_browser = await playwright.chromium.launch(
+            executable_path=settings.chromium_executable,
+            chromium_sandbox=settings.chromium_sandbox,
+            args=[*FLAGS, f"--remote-debugging-port={port}"],
+            timeout=settings.browser_launch_timeout_s * 1000,
+            # The worker decides what a signal means: renders may finish first.
+            handle_sigint=False,
+            handle_sigterm=False,
+            handle_sighup=False,
+        )
+        try:
+            path = await _devtools_path(folder, port, stale)
+            connection = await Connection.open(f"ws://127.0.0.1:{port}{path}")
+            processes = (await connection.browser.send("SystemInfo.getProcessInfo"))["processInfo"]
+            pid = next(process["id"] for process in processes if process["type"] == "browser")
+        except BaseException:
+            await _close_quietly(playwright_browser)
+            raise
+        log.info("browser launched", generation=generation, pid=pid, version=playwright_browser.version)
+        return cls(playwright_browser, connection, pid=pid, generation=generation)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the connection to it stands; a browser that hangs counts as alive until `ping` says no."""
+        return self._connection.browser.is_alive
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since it was launched."""
+        return time.monotonic() - self._born
+
+    async def new_page(self) -> Page:
+        """A page in a fresh context.
+
+        Raises:
+            DevToolsError: the browser ended, or refuses.
+        """
+        return await Page.create(self._connection, generation=self.numbers.generation)
+
+    async def ping(self) -> None:
+        """Ask the browser process for a sign of life.
+
+        Playwright's `is_connected()` and `version` are remembered values: they say yes of a stopped browser.
+
+        Raises:
+            ConnectionLostError: it has ended.
+        """
+        await self._connection.browser.send("Browser.getVersion")
+
+    async def wait_lost(self) -> None:
+        """Return when the browser has ended, whoever ended it."""
+        await self._connection.wait_lost()
+
+    async def close(self) -> None:
+        """End it and remove its profile; what does not end in time is killed. Never raises."""
+        if not await _close_quietly(self._playwright_browser):
+            self.kill()
+        await self._connection.close()
+
+    def kill(self) -> None:
+        """SIGKILL to its whole process group, which Playwright makes Chromium the leader of."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+
+async def _close_quietly(browser: PlaywrightBrowser) -> bool:
+    try:
+        async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+            await browser.close()
+    except TimeoutError:
+        return False
+    except PlaywrightError as error:
+        log.debug("browser already gone", reason=error.message)
+    return True
+
+
+def _free_port() -> int:
+    for port in random.sample(DEVTOOLS_PORTS, len(DEVTOOLS_PORTS)):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise _unavailable("no free debugging port for the browser")
+
+
+def _port_files(folder: Path) -> list[Path]:
+    return list(folder.glob("playwright_chromiumdev_profile-*/DevToolsActivePort"))
+
+
+async def _devtools_path(folder: Path, port: int, stale: set[Path]) -> str:
+    """The secret part of the websocket's address, from the file that Chromium writes once it listens."""
+    deadline = time.monotonic() + _PORT_FILE_TIMEOUT_S
+    while time.monotonic() < deadline:
+        for file in set(_port_files(folder)) - stale:
+            lines = file.read_text().splitlines()
+            if len(lines) == 2 and lines[0] == str(port):  # noqa: PLR2004 - port and path
+                return lines[1]
+        await asyncio.sleep(0.005)
+    raise _PortTakenError
+
+
+def _unavailable(detail: str) -> RenderError:
+    return RenderError(ErrorType.BROWSER_UNAVAILABLE, detail)
+
+
+def _advice(message: str) -> str:
+    """What an operator can do about Playwright's reason."""
+    if "Executable doesn't exist" in message or "ENOENT" in message:
+        return (
+            "set RENDERFLEET_CHROMIUM_EXECUTABLE to a Chromium or its headless shell, or run "
+            "`python -m playwright install --only-shell chromium`"
+        )
+    if "no-sandbox" in message or "No usable sandbox" in message or "sandbox" in message.lower():
+        return (
+            "Chromium's sandbox needs an ordinary user and user namespaces: do not run as root, and allow "
+            "unprivileged user namespaces (in containers: deploy's seccomp profile). "
+            "RENDERFLEET_CHROMIUM_SANDBOX=off turns it off and leaves pages one bug away from this machine"
+        )
+    if "error while loading shared libraries" in message:
+        return "install the libraries that Chromium needs: `python -m playwright install-deps chromium`"
+    return "read the reason; it holds what Chromium wrote before it ended"

@@ -1,0 +1,73 @@
+"""Asks the operating system for the addresses of a name, bounded in time and in threads."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Sequence
+from ipaddress import ip_address
+from typing import Final
+
+from fleet.addresses import Address
+
+# A silent name server holds a thread for as long as resolv.conf says, often 10 s, whatever our own limit is.
+# This many such names at once make the next ones wait, and fail within that limit.
+DEFAULT_THREADS: Final = 8
+
+
+class SystemResolver:
+    """`getaddrinfo` on threads of its own, so that slow names never hold up asyncio's shared pool.
+
+    The threads are daemons: unlike those of a ThreadPoolExecutor they do not keep a stopping worker alive
+    until the last name server has answered.
+    """
+
+    def __init__(self, *, timeout_s: float, threads: int = DEFAULT_THREADS) -> None:
+        self._timeout_s = timeout_s
+        self._permits = asyncio.Semaphore(threads)
+
+    async def __call__(self, host: str) -> Sequence[Address]:
+        """Resolve a name, both IPv4 and IPv6, in the system's order.
+
+        Raises:
+            OSError: the name does not exist or the system cannot tell (`socket.gaierror`), or there was no
+                answer in time (`TimeoutError`).
+        """
+        async with asyncio.timeout(self._timeout_s):
+            await self._permits.acquire()
+            return await self._ask(host)
+
+    def _ask(self, host: str) -> asyncio.Future[Sequence[Address]]:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Sequence[Address]] = loop.create_future()
+
+        def deliver(result: Sequence[Address] | OSError) -> None:
+            self._permits.release()  # only now: a thread that nobody waits for any more still counts
+            if answer.done():
+                return
+            if isinstance(result, OSError):
+                answer.set_exception(result)
+            else:
+                answer.set_result(result)
+
+        def run() -> None:
+            result: Sequence[Address] | OSError
+            try:
+                result = _look_up(host)
+            except OSError as error:
+                result = error
+            with contextlib.suppress(RuntimeError):  # the loop has closed meanwhile: nobody waits
+                loop.call_soon_threadsafe(deliver, result)
+
+        try:
+            threading.Thread(target=run, name=f"resolve-{host[:40]}", daemon=True).start()
+        except RuntimeError as error:  # the system gives no more threads
+            deliver(OSError(str(error)))
+        return answer
+
+
+def _look_up(host: str) -> Sequence[Address]:
+    # As bytes: for a str Python would run its IDNA codec of 2003, which raises for long labels and reads some
+    # names otherwise than the browser. The host is ASCII already, see Target.
+    found = socket.getaddrinfo(host.encode("ascii"), None, type=socket.SOCK_STREAM)
+    return tuple(dict.fromkeys(ip_address(str(sockaddr[0])) for *_, sockaddr in found))

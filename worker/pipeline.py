@@ -1,0 +1,117 @@
+"""The order of a render, as data: what happens, in which stage it counts, and to which formats it applies.
+
+A new option group is a new line in STEPS and a file in worker/steps.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from fleet.errors import ErrorType, RenderError
+from fleet.metrics import RENDER_SECONDS
+from fleet.options.output import Format
+from fleet.request import RenderRequest
+from worker.devtools import ConnectionLostError, DevToolsError, TargetCrashedError
+from worker.egress.guard import Guard
+from worker.page import Page
+from worker.render import Facts, Render
+from worker.steps import output, pdf, readiness, screenshot, source, viewport
+
+PICTURES: Final = frozenset({Format.PNG, Format.JPEG, Format.WEBP})
+DOCUMENTS: Final = frozenset({Format.PDF})
+ALL: Final = PICTURES | DOCUMENTS
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: the stage of `timings_ms` that it counts to, what it does, and for which formats."""
+
+    stage: str
+    run: Callable[[Render], Awaitable[None]]
+    formats: frozenset[Format] = ALL
+
+
+STEPS: Final = (
+    Step("context", viewport.apply),
+    Step("navigation", source.open_source),
+    Step("readiness", readiness.wait),
+    Step("capture", screenshot.capture, PICTURES),
+    Step("capture", pdf.print_page, DOCUMENTS),
+    Step("capture", output.deliver),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What became of a render.
+
+    Attributes:
+        content_type: of the file.
+        size_bytes: of the file.
+        sha256: of the file, in hexadecimal.
+        width_px: of a picture, in device pixels.
+        height_px: of a picture, in device pixels.
+        pages: of a PDF.
+        facts: what the page says of itself.
+        timings_ms: by stage: context (the wait for a page included), navigation, readiness, capture.
+        warnings: sentences for the caller about what is not as asked.
+    """
+
+    content_type: str
+    size_bytes: int
+    sha256: str
+    width_px: int | None
+    height_px: int | None
+    pages: int | None
+    facts: Facts
+    timings_ms: dict[str, float]
+    warnings: list[str]
+
+
+async def render(
+    page: Page, request: RenderRequest, output_path: Path, guard: Guard, *, max_bytes: int
+) -> Rendered:
+    """Render a request in a fresh page and write the artifact to `output_path`.
+
+    The attempt's deadline is the caller's: every wait in here can be cancelled.
+
+    Raises:
+        RenderError: for every reason that the job's owner is told.
+    """
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + request.navigation_timeout_ms / 1000
+    work = Render(page, request, output_path, guard, max_bytes, navigation_deadline=deadline)
+    timings_s = {"context": page.waited_s}
+    try:
+        for step in STEPS:
+            if request.format in step.formats:
+                started = clock()
+                await step.run(work)
+                timings_s[step.stage] = timings_s.get(step.stage, 0) + clock() - started
+    except TargetCrashedError as error:
+        raise RenderError(ErrorType.PAGE_CRASHED, "the page's renderer process ended") from error
+    except ConnectionLostError as error:
+        raise RenderError(ErrorType.BROWSER_UNAVAILABLE, "the browser ended during the render") from error
+    except DevToolsError as error:
+        raise RenderError(ErrorType.INTERNAL_ERROR, "the browser refused a step of the render") from error
+    return _rendered(work, timings_s)
+
+
+def _rendered(work: Render, timings_s: dict[str, float]) -> Rendered:
+    assert work.artifact is not None, "the last step leaves it"  # noqa: S101
+    for stage, seconds in timings_s.items():
+        RENDER_SECONDS.labels(stage).observe(seconds)
+    artifact = work.artifact
+    return Rendered(
+        content_type=artifact.content_type,
+        size_bytes=artifact.size_bytes,
+        sha256=artifact.sha256,
+        width_px=artifact.width_px,
+        height_px=artifact.height_px,
+        pages=artifact.pages,
+        facts=work.facts,
+        timings_ms={stage: round(seconds * 1000, 1) for stage, seconds in timings_s.items()},
+        warnings=work.warnings,
+    )

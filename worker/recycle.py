@@ -1,0 +1,53 @@
+"""When a browser has served long enough: by age, spread over the fleet, or by the number of its renders."""
+
+import asyncio
+import random
+from enum import StrEnum
+from typing import Final
+
+from worker.browser import Browser
+from worker.settings import BrowserSettings
+
+_SPREAD: Final = 0.1
+
+
+class Reason(StrEnum):
+    """Why a browser is replaced as planned."""
+
+    AGE = "age"
+    RENDERS = "renders"
+
+
+def spread(age_s: float, chance: float) -> float:
+    """`age_s` plus or minus a tenth, so that a fleet that started together does not relaunch together.
+
+    Args:
+        age_s: the setting BROWSER_MAX_AGE_S.
+        chance: a random number from 0 to 1.
+    """
+    return age_s * (1 - _SPREAD + 2 * _SPREAD * chance)
+
+
+class RecycleTimer:
+    """Tells when one browser is due. Each worker has its own; nothing is agreed with others."""
+
+    def __init__(self, browser: Browser, settings: BrowserSettings) -> None:
+        self._numbers = browser.numbers
+        self._max_renders = settings.browser_max_renders
+        self._age_s = spread(settings.browser_max_age_s, random.random())  # noqa: S311 - spreads load
+        self._worn_out = asyncio.Event()
+
+    def count_render(self) -> None:
+        """Count one render against the browser."""
+        self._numbers.renders += 1
+        if self._numbers.renders >= self._max_renders:
+            self._worn_out.set()
+
+    async def due(self) -> Reason:
+        """Return when the browser is to be replaced."""
+        try:
+            async with asyncio.timeout(self._age_s):
+                await self._worn_out.wait()
+        except TimeoutError:
+            return Reason.AGE
+        return Reason.RENDERS

@@ -1,0 +1,91 @@
+"""What the steps of one render share: what was asked, the page, and what has come of it so far."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fleet.errors import ErrorType, RenderError
+from fleet.request import RenderRequest
+from worker.egress.guard import Guard
+from worker.page import Page
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the page says of itself once it is ready.
+
+    Attributes:
+        final_url: the address after all redirects.
+        http_status: of the document; None when it did not come over HTTP.
+        title: at most 1,000 characters of it.
+    """
+
+    final_url: str | None = None
+    http_status: int | None = None
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """The file that was written, and what is in it."""
+
+    content_type: str
+    size_bytes: int
+    sha256: str
+    width_px: int | None
+    height_px: int | None
+    pages: int | None
+
+
+@dataclass(slots=True)
+class Render:
+    """One render under way. A step reads what earlier ones left here and leaves its own result.
+
+    Attributes:
+        page: fresh, and thrown away afterwards.
+        request: what the caller asked.
+        path: the file that the artifact becomes.
+        guard: says which addresses may be rendered.
+        max_bytes: the largest artifact that is allowed.
+        navigation_deadline: the loop's time by which the page must be ready.
+        warnings: sentences for the caller about what is not as asked.
+        facts: left by the step `readiness`.
+        content: left by `screenshot` or `pdf`: the artifact's bytes, piece by piece.
+        artifact: left by `output`.
+    """
+
+    page: Page
+    request: RenderRequest
+    path: Path
+    guard: Guard
+    max_bytes: int
+    navigation_deadline: float
+    warnings: list[str] = field(default_factory=list)
+    facts: Facts = field(default_factory=Facts)
+    content: AsyncIterator[bytes] | None = None
+    artifact: Artifact | None = None
+
+    @asynccontextmanager
+    async def until_ready(self, awaited: str) -> AsyncIterator[None]:
+        """Bound a wait by `navigation_timeout_ms`, which all waits for the page share.
+
+        Args:
+            awaited: what the block waits for, in words that go into the message.
+
+        Raises:
+            RenderError: `navigation_timeout`, naming what was awaited and what was reached.
+        """
+        scope = asyncio.timeout_at(self.navigation_deadline)
+        try:
+            async with scope:
+                yield
+        except TimeoutError as error:
+            if not scope.expired():
+                raise
+            reached = ", ".join(sorted(self.page.lifecycle.reached)) or "nothing"
+            raise RenderError(
+                ErrorType.NAVIGATION_TIMEOUT,
+                f"waited {self.request.navigation_timeout_ms} ms for {awaited}; reached so far: {reached}",
+            ) from error

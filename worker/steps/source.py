@@ -1,0 +1,63 @@
+"""Opens what is to be rendered: an address, or the caller's own HTML."""
+
+from typing import Final
+
+from fleet.errors import ErrorType, RenderError
+from fleet.options.readiness import WaitUntil
+from worker.page import Navigation
+from worker.render import Render
+
+# Chromium's words (net/base/net_error_list.h) by their beginning; the first that fits counts.
+NET_ERRORS: Final[tuple[tuple[str, ErrorType], ...]] = (
+    ("net::ERR_NAME_", ErrorType.NAME_NOT_RESOLVED),
+    ("net::ERR_DNS_", ErrorType.NAME_NOT_RESOLVED),
+    ("net::ERR_ICANN_NAME_COLLISION", ErrorType.NAME_NOT_RESOLVED),
+    ("net::ERR_CERT", ErrorType.TLS_ERROR),
+    ("net::ERR_SSL_", ErrorType.TLS_ERROR),
+    ("net::ERR_BAD_SSL_", ErrorType.TLS_ERROR),
+    ("net::ERR_ECH_", ErrorType.TLS_ERROR),
+    ("net::ERR_BLOCKED_", ErrorType.URL_BLOCKED),
+    ("net::ERR_UNSAFE_", ErrorType.URL_BLOCKED),
+    ("net::ERR_DISALLOWED_URL_SCHEME", ErrorType.URL_BLOCKED),
+    ("net::ERR_UNKNOWN_URL_SCHEME", ErrorType.URL_BLOCKED),
+    ("net::ERR_TIMED_OUT", ErrorType.NAVIGATION_TIMEOUT),
+    ("net::ERR_CONNECTION_TIMED_OUT", ErrorType.NAVIGATION_TIMEOUT),
+    ("net::ERR_HTTP_RESPONSE_CODE_FAILURE", ErrorType.HTTP_STATUS_REJECTED),
+    ("net::ERR_ABORTED", ErrorType.CONTENT_REJECTED),
+)
+
+
+async def open_source(render: Render) -> None:
+    """Navigate to `url` after asking the guard, or write `html` into the empty page.
+
+    Raises:
+        RenderError: the guard's, or what Chromium's refusal means.
+    """
+    request, page = render.request, render.page
+    if request.wait_until is WaitUntil.NETWORKIDLE:
+        await page.lifecycle.follow_requests()
+    if request.html is not None:
+        await page.set_html(request.html)
+        return
+    assert request.url is not None, "the schema asks for exactly one of the two"  # noqa: S101
+    async with render.until_ready("the beginning of the response"):
+        await render.guard.check(request.url)
+        navigation = await page.navigate(request.url)
+    if navigation.error:
+        raise _refusal(navigation)
+
+
+def error_type(net_error: str) -> ErrorType:
+    """What a net error of Chromium is to a caller; a connection that failed, if it is no other."""
+    for beginning, type_ in NET_ERRORS:
+        if net_error.startswith(beginning):
+            return type_
+    return ErrorType.CONNECTION_FAILED
+
+
+def _refusal(navigation: Navigation) -> RenderError:
+    type_ = error_type(navigation.error)
+    if type_ is ErrorType.CONTENT_REJECTED:
+        what = "is a download" if navigation.is_download else "has no content to show"
+        return RenderError(type_, f"the address {what}")
+    return RenderError(type_, f"the browser could not open the address: {navigation.error}")
