@@ -34,9 +34,10 @@ from fleet.metrics import (
     PICKUP_SECONDS,
 )
 from fleet.request import RenderRequest
-from worker import pipeline, retry
+from worker import retry
 from worker.egress.guard import Guard
 from worker.heartbeat import Heartbeat, Interruption
+from worker.pipeline import render
 from worker.pool import Pool
 
 T = TypeVar("T")
@@ -106,7 +107,7 @@ class Attempts:
         try:
             async with asyncio.timeout(request.timeout_ms / 1000):
                 async with self.pool.page() as page:
-                    rendered = await pipeline.render(
+                    rendered = await render(
                         page, request, path, self.guard, max_bytes=self.max_artifact_bytes
                     )
                     generation = page.generation

@@ -83,7 +83,7 @@ def main(words: list[str]) -> int:
         print(f"\nbench: {error}", file=sys.stderr)
         return 1
     finally:
-        process_tree.end_orphans(set())
+        process_tree.end_all_children()
     return 0
 
 

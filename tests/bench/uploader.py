@@ -1,0 +1,93 @@
+"""One upload in a fresh process that watches its own memory."""
+
+import asyncio
+import gc
+import os
+import resource
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from fleet.artifacts import Artifacts, boto3
+from fleet.settings import StorageSettings, load_settings
+from tests.bench.responder import Document, respond
+
+_SAMPLE_S: Final = 0.005
+_KIB: Final = 1024
+
+
+class Peak:
+    """Highest PSS and RSS in bytes while the block runs, sampled every 5 ms.
+
+    PSS (the shared pages divided among those who share them) where the system tells it; RSS also by the kernel's own
+    high-water mark, which misses no moment.
+    """
+
+    def __init__(self) -> None:
+        self._process = psutil.Process()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self.pss, self.rss = self._now()
+
+    def _now(self) -> tuple[int, int]:
+        memory = self._process.memory_full_info()
+        return getattr(memory, "pss", memory.uss), memory.rss
+
+    def _watch(self) -> None:
+        while not self._over.wait(_SAMPLE_S):
+            pss, rss = self._now()
+            self.pss, self.rss = max(self.pss, pss), max(self.rss, rss)
+
+    def __enter__(self) -> "Peak":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+        unit = 1 if sys.platform == "darwin" else _KIB
+        self.rss = max(self.rss, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+
+
+async def _answer(question: Document) -> Document:
+    """Question: `way`, a small file to `warm_up` with, the `path` of the large one."""
+    settings = load_settings(StorageSettings)
+    artifacts = Artifacts(settings)
+    client = boto3.client("s3", endpoint_url=settings.s3_endpoint_url)
+
+    async def upload(path: Path) -> None:
+        key = f"{question['way']}-{path.name}"
+        if question["way"] == "artifacts":
+            await artifacts.upload(path, key, content_type="application/pdf")
+        elif question["way"] == "boto3":
+            await asyncio.to_thread(client.upload_file, str(path), settings.s3_bucket, key)
+        else:
+            body = await asyncio.to_thread(path.read_bytes)
+            await asyncio.to_thread(client.put_object, Body=body, Bucket=settings.s3_bucket, Key=key)
+
+    path = Path(question["path"])
+    start = Peak()
+    await upload(Path(question["warm_up"]))
+    gc.collect()
+    before = Peak()
+    started, cpu_started = time.perf_counter(), time.process_time()
+    with Peak() as peak:
+        await upload(path)
+    answer = {
+        "first_bytes": before.pss - start.pss,
+        "pss_bytes": peak.pss - before.pss,
+        "rss_bytes": peak.rss - before.rss,
+        "elapsed_s": time.perf_counter() - started,
+        "cpu_s": time.process_time() - cpu_started,
+        "size_bytes": os.stat(path).st_size,
+    }
+    artifacts.close()
+    return answer
+
+
+if __name__ == "__main__":
+    asyncio.run(respond(_answer))

@@ -1,0 +1,86 @@
+"""Answers that are more than a page: slow, broken, endless, or not a page at all."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HUGE_BYTES = 100 * 1024 * 1024
+Query = dict[str, str]
+
+
+def slow(handler: Any, query: Query) -> None:
+    """Answers after `ms`."""
+    handler.site.stopping.wait(int(query.get("ms", "300")) / 1000)
+    handler.send(200, b"<!doctype html><title>slow</title><p>late")
+
+
+def never(handler: Any, _: Query) -> None:
+    """Begins a page and does not go on."""
+    handler.begin(200)
+    handler.wfile.write(b"<!doctype html><title>never</title><p>" + b"the beginning " * 200)
+    handler.wfile.flush()
+    handler.site.stopping.wait()
+
+
+def silent(handler: Any, _: Query) -> None:
+    """Takes the request and says nothing."""
+    handler.site.stopping.wait()
+
+
+def hang_up(handler: Any, _: Query) -> None:
+    """Ends the connection without an answer."""
+    handler.close_connection = True
+
+
+def status(handler: Any, query: Query) -> None:
+    """Answers with `code`, with or without a body."""
+    body = b"" if query.get("empty") else b"<!doctype html><title>status</title><p>an error page"
+    handler.send(int(query["code"]), body)
+
+
+def redirect(handler: Any, query: Query) -> None:
+    """Sends the browser to `to`."""
+    handler.send(302, b"", Location=query["to"])
+
+
+def no_content(handler: Any, _: Query) -> None:
+    handler.send_response(204)
+    handler.end_headers()
+
+
+def download(handler: Any, _: Query) -> None:
+    body = b"x" * 1000
+    handler.send(
+        200, body, "application/octet-stream", **{"Content-Disposition": "attachment; filename=x.bin"}
+    )
+
+
+def huge(handler: Any, query: Query) -> None:
+    """A page of 100 MB, in chunks."""
+    size = int(query.get("bytes", HUGE_BYTES))
+    handler.begin(200, **{"Content-Length": str(size)})
+    piece = b"<p>" + b"x" * 65_533
+    for _ in range(size // len(piece)):
+        handler.wfile.write(piece)
+    handler.wfile.write(b" " * (size % len(piece)))
+
+
+def font(handler: Any, query: Query) -> None:
+    """A font that comes late and is none: the browser falls back, and waiting for it ends."""
+    handler.site.stopping.wait(int(query.get("ms", "400")) / 1000)
+    handler.send(404, b"")
+
+
+BEHAVIOURS: "dict[str, Callable[[Any, Query], None]]" = {
+    "/slow": slow,
+    "/never": never,
+    "/silent": silent,
+    "/hang-up": hang_up,
+    "/status": status,
+    "/redirect": redirect,
+    "/no-content": no_content,
+    "/download": download,
+    "/huge": huge,
+    "/font": font,
+}
