@@ -23,7 +23,14 @@ class ResponderError(Exception):
 
 
 class Responder:
-    """Our end of it. Make it with `responder`."""
+    """Our end of it. Make it with `responder`.
+
+    Attributes:
+        ready: what the child said when it was ready.
+        pid: its process.
+    """
+
+    ready: Document
 
     def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
         if process.stdin is None or process.stdout is None:
@@ -85,7 +92,7 @@ async def responder(
         )
     try:
         started = Responder(process, log)
-        await started.answer()
+        started.ready = await started.answer()
         yield started
     finally:
         await _end(process)
@@ -104,12 +111,12 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-async def respond(answer: Callable[[Document], Awaitable[Document]]) -> None:
+async def respond(answer: Callable[[Document], Awaitable[Document]], **ready: Any) -> None:
     """The child's end: say that we are ready, then answer until there are no more questions."""
     loop = asyncio.get_running_loop()
     questions = asyncio.StreamReader(limit=_ANSWER_LIMIT_BYTES)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(questions), sys.stdin)
-    _say({})
+    _say(ready)
     while line := await questions.readline():
         _say(await answer(json.loads(line)))
 

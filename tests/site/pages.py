@@ -127,7 +127,8 @@ PAGES: dict[str, Callable[[Query], str]] = {
     "/redirect-forever": script("location.href='/redirect-forever?'+Math.random()"),
     # 60,000 elements inside each other: layout recurses until the renderer's stack ends (70 ms).
     "/crash": script(
-        "onload=()=>{let e=document.body;for(let i=0;i<60000;i++)e=e.appendChild(document.createElement('div'));"
+        "onload=()=>{let e=document.body;"
+        "for(let i=0;i<60000;i++)e=e.appendChild(document.createElement('div'));"
         "e.textContent='x';document.body.offsetHeight}"
     ),
     "/dialogs": script(
@@ -138,7 +139,7 @@ PAGES: dict[str, Callable[[Query], str]] = {
     "/loop": script("onload=()=>{for(;;);}"),
     "/fetch-later": script("onload=()=>setTimeout(()=>fetch('/slow?ms=300'),200)"),
     "/late-font": script(
-        "onload=()=>{const f=new FontFace('late','url(/font?ms=400)');document.fonts.add(f);f.load().catch(()=>{})}"
+        "onload=()=>{const f=new FontFace('late','url(/font?ms=400)');"
+        "document.fonts.add(f);f.load().catch(()=>{})}"
     ),
-    "/opener": script("document.title=location.origin+self.origin"),
 }

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
+from pydantic import BaseModel
+
 from api.documents import (
     ArtifactDocument,
     ErrorDocument,
@@ -15,9 +17,9 @@ from api.documents import (
 from fleet.jobs import Job, State
 
 # shared design, "Job document"; external_id is an option that is "given back as it is".
-CONTRACT = {
-    JobDocument: "id status attempt max_attempts priority created_at started_at finished_at expires_at artifact "
-    "error timings_ms memory page worker_id browser_generation warnings links external_id",
+CONTRACT: dict[type[BaseModel], str] = {
+    JobDocument: "id status attempt max_attempts priority created_at started_at finished_at expires_at "
+    "artifact error timings_ms memory page worker_id browser_generation warnings links external_id",
     ArtifactDocument: "key url url_expires_at content_type size_bytes sha256 width_px height_px pages",
     ErrorDocument: "type title detail retryable",
     TimingsDocument: "queued context navigation readiness capture upload total",

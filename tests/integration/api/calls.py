@@ -84,5 +84,5 @@ async def succeed(pool: Pool, artifacts: Artifacts, folder: Path, job_id: str) -
 async def until(condition: Callable[[], bool]) -> None:
     """Return as soon as the condition holds."""
     async with asyncio.timeout(10):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - the server offers no event for it
             await asyncio.sleep(0.01)

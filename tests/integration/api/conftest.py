@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import httpx
 import pytest
 import uvicorn
-from arq.connections import ArqRedis
 from fastapi import FastAPI
 
 from api.dependencies import Dependencies
@@ -49,17 +48,8 @@ def kept_logging() -> Iterator[None]:
 
 
 @pytest.fixture
-def serve(
-    engines: Engines,
-    database_url: str,
-    tenant_key: str,
-    redis: ArqRedis,
-    monkeypatch: pytest.MonkeyPatch,
-    kept_logging: None,
-) -> Serve:
-    """Start an API with settings of one's own: `async with serve(API_MAX_BODY_BYTES=2000) as api`."""
-    assert redis is not None
-    assert kept_logging is None
+def serve(engines: Engines, database_url: str, tenant_key: str, monkeypatch: pytest.MonkeyPatch) -> Serve:
+    """Starts an API with settings of one's own, as in `async with serve(API_KEY_CACHE_S=0) as api`."""
 
     @asynccontextmanager
     async def start(**settings: object) -> AsyncIterator[Api]:

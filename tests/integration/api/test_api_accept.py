@@ -3,7 +3,6 @@
 import asyncio
 from uuid import UUID
 
-import pytest
 from arq.connections import ArqRedis
 
 from api.documents import JobDocument
@@ -51,11 +50,11 @@ async def test_an_idempotency_key_of_a_finished_job_answers_200(api: Api, databa
     assert (answer.status_code, answer.json()["status"]) == (200, "failed")
 
 
-@pytest.mark.parametrize("key", ["", "two words", "x" * 256, "tab\tulator"])
-async def test_an_unusable_idempotency_key_is_refused(api: Api, key: str) -> None:
-    answer = await api.client.post("/v1/jobs", json=REQUEST, headers={"Idempotency-Key": key})
-    document = problem(answer, 422, ErrorType.INVALID_REQUEST)
-    assert document["errors"][0]["field"] == "Idempotency-Key"
+async def test_an_unusable_idempotency_key_is_refused(api: Api) -> None:
+    for key in ["", "two words", "x" * 256, "tab\tulator"]:
+        answer = await api.client.post("/v1/jobs", json=REQUEST, headers={"Idempotency-Key": key})
+        document = problem(answer, 422, ErrorType.INVALID_REQUEST)
+        assert document["errors"][0]["field"] == "Idempotency-Key"
 
 
 async def test_a_job_is_accepted_while_redis_is_away(serve: Serve, database: Pool, dead_port: int) -> None:

@@ -1,5 +1,6 @@
 """API keys: who may call, with which scope, and that no key is ever written down."""
 
+import json
 from uuid import uuid4
 
 import pytest
@@ -20,25 +21,23 @@ async def key_of(database: Pool, tenant: str, *scopes: Scope) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "headers",
-    [
-        {"Authorization": ""},
-        {"Authorization": "Bearer "},
-        {"Authorization": "Basic cmY6cmY="},
-        {"Authorization": "Bearer rf_0123456789ab_" + "A" * 43},
-        {"Authorization": "Bearer ../../etc/passwd"},
-        {"Authorization": "Bearer \u00e4".encode("latin-1").decode("latin-1")},
-    ],
+    "authorization", ["", "Bearer", "Basic cmY6cmY=", "Bearer rf_0123456789ab_" + "A" * 43]
 )
-async def test_a_call_without_a_valid_key_is_unauthorized(api: Api, headers: dict[str, str]) -> None:
-    encoded = {name: value.encode("latin-1") for name, value in headers.items()}
+async def test_a_call_without_a_valid_key_is_unauthorized(api: Api, authorization: str) -> None:
+    headers = {"Authorization": authorization}
     for answer in (
-        await api.client.post("/v1/jobs", json=REQUEST, headers=encoded),
-        await api.client.get("/v1/jobs", headers=encoded),
-        await api.client.get(f"/v1/jobs/{uuid4()}/artifact", headers=encoded),
+        await api.client.post("/v1/jobs", json=REQUEST, headers=headers),
+        await api.client.get("/v1/jobs", headers=headers),
+        await api.client.get(f"/v1/jobs/{uuid4()}/artifact", headers=headers),
     ):
         problem(answer, 401, ErrorType.UNAUTHORIZED)
         assert answer.headers["www-authenticate"] == "Bearer"
+
+
+async def test_a_key_of_odd_bytes_is_unauthorized(api: Api) -> None:
+    for odd in (b"Bearer \xe4\xff", b"Bearer ../../etc/passwd", b"Bearer " + b"k" * 20_000):
+        answer = await api.client.get("/v1/jobs", headers=[(b"Authorization", odd)])
+        problem(answer, 401, ErrorType.UNAUTHORIZED)
 
 
 async def test_a_key_may_come_as_x_api_key(api: Api, tenant_key: str) -> None:
@@ -89,7 +88,9 @@ async def test_keys_and_query_strings_are_not_logged(
     async with serve(LOG_FORMAT="json", LOG_LEVEL="debug") as api:
         await api.client.get("/v1/jobs?stat=secret-in-query", headers={"Idempotency-Key": "secret-in-header"})
         await api.client.post("/v1/jobs?x=secret-in-query", json=REQUEST)
-    log = capfd.readouterr().err
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    # The client of this test logs too, in the same process.
+    log = json.dumps([line for line in lines if not line["logger"].startswith("http")])
     assert '"route": "/v1/jobs"' in log
     for secret in (tenant_key, tenant_key.split("_", 2)[2], "secret-in"):
         assert secret not in log

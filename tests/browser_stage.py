@@ -1,0 +1,105 @@
+"""A pool of browsers on a stage of its own, for tests of what a worker does with Chromium."""
+
+import asyncio
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from fleet.addresses import Address, AddressPolicy
+from fleet.request import RenderRequest
+from fleet.settings import EgressSettings
+from tests.site.server import Site
+from worker import pipeline
+from worker.egress.guard import Guard
+from worker.pipeline import Rendered
+from worker.pool import Pool
+from worker.scratch import Scratch
+from worker.settings import BrowserSettings
+
+MAX_BYTES = 500 * 1024 * 1024
+POLICY = AddressPolicy.from_settings(EgressSettings(egress_allow=("127.0.0.1",)))
+END_S = 20.0
+
+
+async def resolve_nothing(host: str) -> list[Address]:
+    """A resolver for tests, which send no packet off this machine."""
+    raise OSError(f"no such name: {host}")
+
+
+GUARD = Guard(POLICY, resolve_nothing)
+
+
+def request_for(**options: Any) -> RenderRequest:
+    """A request as the API accepts it, loopback allowed."""
+    return RenderRequest.model_validate(options, context={"egress": POLICY})
+
+
+def chromium_processes(folder: Path) -> list[psutil.Process]:
+    """Living processes whose command line names a profile in `folder`, or that such a process leads."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        named = any(str(folder) in word for word in process.info["cmdline"] or ())
+        if named and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(process)
+    return found
+
+
+async def until(condition: Callable[[], bool], what: str, timeout_s: float = END_S) -> None:
+    """Wait for what announces itself to nobody: the end of a foreign process, a file."""
+    deadline = asyncio.get_running_loop().time() + timeout_s
+    while not condition():
+        assert asyncio.get_running_loop().time() < deadline, f"not within {timeout_s} s: {what}"
+        await asyncio.sleep(0.01)
+
+
+class BrowserStage:
+    """A running pool and what renders need beside it."""
+
+    def __init__(self, pool: Pool, site: Site, folder: Path) -> None:
+        self.pool = pool
+        self.site = site
+        self.folder = folder
+        self.output = folder / "artifact"
+
+    async def render(self, path: str | None = None, **options: Any) -> Rendered:
+        """One render of a page of the site, or of `html=`; the artifact is in `output` afterwards."""
+        if path is not None:
+            options["url"] = self.site.url(path)
+        limit = options.pop("max_bytes", MAX_BYTES)
+        async with self.pool.page() as page:
+            return await pipeline.render(page, request_for(**options), self.output, GUARD, max_bytes=limit)
+
+    def descendants(self, kind: str) -> list[psutil.Process]:
+        """Chromium's processes of one `--type`, such as `renderer`; of all generations."""
+        return [
+            process
+            for process in psutil.Process().children(recursive=True)
+            if process.status() != psutil.STATUS_ZOMBIE and f"--type={kind}" in process.cmdline()
+        ]
+
+    @property
+    def browser_pid(self) -> int:
+        """The process id of the current generation."""
+        (process,) = chromium_processes(self.folder)[-1:]
+        return process.pid
+
+
+@asynccontextmanager
+async def browser_stage(site: Site, **settings: Any) -> AsyncIterator[BrowserStage]:
+    """A pool with its own scratch folder; afterwards no process and no file of it is left."""
+    with tempfile.TemporaryDirectory() as data_dir:
+        with Scratch(Path(data_dir), uuid.uuid4()) as scratch:
+            pool = Pool(BrowserSettings(**settings), scratch.path)
+            await pool.start()
+            try:
+                yield BrowserStage(pool, site, scratch.path)
+            finally:
+                await pool.stop()
+            await until(lambda: not chromium_processes(scratch.path), "Chromium's end")
+            left = {path.name for path in scratch.path.iterdir()} - {"artifact"}
+            assert not left, f"left in the scratch folder: {left}"
