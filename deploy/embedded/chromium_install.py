@@ -13,7 +13,7 @@ from typing import Final
 from deploy.embedded import chromium, packages
 from deploy.embedded.chromium import Chromium, ChromiumError
 from deploy.embedded.process import Pause, ProcessError, Program, run_to_end
-from deploy.embedded.progress import Note, Progress
+from deploy.embedded.progress import Note, Progress, patient
 
 PLAYWRIGHT_TIMEOUT_S: Final = 600.0
 
@@ -59,14 +59,17 @@ def find_or_install(*, log: Path, tell: Note, pause: Pause = time.sleep) -> Chro
     for name, install in INSTALLERS:
         tell(f"Chromium: none found, trying {name} (a minute or two)")
         try:
-            install(log, pause)
-        except (ProcessError, packages.PackageError) as error:
-            tried.append(f"  - {name}: {_first_line(error)}")
-            tell(f"Chromium: {name} did not work: {_first_line(error)}")
-            continue
+            install(log, patient(pause, lambda: tell("Chromium: still installing")))
+        except ProcessError as error:
+            reason = error.summary
+        except packages.PackageError as error:
+            reason = str(error)
+        else:
+            reason = "It was installed, but it does not run; libraries may be missing."
         if found := chromium.find():
             return found
-        tried.append(f"  - {name}: installed, but it does not run (libraries may be missing)")
+        tell(f"Chromium: {name} did not work. {reason}")
+        tried.append(f"  - {name}: {reason}")
     raise ChromiumError(
         "There is no Chromium, and none could be installed:\n"
         + "\n".join(tried)
@@ -75,10 +78,6 @@ def find_or_install(*, log: Path, tell: Note, pause: Pause = time.sleep) -> Chro
         f"  sudo apt-get update && sudo apt-get install {PACKAGE} {' '.join(FONTS)}\n"
         "or name one that you have: make run CHROMIUM_EXECUTABLE=/path/to/chromium"
     )
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).split("\n", 1)[0]
 
 
 def fonts_exist() -> bool:
@@ -98,8 +97,8 @@ def ensure_fonts(*, log: Path, tell: Note, pause: Pause = time.sleep) -> None:
         packages.install(FONTS, log=log, pause=pause)
     except packages.PackageError as error:
         tell(
-            f"Fonts: none could be installed ({_first_line(error)}), so pages will show no text. Install "
-            f"some, on Debian and Ubuntu for example {' '.join(FONTS)}."
+            f"Fonts: none could be installed, so pages will show no text. {error} Install some, on Debian "
+            f"and Ubuntu for example {' '.join(FONTS)}."
         )
 
 

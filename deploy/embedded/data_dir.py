@@ -81,7 +81,7 @@ class DataDir:
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)  # the mode of one that exists is kept
             for name in FOLDERS:
-                (self.path / name).mkdir(exist_ok=True)
+                (self.path / name).mkdir(mode=0o700, exist_ok=True)
             self.lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise DataDirError(

@@ -130,7 +130,7 @@ class Engine(ABC):
 
     def prepare(self) -> None:
         """Make what the server needs before it starts."""
-        self.folder.mkdir(exist_ok=True)
+        self.folder.mkdir(mode=0o700, exist_ok=True)
 
     @abstractmethod
     def command(self) -> Sequence[str]:

@@ -94,7 +94,7 @@ class Environment:
         finally:
             child.stop(INTERRUPT_S)
         if child.process.returncode != 0:
-            raise ProcessError(f"pip could not install {file} ({child.end}). {child.last_words()}")
+            raise ProcessError(f"pip could not install {file} ({child.end}).", child.last_words())
         self._stamp.write_text(self._expected(purpose))
 
     def _program(self, name: str, command: tuple[str, ...]) -> Program:

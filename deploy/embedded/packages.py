@@ -39,10 +39,10 @@ def _become_root() -> tuple[str, ...]:
         return ()
     sudo = shutil.which("sudo")
     if sudo is None:
-        raise PackageError("installing packages needs root, and there is no sudo")
+        raise PackageError("Installing packages needs root, and there is no sudo.")
     # -n: never ask for a password, nobody may be there to type one.
     if subprocess.run([sudo, "-n", "true"], capture_output=True, check=False).returncode != 0:
-        raise PackageError("installing packages needs root, and sudo asks for a password")
+        raise PackageError("Installing packages needs root, and sudo asks for a password.")
     return (sudo, "-n")
 
 
@@ -53,7 +53,7 @@ def install(packages: Sequence[str], *, log: Path, pause: Pause = time.sleep) ->
         PackageError: no apt-get, no way to become root, or apt-get failed.
     """
     if shutil.which("apt-get") is None:
-        raise PackageError("this system has no apt-get")
+        raise PackageError("This system has no apt-get.")
     prefix = _become_root()
     environment = ("env", "DEBIAN_FRONTEND=noninteractive")
 
@@ -75,4 +75,4 @@ def install(packages: Sequence[str], *, log: Path, pause: Pause = time.sleep) ->
             apt("update")  # lists that are some weeks old name files that are gone
             apt(*install_them)
     except ProcessError as error:
-        raise PackageError(str(error)) from error
+        raise PackageError(error.summary) from error

@@ -41,7 +41,15 @@ Pause = Callable[[float], None]
 
 
 class ProcessError(Exception):
-    """A child could not be started, ended with an error or did not end in time; the text is for people."""
+    """A child could not be started, ended with an error or did not end in time; the text is for people.
+
+    Attributes:
+        summary: the same in one sentence, without the end of the log.
+    """
+
+    def __init__(self, summary: str, details: str = "") -> None:
+        super().__init__(f"{summary} {details}".rstrip())
+        self.summary = summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +220,8 @@ def run_to_end(program: Program, *, timeout_s: float, pause: Pause = time.sleep)
     child = Child.start(program)
     try:
         if not child.wait(timeout_s, pause):
-            raise ProcessError(f"{program.name} took longer than {timeout_s:.0f} s. {child.last_words()}")
+            raise ProcessError(f"{program.name} took longer than {timeout_s:.0f} s.", child.last_words())
     finally:
         child.stop(INTERRUPT_S)
     if child.process.returncode != 0:
-        raise ProcessError(f"{program.name} {child.end}. {child.last_words()}")
+        raise ProcessError(f"{program.name} {child.end}.", child.last_words())

@@ -6,8 +6,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Final
 
 Note = Callable[[str], None]
+
+PATIENCE_S: Final = 10.0
 
 
 def say(text: str) -> None:
@@ -16,6 +19,20 @@ def say(text: str) -> None:
         print(text, flush=True)
     except OSError:
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - stays open to the end
+
+
+def patient(pause: Callable[[float], None], tell: Callable[[], None]) -> Callable[[float], None]:
+    """The same `pause`, but every ten seconds of it something is told: the wait is long, nothing hangs."""
+    due = time.monotonic() + PATIENCE_S
+
+    def telling(seconds: float) -> None:
+        nonlocal due
+        if time.monotonic() >= due:
+            due += PATIENCE_S
+            tell()
+        pause(seconds)
+
+    return telling
 
 
 class Progress:

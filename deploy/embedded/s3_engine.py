@@ -43,7 +43,8 @@ class S3Engine(Engine):
 
     def prepare(self) -> None:
         """Make the bucket."""
-        (self.folder / BUCKET).mkdir(parents=True, exist_ok=True)
+        super().prepare()
+        (self.folder / BUCKET).mkdir(exist_ok=True)
 
     def command(self) -> Sequence[str]:
         """No configuration file, no cache on disk.

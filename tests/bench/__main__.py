@@ -36,9 +36,11 @@ EXPECTED: Final = (DataDirError, EngineError, PrivilegeError, ProcessError, Prod
 
 
 def _arguments(words: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measures renderfleet on this machine.")
-    parser.add_argument("cases", nargs="*", metavar="case", help=f"{', '.join(CASES)}; all of them by default")
-    parser.add_argument("--quick", action="store_true", help="few rounds, to see that it works; writes no page")
+    parser = argparse.ArgumentParser(
+        "python -m tests.bench", description="Measures renderfleet on this machine."
+    )
+    parser.add_argument("cases", nargs="*", metavar="case", help=f"{', '.join(CASES)}; by default all")
+    parser.add_argument("--quick", action="store_true", help="few rounds, to see that all works; no page")
     parser.add_argument("--docs", type=Path, help="folder for benchmarks.md and its plots (default: docs)")
     arguments = parser.parse_args(words)
     unknown = set(arguments.cases) - set(CASES)
@@ -57,6 +59,7 @@ async def _run(arguments: argparse.Namespace, command: str, progress: Progress) 
     chromium = find_chromium().version
     for name in arguments.cases:
         with tempfile.TemporaryDirectory(prefix="renderfleet-bench-", ignore_cleanup_errors=True) as folder:
+            os.environ["MPLCONFIGDIR"] = folder  # matplotlib leaves its caches there, not in somebody's home
             docs = arguments.docs or Path(folder)
             bench = Bench(name, Path(folder), docs / PLOTS, arguments.quick, progress)
             load = OtherLoad()

@@ -112,8 +112,8 @@ async def _fill(bench: Bench, world: World, count: int) -> None:
     tenant_id = await world.pool.fetchval("SELECT id FROM tenants")
     text, digest = json.dumps(DOCUMENT), bytes(32)
     then = datetime.now(UTC) - timedelta(hours=1)
-    columns = ("id", "tenant_id", "request", "request_digest", "max_attempts", "queued_at", "dispatched_at")
-    columns = (*columns, "created_at", "run_after")
+    times = ("queued_at", "dispatched_at", "created_at", "run_after")
+    columns = ("id", "tenant_id", "request", "request_digest", "max_attempts", *times)
     for start in range(0, count, 20 * _BATCH):
         ids = [uuid_utils.uuid7() for _ in range(min(20 * _BATCH, count - start))]
         rows = [(job_id, tenant_id, text, digest, 3, then, then, then, then) for job_id in ids]
@@ -200,10 +200,11 @@ def _section(bench: Bench, queued: int, count: int, results: dict[str, list[Roun
         ],
     )
     section.parts.append(
-        f"Two queues side by side, each with a database, a numbered Redis and an API process of its own on the same "
-        f"servers; one holds {queued:,} queued jobs an hour old. By turns, {count} POSTs on one connection, then as "
-        "many pickups (ZPOPMIN and the claim, without rendering: on the long queue they take its oldest jobs), then "
-        "one sweep of `worker/sweeper.py`, which each worker does every 5 s. The backlog keeps its length."
+        "Two queues side by side, each with a database, a numbered Redis and an API process of its own on "
+        f"the same servers; one holds {queued:,} queued jobs an hour old. By turns, {count} POSTs on one "
+        "connection, then as many pickups (ZPOPMIN and the claim, without rendering: on the long queue they "
+        "take its oldest jobs), then one sweep of `worker/sweeper.py`, which each worker does every 5 s. "
+        "The backlog keeps its length."
     )
     rows = [
         (
@@ -221,9 +222,7 @@ def _section(bench: Bench, queued: int, count: int, results: dict[str, list[Roun
         title=f"Cost behind {queued:,} queued jobs",
         unit="ms",
         groups=list(groups.values()),
-        series={
-            name: [Spread.of(values(name, field)) for field in groups] for name in (_EMPTY, _LONG)
-        },
+        series={name: [Spread.of(values(name, field)) for field in groups] for name in (_EMPTY, _LONG)},
     )
     section.parts.append(Plot(plot, f"POST, pickup and sweep on an empty queue and behind {queued:,} jobs"))
     return section

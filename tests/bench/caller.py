@@ -1,4 +1,4 @@
-"""A lean HTTP/1.1 client on one keep-alive connection: it must not eat the CPU that it is there to measure."""
+"""A lean HTTP/1.1 client on one keep-alive connection: it must not eat the CPU that it helps to measure."""
 
 import asyncio
 import json
@@ -27,7 +27,8 @@ def http_request(
 ) -> bytes:
     """The bytes of a request, made once and sent as often as wanted."""
     body = b"" if document is None else json.dumps(document).encode()
-    lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", *(f"{name}: {text}" for name, text in headers.items())]
+    fields = [f"{name}: {text}" for name, text in headers.items()]
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", *fields]
     if body:
         lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
     return "\r\n".join(lines).encode() + _HEAD_END + body

@@ -1,7 +1,7 @@
-"""What the service is compared with: bare Playwright, and Chromium over its own protocol without anybody between.
+"""What the service is compared with: bare Playwright, and Chromium over its own protocol with nobody between.
 
-`python -m tests.bench.contender playwright|raw EXECUTABLE FOLDER`: one browser, a fresh context for each render,
-window of 1280 x 720, load event, PNG.
+`python -m tests.bench.contender playwright|raw EXECUTABLE FOLDER`: one browser, a fresh context for each
+render, window of 1280 x 720, load event, PNG.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ _FLAGS: Final = (
     "--disable-features=Translate",
 )
 _START_TIMEOUT_S: Final = 20.0
-# Right after a load there may be no frame yet (design: "Unable to capture screenshot"); the product retries too.
+# Right after a load there may be no frame yet; the product tries again too.
 _NO_FRAME: Final = "Unable to capture"
 _RETRY_S: Final = 0.01
 
@@ -108,7 +108,9 @@ async def raw(executable: str, folder: Path) -> AsyncIterator[RenderPage]:
     )
     try:
         address = await _address(profile / "DevToolsActivePort")
-        async with connect(address, max_size=None, compression=None, ping_interval=None, proxy=None) as socket:
+        async with connect(
+            address, max_size=None, compression=None, ping_interval=None, proxy=None
+        ) as socket:
             devtools = Devtools(socket)
             yield lambda url, full_page: _render(devtools, url, full_page=full_page)
             await devtools.send("Browser.close")
@@ -120,18 +122,26 @@ async def raw(executable: str, folder: Path) -> AsyncIterator[RenderPage]:
 
 async def _address(port_file: Path) -> str:
     async with asyncio.timeout(_START_TIMEOUT_S):
-        while not port_file.exists() or port_file.read_text().count("\n") == 0:
-            await asyncio.sleep(0.01)  # Chromium tells nobody else that it listens
-    port, path = port_file.read_text().split()
-    return f"ws://127.0.0.1:{port}{path}"
+        while len(found := _lines(port_file)) < 2:  # noqa: ASYNC110 - Chromium tells nobody that it listens
+            await asyncio.sleep(0.01)
+    return f"ws://127.0.0.1:{found[0]}{found[1]}"
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text().split() if file.exists() else []
 
 
 async def _render(devtools: Devtools, url: str, *, full_page: bool) -> bytes:
     created = await devtools.send("Target.createBrowserContext", disposeOnDetach=True)
     context = created["browserContextId"]
     try:
-        size = {"width": WIDTH_PX, "height": HEIGHT_PX}
-        target = await devtools.send("Target.createTarget", url="about:blank", browserContextId=context, **size)
+        target = await devtools.send(
+            "Target.createTarget",
+            url="about:blank",
+            browserContextId=context,
+            width=WIDTH_PX,
+            height=HEIGHT_PX,
+        )
         attached = await devtools.send("Target.attachToTarget", targetId=target["targetId"], flatten=True)
         session = attached["sessionId"]
         await devtools.send("Page.enable", session)

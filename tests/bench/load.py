@@ -1,4 +1,4 @@
-"""The client of the load cases, in a process of its own: N connections, each sends as soon as it is answered."""
+"""The client of the load cases: N connections, each of which sends as soon as it is answered."""
 
 import asyncio
 import time
@@ -14,7 +14,8 @@ from tests.bench.responder import Document, respond
 async def _answer(question: Document) -> Document:
     """Question: host, port, request (text), connections, and how many `requests` or `seconds` in all."""
     request = question["request"].encode()
-    callers = [await Caller.connect(question["host"], question["port"]) for _ in range(question["connections"])]
+    address = (question["host"], question["port"])
+    callers = [await Caller.connect(*address) for _ in range(question["connections"])]
     latencies_ms: list[float] = []
     statuses: Counter[int] = Counter()
     left = question.get("requests", 10**9)

@@ -27,8 +27,8 @@ def cpu_by_part(pid: int) -> dict[str, float]:
     Counted are all threads of all living processes of the tree, and every descendant that has ended and was
     waited for: the kernel adds its time, and that of its own children, to `cutime` and `cstime` of the parent
     that reaps it (proc(5); psutil calls them `children_user` and `children_system`). So a renderer that lived
-    for one page is counted with Chromium's zygote. The resolution is one tick (10 ms) for each living process,
-    which is why blocks of several renders are measured, never a single one.
+    for one page is counted with Chromium's zygote. The resolution is one tick (10 ms) for each living
+    process, which is why blocks of several renders are measured, never a single one.
     """
     parts: dict[str, float] = {}
     root = psutil.Process(pid)

@@ -1,16 +1,11 @@
-"""Small plots: bars with their spread, drawn without a display."""
+"""Small plots: bars with their spread. matplotlib is loaded late: it must not be there while we measure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-from matplotlib import pyplot  # noqa: E402 - the backend is chosen first
-
-from tests.bench.measure import Spread, figure  # noqa: E402 - as above
+from tests.bench.measure import Spread, figure
 
 # Readable in grey and by people who do not tell red from green (Okabe and Ito's palette).
 COLOURS: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#999999")
@@ -46,7 +41,9 @@ def bars(
             [spread.median - spread.low for spread in spreads],
             [spread.high - spread.median for spread in spreads],
         ]
-        drawn = axes.bar(places, medians, width * 0.92, yerr=around, label=label, color=COLOURS[number], capsize=3)
+        drawn = axes.bar(
+            places, medians, width * 0.92, yerr=around, label=label, color=COLOURS[number], capsize=3
+        )
         axes.bar_label(drawn, [figure(value) for value in medians], fontsize=7, padding=2)
     if aim is not None:
         axes.axhline(aim, color="#D55E00", linewidth=1, linestyle="--", label=f"aim: {figure(aim)}")
@@ -92,14 +89,22 @@ def distribution(file: Path, *, title: str, unit: str, series: Mapping[str, Sequ
     figure_, axes = _canvas(title, "% of all")
     for number, (label, values) in enumerate(series.items()):
         known = sorted(values)
-        axes.step(known, [100 * (place + 1) / len(known) for place in range(len(known))], label=label, color=COLOURS[number])
+        axes.step(
+            known,
+            [100 * (place + 1) / len(known) for place in range(len(known))],
+            label=label,
+            color=COLOURS[number],
+        )
     axes.set_xlabel(unit)
     axes.set_xlim(left=0)
     return _finish(file, figure_, axes, None)
 
 
 def _canvas(title: str, unit: str) -> tuple[Any, Any]:
-    figure_, axes = pyplot.subplots(figsize=(8, 3.6), dpi=_DPI)
+    import matplotlib.pyplot as plt  # noqa: PLC0415 - see the module's first line
+
+    plt.switch_backend("Agg")  # needs no display
+    figure_, axes = plt.subplots(figsize=(8, 3.6), dpi=_DPI)
     axes.set_title(title, fontsize=10)
     axes.set_ylabel(unit, fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
@@ -115,5 +120,5 @@ def _finish(file: Path, figure_: Any, axes: Any, groups: Sequence[str] | None) -
     figure_.tight_layout()
     file.parent.mkdir(parents=True, exist_ok=True)
     figure_.savefig(file, metadata={"Software": ""})
-    pyplot.close(figure_)
+    figure_.clear()
     return file

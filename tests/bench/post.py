@@ -18,7 +18,11 @@ from tests.bench.report import Aim, Plot, Section, Table
 from tests.bench.responder import Responder, responder
 
 # Never rendered: there is no worker.
-DOCUMENT: Final = {"url": "https://example.com/a/page?of=an+ordinary+length", "format": "png", "external_id": "bench"}
+DOCUMENT: Final = {
+    "url": "https://example.com/a/page?of=an+ordinary+length",
+    "format": "png",
+    "external_id": "bench",
+}
 
 _ALONE: Final = 1
 _CONNECTIONS: Final = (_ALONE, 4, 16, 64)
@@ -52,9 +56,7 @@ async def run(bench: Bench) -> Section:
     return _section(bench, rounds)
 
 
-async def _measure(
-    bench: Bench, product: Product, api: Api, load: Responder
-) -> dict[int, list[Round]]:
+async def _measure(bench: Bench, product: Product, api: Api, load: Responder) -> dict[int, list[Round]]:
     connection = await asyncpg.connect(product.database_url)
     redis = carrier.connect(product.redis_url, timeout_s=5)
     seconds = 1.0 if bench.is_quick else 4.0
@@ -124,7 +126,9 @@ def _section(bench: Bench, rounds: dict[int, list[Round]]) -> Section:
     section = Section(
         "POST: latency and throughput of one API process",
         aims=[
-            Aim(f"POST alone: p50 at most {_AIM_ALONE_MS:g} ms", f"{alone} ms", alone.median <= _AIM_ALONE_MS),
+            Aim(
+                f"POST alone: p50 at most {_AIM_ALONE_MS:g} ms", f"{alone} ms", alone.median <= _AIM_ALONE_MS
+            ),
             Aim(
                 f"one API process accepts at least {_AIM_JOBS_PER_S:g} jobs/s",
                 f"{judged} jobs/s ({_JUDGED} connections)",
@@ -133,12 +137,21 @@ def _section(bench: Bench, rounds: dict[int, list[Round]]) -> Section:
         ],
     )
     section.parts.append(
-        "Real jobs of one address and two options, no worker, an empty queue before each block. A client process of its "
-        "own keeps N connections open and sends on each as soon as it is answered. After each block the rows in "
-        "Postgres and the ids in Redis are counted: both equal the number of 202s. CPU is for each POST; API, "
-        "Postgres, Redis and the client share the machine's cores, so the client's CPU is shown too."
+        "Real jobs of one address and two options, no worker, an empty queue before each block. A client "
+        "process of its own keeps N connections open and sends on each as soon as it is answered. After "
+        "each block the rows in Postgres and the ids in Redis are counted: both equal the number of 202s. "
+        "CPU is for each POST; API, Postgres, Redis and the client share the machine's cores, so the "
+        "client's CPU is shown too."
     )
-    header = ("connections", "jobs/s", "p50 ms", "p99 ms", "API CPU ms", "Postgres + Redis CPU ms", "client CPU ms")
+    header = (
+        "connections",
+        "jobs/s",
+        "p50 ms",
+        "p99 ms",
+        "API CPU ms",
+        "Postgres + Redis CPU ms",
+        "client CPU ms",
+    )
     names = ("jobs_per_s", "p50_ms", "p99_ms", "api_ms", "engines_ms", "client_ms")
     rows = [(str(count), *(str(spread(count, name)) for name in names)) for count in _CONNECTIONS]
     section.parts.append(Table(header, rows))
@@ -150,5 +163,7 @@ def _section(bench: Bench, rounds: dict[int, list[Round]]) -> Section:
         series={"jobs/s": [spread(count, "jobs_per_s") for count in _CONNECTIONS]},
         aim=_AIM_JOBS_PER_S,
     )
-    section.parts.append(Plot(plot, f"accepted jobs a second; {figure(judged.median)} at {_JUDGED} connections"))
+    section.parts.append(
+        Plot(plot, f"accepted jobs a second; {figure(judged.median)} at {_JUDGED} connections")
+    )
     return section

@@ -1,4 +1,4 @@
-"""The product as its user runs it: engines, API, workers, each a process of its own, in a folder that goes away."""
+"""The product as its user runs it: engines, API, workers as processes, in a folder that goes away."""
 
 import asyncio
 import sys
@@ -144,7 +144,15 @@ class Product:
         """One API process, started as `make run` does. Wait with `api_ready`."""
         port = free_port()
         listen = ("--factory", "api.main:create_app", "--host", LOOPBACK, "--port", str(port))
-        fast = ("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--timeout-graceful-shutdown", "1")
+        fast = (
+            "--loop",
+            "uvloop",
+            "--http",
+            "httptools",
+            "--no-access-log",
+            "--timeout-graceful-shutdown",
+            "1",
+        )
         with self._child(name, "uvicorn", *listen, *fast) as child:
             yield Api(child, port, self.key)
 

@@ -1,63 +1,49 @@
 """(a) What a render costs through the whole service, against bare Playwright and against Chromium itself."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
+from deploy.embedded.engine import clean_environment
 from deploy.embedded.ports import LOOPBACK
 from deploy.embedded.process import Child
-from tests.bench.caller import Caller
 from tests.bench.case import Bench
 from tests.bench.measure import cpu_by_part, cpu_s, difference, interleave, quiet
 from tests.bench.product import Api, Product, ProductError, find_chromium
-from tests.bench.render_report import section_of
+from tests.bench.render_report import OURS, PLAYWRIGHT, RAW, Block, section_of
 from tests.bench.report import Section
 from tests.bench.responder import Responder, responder
 
 
 @dataclass(frozen=True, slots=True)
 class PageCase:
-    """One page: its name in the report, where it is on the test site, how much of it is wanted."""
+    """One page.
+
+    Attributes:
+        name: in the report.
+        path: on the test site.
+        count: renders in a block; more of the cheap ones, because CPU is told in ticks of 10 ms.
+        full_page: whether all of it is wanted, or the window.
+    """
 
     name: str
     path: str
+    count: int
     full_page: bool = False
 
 
 PAGES: Final = (
-    PageCase("tiny", "/tiny"),
-    PageCase("photos", "/photo"),
-    PageCase("dashboard", "/dashboard"),
-    PageCase("long document", "/long"),
-    PageCase("long, full page", "/long?n=100", full_page=True),
+    PageCase("tiny", "/tiny", 16),
+    PageCase("photos", "/photo", 10),
+    PageCase("dashboard", "/dashboard", 10),
+    PageCase("long document", "/long", 10),
+    PageCase("long, full page", "/long?n=100", 4, full_page=True),
 )
-OURS: Final = "renderfleet"
-RAW: Final = "raw DevTools"
-PLAYWRIGHT: Final = "Playwright"
-
 _WAIT_S: Final = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Some renders of one page by one contender, per render.
-
-    Attributes:
-        wall_ms: median.
-        cpu_ms: what is compared: the contender's tree; of the service, API and worker trees.
-        parts_ms: the same by kind of program, and `API`.
-        engines_ms: Redis, Postgres and S3, by name. Beside, never in `cpu_ms`.
-        size_bytes: of the picture.
-    """
-
-    wall_ms: float
-    cpu_ms: float
-    parts_ms: dict[str, float]
-    size_bytes: int
-    engines_ms: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +53,6 @@ class Service:
     product: Product
     api: Api
     worker: Child
-    caller: Caller
 
     async def render(self, url: str, page: PageCase, count: int) -> Block:
         """POST, wait for the end, `count` times one after the other."""
@@ -75,11 +60,13 @@ class Service:
         request = self.api.request("POST", "/v1/jobs", document=document, prefer=f"wait={_WAIT_S}")
         engines = self.product.engine_pids
         before = self._reading()
+        caller = await self.api.connect()  # uvicorn closes a connection that is idle for 5 s
         answers, walls_ms = [], []
         for _ in range(count):
             started = time.perf_counter()
-            answers.append(await self.caller.call(request))
+            answers.append(await caller.call(request))
             walls_ms.append((time.perf_counter() - started) * 1000)
+        caller.close()
         await quiet(self.worker.pid, self.api.child.pid)
         spent = {name: cpu / count * 1000 for name, cpu in difference(before, self._reading()).items()}
         jobs = [answer.json() for answer in answers]
@@ -108,7 +95,10 @@ async def run(bench: Bench) -> Section:
         )
         address = f"http://{LOOPBACK}:{site.ready['port']}"
         service = await _service(stack, bench, site.ready["port"])
-        others = {name: await _contender(stack, bench, kind) for name, kind in ((RAW, "raw"), (PLAYWRIGHT, "playwright"))}
+        others = {
+            RAW: await _contender(stack, bench, "raw"),
+            PLAYWRIGHT: await _contender(stack, bench, "playwright"),
+        }
         idle = await _idle(bench, service, others)
         blocks = {}
         for page in PAGES:
@@ -118,8 +108,6 @@ async def run(bench: Bench) -> Section:
 
 def _environment(bench: Bench) -> dict[str, str]:
     """For processes that are not the product's, in the same folder."""
-    from deploy.embedded.engine import clean_environment
-
     return clean_environment(HOME=str(bench.folder), TMPDIR=str(bench.folder))
 
 
@@ -130,9 +118,7 @@ async def _service(stack: AsyncExitStack, bench: Bench, site_port: int) -> Servi
     worker = stack.enter_context(product.worker())
     await product.api_ready(api)
     await product.worker_ready(worker)
-    caller = await api.connect()
-    stack.callback(caller.close)
-    return Service(product, api, worker, caller)
+    return Service(product, api, worker)
 
 
 async def _contender(stack: AsyncExitStack, bench: Bench, kind: str) -> Responder:
@@ -162,7 +148,7 @@ async def _idle(bench: Bench, service: Service, others: dict[str, Responder]) ->
 async def _compare(
     bench: Bench, service: Service, others: dict[str, Responder], page: PageCase, url: str
 ) -> dict[str, list[Block]]:
-    count = bench.pick(6, 2)
+    count = bench.pick(page.count, 2)
 
     def ours() -> Awaitable[Block]:
         return service.render(url, page, count)
@@ -172,8 +158,8 @@ async def _compare(
 
     contenders = {OURS: ours, **{name: other(contender) for name, contender in others.items()}}
     for contender in contenders.values():
-        await contender()  # a page that was never seen costs more: V8's code cache, fonts, the site's own caches
-    rounds = bench.pick(7, 2)
+        await contender()  # a page that was never seen costs more: code caches, fonts, the site's pictures
+    rounds = bench.pick(6, 2)
     return await interleave(contenders, rounds=rounds, tell=bench.teller(page.name, rounds))
 
 

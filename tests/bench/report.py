@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,15 +15,16 @@ import psutil
 
 PAGE: Final = "benchmarks.md"
 PLOTS: Final = "benchmarks"
+_WIDTH: Final = 110
 
 _INTRODUCTION: Final = """\
 # Benchmarks
 
 Written by `make bench` (`tests/bench/`); run it on your own machine, the figures of another one mean little.
 What is compared runs interleaved, A B C, B C A, C A B, within one run, so that a machine whose speed drifts
-slows all of them down. Ratios are taken round by round. "CPU" is user and system time of a whole process tree,
-processes that have ended included. Each figure is a median, with the lowest and the highest round behind it.
-All traffic stays on loopback; the processes that serve pages or make calls are not counted.
+slows all of them down. Ratios are taken round by round. "CPU" is user and system time of a whole process
+tree, processes that have ended included. Each figure is a median, with the lowest and the highest round
+behind it. All traffic stays on loopback; the processes that serve pages or make calls are not counted.
 """
 _AIMS_HEADER: Final = ("aim", "measured", "met")
 _MARKER: Final = re.compile(r"^<!-- case: (\w+) -->$", re.MULTILINE)
@@ -42,9 +44,10 @@ class Table:
 
     def text(self) -> str:
         """For a terminal."""
-        widths = [max(len(row[column]) for row in (self.header, *self.rows)) for column in range(len(self.header))]
+        rows = (self.header, *self.rows)
+        widths = [max(len(row[column]) for row in rows) for column in range(len(self.header))]
         lines = []
-        for row in (self.header, *self.rows):
+        for row in rows:
             first, *rest = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
             lines.append("  ".join([first, *(cell.strip().rjust(len(cell)) for cell in rest)]))
         lines.insert(1, "-" * len(lines[0]))
@@ -78,15 +81,21 @@ class Section:
 
     def markdown(self) -> str:
         """The section without facts and marker."""
-        aims = [Table(_AIMS_HEADER, [aim.row() for aim in self.aims])] if self.aims else []
-        blocks = [part if isinstance(part, str) else part.markdown() for part in [*aims, *self.parts]]
+        blocks = [
+            textwrap.fill(part, _WIDTH, break_long_words=False, break_on_hyphens=False)
+            if isinstance(part, str)
+            else part.markdown()
+            for part in [*self._aims(), *self.parts]
+        ]
         return "\n\n".join([f"## {self.title}", *blocks])
 
     def text(self) -> str:
         """Title, aims and tables for a terminal; the words are in the page."""
         tables = [part for part in self.parts if isinstance(part, Table)]
-        aims = [Table(_AIMS_HEADER, [aim.row() for aim in self.aims])] if self.aims else []
-        return "\n\n".join([self.title, *(table.text() for table in [*tables, *aims])])
+        return "\n\n".join([self.title, *(table.text() for table in [*tables, *self._aims()])])
+
+    def _aims(self) -> list[Table]:
+        return [Table(_AIMS_HEADER, [aim.row() for aim in self.aims])] if self.aims else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +114,10 @@ def facts(*, chromium: str, command: str, other_load: float) -> str:
     """What the figures of a section depend on."""
     memory_gib = psutil.virtual_memory().total / 2**30
     return (
-        f"*{datetime.now(UTC):%Y-%m-%d}, `{command}`: {os.cpu_count()} cores ({_processor()}), {memory_gib:.0f} GiB, "
-        f"{platform.system()} {platform.machine()}, {chromium}, Playwright {version('playwright')}, "
-        f"Python {platform.python_version()}. Other programs used {other_load:.0%} of the machine meanwhile.*"
+        f"*{datetime.now(UTC):%Y-%m-%d}, `{command}`: {os.cpu_count()} cores ({_processor()}), "
+        f"{memory_gib:.0f} GiB, {platform.system()} {platform.machine()}, {chromium}, "
+        f"Playwright {version('playwright')}, Python {platform.python_version()}. Other programs used "
+        f"{other_load:.0%} of the machine meanwhile.*"
     )
 
 
@@ -121,7 +131,7 @@ def write_section(docs: Path, case: str, section: Section, facts_line: str, orde
     """Put a section into the page, in the place of its older self; returns the page's path."""
     page = docs / PAGE
     sections = _read_sections(page)
-    sections[case] = f"{section.markdown()}\n\n{facts_line}\n"
+    sections[case] = f"{section.markdown()}\n\n{textwrap.fill(facts_line, _WIDTH)}\n"
     known = [name for name in order if name in sections]
     aims = [row for name in known for row in _aims_of(sections[name])]
     overview = Table(_AIMS_HEADER, aims).markdown() + "\n" if aims else ""

@@ -72,10 +72,10 @@ def _section(bench: Bench, results: dict[str, list[Document]]) -> Section:
         ],
     )
     section.parts.append(
-        "A fresh process for each upload of 300 MB of random bytes. It first uploads 100 KB, because the first "
-        "upload of a process loads code; that growth stands in a column of its own. Then the highest PSS (sampled "
-        "every 5 ms) and RSS (the kernel's high-water mark) during the large upload, less what there was before it. "
-        "The aim is judged on the larger of the two, in the worst round."
+        "A fresh process for each upload of 300 MB of random bytes. It first uploads 100 KB, because the "
+        "first upload of a process loads code; that growth stands in a column of its own. Then the highest "
+        "PSS (sampled every 5 ms) and RSS (the kernel's high-water mark) during the large upload, less what "
+        "there was before it. The aim is judged on the larger of the two, in the worst round."
     )
     time_s = {name: [answer["elapsed_s"] for answer in answers] for name, answers in results.items()}
     rows = [

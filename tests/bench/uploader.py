@@ -5,11 +5,12 @@ import gc
 import threading
 import time
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
+import boto3
 import psutil
 
-from fleet.artifacts import Artifacts, boto3
+from fleet.artifacts import Artifacts
 from fleet.settings import StorageSettings, load_settings
 from tests.bench.responder import Document, respond
 
@@ -22,8 +23,8 @@ _STATUS: Final = Path("/proc/self/status")
 class Peak:
     """Highest PSS and RSS in bytes while the block runs, sampled every 5 ms.
 
-    PSS: shared pages are divided among those who share them (Linux; elsewhere USS). RSS on Linux by the kernel's own
-    high-water mark, which misses no moment: writing 5 to clear_refs sets it back (proc(5)).
+    PSS: shared pages are divided among those who share them (Linux; elsewhere USS). RSS on Linux by the
+    kernel's own high-water mark, which misses no moment: writing 5 to clear_refs sets it back (proc(5)).
     """
 
     def __init__(self) -> None:
@@ -43,7 +44,7 @@ class Peak:
             pss, rss = self._now()
             self.pss, self.rss = max(self.pss, pss), max(self.rss, rss)
 
-    def __enter__(self) -> "Peak":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -89,7 +90,6 @@ async def _answer(question: Document) -> Document:
         "rss_bytes": peak.rss - before.rss,
         "elapsed_s": time.perf_counter() - started,
         "cpu_s": time.process_time() - cpu_started,
-        "size_bytes": path.stat().st_size,
     }
     artifacts.close()
     return answer

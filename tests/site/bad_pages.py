@@ -60,7 +60,7 @@ def huge(handler: Any, query: Query) -> None:
     """A page of 100 MB, in chunks."""
     size = int(query.get("bytes", HUGE_BYTES))
     handler.begin(200, **{"Content-Length": str(size)})
-    piece = b"<p>" + b"x" * 65_533
+    piece = b"<p>a piece<!--" + b"x" * 65_520 + b"-->"
     for _ in range(size // len(piece)):
         handler.wfile.write(piece)
     handler.wfile.write(b" " * (size % len(piece)))

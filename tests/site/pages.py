@@ -135,6 +135,9 @@ PAGES: dict[str, Callable[[Query], str]] = {
         "alert(1);document.title=String([confirm(2),prompt(3)]);"
         "onbeforeunload=event=>{event.preventDefault();return 'stay?'}"
     ),
+    "/storage": script(
+        "document.title=`${document.cookie}|${localStorage.x}`;document.cookie='a=1';localStorage.x='1'"
+    ),
     "/popup": script("document.title=String(window.open('/tiny'));"),
     "/loop": script("onload=()=>{for(;;);}"),
     "/fetch-later": script("onload=()=>setTimeout(()=>fetch('/slow?ms=300'),200)"),

@@ -7,6 +7,8 @@ from fleet.options.readiness import WaitUntil
 from worker.page import Navigation
 from worker.render import Render
 
+# What Chromium says of a 204 and of a download.
+ABORTED: Final = "net::ERR_ABORTED"
 # Chromium's words (net/base/net_error_list.h) by their beginning; the first that fits counts.
 NET_ERRORS: Final[tuple[tuple[str, ErrorType], ...]] = (
     ("net::ERR_NAME_", ErrorType.NAME_NOT_RESOLVED),
@@ -23,7 +25,7 @@ NET_ERRORS: Final[tuple[tuple[str, ErrorType], ...]] = (
     ("net::ERR_TIMED_OUT", ErrorType.NAVIGATION_TIMEOUT),
     ("net::ERR_CONNECTION_TIMED_OUT", ErrorType.NAVIGATION_TIMEOUT),
     ("net::ERR_HTTP_RESPONSE_CODE_FAILURE", ErrorType.HTTP_STATUS_REJECTED),
-    ("net::ERR_ABORTED", ErrorType.CONTENT_REJECTED),
+    (ABORTED, ErrorType.CONTENT_REJECTED),
 )
 
 
@@ -43,6 +45,10 @@ async def open_source(render: Render) -> None:
     async with render.until_ready("the beginning of the response"):
         await render.guard.check(request.url)
         navigation = await page.navigate(request.url)
+        if navigation.error == ABORTED and not navigation.is_download:
+            await page.evaluate(
+                "0"
+            )  # a renderer that died meanwhile aborts the navigation too, but cannot answer
     if navigation.error:
         raise _refusal(navigation)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 import uvicorn
+from arq.connections import ArqRedis
 from fastapi import FastAPI
 
 from api.dependencies import Dependencies
@@ -38,7 +39,7 @@ class Api:
 Serve = Callable[..., AbstractAsyncContextManager[Api]]
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def kept_logging() -> Iterator[None]:
     """`create_app` sets up logging for its process; here it is a guest."""
     root = logging.getLogger()
@@ -48,8 +49,14 @@ def kept_logging() -> Iterator[None]:
 
 
 @pytest.fixture
-def serve(engines: Engines, database_url: str, tenant_key: str, monkeypatch: pytest.MonkeyPatch) -> Serve:
-    """Starts an API with settings of one's own, as in `async with serve(API_KEY_CACHE_S=0) as api`."""
+def serve(
+    engines: Engines,
+    database_url: str,
+    tenant_key: str,
+    redis: ArqRedis,  # noqa: ARG001 - an empty one
+    monkeypatch: pytest.MonkeyPatch,
+) -> Serve:
+    """Starts an API with settings of one's own: `async with` what it returns for API_KEY_CACHE_S=0."""
 
     @asynccontextmanager
     async def start(**settings: object) -> AsyncIterator[Api]:
