@@ -12,7 +12,6 @@ from http import HTTPStatus
 from types import FrameType
 from typing import Any, Final
 
-import asyncpg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -125,15 +124,7 @@ async def _open_pool(settings: DatabaseSettings) -> Pool:
     except UnavailableError as error:
         # The order in which things start must not matter: calls are answered with 503 until it is there.
         log.warning("postgres does not answer yet, starting without it", error=repr(error.__cause__))
-    return await asyncpg.create_pool(
-        settings.database_url,
-        min_size=0,
-        max_size=settings.database_pool_size,
-        timeout=settings.database_timeout_s,
-        command_timeout=settings.database_timeout_s,
-        max_inactive_connection_lifetime=60,
-        server_settings={"application_name": "renderfleet-api", "jit": "off"},
-    )
+    return await open_pool(settings, application="api", eager=False)
 
 
 async def _close_pool(pool: Pool) -> None:

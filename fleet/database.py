@@ -1,8 +1,9 @@
 """Connections to Postgres, with a limit on every wait, and one word for "it does not answer"."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import asyncpg
 
@@ -35,27 +36,52 @@ UNREACHABLE: Final = (
 )
 
 
-async def open_pool(settings: DatabaseSettings, *, application: str) -> Pool:
-    """Open a pool of connections; the first one is made at once, so that a wrong address ends the start.
+class _BoundedPool(Pool):
+    """asyncpg's pool, whose `acquire` waits for a free connection no longer than for anything else."""
+
+    acquire_timeout_s: float
+
+    def acquire(self, *, timeout: float | None = None) -> Any:
+        return super().acquire(timeout=self.acquire_timeout_s if timeout is None else timeout)
+
+
+async def _keep_session(_connection: object) -> None:
+    """Skip asyncpg's reset on release, a second round trip: no statement of ours leaves anything behind."""
+
+
+async def open_pool(settings: DatabaseSettings, *, application: str, eager: bool = True) -> Pool:
+    """Open a pool of connections.
 
     Args:
         settings: address, size and limits.
         application: how the process is called in `pg_stat_activity`.
+        eager: make the first connection at once, so that a wrong address ends the start.
 
     Raises:
-        UnavailableError: Postgres does not answer.
+        UnavailableError: Postgres does not answer (only when eager).
     """
+    pool = _BoundedPool(
+        settings.database_url,
+        connection_class=asyncpg.Connection,
+        record_class=asyncpg.Record,
+        min_size=1 if eager else 0,
+        max_size=settings.database_pool_size,
+        max_queries=50_000,
+        # An idle connection that a firewall dropped would cost the next caller a whole time-out.
+        max_inactive_connection_lifetime=60,
+        connect=None,
+        setup=None,
+        init=None,
+        reset=_keep_session,
+        loop=asyncio.get_running_loop(),
+        timeout=settings.database_timeout_s,
+        command_timeout=settings.database_timeout_s,
+        server_settings={"application_name": f"renderfleet-{application}", "jit": "off"},
+    )
+    pool.acquire_timeout_s = settings.database_timeout_s
     async with answering():
-        return await asyncpg.create_pool(
-            settings.database_url,
-            min_size=1,
-            max_size=settings.database_pool_size,
-            timeout=settings.database_timeout_s,
-            command_timeout=settings.database_timeout_s,
-            # An idle connection that a firewall dropped would cost the next caller a whole time-out.
-            max_inactive_connection_lifetime=60,
-            server_settings={"application_name": f"renderfleet-{application}", "jit": "off"},
-        )
+        await pool
+    return pool
 
 
 @asynccontextmanager

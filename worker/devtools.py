@@ -171,6 +171,8 @@ class Connection:
         session = self._sessions.pop(session_id, None)
         if session is not None:
             session.end(TargetCrashedError("the page was closed"))
+            # A renderer that crashed never answers; nobody waits for it any more.
+            self._answers = {number: answer for number, answer in self._answers.items() if not answer.done()}
 
     async def wait_lost(self) -> None:
         """Return when the connection has ended, whoever ended it."""

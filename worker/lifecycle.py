@@ -100,6 +100,8 @@ class Lifecycle:
             if self._changed.done():
                 self._changed.result()  # raises what ended the page, if that is what ended the wait
                 await self.reach(LOAD)
+            else:
+                self._changed.cancel()
             if self._requests:
                 quiet_at = clock() + _QUIET_S
 

@@ -99,12 +99,12 @@ class Pool:
         try:
             self._serve(await self._launch(self._playwright))
         except BaseException:
-            await self._stop_playwright(self._playwright)
+            await self.stop()
             raise
         self._supervisor = asyncio.create_task(self._supervise(self._playwright), name="browser supervisor")
 
     async def stop(self) -> None:
-        """End every browser and Playwright; pages that are still rendering lose theirs."""
+        """End every browser and Playwright; renders lose their pages. May be called twice."""
         if self._supervisor is not None:
             self._supervisor.cancel()
             await asyncio.wait((self._supervisor,))
@@ -114,7 +114,8 @@ class Pool:
         while self._background:
             await asyncio.wait(self._background)
         if self._playwright is not None:
-            await self._stop_playwright(self._playwright)
+            playwright, self._playwright = self._playwright, None
+            await _stop_playwright(playwright)
 
     @asynccontextmanager
     async def page(self) -> AsyncIterator[Page]:
@@ -268,13 +269,6 @@ class Pool:
         await generation.warm.close()
         await generation.browser.close()
 
-    async def _stop_playwright(self, playwright: Playwright) -> None:
-        try:
-            async with asyncio.timeout(_DRIVER_TIMEOUT_S):
-                await playwright.stop()
-        except (TimeoutError, PlaywrightError) as error:
-            log.warning("Playwright did not stop", reason=repr(error))
-
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._background.add(task)
@@ -287,6 +281,14 @@ def _facts(browser: Browser) -> dict[str, int]:
 
 def _unavailable(detail: str) -> RenderError:
     return RenderError(ErrorType.BROWSER_UNAVAILABLE, detail)
+
+
+async def _stop_playwright(playwright: Playwright) -> None:
+    try:
+        async with asyncio.timeout(_DRIVER_TIMEOUT_S):
+            await playwright.stop()
+    except (TimeoutError, PlaywrightError) as error:
+        log.warning("Playwright did not stop", reason=repr(error))
 
 
 async def _driver_answers(playwright: Playwright) -> bool:

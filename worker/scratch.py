@@ -65,7 +65,11 @@ class Scratch:
 def _lock(path: Path) -> IO[bytes]:
     while True:
         lock = path.open("ab")
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            raise
         # A sweeping neighbour may have removed the file between our opening and our locking it.
         if path.exists() and os.fstat(lock.fileno()).st_ino == path.stat().st_ino:
             return lock

@@ -18,5 +18,6 @@ class DeliveryOptions(BaseModel):
         default=None,
         min_length=1,
         max_length=200,
-        description="Your own name for the job, given back as it is.",
+        pattern=r"^[^\x00-\x1f\x7f]+$",
+        description="Your own name for the job, given back as it is; no control characters.",
     )

@@ -101,10 +101,10 @@ def distribution(file: Path, *, title: str, unit: str, series: Mapping[str, Sequ
 
 
 def _canvas(title: str, unit: str) -> tuple[Any, Any]:
-    import matplotlib.pyplot as plt  # noqa: PLC0415 - see the module's first line
+    from matplotlib.figure import Figure  # noqa: PLC0415 - see the module's first line
 
-    plt.switch_backend("Agg")  # needs no display
-    figure_, axes = plt.subplots(figsize=(8, 3.6), dpi=_DPI)
+    figure_ = Figure(figsize=(8, 3.6), dpi=_DPI)
+    axes = figure_.subplots()
     axes.set_title(title, fontsize=10)
     axes.set_ylabel(unit, fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
@@ -120,5 +120,4 @@ def _finish(file: Path, figure_: Any, axes: Any, groups: Sequence[str] | None) -
     figure_.tight_layout()
     file.parent.mkdir(parents=True, exist_ok=True)
     figure_.savefig(file, metadata={"Software": ""})
-    figure_.clear()
     return file

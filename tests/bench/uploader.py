@@ -67,7 +67,7 @@ async def _answer(question: Document) -> Document:
     client = boto3.client("s3", endpoint_url=settings.s3_endpoint_url)
 
     async def upload(path: Path) -> None:
-        key = f"{question['way']}-{path.name}"
+        key = path.name
         if question["way"] == "artifacts":
             await artifacts.upload(path, key, content_type="application/pdf")
         elif question["way"] == "boto3":
@@ -91,6 +91,7 @@ async def _answer(question: Document) -> Document:
         "elapsed_s": time.perf_counter() - started,
         "cpu_s": time.process_time() - cpu_started,
     }
+    await artifacts.delete(path.name)
     artifacts.close()
     return answer
 

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from fleet.errors import ErrorType, RenderError
-from tests.browser_stage import BrowserStage, browser_stage, chromium_processes, until
+from tests.browser_stage import BrowserStage, browser_stage, command_line, until
 from tests.site.server import Site
 from worker.pool import Pool
 from worker.scratch import Scratch
@@ -135,10 +135,11 @@ from worker.settings import BrowserSettings
     while b"ready" not in (line := await worker.stdout.readline()):
         assert line, "the worker ended"
     folder = tmp_path / "scratch" / "00000000-0000-0000-0000-000000000001"
-    assert chromium_processes(folder)
+    descendants = psutil.Process(worker.pid).children(recursive=True)
+    assert any("--type=renderer" in command_line(process) for process in descendants)
     worker.kill()
     await worker.wait()
-    await until(lambda: not chromium_processes(folder), "the end of its browser")
+    await until(lambda: not any(command_line(process) for process in descendants), "the end of its browser")
     async with browser_stage(site, data_dir=tmp_path):
         assert not folder.exists()
 

@@ -31,6 +31,7 @@ class Run:
     def __init__(self, folder: Path, **settings: str) -> None:
         self.data_dir = folder / "data"
         self.port = free_port()
+        folder.mkdir(exist_ok=True)
         self.output = folder / f"output-{self.port}.txt"
         # What an outer make tells an inner one, and the outer one's settings, are not meant for this one.
         inherited = {
@@ -112,7 +113,8 @@ def running(folder: Path, **settings: str) -> Iterator[Run]:
     try:
         yield run
     finally:
-        os.killpg(run.make.pid, signal.SIGTERM) if run.make.poll() is None else None
+        if run.make.poll() is None:
+            run.make.terminate()
         run.make.wait(STOP_S + 5)
 
 

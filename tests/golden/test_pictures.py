@@ -1,0 +1,55 @@
+"""Pictures as they were when a person looked at them. RENDERFLEET_UPDATE_GOLDEN=1 takes new ones.
+
+The pages have no text: fonts differ between machines. Edges may differ by a shade between Chromium's versions.
+"""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image, ImageChops
+
+from tests.browser_stage import BrowserStage
+
+pytest_plugins = ("tests.browser_fixtures",)
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+FOLDER = Path(__file__).parent
+SHADE = 12
+PIXELS_THAT_MAY_DIFFER = 0.002
+
+VIEWPORT = {"width": 320, "height": 240}
+CASES: dict[str, dict[str, Any]] = {
+    "shapes": {"path": "/shapes", "viewport": VIEWPORT},
+    "shapes-at-scale-1.5": {"path": "/shapes", "viewport": VIEWPORT, "device_scale_factor": 1.5},
+    "shapes-in-a-narrow-window": {"path": "/shapes", "viewport": {"width": 160, "height": 240}},
+    "bands-full-page": {"path": "/bands?n=7", "viewport": VIEWPORT, "full_page": True},
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_picture_is_as_it_was(shared: BrowserStage, name: str) -> None:
+    await shared.render(**CASES[name])
+    golden = FOLDER / f"{name}.png"
+    if os.environ.get("RENDERFLEET_UPDATE_GOLDEN"):
+        shutil.copy(shared.output, golden)
+    share = share_that_differs(shared.output, golden)
+    assert share <= PIXELS_THAT_MAY_DIFFER, f"{share:.2%} of the pixels differ from {golden.name}"
+
+
+async def test_difference_is_noticed(shared: BrowserStage) -> None:
+    await shared.render(html="<body style='background:#123'>", viewport=VIEWPORT)
+    assert share_that_differs(shared.output, FOLDER / "shapes.png") > 0.5
+
+
+def share_that_differs(one: Path, other: Path) -> float:
+    """The share of pixels of which any channel differs by more than a shade; 1 when the sizes differ."""
+    with Image.open(one) as first, Image.open(other) as second:
+        if first.size != second.size:
+            return 1.0
+        difference = ImageChops.difference(first.convert("RGB"), second.convert("RGB"))
+    channels = difference.split()
+    worst = ImageChops.lighter(ImageChops.lighter(channels[0], channels[1]), channels[2])
+    return sum(worst.histogram()[SHADE + 1 :]) / (worst.width * worst.height)
