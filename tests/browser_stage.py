@@ -30,7 +30,7 @@ FORBIDDEN_HOST = "localhost"
 
 
 async def resolve(host: str) -> list[Address]:
-    """A resolver for tests, which send no packet off this machine: it knows one name, and that is forbidden."""
+    """A resolver for tests, which send no packet off this machine: it knows one name, a forbidden one."""
     if host == FORBIDDEN_HOST:
         return [ipaddress.ip_address("127.0.0.2")]
     raise OSError(f"no such name: {host}")
@@ -109,14 +109,16 @@ async def browser_stage(
     site: Site, *, data_dir: Path | None = None, **settings: Any
 ) -> AsyncIterator[BrowserStage]:
     """A pool with its own scratch folder; afterwards no process and no file of it is left."""
-    with tempfile.TemporaryDirectory() as temporary:
-        with Scratch(data_dir or Path(temporary), uuid.uuid4()) as scratch:
-            pool = Pool(BrowserSettings(**settings), scratch.path)
-            await pool.start()
-            try:
-                yield BrowserStage(pool, site, scratch.path)
-            finally:
-                await pool.stop()
-            await until(lambda: not chromium_processes(scratch.path), "Chromium's end")
-            left = {path.name for path in scratch.path.iterdir()} - {"artifact"}
-            assert not left, f"left in the scratch folder: {left}"
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        Scratch(data_dir or Path(temporary), uuid.uuid4()) as scratch,
+    ):
+        pool = Pool(BrowserSettings(**settings), scratch.path)
+        await pool.start()
+        try:
+            yield BrowserStage(pool, site, scratch.path)
+        finally:
+            await pool.stop()
+        await until(lambda: not chromium_processes(scratch.path), "Chromium's end")
+        left = {path.name for path in scratch.path.iterdir()} - {"artifact"}
+        assert not left, f"left in the scratch folder: {left}"

@@ -22,6 +22,7 @@ from playwright.async_api import Playwright
 from fleet.errors import ErrorType, RenderError
 from fleet.logs import get_logger
 from fleet.metrics import BROWSER_LAUNCHES
+from worker.advice import log_launch_failure
 from worker.devtools import Connection, DevToolsError
 from worker.page import Page
 from worker.settings import BrowserSettings
@@ -103,7 +104,7 @@ class Browser:
             except _PortTakenError:
                 log.warning("the debugging port was taken, choosing another", attempt=attempt)
             except PlaywrightError as error:
-                log.error("Chromium did not start", fix=_advice(error.message), reason=error.message)  # noqa: TRY400 - the message says it all
+                log_launch_failure(error.message)
                 raise _unavailable("the browser did not start") from error
             except DevToolsError as error:
                 log.error("Chromium started but does not answer", reason=str(error))  # noqa: TRY400
@@ -223,21 +224,3 @@ async def _devtools_path(folder: Path, port: int, stale: set[Path]) -> str:
 
 def _unavailable(detail: str) -> RenderError:
     return RenderError(ErrorType.BROWSER_UNAVAILABLE, detail)
-
-
-def _advice(message: str) -> str:
-    """What an operator can do about Playwright's reason."""
-    if "Executable doesn't exist" in message or "ENOENT" in message:
-        return (
-            "set RENDERFLEET_CHROMIUM_EXECUTABLE to a Chromium or its headless shell, or run "
-            "`python -m playwright install --only-shell chromium`"
-        )
-    if "no-sandbox" in message or "No usable sandbox" in message or "sandbox" in message.lower():
-        return (
-            "Chromium's sandbox needs an ordinary user and user namespaces: do not run as root, and allow "
-            "unprivileged user namespaces (in containers: deploy's seccomp profile). "
-            "RENDERFLEET_CHROMIUM_SANDBOX=off turns it off and leaves pages one bug away from this machine"
-        )
-    if "error while loading shared libraries" in message:
-        return "install the libraries that Chromium needs: `python -m playwright install-deps chromium`"
-    return "read the reason; it holds what Chromium wrote before it ended"

@@ -31,11 +31,22 @@ log = get_logger(__name__)
 class Sweeper:
     """One worker's share of the recovery."""
 
-    def __init__(self, database: Pool, redis: ArqRedis, *, lease: timedelta, interval: timedelta) -> None:
+    def __init__(
+        self,
+        database: Pool,
+        redis: ArqRedis,
+        *,
+        lease: timedelta,
+        interval: timedelta,
+        suspects_at_once: int = _SUSPECTS_AT_ONCE,
+        page: int = _PAGE,
+    ) -> None:
         self._database = database
         self._redis = redis
         self._lease = lease
         self._window = 3 * interval
+        self._suspects_at_once = suspects_at_once
+        self._page = page
         self._patient_until = 0.0
 
     async def sweep(self) -> None:
@@ -64,7 +75,7 @@ class Sweeper:
 
     async def _dispatch_missing(self) -> None:
         suspects = await recovery.suspects(
-            self._database, limit=_SUSPECTS_AT_ONCE, grace=_GRACE, window=self._window
+            self._database, limit=self._suspects_at_once, grace=_GRACE, window=self._window
         )
         if await self._send_missing(suspects):
             await self._walk_the_line()
@@ -73,8 +84,8 @@ class Sweeper:
         """Something was missing: perhaps Redis lost all. Look at every queued job, a page at a time."""
         start = _BEGINNING
         while True:
-            page, end = await recovery.queued_from(self._database, start, limit=_PAGE)
-            if not page or await self._send_missing(page) is None or end == start or len(page) < _PAGE:
+            page, end = await recovery.queued_from(self._database, start, limit=self._page)
+            if not page or await self._send_missing(page) is None or end == start or len(page) < self._page:
                 return
             start = end
 

@@ -27,6 +27,9 @@ LINUX: Final = sys.platform == "linux"
 POLL_S: Final = 0.02
 TAIL_LINES: Final = 15
 
+# A log that has grown beyond this makes way for a new one at the next start; one old one is kept.
+LOG_LIMIT_BYTES: Final = 20 * 1024 * 1024
+
 # What an interrupted command may take to clean up after itself, for example a package installation.
 INTERRUPT_S: Final = 5.0
 
@@ -117,6 +120,8 @@ class Child:
         """
         command = program.wrapped()
         program.log.parent.mkdir(parents=True, exist_ok=True)
+        if program.log.exists() and program.log.stat().st_size > LOG_LIMIT_BYTES:
+            program.log.replace(program.log.with_suffix(".old.log"))
         with program.log.open("ab") as log:
             output = (
                 os.open(program.output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -13,13 +13,16 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import uvloop
+from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import async_playwright
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.bench.responder import Document, respond
+
+T = TypeVar("T")
 
 WIDTH_PX: Final = 1280
 HEIGHT_PX: Final = 720
@@ -38,7 +41,8 @@ _FLAGS: Final = (
     "--disable-features=Translate",
 )
 _START_TIMEOUT_S: Final = 20.0
-# Right after a load there may be no frame yet; the product tries again too.
+# Right after a load Chromium may have no frame yet and refuse, which Playwright passes on to its caller. All
+# three try again.
 _NO_FRAME: Final = "Unable to capture"
 _RETRY_S: Final = 0.01
 
@@ -54,12 +58,23 @@ async def playwright(executable: str, _folder: Path) -> AsyncIterator[RenderPage
             try:
                 page = await context.new_page()
                 await page.goto(url)
-                return await page.screenshot(full_page=full_page)
+                return await insist(lambda: page.screenshot(full_page=full_page))
             finally:
                 await context.close()
 
         yield render
         await browser.close()
+
+
+async def insist(capture: Callable[[], Awaitable[T]]) -> T:
+    """Capture, again as long as there is no frame."""
+    while True:
+        try:
+            return await capture()
+        except (PlaywrightError, RuntimeError) as error:
+            if _NO_FRAME not in str(error):
+                raise
+        await asyncio.sleep(_RETRY_S)
 
 
 class Devtools:
@@ -159,14 +174,9 @@ async def _capture(devtools: Devtools, session: str, *, full_page: bool) -> str:
         size = (await devtools.send("Page.getLayoutMetrics", session))["cssContentSize"]
         clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
         params |= {"captureBeyondViewport": True, "clip": clip}
-    while True:
-        try:
-            picture: str = (await devtools.send("Page.captureScreenshot", session, **params))["data"]
-            return picture
-        except RuntimeError as error:
-            if _NO_FRAME not in str(error):
-                raise
-        await asyncio.sleep(_RETRY_S)
+    answer = await insist(lambda: devtools.send("Page.captureScreenshot", session, **params))
+    picture: str = answer["data"]
+    return picture
 
 
 async def _main(kind: str, executable: str, folder: str) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import sys
-import textwrap
 import uuid
 from pathlib import Path
 
@@ -19,6 +18,23 @@ from worker.scratch import Scratch
 from worker.settings import BrowserSettings
 
 pytest_plugins = ("tests.browser_fixtures",)
+
+# A worker without a queue, for a test that kills it.
+WORKER = """
+import asyncio, sys, uuid
+from pathlib import Path
+from worker.pool import Pool
+from worker.scratch import Scratch
+from worker.settings import BrowserSettings
+
+async def main():
+    with Scratch(Path(sys.argv[1]), uuid.UUID(int=1)) as scratch:
+        await Pool(BrowserSettings(), scratch.path).start()
+        print("ready", flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
 
 
 async def render_in_flight(stage: BrowserStage) -> "asyncio.Task[object]":
@@ -87,8 +103,10 @@ async def test_lost_driver_is_the_end_of_the_pool(site: Site) -> None:
 
 
 async def test_browser_that_cannot_be_relaunched_is_the_end_of_the_pool(site: Site, tmp_path: Path) -> None:
+    async with browser_stage(site) as stage:
+        executable = psutil.Process(stage.browser_pid).exe()
     chromium = tmp_path / "chromium"
-    chromium.symlink_to(os.environ["RENDERFLEET_CHROMIUM_EXECUTABLE"])
+    chromium.symlink_to(executable)
     async with browser_stage(site, chromium_executable=wrapper(tmp_path)) as stage:
         chromium.unlink()
         os.kill(stage.browser_pid, signal.SIGKILL)
@@ -98,38 +116,22 @@ async def test_browser_that_cannot_be_relaunched_is_the_end_of_the_pool(site: Si
 
 
 async def test_missing_executable_is_said_at_the_start(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with Scratch(tmp_path, uuid.uuid4()) as scratch:
         pool = Pool(BrowserSettings(chromium_executable=tmp_path / "nothing"), scratch.path)
         with pytest.raises(RenderError) as caught:
             await pool.start()
     assert caught.value.type is ErrorType.BROWSER_UNAVAILABLE
-    assert not caplog.records or "RENDERFLEET_CHROMIUM_EXECUTABLE" in caplog.text
+    assert "RENDERFLEET_CHROMIUM_EXECUTABLE" in "".join(capsys.readouterr())
 
 
 async def test_killed_worker_takes_its_browser_along_and_leaves_only_its_folder(
     site: Site, tmp_path: Path
 ) -> None:
     """A worker's own death by SIGKILL: no process stays, and the next worker sweeps the folder."""
-    program = textwrap.dedent("""
-        import asyncio, sys, uuid
-        from pathlib import Path
-        from worker.pool import Pool
-        from worker.scratch import Scratch
-        from worker.scratch import Scratch
-from worker.settings import BrowserSettings
-
-        async def main():
-            with Scratch(Path(sys.argv[1]), uuid.UUID(int=1)) as scratch:
-                await Pool(BrowserSettings(), scratch.path).start()
-                print("ready", flush=True)
-                await asyncio.Event().wait()
-
-        asyncio.run(main())
-    """)
     worker = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", program, str(tmp_path), stdout=asyncio.subprocess.PIPE
+        sys.executable, "-c", WORKER, str(tmp_path), stdout=asyncio.subprocess.PIPE
     )
     assert worker.stdout is not None
     while b"ready" not in (line := await worker.stdout.readline()):

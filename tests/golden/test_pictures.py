@@ -1,6 +1,6 @@
 """Pictures as they were when a person looked at them. RENDERFLEET_UPDATE_GOLDEN=1 takes new ones.
 
-The pages have no text: fonts differ between machines. Edges may differ by a shade between Chromium's versions.
+The pages have no text: fonts differ between machines. Edges may differ by a shade between versions.
 """
 
 import os

@@ -168,7 +168,7 @@ def test_a_killed_launcher_takes_everything_along_and_the_data_starts_again(tmp_
         again.wait_for(READY)
 
 
-@pytest.mark.parametrize("step", ["Environment: ", "Chromium: ", "Redis: ", "Postgres: ", "Migrations: "])
+@pytest.mark.parametrize("step", ["Chromium: ", "Redis: ", "Postgres: ", "Migrations: "])
 def test_ctrl_c_at_any_step_leaves_nothing(tmp_path: Path, step: str) -> None:
     with running(tmp_path) as run:
         run.wait_for(step)
@@ -177,7 +177,16 @@ def test_ctrl_c_at_any_step_leaves_nothing(tmp_path: Path, step: str) -> None:
         run.make.wait(STOP_S)
         assert time.monotonic() - began < STOP_S
         assert run.alive() == []
+        assert "renderfleet has stopped (SIGINT)" in run.said()
         assert "Traceback" not in run.said()
+
+
+def test_ctrl_c_before_the_launcher_has_loaded_leaves_nothing(tmp_path: Path) -> None:
+    with running(tmp_path) as run:
+        run.wait_for("Environment: ")
+        os.killpg(run.make.pid, signal.SIGINT)
+        run.make.wait(STOP_S)
+        assert run.alive() == []
 
 
 def test_whoever_kills_make_means_everything(tmp_path: Path) -> None:

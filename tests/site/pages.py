@@ -71,7 +71,7 @@ def band_colour(number: int) -> tuple[int, int, int]:
 def shapes(_: Query) -> str:
     """No text, so that it looks the same whatever fonts a machine has."""
     style = (
-        "<style>body{margin:0;background:linear-gradient(90deg,#0a7,#fc3)}"
+        "<style>body{margin:0;height:100vh;background:linear-gradient(90deg,#0a7,#fc3)}"
         "div{position:absolute;width:120px;height:120px}"
         "#a{left:20px;top:20px;background:#c02;border-radius:50%}"
         "#b{left:90px;top:60px;background:rgba(0,40,200,.6);transform:rotate(20deg)}"

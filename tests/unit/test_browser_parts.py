@@ -11,6 +11,7 @@ from PIL import Image
 
 from fleet.errors import ErrorType
 from fleet.options.output import Format
+from worker.advice import advice, reason_of
 from worker.artifact_facts import count_pages, picture_size
 from worker.pipeline import ALL, STEPS
 from worker.recycle import spread
@@ -85,8 +86,23 @@ def test_size_of_a_jpeg(options: dict[str, object]) -> None:
     "data", [b"", b"GIF89a", b"\x89PNG", b"\xff\xd8\xff\xe0\x00\x10", b"RIFFxxxxWEBPVP8 "]
 )
 def test_what_is_no_picture_is_refused(data: bytes) -> None:
-    with pytest.raises(ValueError, match="picture|neither"):
+    with pytest.raises(ValueError, match=r"picture|neither"):
         picture_size(data)
+
+
+@pytest.mark.parametrize(
+    ("message", "word"),
+    [
+        ("BrowserType.launch: Executable doesn't exist at /x\n╔═", "RENDERFLEET_CHROMIUM_EXECUTABLE"),
+        ("BrowserType.launch: Failed to launch: Error: spawn /etc/passwd EACCES", "may run"),
+        ("Browser logs:\nChromium sandboxing failed!", "RENDERFLEET_CHROMIUM_SANDBOX=off"),
+        ("error while loading shared libraries: libnss3.so", "install-deps"),
+        ("Timeout 30000ms exceeded.", "RENDERFLEET_BROWSER_LAUNCH_TIMEOUT_S"),
+        ("closed\nCall log:\n  - <launching> /x --no-sandbox", "by hand"),
+    ],
+)
+def test_every_launch_failure_has_its_advice(message: str, word: str) -> None:
+    assert word in advice(reason_of(message))
 
 
 def test_pages_of_what_is_no_pdf(tmp_path: Path) -> None:

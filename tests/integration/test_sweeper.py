@@ -1,0 +1,106 @@
+"""What Redis or a worker lost is found by looking, without any worker that could help by chance."""
+
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from arq.connections import ArqRedis
+
+from deploy.embedded.engines import Engines
+from fleet import attempts, dispatch, jobs
+from fleet.carrier import QUEUE
+from fleet.database import Pool
+from fleet.jobs import Delivery, Job
+from fleet.request import RenderRequest
+from worker.sweeper import Sweeper
+
+REQUEST = RenderRequest(html="<p>x</p>")
+
+
+@pytest.fixture
+def sweep(database: Pool, redis: ArqRedis) -> Sweeper:
+    return Sweeper(database, redis, lease=timedelta(0), interval=timedelta(seconds=5))
+
+
+async def accepted(database: Pool, tenant_id: UUID, count: int = 1) -> list[Job]:
+    return [(await jobs.accept(database, tenant_id=tenant_id, request=REQUEST)).job for _ in range(count)]
+
+
+async def grow_old(database: Pool) -> None:
+    """As if everything had happened a minute ago."""
+    await database.execute(
+        "UPDATE jobs SET queued_at = queued_at - interval '1 minute', "
+        "dispatched_at = dispatched_at - interval '1 minute'"
+    )
+
+
+async def in_redis(redis: ArqRedis) -> set[str]:
+    return {member.decode() for member in await redis.zrange(QUEUE, 0, -1)}
+
+
+def ids(queued: list[Job]) -> set[str]:
+    return {dispatch.delivery_id(Delivery(job.id, job.dispatch)) for job in queued}
+
+
+async def test_a_job_whose_api_died_before_it_rang_is_sent(
+    sweep: Sweeper, database: Pool, redis: ArqRedis, tenant_id: UUID
+) -> None:
+    queued = await accepted(database, tenant_id)
+    await database.execute("UPDATE jobs SET dispatched_at = dispatched_at - interval '3 seconds'")
+    await sweep.sweep()
+    assert await in_redis(redis) == ids(queued)
+
+
+async def test_a_job_that_is_on_its_way_is_left_alone(
+    sweep: Sweeper, database: Pool, redis: ArqRedis, tenant_id: UUID
+) -> None:
+    await accepted(database, tenant_id)
+    await sweep.sweep()
+    assert await in_redis(redis) == set()
+
+
+async def test_a_flush_is_repaired_in_one_sweep_however_long_the_line(
+    database: Pool, redis: ArqRedis, tenant_id: UUID
+) -> None:
+    sweep = Sweeper(
+        database, redis, lease=timedelta(0), interval=timedelta(seconds=5), suspects_at_once=3, page=7
+    )
+    queued = await accepted(database, tenant_id, 40)
+    await grow_old(database)
+    await sweep.sweep()
+    assert await in_redis(redis) == ids(queued)
+
+
+async def test_an_expired_lease_is_queued_and_sent_again(
+    sweep: Sweeper, database: Pool, redis: ArqRedis, tenant_id: UUID
+) -> None:
+    [job] = await accepted(database, tenant_id)
+    await attempts.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=timedelta(0))
+    await sweep.sweep()
+    assert await in_redis(redis) == {f"{job.id}:2"}
+
+
+async def test_a_sweep_without_redis_or_postgres_is_only_put_off(
+    engines: Engines, sweep: Sweeper, database: Pool, redis: ArqRedis, tenant_id: UUID
+) -> None:
+    queued = await accepted(database, tenant_id)
+    await grow_old(database)
+    engines.redis.kill()
+    await sweep.sweep()
+    engines.redis.start()
+    await sweep.sweep()
+    assert await in_redis(redis) == ids(queued)
+
+
+async def test_after_an_outage_of_postgres_the_sweeper_is_patient_for_a_lease(
+    engines: Engines, database: Pool, redis: ArqRedis, tenant_id: UUID
+) -> None:
+    [job] = await accepted(database, tenant_id)
+    await attempts.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=timedelta(0))
+    patient = Sweeper(database, redis, lease=timedelta(hours=1), interval=timedelta(seconds=5))
+    engines.postgres.kill()
+    await patient.sweep()
+    engines.postgres.start()
+    await patient.sweep()
+    state = await database.fetchval("SELECT state FROM jobs")
+    assert state == "running"

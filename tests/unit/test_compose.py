@@ -1,0 +1,156 @@
+"""The containers: settings that exist, no password that is known, a sandbox profile that allows little."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import api.settings
+import fleet.settings
+import worker.settings
+from fleet.settings import PREFIX, FleetSettings
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+COMPOSE = (DEPLOY / "compose.yaml").read_text()
+DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
+PROFILE: dict[str, Any] = json.loads((DEPLOY / "seccomp" / "chromium.json").read_text())
+
+SECRET = r"[A-Z0-9_]*(?:PASSWORD|SECRET|ACCESS_KEY|AUTH)[A-Z0-9_]*"
+CLONE_FLAGS = {  # linux/sched.h
+    "NEWNS": 0x20000,
+    "NEWCGROUP": 0x2000000,
+    "NEWUTS": 0x4000000,
+    "NEWIPC": 0x8000000,
+    "NEWUSER": 0x10000000,
+    "NEWPID": 0x20000000,
+    "NEWNET": 0x40000000,
+}
+
+
+def service(name: str) -> str:
+    """The lines of one service."""
+    found = re.search(rf"^  {name}:\n((?:    .*\n|\n)+)", COMPOSE, re.MULTILINE)
+    assert found is not None
+    return found[1]
+
+
+def allowed(name: str) -> list[dict[str, Any]]:
+    """The rules that allow a system call."""
+    return [
+        rule for rule in PROFILE["syscalls"] if name in rule["names"] and rule["action"] == "SCMP_ACT_ALLOW"
+    ]
+
+
+def is_allowed_with(name: str, flags: int) -> bool:
+    """Whether the call may be made with these flags as its first argument."""
+    return any((flags & argument["value"]) == 0 for rule in allowed(name) for argument in rule["args"])
+
+
+def test_each_setting_named_is_a_setting() -> None:
+    settings = {
+        PREFIX + name.upper()
+        for module in (fleet.settings, api.settings, worker.settings)
+        for thing in vars(module).values()
+        if isinstance(thing, type) and issubclass(thing, FleetSettings)
+        for name in thing.model_fields
+    }
+    named = set(re.findall(rf"\b({PREFIX}[A-Z0-9_]+)\b[=:]", COMPOSE + DOCKERFILE))
+    assert len(named) > 5
+    assert named <= settings
+
+
+def test_no_secret_has_a_value_or_a_default() -> None:
+    values = re.findall(rf"^ *{SECRET}: *(.+)$", COMPOSE, re.MULTILINE)
+    values += re.findall(r"://\w*:(\$\{[^}]*\}|[^@\s]+)@", COMPOSE)
+    assert len(values) > 5
+    for value in values:
+        assert re.fullmatch(r"""['"]*(\$\{\w+(:\?[^}]+)?\},?)+['"]*""", value), value
+    assert not re.findall(rf"\$\{{{SECRET}:?[-+=]", COMPOSE)
+
+
+def test_the_script_makes_every_variable_that_is_required(tmp_path: Path) -> None:
+    script = shutil.copy(DEPLOY / "secrets.sh", tmp_path)
+    written = tmp_path / ".env"
+    subprocess.run(["sh", script], check=True, capture_output=True)
+    made = dict(line.split("=", 1) for line in written.read_text().splitlines())
+    assert set(made) == set(re.findall(r"\$\{(\w+):\?", COMPOSE))
+    assert written.stat().st_mode & 0o777 == 0o600
+    del made["S3_ACCESS_KEY_ID"]  # a name
+    assert len(set(made.values())) == len(made)
+    for value in made.values():
+        assert re.fullmatch(r"[0-9a-f]{48}", value)
+
+
+def test_the_script_keeps_what_is_there(tmp_path: Path) -> None:
+    script = shutil.copy(DEPLOY / "secrets.sh", tmp_path)
+    (tmp_path / ".env").write_text("mine\n")
+    again = subprocess.run(["sh", script], check=False, capture_output=True, text=True)
+    assert again.returncode == 1
+    assert "already there" in again.stderr
+    assert (tmp_path / ".env").read_text() == "mine\n"
+
+
+def test_a_worker_has_more_time_to_stop_than_it_takes() -> None:
+    lines = service("worker")
+    grace = re.search(r'RENDERFLEET_SHUTDOWN_GRACE_S: "(\d+)"', lines)
+    stop = re.search(r"stop_grace_period: (\d+)s", lines)
+    assert grace is not None
+    assert stop is not None
+    assert int(stop[1]) >= int(grace[1]) + 10
+
+
+def test_nothing_is_published_beyond_loopback() -> None:
+    published = re.findall(r"^ *ports: *(.*)$", COMPOSE, re.MULTILINE)
+    assert len(published) == 2
+    assert all(ports.startswith('["127.0.0.1:') and "," not in ports for ports in published)
+
+
+def test_the_image_is_made_of_what_the_build_may_see() -> None:
+    visible = re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
+    copied = re.findall(r"^COPY (?!--from)(\S+)", DOCKERFILE, re.MULTILINE)
+    assert sorted(visible) == sorted(copied)
+    assert all((ROOT / path).exists() for path in copied)
+    assert re.findall(r"^USER (\S+)", DOCKERFILE, re.MULTILINE) == ["10001:10001"]
+
+
+def test_the_profile_refuses_what_it_does_not_name() -> None:
+    assert PROFILE["defaultAction"] == "SCMP_ACT_ERRNO"
+    assert {rule["action"] for rule in PROFILE["syscalls"]} == {"SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO"}
+    names = [name for rule in PROFILE["syscalls"] for name in rule["names"] if not rule.get("args")]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bpf",
+        "clone3",
+        "io_uring_setup",
+        "keyctl",
+        "mount",
+        "move_mount",
+        "open_by_handle_at",
+        "perf_event_open",
+    ]
+    + ["personality", "pivot_root", "process_vm_writev", "ptrace", "setns", "umount2", "userfaultfd"],
+)
+def test_the_profile_does_not_allow(name: str) -> None:
+    assert not allowed(name)
+
+
+@pytest.mark.parametrize(
+    ("call", "possible"), [("clone", {"NEWUSER", "NEWPID", "NEWNET"}), ("unshare", {"NEWUSER"})]
+)
+def test_the_profile_allows_only_the_namespaces_of_chromiums_sandbox(call: str, possible: set[str]) -> None:
+    assert {name for name, flag in CLONE_FLAGS.items() if is_allowed_with(call, flag)} == possible
+
+
+def test_the_profile_allows_only_the_sockets_in_use() -> None:
+    families = [rule["args"][0] for rule in allowed("socket")]
+    assert {argument["op"] for argument in families} == {"SCMP_CMP_EQ"}
+    assert {argument["value"] for argument in families} == {1, 2, 10, 16}  # unix, inet, inet6, netlink

@@ -1,0 +1,60 @@
+import json
+import logging
+
+import pytest
+
+from fleet.logs import bind, configure_logs, get_logger, without_query
+from fleet.settings import LogSettings
+
+
+def test_json_lines_carry_the_ids_of_the_attempt(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs(LogSettings(log_format="json"))
+    with bind(job_id="j-1", attempt=2):
+        get_logger("tests").info("job ended", state="succeeded")
+    line = json.loads(capsys.readouterr().err)
+    assert line["event"] == "job ended"
+    assert (line["job_id"], line["attempt"], line["state"]) == ("j-1", 2, "succeeded")
+
+
+def test_ids_do_not_leak_into_the_next_attempt(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs(LogSettings(log_format="json"))
+    with bind(job_id="j-1"):
+        pass
+    get_logger("tests").info("idle")
+    assert "job_id" not in json.loads(capsys.readouterr().err)
+
+
+def test_the_standard_librarys_records_are_structured_too(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs(LogSettings(log_format="json"))
+    logging.getLogger("uvicorn.error").warning("from %s", "elsewhere")
+    assert json.loads(capsys.readouterr().err)["event"] == "from elsewhere"
+
+
+def test_a_traceback_is_part_of_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs(LogSettings(log_format="json"))
+    try:
+        raise ValueError("broken")
+    except ValueError:
+        get_logger("tests").exception("failed")
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert "ValueError: broken" in json.loads(lines[0])["exception"]
+
+
+def test_people_get_no_json(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs(LogSettings(log_format="human"))
+    get_logger("tests").info("worker ready", slots=2)
+    words = capsys.readouterr().err
+    assert "worker ready" in words
+    assert not words.startswith("{")
+
+
+def test_the_level_is_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs(LogSettings(log_format="json", log_level="warning"))
+    get_logger("tests").info("not worth a line")
+    assert capsys.readouterr().err == ""
+
+
+def test_secrets_in_an_address_do_not_reach_the_log() -> None:
+    url = "https://user:hunter2@example.com:8443/path?token=secret#part"
+    assert without_query(url) == "https://example.com:8443/path"

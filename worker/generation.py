@@ -1,0 +1,116 @@
+"""One generation of a worker's browser: Chromium, its warm pages, its recycle timer, and how it ends."""
+
+import asyncio
+from pathlib import Path
+
+from playwright.async_api import Playwright
+
+from fleet.errors import ErrorType, RenderError
+from fleet.logs import get_logger
+from worker.browser import Browser, BrowserNumbers
+from worker.devtools import ConnectionLostError, DevToolsError
+from worker.page import Page
+from worker.recycle import RecycleTimer
+from worker.settings import BrowserSettings
+from worker.warm import WarmPages
+
+log = get_logger(__name__)
+
+
+class Generation:
+    """A browser that gives out pages until it is replaced.
+
+    Attributes:
+        browser: the process.
+        timer: tells when the browser is due.
+    """
+
+    def __init__(self, browser: Browser, settings: BrowserSettings) -> None:
+        self.browser = browser
+        self.timer = RecycleTimer(browser, settings)
+        self._warm = WarmPages(browser, settings.browser_warm_pages)
+        self._idle = asyncio.Event()
+
+    @classmethod
+    async def launch(
+        cls, playwright: Playwright, settings: BrowserSettings, number: int, folder: Path
+    ) -> "Generation":
+        """Start a browser and make its warm pages.
+
+        Raises:
+            RenderError: `browser_unavailable`; the log says what an operator can do.
+        """
+        generation = cls(await Browser.launch(playwright, settings, number, folder), settings)
+        try:
+            await generation._warm.fill()
+        except DevToolsError as error:
+            await generation.end()
+            raise RenderError(
+                ErrorType.BROWSER_UNAVAILABLE, "the browser ended right after its start"
+            ) from error
+        return generation
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the connection to the browser stands."""
+        return self.browser.is_alive
+
+    @property
+    def numbers(self) -> BrowserNumbers:
+        """What is worth knowing of it."""
+        return self.browser.numbers
+
+    async def take(self) -> Page | None:
+        """A fresh page; None when the browser ends before it can give one.
+
+        Raises:
+            RenderError: `browser_unavailable`: the browser lives and refuses.
+        """
+        # Counted before there is a page: a browser that is being replaced meanwhile waits for it.
+        self.numbers.pages_open += 1
+        page = None
+        try:
+            page = await self._warm.take()
+        except ConnectionLostError:
+            log.info("the browser ended before it gave a page", generation=self.numbers.generation)
+        except DevToolsError as error:
+            raise RenderError(ErrorType.BROWSER_UNAVAILABLE, "the browser gave no page") from error
+        finally:
+            if page is None:
+                self._closed_one()
+        if page is not None:
+            self.timer.count_render()
+        return page
+
+    async def give_back(self, page: Page) -> None:
+        """Close a page that was taken. Never raises."""
+        try:
+            await page.close()
+        finally:
+            self._closed_one()
+
+    async def retire(self, drain_s: float) -> None:
+        """Let a replaced browser finish its renders, then end it; cancelling ends it at once."""
+        try:
+            async with asyncio.timeout(drain_s):
+                while self.numbers.pages_open and self.is_alive:
+                    self._idle.clear()
+                    await self._idle.wait()
+        except TimeoutError:
+            log.warning(
+                "ending a replaced browser with renders in it",
+                generation=self.numbers.generation,
+                pages_open=self.numbers.pages_open,
+            )
+        finally:
+            await self.end()
+
+    async def end(self) -> None:
+        """End the browser now; pages that are open lose it. Never raises."""
+        await self._warm.close()
+        await self.browser.close()
+
+    def _closed_one(self) -> None:
+        self.numbers.pages_open -= 1
+        if not self.numbers.pages_open:
+            self._idle.set()
