@@ -23,7 +23,7 @@ run: environment-run ## run everything on this machine: Redis, Postgres, S3, the
 
 test: environment-dev ## run every test; TESTS=tests/unit chooses some, OPTIONS=-x goes to pytest
 	@$(VENV_PYTHON) -m deploy.embedded.chromium_install
-	@$(VENV_PYTHON) -m pytest $(OPTIONS) $(TESTS)
+	@$(VENV_PYTHON) -m tests $(OPTIONS) $(TESTS)
 
 lint: environment-dev ## check style, types and import layers
 	@$(VENV_PYTHON) -m ruff check .

@@ -41,6 +41,7 @@ class Lifecycle:
         self._navigating = False
         self._changed: asyncio.Future[None] | None = None
         self._requests: set[str] = set()
+        self._stirred_at = 0.0
         session.on("Page.lifecycleEvent", self._lifecycle_event)
         session.on("Page.frameNavigated", self._frame_navigated)
         session.on("Page.frameScheduledNavigation", self._scheduled_navigation)
@@ -92,26 +93,28 @@ class Lifecycle:
         """
         clock = asyncio.get_running_loop().time
         await self.reach(LOAD)
-        quiet_at = clock() + _QUIET_S
-        while self._requests or clock() < quiet_at:
+        self._stirred_at = clock()
+        while self._requests or clock() < self._stirred_at + _QUIET_S:
             self._changed = self._session.future()
-            timeout = None if self._requests else quiet_at - clock()
+            timeout = None if self._requests else self._stirred_at + _QUIET_S - clock()
             await asyncio.wait((self._changed,), timeout=timeout)
             if self._changed.done():
                 self._changed.result()  # raises what ended the page, if that is what ended the wait
                 await self.reach(LOAD)
             else:
                 self._changed.cancel()
-            if self._requests:
-                quiet_at = clock() + _QUIET_S
 
     def _request_started(self, params: Params) -> None:
         if params.get("type") not in {"EventSource", "WebSocket"}:  # these stay open for good
             self._requests.add(params["requestId"])
-            self._wake()
+            self._stir()
 
     def _request_ended(self, params: Params) -> None:
         self._requests.discard(params["requestId"])
+        self._stir()
+
+    def _stir(self) -> None:
+        self._stirred_at = asyncio.get_running_loop().time()
         self._wake()
 
     def _lifecycle_event(self, params: Params) -> None:

@@ -88,7 +88,9 @@ async def test_killed_renderer_fails_its_page_alone(site: Site) -> None:
 async def test_lost_driver_is_the_end_of_the_pool(site: Site) -> None:
     async with browser_stage(site, browser_max_pages=2) as stage:
         render = await render_in_flight(stage)
-        psutil.Process(stage.browser_pid).parent().kill()
+        driver = psutil.Process(stage.browser_pid).parent()
+        assert driver is not None
+        driver.kill()
         with pytest.raises(RenderError):
             await render
         async with asyncio.timeout(15):

@@ -1,15 +1,19 @@
 """A small real web server with every kind of page that a render can meet; for tests and for the bench."""
 
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 from tests.site import bad_pages, pages, pictures
 
 WAIT_S = 30.0
+# Made for the tests, valid for a day in 2026 and signed by nobody: no browser accepts it.
+UNTRUSTED = Path(__file__).parent / "untrusted.pem"
 HTML = "text/html; charset=utf-8"
 
 
@@ -21,7 +25,9 @@ class Site:
         answered: how many of them were answered to the end.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: Path | None = None) -> None:
+        """Prepare the site, over https when there is a certificate (with its key in the same file)."""
+        self._scheme = "https" if certificate else "http"
         self.visits: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
         self.stopping = threading.Event()
@@ -32,8 +38,13 @@ class Site:
             pass
 
         Handler.site = site
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property
@@ -42,7 +53,7 @@ class Site:
 
     def url(self, path: str) -> str:
         """The address of a page."""
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"{self._scheme}://127.0.0.1:{self.port}{path}"
 
     def wait_visited(self, path: str, times: int = 1) -> None:
         """Block until a path has had that many requests."""
@@ -65,6 +76,13 @@ class Site:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A browser that does not like the certificate, or the page, hangs up: that is what tests want."""
 
 
 class _Handler(BaseHTTPRequestHandler):

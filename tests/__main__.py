@@ -1,0 +1,42 @@
+"""`python -m tests [pytest's arguments]`, which is what `make test` runs.
+
+Pytest with a temporary folder of its own, so that the suite can see what it leaves behind, and with the
+Chromium that `make run` would take. As root it runs in a user namespace, because neither Chromium's sandbox nor
+Postgres work for root.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from deploy.embedded import chromium
+from deploy.embedded.privileges import UNPRIVILEGED, needed
+
+ROOT: Final = Path(__file__).parents[1]
+
+
+def main(words: list[str]) -> int:
+    """Run pytest; returns its exit code, or 1 with a sentence when there is no browser."""
+    found = chromium.find()
+    if found is None:
+        print("renderfleet: there is no Chromium. make test installs one.", file=sys.stderr)
+        return 1
+    prefix = UNPRIVILEGED if needed() else ()
+    with tempfile.TemporaryDirectory(prefix="renderfleet-tests-") as folder:
+        for name in ("home", "tmp"):
+            (Path(folder) / name).mkdir()
+        environment = {
+            **os.environ,
+            "HOME": f"{folder}/home",
+            "TMPDIR": f"{folder}/tmp",
+            "RENDERFLEET_CHROMIUM_EXECUTABLE": str(found.executable),
+        }
+        command = [*prefix, sys.executable, "-m", "pytest", f"--basetemp={folder}/pytest", *words]
+        return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
