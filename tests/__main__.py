@@ -1,8 +1,8 @@
 """`python -m tests [pytest's arguments]`, which is what `make test` runs.
 
 Pytest with a temporary folder of its own, so that the suite can see what it leaves behind, and with the
-Chromium that `make run` would take. As root it runs in a user namespace, because neither Chromium's sandbox nor
-Postgres work for root.
+Chromium that `make run` would take. As root it runs in a user namespace, because neither Chromium's sandbox
+nor Postgres work for root.
 """
 
 import os
@@ -26,12 +26,12 @@ def main(words: list[str]) -> int:
         return 1
     prefix = UNPRIVILEGED if needed() else ()
     with tempfile.TemporaryDirectory(prefix="renderfleet-tests-") as folder:
-        for name in ("home", "tmp"):
+        for name in ("home", "scratch"):
             (Path(folder) / name).mkdir()
         environment = {
             **os.environ,
             "HOME": f"{folder}/home",
-            "TMPDIR": f"{folder}/tmp",
+            "TMPDIR": f"{folder}/scratch",
             "RENDERFLEET_CHROMIUM_EXECUTABLE": str(found.executable),
         }
         command = [*prefix, sys.executable, "-m", "pytest", f"--basetemp={folder}/pytest", *words]

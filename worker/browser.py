@@ -119,10 +119,14 @@ class Browser:
         cls, playwright: Playwright, settings: BrowserSettings, generation: int, folder: Path, port: int
     ) -> "Browser":
         stale = set(_port_files(folder))
+        # Chromium keeps a certificate store and caches in HOME, whatever its profile folder is.
+        home = folder / "home"
+        home.mkdir(exist_ok=True)
         playwright_browser = await playwright.chromium.launch(
             executable_path=settings.chromium_executable,
             chromium_sandbox=settings.chromium_sandbox,
             args=[*FLAGS, f"--remote-debugging-port={port}"],
+            env={**os.environ, "HOME": str(home)},
             timeout=settings.browser_launch_timeout_s * 1000,
             # The worker decides what a signal means: renders may finish first.
             handle_sigint=False,

@@ -11,7 +11,7 @@ import json
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -19,6 +19,7 @@ import uvloop
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import async_playwright
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from tests.bench.responder import Document, respond
 
@@ -40,6 +41,7 @@ _FLAGS: Final = (
     "--disable-component-update",
     "--disable-features=Translate",
 )
+_LOADED: Final = "Page.loadEventFired"
 _START_TIMEOUT_S: Final = 20.0
 # Right after a load Chromium may have no frame yet and refuse, which Playwright passes on to its caller. All
 # three try again.
@@ -107,11 +109,14 @@ class Devtools:
         return result
 
     async def _read(self) -> None:
-        async for text in self._socket:
-            message = json.loads(text)
-            key = message.get("id") or (message["method"] == "Page.loadEventFired" and message["sessionId"])
-            if (future := self._waiting.pop(key, None)) is not None:
-                future.set_result(message)
+        with suppress(ConnectionClosed):
+            async for text in self._socket:
+                message = json.loads(text)
+                key = message.get("id") or (message["method"] == _LOADED and message["sessionId"])
+                if (future := self._waiting.pop(key, None)) is not None:
+                    future.set_result(message)
+        for future in self._waiting.values():
+            future.set_exception(RuntimeError("Chromium has ended"))
 
 
 @asynccontextmanager
@@ -128,7 +133,8 @@ async def raw(executable: str, folder: Path) -> AsyncIterator[RenderPage]:
         ) as socket:
             devtools = Devtools(socket)
             yield lambda url, full_page: _render(devtools, url, full_page=full_page)
-            await devtools.send("Browser.close")
+            with suppress(RuntimeError):  # it may be gone before it has answered
+                await devtools.send("Browser.close")
     finally:
         if process.returncode is None:
             async with asyncio.timeout(_START_TIMEOUT_S):

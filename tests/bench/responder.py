@@ -12,7 +12,9 @@ from typing import Any, Final
 from deploy.embedded import process_tree
 from deploy.embedded.process import Program
 
+_ANSWER_TIMEOUT_S: Final = 120.0
 _STOP_TIMEOUT_S: Final = 10.0
+_TAIL: Final = 2_000
 _ANSWER_LIMIT_BYTES: Final = 64 * 1024 * 1024
 
 Document = dict[str, Any]
@@ -44,11 +46,15 @@ class Responder:
         """Send a question and wait for its answer.
 
         Raises:
-            ResponderError: there is none.
+            ResponderError: there is none, or not within two minutes.
         """
-        self._asks.write(json.dumps(question).encode() + b"\n")
-        await self._asks.drain()
-        return await self.answer()
+        try:
+            async with asyncio.timeout(_ANSWER_TIMEOUT_S):
+                self._asks.write(json.dumps(question).encode() + b"\n")
+                await self._asks.drain()
+                return await self.answer()
+        except TimeoutError:
+            raise ResponderError(f"A process of the benchmark does not answer.{self._last_words()}") from None
 
     async def answer(self) -> Document:
         """The next line that the child says.
@@ -58,10 +64,12 @@ class Responder:
         """
         line = await self._answers.readline()
         if not line:
-            tail = self._log.read_text(errors="replace")[-2000:]
-            raise ResponderError(f"a process of the benchmark ended:\n{tail}")
+            raise ResponderError(f"A process of the benchmark has ended.{self._last_words()}")
         answer: Document = json.loads(line)
         return answer
+
+    def _last_words(self) -> str:
+        return f" Its last words:\n{self._log.read_text(errors='replace')[-_TAIL:]}"
 
 
 @asynccontextmanager

@@ -104,8 +104,9 @@ async def test_an_id_that_was_run_before_is_run_again(engines: Engines, redis: A
         for times in range(1, 4):
             await dispatch.dispatch(redis, [delivery])
             await work.has_run(times)
-            while await redis.keys("arq:*"):  # arq removes its keys after the work has returned
-                await asyncio.sleep(0.01)  # noqa: ASYNC110 - Redis tells nobody
+            # arq removes its keys after the work has returned, and Redis tells nobody.
+            while await redis.keys("arq:*"):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
 
 
 async def test_a_restart_of_redis_ends_neither_the_worker_nor_the_work(

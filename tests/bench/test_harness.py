@@ -1,0 +1,96 @@
+"""The harness counts and compares rightly: a benchmark that is wrong is worse than none."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from tests.bench.measure import OtherLoad, Spread, cpu_s, figure, interleave, percentile, quiet, ratios
+from tests.bench.report import Aim, Section, Table, write_section
+from tests.bench.responder import ResponderError, responder
+
+BURN = "import time\nwhile time.process_time() < 0.3: pass\n"
+
+
+def test_cpu_of_descendants_that_have_ended_is_counted() -> None:
+    grandchild = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {BURN!r}]); print(); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", grandchild], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        child.stdout.readline()  # the grandchild has ended
+        assert 0.28 <= cpu_s(child.pid) < 1.5
+        child.communicate(b"\n")
+
+
+async def test_a_tree_that_does_nothing_is_quiet() -> None:
+    async with asyncio.timeout(5):
+        await quiet(os.getpid())
+
+
+def test_our_own_load_is_not_that_of_others() -> None:
+    load = OtherLoad()
+    subprocess.run([sys.executable, "-c", BURN], check=True)
+    assert 0 <= load.share() <= 1
+
+
+async def test_contenders_take_turns_and_nobody_always_begins() -> None:
+    order = []
+
+    def contender(name: str) -> Callable[[], Awaitable[str]]:
+        async def run() -> str:
+            order.append(name)
+            return name
+
+        return run
+
+    names = ("a", "b", "c")
+    contenders = {name: contender(name) for name in names}
+    results = await interleave(contenders, rounds=3, tell=lambda *_: None)
+    assert "".join(order) == "abcbcacab"
+    assert results == {name: [name] * 3 for name in names}
+
+
+def test_ratios_are_taken_round_by_round() -> None:
+    # The machine was half as fast in the second round.
+    assert ratios([110, 220, 115], [100, 200, 100]) == Spread(1.1, 1.1, 1.15)
+
+
+def test_percentiles_are_values_that_were_measured() -> None:
+    values = list(range(1, 101))
+    assert [percentile(values, percent) for percent in (50, 99, 100)] == [50, 99, 100]
+    assert percentile([7.0], 99) == 7.0
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0, "0"), (0.1234, "0.123"), (1.234, "1.23"), (12.34, "12.3"), (1234.5, "1,234")]
+)
+def test_figures_have_three_digits_that_matter(value: float, text: str) -> None:
+    assert figure(value) == text
+
+
+def test_a_section_replaces_its_older_self_and_leaves_the_others(tmp_path: Path) -> None:
+    def section(title: str, measured: str) -> Section:
+        return Section(
+            title, [Table(("", "ms"), [("row", measured)])], [Aim(f"{title} is fast", measured, is_met=True)]
+        )
+
+    order = ("first", "second")
+    write_section(tmp_path, "second", section("Second", "2"), "*facts*", order)
+    write_section(tmp_path, "first", section("First", "1"), "*facts*", order)
+    page = write_section(tmp_path, "second", section("Second", "22"), "*facts*", order).read_text()
+    assert page.index("## First") < page.index("## Second")
+    assert page.count("## Second") == 1
+    overview = page[: page.index("<!-- case")]
+    assert "| First is fast | 1 | yes |\n| Second is fast | 22 | yes |" in overview
+    assert "| row | 2 |" not in page
+
+
+async def test_a_child_that_ends_says_why(tmp_path: Path) -> None:
+    with pytest.raises(ResponderError, match="No module named"):
+        async with responder("tests.bench.nothing", environment=os.environ, log=tmp_path / "log"):
+            pass
