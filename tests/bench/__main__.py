@@ -23,6 +23,8 @@ from tests.bench.product import ProductError, find_chromium
 from tests.bench.report import PLOTS, Section, facts, write_section
 from tests.bench.responder import ResponderError
 
+# The longest case takes five minutes on two cores that do nothing else.
+_CASE_TIMEOUT_S: Final = 600.0
 ROOT: Final = Path(__file__).parents[2]
 
 CASES: Final[dict[str, Callable[[Bench], Awaitable[Section]]]] = {
@@ -63,7 +65,8 @@ async def _run(arguments: argparse.Namespace, command: str, progress: Progress) 
             docs = arguments.docs or Path(folder)
             bench = Bench(name, Path(folder), docs / PLOTS, arguments.quick, progress)
             load = OtherLoad()
-            section = await CASES[name](bench)
+            async with asyncio.timeout(_CASE_TIMEOUT_S):
+                section = await CASES[name](bench)
             print(f"\n{section.text()}\n", flush=True)
             words = facts(chromium=chromium, command=command, other_load=load.share())
             print(words + "\n", flush=True)
@@ -82,6 +85,9 @@ def main(words: list[str]) -> int:
     except (KeyboardInterrupt, asyncio.CancelledError):
         print("\nStopped. Sections of finished cases are written.", flush=True)
         return 130
+    except TimeoutError:
+        print(f"\nbench: the case took longer than {_CASE_TIMEOUT_S:.0f} s and was stopped.", file=sys.stderr)
+        return 1
     except EXPECTED as error:
         print(f"\nbench: {error}", file=sys.stderr)
         return 1

@@ -65,7 +65,7 @@ class Round:
 async def run(bench: Bench) -> Section:
     """Measure and describe."""
     queued = bench.pick(100_000, 20_000)
-    count = bench.pick(200, 50)
+    count = bench.pick(200, 100)
     async with AsyncExitStack() as stack:
         engines = stack.enter_context(Product.start(bench.folder))
         log = bench.folder / "load.log"
