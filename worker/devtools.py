@@ -84,8 +84,14 @@ class Session:
             raise type(self._ended)(*self._ended.args)
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._open.add(future)
-        future.add_done_callback(self._open.discard)
+        future.add_done_callback(self._settled)
         return future
+
+    def _settled(self, future: asyncio.Future[Any]) -> None:
+        self._open.discard(future)
+        if not future.cancelled():
+            # Whoever waited may have given up at a deadline just before; then nobody else asks why.
+            future.exception()
 
     async def expect(self, method: str) -> Params:
         """Wait for the next event of this name and return its parameters.

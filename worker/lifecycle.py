@@ -105,7 +105,9 @@ class Lifecycle:
                 self._changed.cancel()
 
     def _request_started(self, params: Params) -> None:
-        if params.get("type") not in {"EventSource", "WebSocket"}:  # these stay open for good
+        # EventSource and WebSocket stay open for good. A worker's script belongs to no document (its loader
+        # is empty), and its end is told to the worker's own session alone.
+        if params.get("type") not in {"EventSource", "WebSocket"} and params["loaderId"]:
             self._requests.add(params["requestId"])
             self._stir()
 

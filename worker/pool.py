@@ -89,7 +89,7 @@ class Pool:
         Raises:
             RenderError: `browser_unavailable`: no browser can be launched; the log says why.
         """
-        self._playwright = await async_playwright().start()
+        self._playwright = await _start_driver()
         try:
             self._serve(await self._launch(self._playwright))
         except BaseException:
@@ -246,6 +246,20 @@ def _keep(work: Coroutine[Any, Any, None], running: set[asyncio.Task[None]]) -> 
 
 def _unavailable(detail: str) -> RenderError:
     return RenderError(ErrorType.BROWSER_UNAVAILABLE, detail)
+
+
+async def _start_driver() -> Playwright:
+    try:
+        return await async_playwright().start()
+    except Exception as error:
+        # Playwright raises whatever its pipe met, a bare Exception among it.
+        log.error(  # noqa: TRY400 - the traceback ends in a pipe and tells nothing
+            "Playwright's driver did not start",
+            fix="read what `python -m playwright --version` says; a slim Debian needs libatomic1",
+            reason=str(error),
+        )
+        detail = "Playwright's driver did not start"
+        raise RenderError(ErrorType.BROWSER_UNAVAILABLE, detail) from error
 
 
 async def _stop(playwright: Playwright) -> None:

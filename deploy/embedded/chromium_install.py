@@ -18,6 +18,8 @@ from deploy.embedded.progress import Note, Progress, patient
 PLAYWRIGHT_TIMEOUT_S: Final = 600.0
 
 PACKAGE: Final = "chromium-headless-shell"
+# Playwright's own node needs it, and a slim Debian does not have it.
+LIBRARIES: Final = ("libatomic1",)
 FONTS: Final = ("fonts-liberation", "fonts-noto-color-emoji", "fonts-noto-cjk")
 FONT_FOLDERS: Final = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.fonts", "~/.local/share/fonts")
 FONT_SUFFIXES: Final = frozenset({".ttf", ".otf", ".ttc", ".pfb", ".pcf.gz"})
@@ -32,7 +34,7 @@ def _by_playwright(log: Path, pause: Pause) -> None:
 
 
 def _by_package(log: Path, pause: Pause) -> None:
-    packages.install((PACKAGE, *FONTS), log=log, pause=pause)
+    packages.install((PACKAGE, *LIBRARIES, *FONTS), log=log, pause=pause)
 
 
 # The order, after the search found nothing.

@@ -96,7 +96,7 @@ async def interleave(
 
 
 def ratios(values: Sequence[float], reference: Sequence[float]) -> "Spread":
-    """How many times the reference, round by round; rounds whose reference is less than one tick are left out."""
+    """How many times the reference, round by round, without rounds whose reference is less than one tick."""
     pairs = zip(values, reference, strict=True)
     return Spread.of([value / base for value, base in pairs if base > 0] or [math.nan])
 

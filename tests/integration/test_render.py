@@ -9,7 +9,6 @@ from PIL import Image
 from fleet.errors import ErrorType, RenderError
 from tests.browser_stage import FORBIDDEN_HOST, BrowserStage
 from tests.site.pages import BAND_PX, band_colour
-from tests.site.server import UNTRUSTED, Site
 
 pytest_plugins = ("tests.browser_fixtures",)
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -212,17 +211,16 @@ async def test_refused_connection(shared: BrowserStage) -> None:
     assert error.type in {ErrorType.CONNECTION_FAILED, ErrorType.URL_BLOCKED}
 
 
-async def test_certificate_that_nobody_trusts(shared: BrowserStage) -> None:
-    with Site(certificate=UNTRUSTED) as site:
-        error = await refusal(shared, url=site.url("/tiny"))
-    assert error.type is ErrorType.TLS_ERROR
-    assert "ERR_CERT" in error.detail
-
-
-async def test_https_at_a_port_that_does_not_speak_it(shared: BrowserStage) -> None:
-    error = await refusal(shared, url=shared.site.url("/tiny").replace("http:", "https:"))
-    assert error.type is ErrorType.TLS_ERROR
-    assert "ERR_SSL" in error.detail
+@pytest.mark.parametrize(
+    "script", ["new Worker(URL.createObjectURL(new Blob(['1'])))", "new WebSocket('ws://127.0.0.1:9')"]
+)
+async def test_networkidle_of_a_page_with_a_worker_or_a_socket(shared: BrowserStage, script: str) -> None:
+    rendered = await shared.render(
+        html=f"<title>idle</title><script>{script}</script>",
+        wait_until="networkidle",
+        navigation_timeout_ms=5000,
+    )
+    assert rendered.facts.title == "idle"
 
 
 async def test_name_that_does_not_resolve(shared: BrowserStage) -> None:

@@ -1,19 +1,15 @@
 """A small real web server with every kind of page that a render can meet; for tests and for the bench."""
 
-import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 from tests.site import bad_pages, pages, pictures
 
 WAIT_S = 30.0
-# Made for the tests, valid for a day in 2026 and signed by nobody: no browser accepts it.
-UNTRUSTED = Path(__file__).parent / "untrusted.pem"
 HTML = "text/html; charset=utf-8"
 
 
@@ -25,9 +21,7 @@ class Site:
         answered: how many of them were answered to the end.
     """
 
-    def __init__(self, certificate: Path | None = None) -> None:
-        """Prepare the site, over https when there is a certificate (with its key in the same file)."""
-        self._scheme = "https" if certificate else "http"
+    def __init__(self) -> None:
         self.visits: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
         self.stopping = threading.Event()
@@ -39,12 +33,6 @@ class Site:
 
         Handler.site = site
         self._server = _Server(("127.0.0.1", 0), Handler)
-        if certificate:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(certificate)
-            self._server.socket = context.wrap_socket(
-                self._server.socket, server_side=True, do_handshake_on_connect=False
-            )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property
@@ -53,7 +41,7 @@ class Site:
 
     def url(self, path: str) -> str:
         """The address of a page."""
-        return f"{self._scheme}://127.0.0.1:{self.port}{path}"
+        return f"http://127.0.0.1:{self.port}{path}"
 
     def wait_visited(self, path: str, times: int = 1) -> None:
         """Block until a path has had that many requests."""
