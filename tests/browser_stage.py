@@ -14,6 +14,7 @@ import psutil
 from fleet.addresses import Address, AddressPolicy
 from fleet.request import RenderRequest
 from fleet.settings import EgressSettings
+from tests.processes import command_line
 from tests.site.server import Site
 from worker import pipeline
 from worker.egress.guard import Guard
@@ -42,14 +43,6 @@ GUARD = Guard(POLICY, resolve)
 def request_for(**options: Any) -> RenderRequest:
     """A request as the API accepts it, loopback allowed."""
     return RenderRequest.model_validate(options, context={"egress": POLICY})
-
-
-def command_line(process: psutil.Process) -> list[str]:
-    """Its words; none when it has ended."""
-    try:
-        return list(process.cmdline())
-    except (psutil.NoSuchProcess, psutil.ZombieProcess):
-        return []
 
 
 def chromium_processes(folder: Path) -> list[psutil.Process]:

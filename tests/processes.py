@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+import psutil
 
 from deploy.embedded.engines import Engines
 
@@ -92,6 +93,14 @@ async def worker(environment: Mapping[str, str], log: Path) -> AsyncIterator[Pro
     async with started("worker.main", environment=environment, log=log) as process:
         await process.logged("worker ready")
         yield process
+
+
+def command_line(process: psutil.Process) -> list[str]:
+    """Its words; none when it has ended."""
+    try:
+        return list(process.cmdline())
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return []
 
 
 def free_port() -> int:

@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from fleet.errors import ErrorType, RenderError
-from tests.browser_stage import BrowserStage, browser_stage, command_line, until
+from tests.browser_stage import BrowserStage, browser_stage, until
+from tests.processes import command_line
 from tests.site.server import Site
 from worker.pool import Pool
 from worker.scratch import Scratch

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from deploy.embedded.ports import free_port
+from tests.processes import command_line
 
 pytestmark = pytest.mark.timeout(180)  # the first start may have to fill .venv
 
@@ -64,13 +65,15 @@ class Run:
 
     def launcher(self) -> psutil.Process:
         (found,) = [
-            one for one in psutil.Process(self.make.pid).children() if "deploy.embedded" in one.cmdline()
+            one for one in psutil.Process(self.make.pid).children() if "deploy.embedded" in command_line(one)
         ]
         return found
 
     def child(self, word: str) -> psutil.Process:
         """The launcher's child with this word in its command."""
-        (found,) = [one for one in self.launcher().children() if any(word in part for part in one.cmdline())]
+        (found,) = [
+            one for one in self.launcher().children() if any(word in part for part in command_line(one))
+        ]
         return found
 
     def family(self) -> list[psutil.Process]:
@@ -161,7 +164,7 @@ def test_a_killed_launcher_takes_everything_along_and_the_data_starts_again(tmp_
     with running(tmp_path, WORKERS="2") as run:
         run.wait_for(READY)
         family = run.family()
-        assert len([one for one in family if "worker.main" in one.cmdline()]) == 2
+        assert len([one for one in family if "worker.main" in command_line(one)]) == 2
         run.launcher().kill()
         wait_until(lambda: all(map(gone, family)) and not run.alive(), "nothing is left")
     with running(tmp_path) as again:
@@ -206,7 +209,9 @@ def test_a_dead_worker_is_started_again_and_a_dead_engine_ends_the_run(tmp_path:
         run.wait_for("worker-1 is started again.", 10)
         wait_until(
             lambda: [
-                one for one in run.launcher().children() if "worker.main" in one.cmdline() and one != first
+                one
+                for one in run.launcher().children()
+                if "worker.main" in command_line(one) and one != first
             ],
             "a second worker",
         )
