@@ -31,9 +31,9 @@ lint: environment-dev ## check style, types and import layers
 	@$(VENV_PYTHON) -m mypy
 	@$(VENV_PYTHON) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
 
-bench: environment-dev ## measure against bare Playwright and raw CDP; writes docs/benchmarks.md
+bench: environment-dev ## measure, and write docs/benchmarks.md; CASES=post chooses, OPTIONS=--quick only prints
 	@$(VENV_PYTHON) -m deploy.embedded.chromium_install
-	@$(VENV_PYTHON) -m tests.bench
+	@$(VENV_PYTHON) -m tests.bench $(CASES) $(OPTIONS)
 
 lock: environment-dev ## pin the requirements anew after a change of pyproject.toml; UPGRADE=--upgrade takes newer ones
 	@$(COMPILE) --group dev --output-file deploy/requirements/dev.txt

@@ -35,8 +35,9 @@ T = TypeVar("T")
 _MIB: Final = 1024 * 1024
 _THREADS: Final = 4
 _CHUNK_BYTES: Final = 256 * 1024
+_PART_BYTES: Final = 8 * _MIB
 _TRANSFER: Final = TransferConfig(
-    multipart_threshold=8 * _MIB, multipart_chunksize=8 * _MIB, use_threads=False
+    multipart_threshold=_PART_BYTES, multipart_chunksize=_PART_BYTES, use_threads=False
 )
 
 
@@ -77,10 +78,16 @@ class Artifacts:
         Raises:
             UnavailableError: S3 did not take it. An upload in parts was aborted, nothing half-done remains.
         """
-        extra = {"ContentType": content_type}
-        await self._run(
-            lambda: self._client.upload_file(str(path), self._bucket, key, ExtraArgs=extra, Config=_TRANSFER)
-        )
+        await self._run(lambda: self._put(path, key, content_type))
+
+    def _put(self, path: Path, key: str, content_type: str) -> None:
+        if path.stat().st_size >= _PART_BYTES:
+            extra = {"ContentType": content_type}
+            self._client.upload_file(str(path), self._bucket, key, ExtraArgs=extra, Config=_TRANSFER)
+            return
+        # The common case without the transfer manager, which costs as much CPU as the request itself.
+        with path.open("rb") as body:
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type)
 
     async def delete(self, key: str) -> None:
         """Remove an artifact; one that is not there is fine.

@@ -43,7 +43,7 @@ from worker.sweeper import Sweeper
 
 _GOODBYE_S: Final = 2.0
 
-log = get_logger(__name__)
+log = get_logger("worker.main")  # not `__main__`, as it is run
 
 
 class Main:

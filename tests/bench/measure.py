@@ -128,7 +128,8 @@ def figure(value: float) -> str:
     """Three digits that matter: 0.123, 1.23, 12.3, 1,234."""
     if value == 0 or math.isnan(value):
         return "0" if value == 0 else "?"
-    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    rounded = float(f"{value:.3g}")
+    digits = max(0, 2 - math.floor(math.log10(abs(rounded))))
     return f"{value:,.{digits}f}"
 
 

@@ -67,7 +67,8 @@ def test_percentiles_are_values_that_were_measured() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0, "0"), (0.1234, "0.123"), (1.234, "1.23"), (12.34, "12.3"), (1234.5, "1,234")]
+    ("value", "text"),
+    [(0, "0"), (0.1234, "0.123"), (1.234, "1.23"), (12.34, "12.3"), (0.9999, "1.00"), (1234.5, "1,234")],
 )
 def test_figures_have_three_digits_that_matter(value: float, text: str) -> None:
     assert figure(value) == text
