@@ -85,7 +85,7 @@ class Artifacts:
             extra = {"ContentType": content_type}
             self._client.upload_file(str(path), self._bucket, key, ExtraArgs=extra, Config=_TRANSFER)
             return
-        # The common case without the transfer manager, which costs as much CPU as the request itself.
+        # The common case is one request and needs no transfer manager.
         with path.open("rb") as body:
             self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type)
 
