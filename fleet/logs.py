@@ -60,6 +60,11 @@ def get_logger(name: str) -> Logger:
     return logger
 
 
+def bind_for_good(**ids: object) -> None:
+    """Add ids to every line of this process; call it before the event loop makes its tasks."""
+    structlog.contextvars.bind_contextvars(**ids)
+
+
 @contextmanager
 def bind(**ids: object) -> Iterator[None]:
     """Add ids to every line that is logged inside, also by functions called from there."""

@@ -1,6 +1,7 @@
 """The product's processes as their user starts them, for tests that stop, kill or freeze one."""
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -8,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -49,6 +51,10 @@ class ProductProcess:
     def send(self, number: signal.Signals) -> None:
         """Send it a signal."""
         self.process.send_signal(number)
+
+    def lines(self) -> list[dict[str, Any]]:
+        """What it has logged so far, line by line."""
+        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
 
     async def ended(self) -> int:
         """Wait for its end; the exit code."""

@@ -48,6 +48,13 @@ _DATABASE_RETRY_S: Final = 0.5
 log = get_logger(__name__)
 
 
+@dataclass(slots=True)
+class _Place:
+    """Where an attempt renders: the browser generation, None until it has a page."""
+
+    generation: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Attempts:
     """Everything that an attempt needs, wired once by `worker/main.py`."""
@@ -73,14 +80,15 @@ class Attempts:
             return
         PICKUP_SECONDS.observe(attempt.pickup_s)
         with bind(job_id=str(attempt.job_id), attempt=attempt.attempt):
-            work = asyncio.create_task(self._render_and_store(attempt))
+            place = _Place()
+            work = asyncio.create_task(self._render_and_store(attempt, place))
             with self.heartbeat.holding(attempt, work) as lease:
                 try:
                     outcome = await work
                 except asyncio.CancelledError:
                     await _to_the_end(self._interrupted(attempt, lease.interruption))
                 except Exception as error:  # noqa: BLE001 - whatever it was, the job must reach a state
-                    await _to_the_end(self._failed(attempt, error))
+                    await _to_the_end(self._failed(attempt, error, place))
                 else:
                     await _to_the_end(self._record(attempt, outcome))
 
@@ -95,7 +103,7 @@ class Attempts:
                 log.warning("cannot claim", job_id=str(delivery.job_id), error=repr(error.__cause__))
                 await asyncio.sleep(_DATABASE_RETRY_S)
 
-    async def _render_and_store(self, attempt: Attempt) -> Outcome:
+    async def _render_and_store(self, attempt: Attempt, place: _Place) -> Outcome:
         """The work itself, under the attempt's one deadline."""
         request = self._request(attempt)
         key = artifact_key(
@@ -107,10 +115,10 @@ class Attempts:
         try:
             async with asyncio.timeout(request.timeout_ms / 1000):
                 async with self.pool.page() as page:
+                    place.generation = page.generation
                     rendered = await render(
                         page, request, path, self.guard, max_bytes=self.max_artifact_bytes
                     )
-                    generation = page.generation
                 upload_started = clock()
                 await self.artifacts.upload(path, key, content_type=rendered.content_type)
         except TimeoutError as error:
@@ -126,7 +134,7 @@ class Attempts:
         }
         return Outcome(
             state=State.SUCCEEDED,
-            browser_generation=generation,
+            browser_generation=place.generation,
             artifact_key=key,
             artifact={
                 "content_type": rendered.content_type,
@@ -173,7 +181,7 @@ class Attempts:
             log.info("handed back by a stopping worker")
             await dispatch.dispatch(self.redis, [delivery])
 
-    async def _failed(self, attempt: Attempt, error: Exception) -> None:
+    async def _failed(self, attempt: Attempt, error: Exception, place: _Place) -> None:
         """Queue the job again, or record the failure, as `worker/retry.py` decides."""
         if isinstance(error, RenderfleetError):
             error_type, detail = error.type, error.detail
@@ -188,7 +196,13 @@ class Attempts:
             jitter=random.random(),  # noqa: S311 - spreads load, guards nothing
         )
         if decision is None:
-            await self._record(attempt, Outcome(State.FAILED, error_type=error_type, error_detail=detail))
+            outcome = Outcome(
+                State.FAILED,
+                browser_generation=place.generation,
+                error_type=error_type,
+                error_detail=detail,
+            )
+            await self._record(attempt, outcome)
             return
         delivery = await self._insist(
             lambda: attempts.retry_later(
@@ -209,6 +223,7 @@ class Attempts:
             error_type=error_type,
             detail=detail,
             delay_s=decision.delay.total_seconds(),
+            generation=place.generation,
         )
         if not decision.delay:
             await dispatch.dispatch(self.redis, [delivery])

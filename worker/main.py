@@ -22,7 +22,7 @@ from fleet.carrier import CarrierWorker
 from fleet.database import Pool as Database
 from fleet.database import open_pool
 from fleet.errors import RenderfleetError, UnavailableError
-from fleet.logs import configure_logs, get_logger
+from fleet.logs import bind_for_good, configure_logs, get_logger
 from fleet.settings import (
     DatabaseSettings,
     DataSettings,
@@ -181,6 +181,7 @@ def main() -> int:
     asyncio.set_event_loop(loop)
     try:
         worker = Main()
+        bind_for_good(worker_id=str(worker.worker_id))
         worker.carrier.run()
     except RenderfleetError as error:
         log.error("worker ends", error=str(error), cause=repr(error.__cause__))  # noqa: TRY400 - no traceback

@@ -96,7 +96,7 @@ async def test_a_store_that_is_down_at_upload_is_tried_again(stage: Stage) -> No
 
 
 async def test_a_store_that_stays_down_is_a_clear_failure(stage: Stage) -> None:
-    async with stage.worker("worker"):
+    async with stage.worker("worker") as process:
         stage.engines.s3.kill()
         try:
             job = await stage.enqueue(html="<p>x</p>", max_attempts=1)
@@ -104,6 +104,10 @@ async def test_a_store_that_stays_down_is_a_clear_failure(stage: Stage) -> None:
         finally:
             await asyncio.to_thread(stage.engines.s3.start)
     assert (done.state, done.error_type) == (State.FAILED, ErrorType.STORAGE_UNAVAILABLE)
+    [line] = [line for line in process.lines() if line["event"] == "job ended"]
+    assert (line["job_id"], line["attempt"], line["generation"]) == (str(job.id), 1, 1)
+    assert line["worker_id"] == str(done.worker_id)
+    assert line["error_type"] == done.error_type
 
 
 async def test_jobs_survive_a_flush_of_redis(stage: Stage) -> None:
