@@ -5,45 +5,29 @@ again, the job is handed back by a stopping worker, or the fence says that it is
 """
 
 import asyncio
-import random
-from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any
 from uuid import UUID
 
-from arq.connections import ArqRedis
 from pydantic import ValidationError
 
 from fleet import attempts, dispatch
 from fleet.addresses import AddressPolicy
-from fleet.announcements import announce_end
 from fleet.artifacts import Artifacts, artifact_key
 from fleet.attempts import Attempt, Outcome
 from fleet.database import Pool as Database
-from fleet.errors import ErrorType, RenderError, RenderfleetError, UnavailableError
+from fleet.errors import ErrorType, RenderError, UnavailableError
 from fleet.jobs import Delivery, State
 from fleet.logs import bind, get_logger
-from fleet.metrics import (
-    ATTEMPTS_DISCARDED,
-    ATTEMPTS_HANDED_BACK,
-    ATTEMPTS_RETRIED,
-    DELIVERIES_DROPPED,
-    JOBS_FINISHED,
-    PICKUP_SECONDS,
-)
+from fleet.metrics import DELIVERIES_DROPPED, PICKUP_SECONDS
 from fleet.request import RenderRequest
-from worker import retry
 from worker.egress.guard import Guard
-from worker.heartbeat import Heartbeat, Interruption
+from worker.ending import DATABASE_RETRY_S, Ending, to_the_end
+from worker.heartbeat import Heartbeat
 from worker.pipeline import render
 from worker.pool import Pool
-
-T = TypeVar("T")
-
-# While Postgres is away nothing can be recorded; the leases outlive short outages, and waiting costs nothing.
-_DATABASE_RETRY_S: Final = 0.5
 
 log = get_logger(__name__)
 
@@ -61,12 +45,12 @@ class Attempts:
 
     worker_id: UUID
     database: Database
-    redis: ArqRedis
     artifacts: Artifacts
     pool: Pool
     guard: Guard
     policy: AddressPolicy
     heartbeat: Heartbeat
+    ending: Ending
     lease: timedelta
     folder: Path
     max_artifact_bytes: int
@@ -86,11 +70,11 @@ class Attempts:
                 try:
                     outcome = await work
                 except asyncio.CancelledError:
-                    await _to_the_end(self._interrupted(attempt, lease.interruption))
+                    await to_the_end(self.ending.interrupted(attempt, lease.interruption))
                 except Exception as error:  # noqa: BLE001 - whatever it was, the job must reach a state
-                    await _to_the_end(self._failed(attempt, error, place))
+                    await to_the_end(self.ending.failed(attempt, error, place.generation))
                 else:
-                    await _to_the_end(self._record(attempt, outcome))
+                    await to_the_end(self.ending.record(attempt, outcome))
 
     async def _claim(self, delivery: Delivery) -> Attempt | None:
         while True:
@@ -101,7 +85,7 @@ class Attempts:
             except UnavailableError as error:
                 # Letting go would only make the sweeper send the same id again.
                 log.warning("cannot claim", job_id=str(delivery.job_id), error=repr(error.__cause__))
-                await asyncio.sleep(_DATABASE_RETRY_S)
+                await asyncio.sleep(DATABASE_RETRY_S)
 
     async def _render_and_store(self, attempt: Attempt, place: _Place) -> Outcome:
         """The work itself, under the attempt's one deadline."""
@@ -113,7 +97,7 @@ class Attempts:
         clock = asyncio.get_running_loop().time
         started = clock()
         try:
-            async with asyncio.timeout(request.timeout_ms / 1000):
+            async with asyncio.timeout(request.timeout_ms / 1000) as deadline:
                 async with self.pool.page() as page:
                     place.generation = page.generation
                     rendered = await render(
@@ -122,6 +106,8 @@ class Attempts:
                 upload_started = clock()
                 await self.artifacts.upload(path, key, content_type=rendered.content_type)
         except TimeoutError as error:
+            if not deadline.expired():
+                raise
             detail = f"the attempt took longer than timeout_ms = {request.timeout_ms}"
             raise RenderError(ErrorType.RENDER_TIMEOUT, detail) from error
         finally:
@@ -160,111 +146,3 @@ class Attempts:
             # Accepted by another release, or under another EGRESS_ALLOW than this worker's.
             detail = "; ".join(finding["msg"] for finding in error.errors(include_input=False))
             raise RenderError(ErrorType.INVALID_REQUEST, detail) from error
-
-    async def _interrupted(self, attempt: Attempt, interruption: Interruption | None) -> None:
-        if interruption is Interruption.LEASE_LOST:
-            ATTEMPTS_DISCARDED.inc()
-            log.warning("attempt discarded: another worker has the job")
-        elif interruption is Interruption.CANCEL_REQUESTED:
-            await self._record(attempt, Outcome(State.CANCELLED))
-        else:
-            await self._hand_back(attempt)
-
-    async def _hand_back(self, attempt: Attempt) -> None:
-        try:
-            delivery = await attempts.hand_back(self.database, attempt)
-        except UnavailableError as error:
-            log.warning("not handed back, the lease will run out", error=repr(error.__cause__))
-            return
-        if delivery is not None:
-            ATTEMPTS_HANDED_BACK.inc()
-            log.info("handed back by a stopping worker")
-            await dispatch.dispatch(self.redis, [delivery])
-
-    async def _failed(self, attempt: Attempt, error: Exception, place: _Place) -> None:
-        """Queue the job again, or record the failure, as `worker/retry.py` decides."""
-        if isinstance(error, RenderfleetError):
-            error_type, detail = error.type, error.detail
-        else:
-            error_type, detail = ErrorType.INTERNAL_ERROR, "an error that renderfleet does not know"
-            log.error("unknown error in an attempt", exc_info=error)
-        decision = retry.decide(
-            error_type,
-            failure_count=attempt.failure_count,
-            crash_count=attempt.crash_count,
-            max_attempts=attempt.max_attempts,
-            jitter=random.random(),  # noqa: S311 - spreads load, guards nothing
-        )
-        if decision is None:
-            outcome = Outcome(
-                State.FAILED,
-                browser_generation=place.generation,
-                error_type=error_type,
-                error_detail=detail,
-            )
-            await self._record(attempt, outcome)
-            return
-        delivery = await self._insist(
-            lambda: attempts.retry_later(
-                self.database,
-                attempt,
-                delay=decision.delay,
-                is_crash=decision.is_crash,
-                error_type=error_type,
-                error_detail=detail,
-            )
-        )
-        if delivery is None:
-            self._refused()
-            return
-        ATTEMPTS_RETRIED.labels(error_type).inc()
-        log.warning(
-            "attempt failed, trying again",
-            error_type=error_type,
-            detail=detail,
-            delay_s=decision.delay.total_seconds(),
-            generation=place.generation,
-        )
-        if not decision.delay:
-            await dispatch.dispatch(self.redis, [delivery])
-
-    async def _record(self, attempt: Attempt, outcome: Outcome) -> None:
-        if not await self._insist(lambda: attempts.finish(self.database, attempt, outcome)):
-            self._refused()
-            return
-        JOBS_FINISHED.labels(outcome.state, outcome.error_type or "").inc()
-        log.info(
-            "job ended",
-            state=outcome.state,
-            error_type=outcome.error_type,
-            detail=outcome.error_detail,
-            total_ms=(outcome.timings_ms or {}).get("total"),
-            generation=outcome.browser_generation,
-        )
-        await announce_end(self.redis, attempt.job_id)
-
-    def _refused(self) -> None:
-        ATTEMPTS_DISCARDED.inc()
-        log.warning("result discarded: the lease ran out and the job is no longer this attempt's")
-
-    async def _insist(self, write: Callable[[], Awaitable[T]]) -> T:
-        """Repeat a fenced write until Postgres answers: the fence makes repeating safe."""
-        while True:
-            try:
-                return await write()
-            except UnavailableError as error:
-                log.warning("cannot record yet", error=repr(error.__cause__))
-                await asyncio.sleep(_DATABASE_RETRY_S)
-
-
-async def _to_the_end(recording: Coroutine[Any, Any, None]) -> None:
-    """Let a recording finish even while this task is being cancelled: a render that is done stays done."""
-    task = asyncio.ensure_future(recording)
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if task.cancelled():
-                raise
-            log.debug("cancelled while recording, recording first")
-    task.result()

@@ -35,6 +35,7 @@ from fleet.settings import (
 from worker.attempt import Attempts
 from worker.egress.guard import Guard
 from worker.egress.resolver import SystemResolver
+from worker.ending import Ending
 from worker.heartbeat import Heartbeat
 from worker.pool import Pool
 from worker.scratch import Scratch
@@ -89,12 +90,12 @@ class Main:
         self._attempts = Attempts(
             worker_id=self.worker_id,
             database=self.database,
-            redis=self.redis,
             artifacts=artifacts,
             pool=self.pool,
             guard=Guard(policy, SystemResolver(timeout_s=self.guard_settings.egress_resolve_timeout_s)),
             policy=policy,
             heartbeat=self.heartbeat,
+            ending=Ending(self.database, self.redis),
             lease=lease,
             folder=scratch.path,
             max_artifact_bytes=settings.max_artifact_bytes,

@@ -1,0 +1,149 @@
+"""How an attempt ends in the database: recorded, queued again, handed back, or discarded.
+
+Every write here is fenced (`fleet/attempts.py`), so repeating one is safe, and it is repeated until Postgres
+answers.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from arq.connections import ArqRedis
+
+from fleet import attempts, dispatch
+from fleet.announcements import announce_end
+from fleet.attempts import Attempt, Outcome
+from fleet.database import Pool
+from fleet.errors import ErrorType, RenderfleetError, UnavailableError
+from fleet.jobs import State
+from fleet.logs import get_logger
+from fleet.metrics import ATTEMPTS_DISCARDED, ATTEMPTS_HANDED_BACK, ATTEMPTS_RETRIED, JOBS_FINISHED
+from worker import retry
+from worker.heartbeat import Interruption
+
+T = TypeVar("T")
+
+# While Postgres is away nothing can be recorded; the leases outlive short outages, and waiting costs nothing.
+DATABASE_RETRY_S: Final = 0.5
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Writes the ends of attempts; a method returns when its end is written, or refused by the fence."""
+
+    database: Pool
+    redis: ArqRedis
+
+    async def interrupted(self, attempt: Attempt, interruption: Interruption | None) -> None:
+        """End the attempt whose work was cancelled, by the heartbeat or by a stopping worker."""
+        if interruption is Interruption.LEASE_LOST:
+            ATTEMPTS_DISCARDED.inc()
+            log.warning("attempt discarded: another worker has the job")
+        elif interruption is Interruption.CANCEL_REQUESTED:
+            await self.record(attempt, Outcome(State.CANCELLED))
+        else:
+            await self._hand_back(attempt)
+
+    async def _hand_back(self, attempt: Attempt) -> None:
+        try:
+            delivery = await attempts.hand_back(self.database, attempt)
+        except UnavailableError as error:
+            log.warning("not handed back, the lease will run out", error=repr(error.__cause__))
+            return
+        if delivery is not None:
+            ATTEMPTS_HANDED_BACK.inc()
+            log.info("handed back by a stopping worker")
+            await dispatch.dispatch(self.redis, [delivery])
+
+    async def failed(self, attempt: Attempt, error: Exception, generation: int | None) -> None:
+        """Queue the job again, or record the failure, as `worker/retry.py` decides."""
+        if isinstance(error, RenderfleetError):
+            error_type, detail = error.type, error.detail
+        else:
+            error_type, detail = ErrorType.INTERNAL_ERROR, "an error that renderfleet does not know"
+            log.error("unknown error in an attempt", exc_info=error)
+        decision = retry.decide(
+            error_type,
+            failure_count=attempt.failure_count,
+            crash_count=attempt.crash_count,
+            max_attempts=attempt.max_attempts,
+            jitter=random.random(),  # noqa: S311 - spreads load, guards nothing
+        )
+        if decision is None:
+            outcome = Outcome(
+                State.FAILED,
+                browser_generation=generation,
+                error_type=error_type,
+                error_detail=detail,
+            )
+            await self.record(attempt, outcome)
+            return
+        delivery = await self._insist(
+            lambda: attempts.retry_later(
+                self.database,
+                attempt,
+                delay=decision.delay,
+                is_crash=decision.is_crash,
+                error_type=error_type,
+                error_detail=detail,
+            )
+        )
+        if delivery is None:
+            self._refused()
+            return
+        ATTEMPTS_RETRIED.labels(error_type).inc()
+        log.warning(
+            "attempt failed, trying again",
+            error_type=error_type,
+            detail=detail,
+            delay_s=decision.delay.total_seconds(),
+            generation=generation,
+        )
+        if not decision.delay:
+            await dispatch.dispatch(self.redis, [delivery])
+
+    async def record(self, attempt: Attempt, outcome: Outcome) -> None:
+        """End the job, and tell whoever waits."""
+        if not await self._insist(lambda: attempts.finish(self.database, attempt, outcome)):
+            self._refused()
+            return
+        JOBS_FINISHED.labels(outcome.state, outcome.error_type or "").inc()
+        log.info(
+            "job ended",
+            state=outcome.state,
+            error_type=outcome.error_type,
+            detail=outcome.error_detail,
+            total_ms=(outcome.timings_ms or {}).get("total"),
+            generation=outcome.browser_generation,
+        )
+        await announce_end(self.redis, attempt.job_id)
+
+    def _refused(self) -> None:
+        ATTEMPTS_DISCARDED.inc()
+        log.warning("result discarded: the lease ran out and the job is no longer this attempt's")
+
+    async def _insist(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Repeat a fenced write until Postgres answers: the fence makes repeating safe."""
+        while True:
+            try:
+                return await write()
+            except UnavailableError as error:
+                log.warning("cannot record yet", error=repr(error.__cause__))
+                await asyncio.sleep(DATABASE_RETRY_S)
+
+
+async def to_the_end(recording: Coroutine[Any, Any, None]) -> None:
+    """Let a recording finish even while this task is being cancelled: a render that is done stays done."""
+    task = asyncio.ensure_future(recording)
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise
+            log.debug("cancelled while recording, recording first")
+    task.result()
