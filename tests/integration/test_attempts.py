@@ -87,6 +87,18 @@ async def test_a_renewal_returns_what_is_still_ours_alone(database: Pool, tenant
     assert renewal.to_cancel == frozenset()
 
 
+async def test_a_renewal_of_another_attempt_holds_nothing(database: Pool, tenant_id: UUID) -> None:
+    attempt = await claimed(database, await accepted(database, tenant_id))
+    renewal = await attempts.renew(database, [(attempt.job_id, attempt.attempt + 1)], lease=LEASE)
+    assert renewal.held == frozenset()
+
+
+async def test_a_job_whose_cancelling_is_wanted_is_not_claimed(database: Pool, tenant_id: UUID) -> None:
+    job = await accepted(database, tenant_id)
+    await database.execute("UPDATE jobs SET cancel_requested = true")
+    assert await attempts.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=LEASE) is None
+
+
 async def test_a_wanted_cancel_comes_back_with_the_heartbeat(database: Pool, tenant_id: UUID) -> None:
     attempt = await claimed(database, await accepted(database, tenant_id))
     await database.execute("UPDATE jobs SET cancel_requested = true WHERE id = $1", attempt.job_id)

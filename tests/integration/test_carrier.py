@@ -109,6 +109,31 @@ async def test_an_id_that_was_run_before_is_run_again(engines: Engines, redis: A
                 await asyncio.sleep(0.01)
 
 
+async def test_an_id_that_was_cancelled_before_is_run_again(engines: Engines, redis: ArqRedis) -> None:
+    """A stopping worker leaves arq's counter of tries in Redis; it must not swallow the next delivery."""
+    delivery = new_delivery()
+    for _ in range(2):
+        work = Recorder()
+        work.may_end.clear()
+        async with running(engines.redis_url, work.run) as worker:
+            await dispatch.dispatch(redis, [delivery])
+            await work.has_run(1)
+            worker.drain()
+
+
+async def test_a_second_copy_of_what_runs_is_dropped(engines: Engines, redis: ArqRedis) -> None:
+    work = Recorder()
+    work.may_end.clear()
+    first, second = new_delivery(), new_delivery()
+    async with running(engines.redis_url, work.run):
+        await dispatch.dispatch(redis, [first])
+        await work.has_run(1)
+        await dispatch.dispatch(redis, [first, second])
+        await work.has_run(2)
+        work.may_end.set()
+    assert work.ran == [dispatch.delivery_id(first), dispatch.delivery_id(second)]
+
+
 async def test_a_restart_of_redis_ends_neither_the_worker_nor_the_work(
     engines: Engines, redis: ArqRedis
 ) -> None:
