@@ -16,7 +16,7 @@ from deploy.embedded.engines import EngineError
 from deploy.embedded.privileges import PrivilegeError
 from deploy.embedded.process import ProcessError
 from deploy.embedded.progress import Progress
-from tests.bench import backlog, pickup, post, render_cost, upload_memory
+from tests.bench import backlog, make_run, pickup, post, render_cost, upload_memory
 from tests.bench.case import Bench
 from tests.bench.measure import OtherLoad
 from tests.bench.product import ProductError, find_chromium
@@ -33,6 +33,7 @@ CASES: Final[dict[str, Callable[[Bench], Awaitable[Section]]]] = {
     "pickup": pickup.run,
     "backlog": backlog.run,
     "upload_memory": upload_memory.run,
+    "make_run": make_run.run,
 }
 EXPECTED: Final = (DataDirError, EngineError, PrivilegeError, ProcessError, ProductError, ResponderError)
 
