@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from starlette.types import Receive
 
 from api.callers import hung_up
-from fleet.announcements import listen
+from fleet.announcements import CHANGES, listen
 from fleet.database import Pool
 from fleet.errors import UnavailableError
 from fleet.jobs import ended
@@ -87,9 +87,9 @@ class Waiters:
         backoff_s = 0.1
         while True:
             try:
-                async for job_id in listen(self._redis):
+                async for _, message in listen(self._redis, CHANGES):
                     backoff_s = 0.1
-                    self._wake(job_id)
+                    self._wake(UUID(bytes=message))
             except (RedisError, OSError) as error:
                 log.warning("redis does not answer, waiters look at Postgres alone", error=repr(error))
             except Exception:

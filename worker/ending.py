@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 from arq.connections import ArqRedis
 
 from fleet import attempts, dispatch
-from fleet.announcements import announce_end
+from fleet.announcements import announce_change
 from fleet.attempts import Attempt, Outcome
 from fleet.database import Pool
 from fleet.errors import ErrorType, RenderfleetError, UnavailableError
@@ -120,7 +120,7 @@ class Ending:
             total_ms=(outcome.timings_ms or {}).get("total"),
             generation=outcome.browser_generation,
         )
-        await announce_end(self.redis, attempt.job_id)
+        await announce_change(self.redis, attempt.job_id)
 
     def _refused(self) -> None:
         ATTEMPTS_DISCARDED.inc()

@@ -10,7 +10,7 @@ from typing import Final
 from arq.connections import ArqRedis
 
 from fleet import dispatch, recovery, workers
-from fleet.announcements import announce_end
+from fleet.announcements import announce_change
 from fleet.database import Pool
 from fleet.errors import ErrorType, UnavailableError
 from fleet.jobs import Delivery, State
@@ -70,7 +70,7 @@ class Sweeper:
         for job_id in expired.failed:
             JOBS_FINISHED.labels(State.FAILED, ErrorType.WORKER_LOST).inc()
             log.error("worker lost too often, failed", job_id=str(job_id), error_type=ErrorType.WORKER_LOST)
-            await announce_end(self._redis, job_id)
+            await announce_change(self._redis, job_id)
         await dispatch.dispatch(self._redis, expired.requeued)
 
     async def _dispatch_missing(self) -> None:

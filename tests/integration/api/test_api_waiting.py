@@ -6,7 +6,7 @@ import time
 import httpx
 from arq.connections import ArqRedis
 
-from fleet.announcements import announce_end
+from fleet.announcements import announce_change
 from fleet.database import Pool
 from tests.integration.api.calls import REQUEST, claim, enqueue, fail, until
 from tests.integration.api.conftest import Api, Serve
@@ -23,7 +23,7 @@ async def test_a_get_waits_for_the_announced_end(api: Api, database: Pool, redis
     assert not waiting.done()
     await fail_claimed(database, attempt.job_id)
     started = time.monotonic()
-    await announce_end(redis, attempt.job_id)
+    await announce_change(redis, attempt.job_id)
     answer = await waiting
     assert time.monotonic() - started < 5
     assert (answer.status_code, answer.json()["status"]) == (200, "failed")
