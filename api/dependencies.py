@@ -12,16 +12,24 @@ from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from api.auth import Authenticator
-from api.documents import SignedAddress
+from api.handover import Handover
 from api.probes import BacklogGauges, Probe
 from api.problems import RefusedError, refuse_unknown_parameters
+from api.quotas import Quotas
 from api.settings import ApiSettings
 from api.waiters import Waiters
 from fleet.artifacts import Artifacts
 from fleet.database import Pool
+from fleet.documents import SignedAddress
 from fleet.errors import ErrorType
 from fleet.jobs import Job, get
-from fleet.settings import DatabaseSettings, EgressSettings, RedisSettings, StorageSettings
+from fleet.settings import (
+    DatabaseSettings,
+    EgressSettings,
+    RedisSettings,
+    StorageSettings,
+    TenantSettings,
+)
 from fleet.tenants import Scope, Tenant
 
 
@@ -34,6 +42,7 @@ class Settings:
     redis: RedisSettings
     storage: StorageSettings
     egress: EgressSettings
+    tenant: TenantSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +61,13 @@ class Dependencies:
     waiters: Waiters
     probes: Mapping[str, Probe]
     backlog: BacklogGauges
+    quotas: Quotas
+    handover: Handover
     validation: Mapping[str, Any]
 
     def sign(self, job: Job) -> SignedAddress | None:
         """A presigned address of the job's artifact, if it has one. Takes 0.2 ms and no network."""
-        if job.artifact_key is None or job.artifact is None:
+        if job.artifact_key is None or job.artifact is None or job.artifact_erased_at is not None:
             return None
         lifetime = timedelta(seconds=self.settings.storage.artifact_url_expires_s)
         expires_at = datetime.now(UTC) + lifetime
@@ -93,6 +104,14 @@ async def _reader(request: Request) -> Tenant:
     return await dependencies_of(request).authenticator.tenant(request.headers, Scope.READ)
 
 
+async def _renderer(request: Request) -> Tenant:
+    return await dependencies_of(request).authenticator.tenant(request.headers, Scope.RENDER)
+
+
+async def _operator(request: Request) -> Tenant:
+    return await dependencies_of(request).authenticator.tenant(request.headers, Scope.ADMIN)
+
+
 def _job_id(job_id: str) -> UUID:
     try:
         return uuid.UUID(job_id)
@@ -102,6 +121,8 @@ def _job_id(job_id: str) -> UUID:
 
 OpenDependencies = Annotated[Dependencies, Depends(dependencies_of)]
 Reader = Annotated[Tenant, Depends(_reader)]
+Renderer = Annotated[Tenant, Depends(_renderer)]
+Operator = Annotated[Tenant, Depends(_operator)]
 JobId = Annotated[UUID, Depends(_job_id)]
 
 

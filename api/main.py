@@ -20,11 +20,13 @@ from starlette.routing import Match
 
 from api.auth import Authenticator
 from api.dependencies import Dependencies, Settings
+from api.handover import Handover
 from api.middleware import CallLog
 from api.openapi import DESCRIPTION, openapi_document
 from api.probes import BacklogGauges, probes_of
 from api.problems import RefusedError, problem_response, refused_parameters, request_id_of
-from api.routes import artifacts, health, jobs
+from api.quotas import Quotas
+from api.routes import artifacts, fleet, health, jobs
 from api.settings import ApiSettings
 from api.streaming import LingeringResponse
 from api.waiters import Waiters
@@ -41,6 +43,7 @@ from fleet.settings import (
     LogSettings,
     RedisSettings,
     StorageSettings,
+    TenantSettings,
     load_settings,
 )
 
@@ -64,6 +67,7 @@ def create_app() -> FastAPI:
         redis=load_settings(RedisSettings),
         storage=load_settings(StorageSettings),
         egress=load_settings(EgressSettings),
+        tenant=load_settings(TenantSettings),
     )
 
     @asynccontextmanager
@@ -82,7 +86,7 @@ def create_app() -> FastAPI:
     )
     app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]
     app.add_middleware(CallLog)
-    for router in (jobs.router, artifacts.router, health.router):
+    for router in (jobs.router, artifacts.router, fleet.router, health.router):
         app.include_router(router)
     app.add_exception_handler(RenderfleetError, _answer_refusal)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
@@ -114,6 +118,8 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Dependencies:
         waiters=waiters,
         probes=probes,
         backlog=BacklogGauges(pool),
+        quotas=Quotas(pool, max_queued=settings.tenant.tenant_max_queued),
+        handover=Handover(pool, redis, timeout_s=settings.redis.redis_timeout_s),
         validation={EGRESS_CONTEXT: AddressPolicy.from_settings(settings.egress)},
     )
 

@@ -8,8 +8,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from api.documents import JobDocument
 from api.problems import MEDIA_TYPE, Problem
+from fleet.documents import JobDocument
 from fleet.request import RenderRequest
 
 _REF: Final = "#/components/schemas/{model}"
@@ -75,6 +75,32 @@ CREATE_JOB: Final[dict[str, Any]] = {
         "200": {"description": "The job has ended.", "headers": _LOCATION, "content": _JOB},
         "202": {"description": "The job is accepted.", "headers": _LOCATION, "content": _JOB},
     },
+}
+
+CANCEL_JOB: Final[dict[str, Any]] = {
+    "parameters": [
+        {"name": "Prefer", **_header("`wait=N`: wait up to N seconds, 60 at most, for a running job's end.")}
+    ],
+    "responses": {
+        "200": {"description": "The job has ended.", "content": _JOB},
+        "202": {"description": "The job will be stopped.", "headers": _LOCATION, "content": _JOB},
+    },
+}
+
+PAUSE_FLEET: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": False,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"reason": {"type": "string", "maxLength": 200}},
+                    "additionalProperties": False,
+                },
+                "examples": {"upgrade": {"value": {"reason": "upgrade of Postgres"}}},
+            }
+        },
+    }
 }
 
 _BYTES: Final = {

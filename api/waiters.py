@@ -1,13 +1,16 @@
 """Callers that wait for jobs: thousands of them on one Redis subscription and one look at Postgres a second.
 
 The announcement makes it fast, the look makes it sure: while Redis is away, or when a word was lost, a waiter
-learns of the end within a second. Nobody holds a connection to Postgres while waiting.
+learns of a change within a second. Nobody holds a connection to Postgres while waiting, and what has changed is
+read once for all who wait for it, in batches on one connection: ten thousand who wait for jobs that change at
+the same moment take nothing from those who enqueue.
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 from uuid import UUID
 
@@ -15,17 +18,78 @@ from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 from starlette.types import Receive
 
-from api.callers import hung_up
+from api.callers import Rest
 from fleet.announcements import CHANGES, listen
 from fleet.database import Pool
 from fleet.errors import UnavailableError
-from fleet.jobs import ended
+from fleet.jobs import Job, State, changed, get_many
 from fleet.logs import get_logger
+from fleet.metrics import WAITERS
 
 LOOK_INTERVAL_S: Final = 1.0
+# A look at more jobs is taken in pieces: encoding so many ids keeps the event loop for some milliseconds.
+_LOOK_BATCH: Final = 2_000
+# Who is woken together answers together, and calls that come meanwhile wait for so many answers: about 15 ms.
+_WAKE_BATCH: Final = 50
 _MAX_BACKOFF_S: Final = 5.0
 
 log = get_logger(__name__)
+
+
+@dataclass(slots=True)
+class News:
+    """A job's row after a change, shared by all who watch the job.
+
+    Attributes:
+        texts: what has been written of it for those who watch, so that it is written once for all.
+    """
+
+    job: Job
+    texts: dict[object, bytes] = field(default_factory=dict)
+
+
+class Watch:
+    """One caller's eye on one job. Make it with `Waiters.watch`.
+
+    Attributes:
+        news: the newest change since the watch began, or shortly before; None: nothing is known to have changed.
+        is_over: whether there is nothing to wait for: the process stops, or there were too many waiters.
+    """
+
+    __slots__ = ("_is_for_end", "_rest", "is_over", "news")
+
+    def __init__(self, news: News | None, *, is_for_end: bool) -> None:
+        self.news = news
+        self.is_over = False
+        self._is_for_end = is_for_end
+        self._rest = Rest()
+        if news is not None:
+            self.tell(news)
+
+    def tell(self, news: News) -> None:
+        """There is a change; wake the caller if that is what it waits for."""
+        self.news = news
+        if news.job.state.is_terminal or not self._is_for_end:
+            self._rest.wake()
+
+    def release(self) -> None:
+        """Wake the caller for good."""
+        self.is_over = True
+        self._rest.wake()
+
+    async def rest(self, *, timeout_s: float, receive: Receive) -> bool:
+        """Wait for a change. Whether the caller is still there; see `Rest.take`."""
+        return self.is_over or await self._rest.take(timeout_s=timeout_s, receive=receive)
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A job, as it was when its watchers were last told. A new one counts as just accepted."""
+
+    state: State = State.QUEUED
+    attempt: int = 0
+    news: News | None = None
+    watches: set[Watch] = field(default_factory=set)
 
 
 class Waiters:
@@ -35,14 +99,22 @@ class Waiters:
         self._pool = pool
         self._redis = redis
         self._limit = limit
-        self._ends: dict[UUID, asyncio.Event] = {}
-        self._counts: Counter[UUID] = Counter()
+        self._watched: dict[UUID, _Watched] = {}
+        # Jobs that have changed and are to be read, in order. A dict: each once.
+        self._stale: dict[UUID, None] = {}
+        self._is_stale = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._count = 0
         self._is_released = False
 
     def open(self) -> None:
-        """Begin to listen and to look."""
-        self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._look())]
+        """Begin to listen, to look and to read."""
+        steps = (
+            (self._listen, "listening for changes"),
+            (self._look, "looking for changes"),
+            (self._read, "reading what has changed"),
+        )
+        self._tasks = [asyncio.create_task(_keep_on(step, what)) for step, what in steps]
 
     async def close(self) -> None:
         """Let everyone go and stop listening."""
@@ -54,81 +126,113 @@ class Waiters:
     def release(self) -> None:
         """Let everyone go, now and from now on: the process is about to stop."""
         self._is_released = True
-        for end in self._ends.values():
-            end.set()
+        for watched in self._watched.values():
+            for watch in watched.watches:
+                watch.release()
 
     @property
     def count(self) -> int:
         """How many callers wait."""
-        return self._counts.total()
+        return self._count
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the next watch would be over from the start, because there are too many."""
+        return self._count >= self._limit
 
     @contextmanager
-    def watch(self, job_id: UUID) -> Iterator[asyncio.Event]:
-        """Watch a job from now on; the event is set when it may have ended, so that it should be read again.
+    def watch(self, job_id: UUID, *, is_for_end: bool = True) -> Iterator[Watch]:
+        """Watch a job from now on, to be woken at its end or, with `is_for_end=False`, at each change.
 
-        Watch first, then read the job: an end in between is not missed. Beyond the limit of waiters, and
-        while the process stops, the event is set from the start.
+        Watch first, then read the job: a change in between is not missed. Beyond the limit of waiters, and
+        while the process stops, the watch is over from the start.
         """
-        if self._is_released or self.count >= self._limit:
-            over = asyncio.Event()
-            over.set()
+        if self._is_released or self.is_full:
+            over = Watch(None, is_for_end=is_for_end)
+            over.release()
             yield over
             return
-        end = self._ends.setdefault(job_id, asyncio.Event())
-        self._counts[job_id] += 1
+        watched = self._watched.setdefault(job_id, _Watched())
+        watch = Watch(watched.news, is_for_end=is_for_end)
+        watched.watches.add(watch)
+        self._count += 1
+        gauge = WAITERS.labels("end" if is_for_end else "events")
+        gauge.inc()
         try:
-            yield end
+            yield watch
         finally:
-            self._counts[job_id] -= 1
-            if not self._counts[job_id]:
-                del self._counts[job_id], self._ends[job_id]
+            gauge.dec()
+            self._count -= 1
+            watched.watches.remove(watch)
+            if not watched.watches:
+                del self._watched[job_id]
 
     async def _listen(self) -> None:
-        backoff_s = 0.1
-        while True:
-            try:
-                async for _, message in listen(self._redis, CHANGES):
-                    backoff_s = 0.1
-                    self._wake(UUID(bytes=message))
-            except (RedisError, OSError) as error:
-                log.warning("redis does not answer, waiters look at Postgres alone", error=repr(error))
-            except Exception:
-                log.exception("listening failed, trying again")
-            await asyncio.sleep(backoff_s)
-            backoff_s = min(2 * backoff_s, _MAX_BACKOFF_S)
+        async for _, message in listen(self._redis, CHANGES):
+            self._mark([UUID(bytes=message)])
 
     async def _look(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_INTERVAL_S)
-            if not self._ends:
-                continue
-            try:
-                for job_id in await ended(self._pool, list(self._ends)):
-                    self._wake(job_id)
-            except UnavailableError as error:
-                log.warning("cannot look for ended jobs", error=repr(error.__cause__))
-            except Exception:
-                log.exception("looking for ended jobs failed, trying again")
+        await asyncio.sleep(LOOK_INTERVAL_S)
+        known = [(job_id, watched.state, watched.attempt) for job_id, watched in self._watched.items()]
+        for start in range(0, len(known), _LOOK_BATCH):
+            self._mark(await changed(self._pool, known[start : start + _LOOK_BATCH]))
 
-    def _wake(self, job_id: UUID) -> None:
-        end = self._ends.get(job_id)
-        if end is not None:
-            end.set()
+    def _mark(self, job_ids: Sequence[UUID]) -> None:
+        stale = [job_id for job_id in job_ids if job_id in self._watched]
+        if stale:
+            self._stale.update(dict.fromkeys(stale))
+            self._is_stale.set()
+
+    async def _read(self) -> None:
+        await self._is_stale.wait()
+        batch = list(islice(self._stale, _WAKE_BATCH))
+        for job_id in batch:
+            del self._stale[job_id]
+        if not self._stale:
+            self._is_stale.clear()
+        # Where this fails, the next look finds the same jobs again.
+        for job in await get_many(self._pool, batch):
+            await self._tell(job)
+
+    async def _tell(self, job: Job) -> None:
+        watched = self._watched.get(job.id)
+        if watched is None or (watched.state, watched.attempt) == (job.state, job.attempt):
+            return
+        watched.state, watched.attempt, watched.news = job.state, job.attempt, News(job)
+        for number, watch in enumerate(tuple(watched.watches), 1):
+            watch.tell(watched.news)
+            if number % _WAKE_BATCH == 0:
+                await asyncio.sleep(0)
 
 
-async def wait_for(end: asyncio.Event, *, timeout_s: float, receive: Receive) -> None:
-    """Return when the event is set, the time is over, or the caller has hung up.
+async def _keep_on(step: Callable[[], Awaitable[None]], what: str) -> None:
+    """Do it again and again, also when Redis or Postgres is away for a while."""
+    backoff_s = 0.1
+    while True:
+        try:
+            await step()
+        except (RedisError, OSError, UnavailableError) as error:
+            log.warning("a dependency is down, trying again", what=what, error=repr(error.__cause__ or error))
+        except Exception:
+            log.exception("failed, trying again", what=what)
+        else:
+            backoff_s = 0.1
+            continue
+        await asyncio.sleep(backoff_s)
+        backoff_s = min(2 * backoff_s, _MAX_BACKOFF_S)
+
+
+async def wait_for(watch: Watch, *, timeout_s: float, receive: Receive) -> Job | None:
+    """Wait for the job's end, until the time is over or the caller has hung up.
 
     Args:
-        end: what `Waiters.watch` gave.
+        watch: what `Waiters.watch` gave.
         timeout_s: seconds.
         receive: the call's ASGI channel; its body must have been read to the end.
+
+    Returns:
+        The job as it is now, ended or not, no more than `LOOK_INTERVAL_S` old while Postgres answers; None if
+        it has not changed since the watch began. There is no need to read it again.
     """
-    waiting = {asyncio.create_task(end.wait()), asyncio.create_task(hung_up(receive))}
-    try:
-        await asyncio.wait(waiting, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in waiting:
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.gather(*waiting, return_exceptions=True)
+    await watch.rest(timeout_s=timeout_s, receive=receive)
+    return watch.news.job if watch.news is not None else None

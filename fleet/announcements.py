@@ -1,4 +1,4 @@
-"""Words that travel by Redis to whoever listens: a job has changed, a job is to be cancelled, look at the pause.
+"""Words that travel by Redis to whoever listens: a job has changed, cancel this job, look at the pause.
 
 All of them are best effort and make things fast, never sure: waiters also look at Postgres each second, and a
 worker learns of a cancel or a pause with its next heartbeat.

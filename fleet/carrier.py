@@ -3,11 +3,11 @@
 arq carries job ids from the API to a worker. Both ends differ from stock arq, each for a measured reason:
 
 - `send` writes what `ArqRedis.enqueue_job` would (the job's key, the sorted set) without its WATCH and reads,
-  as one round trip, together with a doorbell: a list that idle workers block on.
-- `CarrierWorker` takes ids out of the sorted set with ZPOPMIN and waits for the doorbell. Stock arq polls
-  every 0.5 s (idle pickup p50 232 ms) and re-reads the ids of running jobs (behind 200 of them a pickup takes
-  135 ms). Taking an id before it is claimed is safe, because Redis is not the truth: a worker that dies in
-  between leaves a queued row, which the sweeper finds.
+  as one round trip, together with a doorbell: a list that idle workers block on. Scores are virtual time.
+- `CarrierWorker` takes ids out of the line (`fleet/line.py`) for good and waits for the doorbell. Stock arq
+  polls every 0.5 s (idle pickup p50 232 ms) and re-reads the ids of running jobs (behind 200 of them a pickup
+  takes 135 ms). Taking an id before it is claimed is safe, because Redis is not the truth: a worker that dies
+  in between leaves a queued row, which the sweeper finds.
 - A Redis that is away does not end the worker: running jobs need none, and new ones wait.
 
 `tests/unit/test_carrier_canary.py` pins every name of arq that is used or overridden here.
@@ -26,17 +26,21 @@ from arq.worker import Worker, func
 from redis.asyncio.connection import BlockingConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 
+from fleet import line
+from fleet.line import Entry
 from fleet.logs import get_logger
 
 if TYPE_CHECKING:
     from redis.asyncio.client import Pipeline
 
-QUEUE: Final = "renderfleet:queue"
+QUEUE: Final = line.LINE
 BELL: Final = "renderfleet:bell"
 FUNCTION: Final = "run_attempt"
 
+# A script of a thousand entries holds Redis up for some milliseconds.
+_ENTRIES_AT_ONCE: Final = 1_000
 # More rings than waiting workers would only make idle workers look once more in vain.
 _MAX_RINGS: Final = 200
 # arq drops the job's key after a day by default, and such a job then fails without any hook. The row in
@@ -87,35 +91,32 @@ def connect(url: str, *, timeout_s: float, max_connections: int = 64) -> ArqRedi
     )
 
 
-async def send(redis: ArqRedis, deliveries: Sequence[tuple[str, float]]) -> None:
-    """Hand delivery ids with their scores (the lowest goes first) to the queue and ring, in one round trip.
+async def send(redis: ArqRedis, entries: Sequence[Entry]) -> None:
+    """Put entries into the line and ring, in one round trip for each thousand of them.
 
-    Sending an id that is there already changes nothing but its score.
+    Sending an id that is there already changes nothing.
 
     Raises:
         redis.exceptions.RedisError: Redis does not answer.
     """
+    for start in range(0, len(entries), _ENTRIES_AT_ONCE):
+        part = entries[start : start + _ENTRIES_AT_ONCE]
+        try:
+            await _send(redis, part, by_digest=True)
+        except NoScriptError:  # the first time since Redis was started or flushed
+            await _send(redis, part, by_digest=False)
+
+
+async def _send(redis: ArqRedis, entries: Sequence[Entry], *, by_digest: bool) -> None:
     now_ms = int(time.time() * 1000)
     payload = serialize_job(FUNCTION, (), {}, None, now_ms, serializer=serialize)
     pipe: Pipeline = redis.pipeline(transaction=False)
-    for delivery_id, _ in deliveries:
-        pipe.set(job_key_prefix + delivery_id, payload, px=_KEY_TTL_MS)
-    pipe.zadd(QUEUE, dict(deliveries))
-    pipe.lpush(BELL, *(["1"] * min(len(deliveries), _MAX_RINGS)))
+    for entry in entries:
+        pipe.set(job_key_prefix + entry.id, payload, px=_KEY_TTL_MS)
+    line.enter(pipe, entries, by_digest=by_digest)
+    pipe.lpush(BELL, *(["1"] * min(len(entries), _MAX_RINGS)))
     pipe.ltrim(BELL, 0, _MAX_RINGS - 1)
     await pipe.execute()
-
-
-async def missing(redis: ArqRedis, delivery_ids: Sequence[str]) -> list[str]:
-    """Which of these ids the queue does not hold.
-
-    Raises:
-        redis.exceptions.RedisError: Redis does not answer.
-    """
-    if not delivery_ids:
-        return []
-    scores = await redis.zmscore(QUEUE, list(delivery_ids))
-    return [delivery_id for delivery_id, score in zip(delivery_ids, scores, strict=True) if score is None]
 
 
 class CarrierWorker(Worker):
@@ -155,6 +156,16 @@ class CarrierWorker(Worker):
         self._slot_freed = asyncio.Event()
         self._failure: BaseException | None = None
         self._is_draining = False
+        self._holds: set[str] = set()
+
+    def hold(self, reason: str) -> None:
+        """Take no new job until `release` of the same reason; what runs goes on."""
+        self._holds.add(reason)
+
+    def release(self, reason: str) -> None:
+        """Take jobs again, unless there is another reason not to."""
+        self._holds.discard(reason)
+        self._slot_freed.set()
 
     async def main(self) -> None:
         """Replace arq's polling: take ids while slots are free, wait for the bell or a slot otherwise."""
@@ -163,21 +174,21 @@ class CarrierWorker(Worker):
             await self.on_startup(self.ctx)
         while True:
             free = self.max_jobs - len(self.tasks)
-            if free == 0 or not self.allow_pick_jobs:
+            if free == 0 or self._holds or not self.allow_pick_jobs:
                 await self._wait_for_slot()
                 continue
             try:
-                taken = await self.pool.zpopmin(self.queue_name, free)
+                taken = await line.take(self.pool, free)
                 if not taken:
                     await self._wait_for_bell()
             except (RedisError, OSError) as error:
                 log.warning("redis does not answer, trying again", error=repr(error))
                 await asyncio.sleep(_REDIS_RETRY_S)
                 continue
-            for delivery_id, score in taken:
+            for delivery_id in taken:
                 # A second copy of what runs here is dropped: arq's books are kept by id.
-                if delivery_id.decode() not in self.tasks:
-                    self._start(delivery_id.decode(), score)
+                if delivery_id not in self.tasks:
+                    self._start(delivery_id)
 
     async def _wait_for_slot(self) -> None:
         self._slot_freed.clear()
@@ -187,8 +198,9 @@ class CarrierWorker(Worker):
         # The union with a plain list in redis-py's types is for its synchronous clients.
         await cast("Awaitable[object]", self.pool.blpop([BELL], timeout=cast("Any", _BELL_TIMEOUT_S)))
 
-    def _start(self, delivery_id: str, score: float) -> None:
-        task = self.loop.create_task(self.run_job(delivery_id, int(score)))
+    def _start(self, delivery_id: str) -> None:
+        # arq only logs the score, as the time of enqueueing that it is with stock arq.
+        task = self.loop.create_task(self.run_job(delivery_id, 0))
         self.tasks[delivery_id] = task
         task.add_done_callback(lambda done: self._ended(delivery_id, done))
 

@@ -10,8 +10,9 @@ from uuid import UUID
 from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
-from fleet import carrier
-from fleet.jobs import Delivery
+from fleet import carrier, line
+from fleet.jobs import Delivery, Waiting
+from fleet.line import Entry
 from fleet.logs import get_logger
 from fleet.metrics import DISPATCH_FAILURES
 
@@ -33,36 +34,43 @@ def parse_delivery_id(text: str) -> Delivery:
     return Delivery(UUID(job_id), int(dispatch))
 
 
-def _score(delivery: Delivery) -> float:
-    """First come, first served: the milliseconds at the head of a UUIDv7 (RFC 9562, section 5.7).
+def _entry(queued: Waiting) -> Entry:
+    return Entry(
+        delivery_id(queued.delivery),
+        flow=str(queued.tenant_id),
+        weight=queued.weight,
+        priority=queued.priority,
+        has_paid=queued.has_run,
+    )
 
-    A job that comes back (retry, hand-back, flush) keeps its place in line. Priority and fairness between
-    tenants will change this number, and this function alone.
-    """
-    return float(delivery.job_id.int >> 80)
 
-
-async def dispatch(redis: ArqRedis, deliveries: Sequence[Delivery]) -> bool:
-    """Hand deliveries to Redis and ring. False: Redis does not answer, and the sweeper will do it."""
-    if not deliveries:
+async def dispatch(redis: ArqRedis, queued: Sequence[Waiting]) -> bool:
+    """Put queued jobs into the line and ring. False: Redis does not answer, and the sweeper will do it."""
+    if not queued:
         return True
     try:
-        await carrier.send(redis, [(delivery_id(sent), _score(sent)) for sent in deliveries])
+        await carrier.send(redis, [_entry(job) for job in queued])
     except (RedisError, OSError) as error:
-        DISPATCH_FAILURES.inc(len(deliveries))
-        log.warning(
-            "redis does not answer, the sweeper will dispatch", jobs=len(deliveries), error=repr(error)
-        )
+        DISPATCH_FAILURES.inc(len(queued))
+        log.warning("redis does not answer, the sweeper will dispatch", jobs=len(queued), error=repr(error))
         return False
     return True
 
 
-async def dispatch_missing(redis: ArqRedis, deliveries: Sequence[Delivery]) -> list[Delivery] | None:
-    """Send again what the queue does not hold; returns it. None: Redis does not answer."""
-    by_id = {delivery_id(queued): queued for queued in deliveries}
+async def dispatch_missing(redis: ArqRedis, queued: Sequence[Waiting]) -> list[Delivery] | None:
+    """Send again what the line does not hold; returns it. None: Redis does not answer."""
+    by_id = {delivery_id(job.delivery): job for job in queued}
     try:
-        lost = [by_id[missing_id] for missing_id in await carrier.missing(redis, list(by_id))]
+        lost = [by_id[missing_id] for missing_id in await line.missing(redis, list(by_id))]
     except (RedisError, OSError) as error:
         log.warning("redis does not answer, looking again later", error=repr(error))
         return None
-    return lost if await dispatch(redis, lost) else None
+    return [job.delivery for job in lost] if await dispatch(redis, lost) else None
+
+
+async def withdraw(redis: ArqRedis, delivery: Delivery) -> None:
+    """Take a cancelled job out of the line. Left in it, it would only be dropped at its turn."""
+    try:
+        await line.leave(redis, delivery_id(delivery))
+    except (RedisError, OSError) as error:
+        log.debug("redis does not answer, a worker will drop the job", error=repr(error))

@@ -52,6 +52,8 @@ class ErrorType(StrEnum):
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     RANGE_NOT_SATISFIABLE = "range_not_satisfiable"
     DATABASE_UNAVAILABLE = "database_unavailable"
+    JOB_FINISHED = "job_finished"
+    QUOTA_EXCEEDED = "quota_exceeded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ KINDS: Final[dict[ErrorType, ErrorKind]] = {
     ErrorType.UNSUPPORTED_MEDIA_TYPE: ErrorKind("The body's media type or encoding is not supported"),
     ErrorType.RANGE_NOT_SATISFIABLE: ErrorKind("The requested range lies outside the artifact"),
     ErrorType.DATABASE_UNAVAILABLE: ErrorKind("The database does not answer", retryable=True),
+    ErrorType.JOB_FINISHED: ErrorKind("The job has already finished"),
+    ErrorType.QUOTA_EXCEEDED: ErrorKind("You have as many jobs as you may have", retryable=True),
 }
 
 

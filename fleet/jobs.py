@@ -7,7 +7,7 @@ states is in `docs/states.md`.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
@@ -16,6 +16,7 @@ import asyncpg
 import uuid_utils.compat as uuid_utils
 
 from fleet.database import Pool, answering
+from fleet.line import DEFAULT_PRIORITY
 from fleet.request import RenderRequest
 
 
@@ -74,6 +75,14 @@ class Job:
     worker_id: UUID | None
     browser_generation: int | None
     warnings: list[str]
+    dispatched_at: datetime | None = None
+    artifact_erased_at: datetime | None = None
+    erase_at: datetime | None = None
+    quarantined_at: datetime | None = None
+    retry_of: UUID | None = None
+    schedule_id: UUID | None = None
+    scheduled_for: datetime | None = None
+    unchanged: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +108,44 @@ class Delivery:
     dispatch: int
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A queued job on its way into the line: its delivery, and what decides where it stands.
+
+    Attributes:
+        delivery: what a worker will claim.
+        tenant_id: whose turn it takes.
+        weight: the tenant's share.
+        priority: 0 to 9.
+        has_run: whether it had its turn before.
+    """
+
+    delivery: Delivery
+    tenant_id: UUID
+    weight: float = 1.0
+    priority: int = DEFAULT_PRIORITY
+    has_run: bool = False
+
+
 _COLUMNS: Final = """
     id, tenant_id, state, attempt, max_attempts, dispatch, priority, external_id, created_at, queued_at,
-    started_at, finished_at, expires_at, artifact_key, artifact, error_type, error_detail, page, timings_ms,
-    memory_peak_bytes, worker_id, browser_generation, warnings
+    started_at, finished_at, expires_at, artifact_key, artifact, error_type, error_detail, page,
+    timings_ms, memory_peak_bytes, worker_id, browser_generation, warnings, dispatched_at, artifact_erased_at,
+    erase_at, quarantined_at, retry_of, schedule_id, scheduled_for, unchanged
+"""
+# What `waiting_from_row` reads, of rows that are joined with their tenant.
+WAITING_COLUMNS: Final = """
+    jobs.id, jobs.dispatch, jobs.tenant_id, jobs.priority, jobs.attempt > 0 AS has_run, tenants.weight
 """
 
 # One statement is one transaction. dispatched_at is set in advance: the usual case needs no second write, and
-# the sweeper looks for such rows in Redis once, in case this process dies before it rings.
+# the sweeper looks for such rows in Redis once, in case this process dies before it rings. A job that is to
+# run later has none, and the sweeper hands it over when its time has come.
 _ACCEPT: Final = f"""
     INSERT INTO jobs (id, tenant_id, request, request_digest, idempotency_key, external_id, max_attempts,
-                      dispatched_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, now())
+                      priority, run_after, expires_at, webhook_url, retention_s, dispatched_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, now()), now() + $10::interval, $11, $12,
+            CASE WHEN $9::timestamptz > now() THEN NULL ELSE now() END)
     ON CONFLICT (tenant_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
     RETURNING {_COLUMNS}
 """
@@ -125,6 +160,19 @@ _LIST: Final = f"""
 """
 _LIST_BY_STATE: Final = f"""
     SELECT {_COLUMNS} FROM jobs WHERE tenant_id = $1 AND state = $4 AND id < $2 ORDER BY id DESC LIMIT $3
+"""
+# What is queued ends at once. What runs is asked to end: its worker learns it by Redis or with its heartbeat.
+_CANCEL: Final = f"""
+    UPDATE jobs
+    SET cancel_requested = true, parked = false,
+        state = CASE WHEN state = 'queued' THEN 'cancelled' ELSE state END,
+        finished_at = CASE WHEN state = 'queued' THEN now() END
+    WHERE id = $1 AND tenant_id = $2 AND state IN ('queued', 'running')
+    RETURNING {_COLUMNS}
+"""
+# An index of queued jobs alone, and no further than the limit that the count is for.
+_COUNT_QUEUED: Final = """
+    SELECT count(*) FROM (SELECT FROM jobs WHERE tenant_id = $1 AND state = 'queued' LIMIT $2) AS queued
 """
 _ENDED: Final = """
     SELECT id FROM jobs WHERE id = ANY($1::uuid[]) AND state NOT IN ('queued', 'running')
@@ -150,6 +198,25 @@ def job_from_row(row: asyncpg.Record) -> Job:
     return Job(**values)
 
 
+def waiting_from_row(row: asyncpg.Record) -> Waiting:
+    """Make a Waiting of a row that holds `WAITING_COLUMNS`."""
+    return Waiting(
+        Delivery(row["id"], row["dispatch"]),
+        tenant_id=row["tenant_id"],
+        weight=row["weight"],
+        priority=row["priority"],
+        has_run=row["has_run"],
+    )
+
+
+def waiting(job: Job, *, weight: float) -> Waiting | None:
+    """A job that was just accepted, on its way into the line; None when it is to run later."""
+    if job.dispatched_at is None or job.state is not State.QUEUED:
+        return None
+    delivery = Delivery(job.id, job.dispatch)
+    return Waiting(delivery, job.tenant_id, weight, job.priority, has_run=job.attempt > 0)
+
+
 async def accept(
     pool: Pool, *, tenant_id: UUID, request: RenderRequest, idempotency_key: str | None = None
 ) -> Acceptance:
@@ -168,15 +235,38 @@ async def accept(
         idempotency_key,
         request.external_id,
         request.max_attempts,
+        request.priority,
+        request.run_at,
+        None if request.expires_in_s is None else timedelta(seconds=request.expires_in_s),
+        request.webhook_url,
+        request.retention_s,
     )
     async with answering():
         row = await pool.fetchrow(_ACCEPT, *arguments)
         if row is not None:
             return Acceptance(job_from_row(row), is_new=True, is_same_request=True)
+    found = idempotency_key and await find_idempotent(
+        pool, tenant_id=tenant_id, request=request, idempotency_key=idempotency_key
+    )
+    if not found:
+        raise RuntimeError("a job vanished between a conflict on its idempotency key and the look at it")
+    return found
+
+
+async def find_idempotent(
+    pool: Pool, *, tenant_id: UUID, request: RenderRequest, idempotency_key: str
+) -> Acceptance | None:
+    """The job that was accepted under this key before, if any.
+
+    Raises:
+        UnavailableError: Postgres does not answer.
+    """
+    async with answering():
         row = await pool.fetchrow(_FIND_BY_IDEMPOTENCY_KEY, tenant_id, idempotency_key)
     if row is None:
-        raise RuntimeError("a job vanished between a conflict on its idempotency key and the look at it")
-    return Acceptance(job_from_row(row), is_new=False, is_same_request=row["request_digest"] == digest)
+        return None
+    is_same = row["request_digest"] == request.digest()
+    return Acceptance(job_from_row(row), is_new=False, is_same_request=is_same)
 
 
 async def get(pool: Pool, *, job_id: UUID, tenant_id: UUID) -> Job | None:
@@ -188,6 +278,29 @@ async def get(pool: Pool, *, job_id: UUID, tenant_id: UUID) -> Job | None:
     async with answering():
         row = await pool.fetchrow(_GET, job_id, tenant_id)
     return None if row is None else job_from_row(row)
+
+
+async def cancel(pool: Pool, *, job_id: UUID, tenant_id: UUID) -> Job | None:
+    """Cancel an open job of this tenant: a queued one has ended now, a running one is asked to end.
+
+    None: there is no such job, or it has ended before. Repeating is safe.
+
+    Raises:
+        UnavailableError: Postgres does not answer.
+    """
+    async with answering():
+        row = await pool.fetchrow(_CANCEL, job_id, tenant_id)
+    return None if row is None else job_from_row(row)
+
+
+async def count_queued(pool: Pool, *, tenant_id: UUID, limit: int) -> int:
+    """How many jobs of this tenant are queued, counted up to `limit`.
+
+    Raises:
+        UnavailableError: Postgres does not answer.
+    """
+    async with answering():
+        return int(await pool.fetchval(_COUNT_QUEUED, tenant_id, limit))
 
 
 async def list_newest(

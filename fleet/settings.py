@@ -121,6 +121,26 @@ class EgressSettings(FleetSettings):
         return tuple(split_network(entry) for entry in self.egress_allow)
 
 
+class TenantSettings(FleetSettings):
+    """What a tenant may have open that has no limits of its own (`python -m fleet.limits`)."""
+
+    tenant_max_queued: int = Field(
+        default=100_000,
+        ge=0,
+        description="Queued jobs that a tenant may have; more are refused with 429. 0: any number.",
+    )
+    tenant_max_running: int = Field(
+        default=0,
+        ge=0,
+        description="Jobs of a tenant that run at once; more wait in the queue. 0: any number.",
+    )
+
+    @property
+    def max_running(self) -> int | None:
+        """The cap on running jobs; None: there is none."""
+        return self.tenant_max_running or None
+
+
 class DataSettings(FleetSettings):
     """Where a process may write."""
 

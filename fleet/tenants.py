@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -28,11 +29,18 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """Who calls, as its API key says."""
+    """Who calls, as its API key says.
+
+    Attributes:
+        weight: its share of a busy fleet; 1 is usual.
+        max_queued: how many queued jobs it may have; None takes the setting.
+    """
 
     id: UUID
     key_id: str
     scopes: frozenset[Scope]
+    weight: float = 1.0
+    max_queued: int | None = None
 
 
 _KEY: Final = re.compile(r"rf_([a-z0-9]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
@@ -47,7 +55,9 @@ _INSERT_KEY: Final = """
     INSERT INTO api_keys (id, tenant_id, name, secret_sha256, scopes) VALUES ($1, $2, $3, $4, $5)
 """
 _FIND_KEY: Final = """
-    SELECT tenant_id, secret_sha256, scopes FROM api_keys WHERE id = $1 AND revoked_at IS NULL
+    SELECT tenant_id, secret_sha256, scopes, weight, max_queued
+    FROM api_keys JOIN tenants ON tenants.id = tenant_id
+    WHERE api_keys.id = $1 AND revoked_at IS NULL
 """
 
 
@@ -79,4 +89,23 @@ async def find_tenant(pool: Pool, key: str) -> Tenant | None:
     if row is None or not hmac.compare_digest(digest, row["secret_sha256"]):
         return None
     scopes = frozenset(Scope(word) for word in row["scopes"])
-    return Tenant(id=row["tenant_id"], key_id=match[1], scopes=scopes)
+    return Tenant(
+        id=row["tenant_id"],
+        key_id=match[1],
+        scopes=scopes,
+        weight=row["weight"],
+        max_queued=row["max_queued"],
+    )
+
+
+async def set_limits(connection: Connection, *, tenant_name: str, limits: Mapping[str, float | None]) -> bool:
+    """Change what a tenant may have; False: there is no such tenant.
+
+    Args:
+        connection: to Postgres.
+        tenant_name: which.
+        limits: any of weight, max_queued and max_running; None takes the setting again.
+    """
+    changes = [f"{column} = ${number}" for number, column in enumerate(limits, start=2)]
+    statement = f"UPDATE tenants SET {', '.join(changes)} WHERE name = $1 RETURNING id"  # noqa: S608 - columns
+    return await connection.fetchval(statement, tenant_name, *limits.values()) is not None

@@ -19,6 +19,12 @@ _LEAVE: Final = "UPDATE workers SET stopped_at = now(), last_seen_at = now(), bu
 # A worker that was silent for a day is not coming back; its row only told that it once was there.
 _FORGET: Final = "DELETE FROM workers WHERE last_seen_at < now() - interval '1 day'"
 
+# A worker reports every few seconds (HEARTBEAT_INTERVAL_S); one that is silent for half a minute is gone.
+_LIST_PRESENT: Final = """
+    SELECT id, hostname, slots, busy, browser_generation, browser_launched_at, started_at, last_seen_at
+    FROM workers WHERE stopped_at IS NULL AND last_seen_at > now() - interval '30 s' ORDER BY started_at
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerReport:
@@ -60,6 +66,31 @@ async def leave(pool: Pool, worker_id: UUID) -> None:
     """
     async with answering():
         await pool.execute(_LEAVE, worker_id)
+
+
+@dataclass(frozen=True, slots=True)
+class PresentWorker:
+    """A worker that was heard of lately."""
+
+    id: UUID
+    hostname: str
+    slots: int
+    busy: int
+    browser_generation: int
+    browser_launched_at: datetime | None
+    started_at: datetime
+    last_seen_at: datetime
+
+
+async def list_present(pool: Pool) -> list[PresentWorker]:
+    """The workers that are there, the oldest first.
+
+    Raises:
+        UnavailableError: Postgres does not answer.
+    """
+    async with answering():
+        rows = await pool.fetch(_LIST_PRESENT)
+    return [PresentWorker(**row) for row in rows]
 
 
 async def forget_gone(pool: Pool) -> None:

@@ -12,7 +12,7 @@ from deploy.embedded.engines import Engines
 from fleet import dispatch, jobs
 from fleet.addresses import AddressPolicy
 from fleet.database import Pool
-from fleet.jobs import Delivery, Job
+from fleet.jobs import Job
 from fleet.request import RenderRequest
 from fleet.settings import EgressSettings
 from tests.gate import Gate
@@ -47,7 +47,8 @@ class Stage:
         """Accept and dispatch a job, as the API does."""
         request = RenderRequest.model_validate(options, context={"egress": LOOPBACK})
         job = (await jobs.accept(self.database, tenant_id=self.tenant_id, request=request)).job
-        await dispatch.dispatch(self.redis, [Delivery(job.id, job.dispatch)])
+        ready = jobs.waiting(job, weight=1)
+        await dispatch.dispatch(self.redis, [ready] if ready else [])
         return job
 
     async def ended(self, job: Job) -> Job:

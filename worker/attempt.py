@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from arq.connections import ArqRedis
 from pydantic import ValidationError
 
 from fleet import attempts, dispatch
 from fleet.addresses import AddressPolicy
+from fleet.announcements import announce_change
 from fleet.artifacts import Artifacts, artifact_key
 from fleet.attempts import Attempt, Outcome
 from fleet.database import Pool as Database
@@ -28,6 +30,7 @@ from worker.ending import DATABASE_RETRY_S, Ending, to_the_end
 from worker.heartbeat import Heartbeat
 from worker.pipeline import render
 from worker.pool import Pool
+from worker.solitude import Solitude
 
 log = get_logger(__name__)
 
@@ -51,7 +54,10 @@ class Attempts:
     policy: AddressPolicy
     heartbeat: Heartbeat
     ending: Ending
+    solitude: Solitude
+    redis: ArqRedis
     lease: timedelta
+    max_running_of_tenant: int | None
     folder: Path
     max_artifact_bytes: int
 
@@ -65,7 +71,8 @@ class Attempts:
         PICKUP_SECONDS.observe(attempt.pickup_s)
         with bind(job_id=str(attempt.job_id), attempt=attempt.attempt):
             place = _Place()
-            work = asyncio.create_task(self._render_and_store(attempt, place))
+            work = asyncio.create_task(self._work(attempt, place))
+            telling = asyncio.create_task(announce_change(self.redis, attempt.job_id))
             with self.heartbeat.holding(attempt, work) as lease:
                 try:
                     outcome = await work
@@ -75,17 +82,26 @@ class Attempts:
                     await to_the_end(self.ending.failed(attempt, error, place.generation))
                 else:
                     await to_the_end(self.ending.record(attempt, outcome))
+            await telling  # done long ago, unless Redis is silent
 
     async def _claim(self, delivery: Delivery) -> Attempt | None:
         while True:
             try:
                 return await attempts.claim(
-                    self.database, delivery, worker_id=self.worker_id, lease=self.lease
+                    self.database,
+                    delivery,
+                    worker_id=self.worker_id,
+                    lease=self.lease,
+                    max_running=self.max_running_of_tenant,
                 )
             except UnavailableError as error:
                 # Letting go would only make the sweeper send the same id again.
                 log.warning("cannot claim", job_id=str(delivery.job_id), error=repr(error.__cause__))
                 await asyncio.sleep(DATABASE_RETRY_S)
+
+    async def _work(self, attempt: Attempt, place: _Place) -> Outcome:
+        async with self.solitude.place(alone=attempt.crash_count > 0):
+            return await self._render_and_store(attempt, place)
 
     async def _render_and_store(self, attempt: Attempt, place: _Place) -> Outcome:
         """The work itself, under the attempt's one deadline."""

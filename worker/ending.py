@@ -8,13 +8,14 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 from arq.connections import ArqRedis
 
 from fleet import attempts, dispatch
 from fleet.announcements import announce_change
-from fleet.attempts import Attempt, Outcome
+from fleet.attempts import Attempt, Outcome, PutBack
 from fleet.database import Pool
 from fleet.errors import ErrorType, RenderfleetError, UnavailableError
 from fleet.jobs import State
@@ -45,19 +46,43 @@ class Ending:
             log.warning("attempt discarded: another worker has the job")
         elif interruption is Interruption.CANCEL_REQUESTED:
             await self.record(attempt, Outcome(State.CANCELLED))
+        elif interruption is Interruption.EXPIRED:
+            await self.record(attempt, Outcome(State.EXPIRED))
         else:
             await self._hand_back(attempt)
 
     async def _hand_back(self, attempt: Attempt) -> None:
         try:
-            delivery = await attempts.hand_back(self.database, attempt)
+            went = await attempts.hand_back(self.database, attempt)
         except UnavailableError as error:
             log.warning("not handed back, the lease will run out", error=repr(error.__cause__))
             return
-        if delivery is not None:
-            ATTEMPTS_HANDED_BACK.inc()
-            log.info("handed back by a stopping worker")
-            await dispatch.dispatch(self.redis, [delivery])
+        if went is None:
+            self._refused()
+            return
+        ATTEMPTS_HANDED_BACK.inc()
+        log.info("handed back by a stopping worker", state=went.state)
+        await self._went(attempt, went)
+        await self._make_room(attempt)
+
+    async def _went(self, attempt: Attempt, went: PutBack, delay: timedelta = timedelta()) -> None:
+        """After a job was put back: into the line now or later, or to its end."""
+        if went.waiting is None:
+            JOBS_FINISHED.labels(went.state, "").inc()
+        elif not delay:
+            await dispatch.dispatch(self.redis, [went.waiting])
+        await announce_change(self.redis, attempt.job_id)
+
+    async def _make_room(self, attempt: Attempt) -> None:
+        """Let the next job of a tenant go on that may run only so many at once."""
+        if not attempt.is_capped:
+            return
+        try:
+            freed = await attempts.unpark(self.database, attempt.tenant_id, count=1)
+        except UnavailableError as error:
+            log.warning("no parked job goes on, the sweeper will see", error=repr(error.__cause__))
+            return
+        await dispatch.dispatch(self.redis, freed)
 
     async def failed(self, attempt: Attempt, error: Exception, generation: int | None) -> None:
         """Queue the job again, or record the failure, as `worker/retry.py` decides."""
@@ -79,10 +104,11 @@ class Ending:
                 browser_generation=generation,
                 error_type=error_type,
                 error_detail=detail,
+                is_quarantined=error_type in retry.CRASHES,
             )
             await self.record(attempt, outcome)
             return
-        delivery = await self._insist(
+        went = await self._insist(
             lambda: attempts.retry_later(
                 self.database,
                 attempt,
@@ -92,7 +118,7 @@ class Ending:
                 error_detail=detail,
             )
         )
-        if delivery is None:
+        if went is None:
             self._refused()
             return
         ATTEMPTS_RETRIED.labels(error_type).inc()
@@ -103,8 +129,8 @@ class Ending:
             delay_s=decision.delay.total_seconds(),
             generation=generation,
         )
-        if not decision.delay:
-            await dispatch.dispatch(self.redis, [delivery])
+        await self._went(attempt, went, decision.delay)
+        await self._make_room(attempt)
 
     async def record(self, attempt: Attempt, outcome: Outcome) -> None:
         """End the job, and tell whoever waits."""
@@ -121,6 +147,7 @@ class Ending:
             generation=outcome.browser_generation,
         )
         await announce_change(self.redis, attempt.job_id)
+        await self._make_room(attempt)
 
     def _refused(self) -> None:
         ATTEMPTS_DISCARDED.inc()

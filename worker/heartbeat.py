@@ -1,7 +1,8 @@
 """What this worker holds, and the heartbeat that keeps it.
 
 Every few seconds one UPDATE renews the leases of all attempts of this worker. What does not come back is no
-longer ours (the lease ran out while we were frozen, and somebody else has it): its work is cancelled.
+longer ours (the lease ran out while we were frozen, and somebody else has it): its work is cancelled. So is
+work whose owner wants it cancelled, and work whose job has expired.
 """
 
 import asyncio
@@ -27,6 +28,7 @@ class Interruption(Enum):
 
     LEASE_LOST = auto()
     CANCEL_REQUESTED = auto()
+    EXPIRED = auto()
 
 
 @dataclass(slots=True)
@@ -43,7 +45,7 @@ class Lease:
 
     def interrupt(self, interruption: Interruption) -> None:
         """Cancel the work, saying why."""
-        if not self.work.done():
+        if not self.work.done() and self.interruption is None:
             self.interruption = interruption
             self.work.cancel()
 
@@ -61,10 +63,22 @@ class Heartbeat:
         """Renew this attempt's lease for as long as the block runs."""
         lease = Lease(work)
         self._held[attempt.job_id, attempt.attempt] = lease
+        expiry = None
+        if attempt.expires_in_s is not None:
+            loop = asyncio.get_running_loop()
+            expiry = loop.call_later(attempt.expires_in_s, lease.interrupt, Interruption.EXPIRED)
         try:
             yield lease
         finally:
             del self._held[attempt.job_id, attempt.attempt]
+            if expiry is not None:
+                expiry.cancel()
+
+    def cancel(self, job_id: UUID) -> None:
+        """Cancel the work of this job's attempt, if it is one of ours."""
+        for (held_id, _), lease in self._held.items():
+            if held_id == job_id:
+                lease.interrupt(Interruption.CANCEL_REQUESTED)
 
     async def beat(self) -> None:
         """Renew all leases once and cancel what was lost, or whose cancelling is wanted."""

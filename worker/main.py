@@ -15,7 +15,7 @@ import uuid_utils.compat as uuid_utils
 import uvloop
 from prometheus_client import start_http_server
 
-from fleet import carrier, workers
+from fleet import carrier, pause, workers
 from fleet.addresses import AddressPolicy
 from fleet.artifacts import Artifacts
 from fleet.carrier import CarrierWorker
@@ -30,6 +30,7 @@ from fleet.settings import (
     LogSettings,
     RedisSettings,
     StorageSettings,
+    TenantSettings,
     load_settings,
 )
 from worker.attempt import Attempts
@@ -37,12 +38,17 @@ from worker.egress.guard import Guard
 from worker.egress.resolver import SystemResolver
 from worker.ending import Ending
 from worker.heartbeat import Heartbeat
+from worker.orders import follow_orders
 from worker.pool import Pool
 from worker.scratch import Scratch
 from worker.settings import AttemptSettings, BrowserSettings, EgressGuardSettings
+from worker.solitude import Solitude
 from worker.sweeper import Sweeper
 
 _GOODBYE_S: Final = 2.0
+# Why the carrier takes no jobs.
+_SOLITUDE: Final = "a job renders alone"
+_PAUSE: Final = "the fleet is paused"
 
 log = get_logger("worker.main")  # not `__main__`, as it is run
 
@@ -59,6 +65,7 @@ class Main:
         self.guard_settings = load_settings(EgressGuardSettings)
         self.storage_settings = load_settings(StorageSettings)
         redis_settings = load_settings(RedisSettings)
+        self.tenant_settings = load_settings(TenantSettings)
         self.worker_id: UUID = uuid_utils.uuid7()
         self.redis = carrier.connect(redis_settings.redis_url, timeout_s=redis_settings.redis_timeout_s)
         self._closing = contextlib.AsyncExitStack()
@@ -96,15 +103,29 @@ class Main:
             policy=policy,
             heartbeat=self.heartbeat,
             ending=Ending(self.database, self.redis),
+            solitude=Solitude(
+                hold=lambda: self.carrier.hold(_SOLITUDE), release=lambda: self.carrier.release(_SOLITUDE)
+            ),
+            redis=self.redis,
+            max_running_of_tenant=self.tenant_settings.max_running,
             lease=lease,
             folder=scratch.path,
             max_artifact_bytes=settings.max_artifact_bytes,
         )
         sweep_interval = timedelta(seconds=settings.sweep_interval_s)
-        sweeper = Sweeper(self.database, self.redis, lease=lease, interval=sweep_interval)
+        sweeper = Sweeper(
+            self.database,
+            self.redis,
+            lease=lease,
+            interval=sweep_interval,
+            max_running_of_tenant=self.tenant_settings.max_running,
+        )
         self._every(settings.heartbeat_interval_s, self._beat, jitter=0.0)
         self._every(settings.sweep_interval_s, sweeper.sweep, jitter=0.5)
         self._watch_pool()
+        self._background(
+            follow_orders(self.redis, cancel=self.heartbeat.cancel, look_at_pause=self._look_at_pause)
+        )
         if settings.worker_metrics_port:
             start_http_server(settings.worker_metrics_port)
         await self._beat()
@@ -112,6 +133,7 @@ class Main:
 
     async def _beat(self) -> None:
         await self.heartbeat.beat()
+        await self._look_at_pause()
         report = workers.WorkerReport(
             id=self.worker_id,
             hostname=socket.gethostname(),
@@ -125,6 +147,18 @@ class Main:
             await workers.report(self.database, report)
         except UnavailableError as error:
             log.warning("not reported", error=repr(error.__cause__))
+
+    async def _look_at_pause(self) -> None:
+        """Take no jobs while the fleet is paused: claims would be refused anyway."""
+        try:
+            now = await pause.read(self.database)
+        except UnavailableError as error:
+            log.warning("cannot read whether the fleet is paused", error=repr(error.__cause__))
+            return
+        if now.paused_at is None:
+            self.carrier.release(_PAUSE)
+        else:
+            self.carrier.hold(_PAUSE)
 
     def _every(self, interval_s: float, action: Callable[[], Awaitable[None]], *, jitter: float) -> None:
         """Repeat `action` until the worker stops; an error that nobody expected ends the worker."""

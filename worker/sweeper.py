@@ -1,19 +1,21 @@
-"""Finds what was lost: leases that ran out, and queued jobs that Redis does not hold.
+"""Finds what was lost or is due: leases that ran out, jobs that Redis does not hold, jobs that expired.
 
 Every worker sweeps, each at its own jittered pace, so that there is no leader to lose.
 """
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from arq.connections import ArqRedis
 
-from fleet import dispatch, recovery, workers
+from fleet import attempts, dispatch, recovery, workers
 from fleet.announcements import announce_change
 from fleet.database import Pool
 from fleet.errors import ErrorType, UnavailableError
-from fleet.jobs import Delivery, State
+from fleet.jobs import State, Waiting
 from fleet.logs import get_logger
 from fleet.metrics import JOBS_FINISHED, SWEPT
 
@@ -38,6 +40,7 @@ class Sweeper:
         *,
         lease: timedelta,
         interval: timedelta,
+        max_running_of_tenant: int | None = None,
         suspects_at_once: int = _SUSPECTS_AT_ONCE,
         page: int = _PAGE,
     ) -> None:
@@ -45,6 +48,7 @@ class Sweeper:
         self._redis = redis
         self._lease = lease
         self._window = 3 * interval
+        self._max_running_of_tenant = max_running_of_tenant
         self._suspects_at_once = suspects_at_once
         self._page = page
         self._patient_until = 0.0
@@ -53,6 +57,8 @@ class Sweeper:
         """Look once. A database or a Redis that is away is logged and left for the next time."""
         try:
             await self._take_expired()
+            await self._expire()
+            await self._unpark()
             await self._dispatch_missing()
             await workers.forget_gone(self._database)
         except UnavailableError as error:
@@ -64,14 +70,33 @@ class Sweeper:
         if time.monotonic() < self._patient_until:
             return
         expired = await recovery.take_expired(self._database, lease=self._lease, limit=_EXPIRED_AT_ONCE)
-        for delivery in expired.requeued:
+        for queued in expired.requeued:
             SWEPT.labels("lease_expired").inc()
-            log.warning("lease expired, queued again", job_id=str(delivery.job_id))
-        for job_id in expired.failed:
-            JOBS_FINISHED.labels(State.FAILED, ErrorType.WORKER_LOST).inc()
-            log.error("worker lost too often, failed", job_id=str(job_id), error_type=ErrorType.WORKER_LOST)
-            await announce_change(self._redis, job_id)
+            log.warning("lease expired, queued again", job_id=str(queued.delivery.job_id))
         await dispatch.dispatch(self._redis, expired.requeued)
+        for job_id, state in expired.ended:
+            error_type = ErrorType.WORKER_LOST if state is State.FAILED else None
+            JOBS_FINISHED.labels(state, error_type or "").inc()
+            log.warning("lease expired, job ended", job_id=str(job_id), state=state, error_type=error_type)
+        await self._announce([*(job.delivery.job_id for job in expired.requeued), *dict(expired.ended)])
+
+    async def _expire(self) -> None:
+        over = await recovery.expire(self._database, limit=_EXPIRED_AT_ONCE)
+        for job_id in over:
+            JOBS_FINISHED.labels(State.EXPIRED, "").inc()
+            log.info("job ended", job_id=str(job_id), state=State.EXPIRED)
+        await self._announce(over)
+
+    async def _announce(self, job_ids: Sequence[UUID]) -> None:
+        for job_id in job_ids:
+            await announce_change(self._redis, job_id)
+
+    async def _unpark(self) -> None:
+        room = await recovery.room_of_parked(self._database, max_running=self._max_running_of_tenant)
+        for tenant_id, count in room.items():
+            freed = await attempts.unpark(self._database, tenant_id, count=count)
+            SWEPT.labels("parked").inc(len(freed))
+            await dispatch.dispatch(self._redis, freed)
 
     async def _dispatch_missing(self) -> None:
         suspects = await recovery.suspects(
@@ -89,7 +114,7 @@ class Sweeper:
                 return
             start = end
 
-    async def _send_missing(self, queued: list[Delivery]) -> int | None:
+    async def _send_missing(self, queued: list[Waiting]) -> int | None:
         sent = await dispatch.dispatch_missing(self._redis, queued)
         if sent is None:
             return None

@@ -1,6 +1,5 @@
-"""Jobs: enqueue, read, list, wait."""
+"""Jobs: enqueue, read, list, wait, cancel."""
 
-import asyncio
 import base64
 import binascii
 import re
@@ -14,30 +13,47 @@ from pydantic import Field, ValidationError
 from starlette.responses import Response
 
 from api.bodies import JSON, read_json_body
-from api.dependencies import Dependencies, JobId, OpenDependencies, Parameters, Reader, dependencies_of
-from api.documents import JobDocument, JobListDocument, job_path
-from api.openapi import CREATE_JOB, problems
+from api.dependencies import (
+    Dependencies,
+    JobId,
+    OpenDependencies,
+    Parameters,
+    Reader,
+    Renderer,
+    dependencies_of,
+)
+from api.openapi import CANCEL_JOB, CREATE_JOB, problems
 from api.preferences import MAX_WAIT_S, preferred_wait_s
 from api.problems import RefusedError, refuse_unknown_parameters, refused_field, refused_input
 from api.waiters import wait_for
-from fleet.dispatch import dispatch
+from fleet.announcements import announce_cancel, announce_change
+from fleet.dispatch import withdraw
+from fleet.documents import JobDocument, JobListDocument, job_path
 from fleet.errors import ErrorType, UnavailableError
-from fleet.jobs import LAST_ID, Delivery, Job, State, accept, get, list_newest
-from fleet.logs import get_logger
-from fleet.metrics import JOBS_ACCEPTED
-from fleet.recovery import mark_undispatched
+from fleet.jobs import (
+    LAST_ID,
+    Acceptance,
+    Delivery,
+    Job,
+    State,
+    accept,
+    cancel,
+    find_idempotent,
+    get,
+    list_newest,
+)
+from fleet.metrics import JOBS_ACCEPTED, JOBS_FINISHED
 from fleet.request import RenderRequest
-from fleet.tenants import Scope
+from fleet.tenants import Scope, Tenant
 
 _IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}", re.ASCII)
-# What is done for a job after it was accepted may fail; the answer is 202 nevertheless.
-_DISPATCH_MARGIN_S: Final = 0.5
+# A worker closes the page of a cancelled job in some milliseconds.
+_CANCEL_WAIT_S: Final = 1.0
 
-log = get_logger(__name__)
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 
-@router.post("", openapi_extra=CREATE_JOB, **problems(401, 403, 413, 415, 422, 503))
+@router.post("", openapi_extra=CREATE_JOB, **problems(401, 403, 413, 415, 422, 429, 503))
 async def create_job(request: Request) -> Response:
     """Enqueue a render. The job is durable when this answers.
 
@@ -50,9 +66,7 @@ async def create_job(request: Request) -> Response:
     refuse_unknown_parameters(request.query_params, allowed=())
     idempotency_key = _idempotency_key(request)
     render = await _read_request(request, dependencies)
-    acceptance = await accept(
-        dependencies.pool, tenant_id=tenant.id, request=render, idempotency_key=idempotency_key
-    )
+    acceptance = await _accept(dependencies, tenant, render, idempotency_key)
     if not acceptance.is_same_request:
         raise RefusedError(
             ErrorType.IDEMPOTENCY_CONFLICT, "this Idempotency-Key belongs to another request; use a new one"
@@ -63,11 +77,29 @@ async def create_job(request: Request) -> Response:
     with dependencies.waiters.watch(job.id) if wait_s else nullcontext() as end:
         if acceptance.is_new:
             JOBS_ACCEPTED.inc()
-            await _dispatch(dependencies, job)
+            await dependencies.handover.hand_over([job], weight=tenant.weight)
         if wait_s and end is not None and not job.state.is_terminal:
             await wait_for(end, timeout_s=wait_s, receive=request.receive)
             job = await _read_again(dependencies, job)
     return _answer(dependencies, job, wait_s)
+
+
+async def _accept(
+    dependencies: Dependencies, tenant: Tenant, render: RenderRequest, idempotency_key: str | None
+) -> Acceptance:
+    try:
+        await dependencies.quotas.admit(tenant)
+    except RefusedError:
+        # A repeated call adds no job: it is answered also when no more are taken.
+        found = idempotency_key and await find_idempotent(
+            dependencies.pool, tenant_id=tenant.id, request=render, idempotency_key=idempotency_key
+        )
+        if found:
+            return found
+        raise
+    return await accept(
+        dependencies.pool, tenant_id=tenant.id, request=render, idempotency_key=idempotency_key
+    )
 
 
 async def _read_request(request: Request, dependencies: Dependencies) -> RenderRequest:
@@ -88,23 +120,6 @@ def _idempotency_key(request: Request) -> str | None:
             "Idempotency-Key", "is not usable", allowed="1 to 255 visible ASCII characters, no blanks"
         )
     return key
-
-
-async def _dispatch(dependencies: Dependencies, job: Job) -> None:
-    """Ring for the job. Nothing raises from here: it is accepted, and a sweep finds it in the worst case."""
-    delivery = Delivery(job.id, job.dispatch)
-    try:
-        async with asyncio.timeout(dependencies.settings.redis.redis_timeout_s + _DISPATCH_MARGIN_S):
-            if await dispatch(dependencies.redis, [delivery]):
-                return
-    except TimeoutError:
-        log.warning("redis is silent, the sweeper will dispatch", job_id=str(job.id))
-    except Exception:
-        log.exception("dispatch failed, the sweeper will dispatch", job_id=str(job.id))
-    try:
-        await mark_undispatched(dependencies.pool, delivery)
-    except Exception:
-        log.exception("cannot note that redis lacks a job, the sweeper will see", job_id=str(job.id))
 
 
 async def _read_again(dependencies: Dependencies, job: Job) -> Job:
@@ -154,6 +169,40 @@ async def read_job(
             await wait_for(end, timeout_s=parameters.wait, receive=request.receive)
             job = await dependencies.job_of(tenant, job_id)
     return _json(JobDocument.of(job, dependencies.sign(job)))
+
+
+@router.delete(
+    "/{job_id}",
+    response_model=JobDocument,
+    openapi_extra=CANCEL_JOB,
+    **problems(401, 403, 404, 409, 422, 503),
+)
+async def cancel_job(
+    request: Request, job_id: JobId, tenant: Renderer, dependencies: OpenDependencies
+) -> Response:
+    """Cancel a job. A queued one has ended when this answers (200).
+
+    A running one is stopped, its page closed and its slot freed, which takes some milliseconds. This waits a
+    second for it, or as long as `Prefer: wait=N` says, and answers 202 if that was not enough.
+    """
+    refuse_unknown_parameters(request.query_params, allowed=())
+    wait_s = preferred_wait_s(request.headers.getlist("prefer"))
+    with dependencies.waiters.watch(job_id) as end:
+        job = await cancel(dependencies.pool, job_id=job_id, tenant_id=tenant.id)
+        if job is None:
+            ended = await dependencies.job_of(tenant, job_id)
+            raise RefusedError(ErrorType.JOB_FINISHED, f"the job ended as {ended.state.value}")
+        if job.state.is_terminal:
+            JOBS_FINISHED.labels(job.state, "").inc()
+            await withdraw(dependencies.redis, Delivery(job.id, job.dispatch))
+            await announce_change(dependencies.redis, job.id)
+        else:
+            await announce_cancel(dependencies.redis, job.id)
+            await wait_for(
+                end, timeout_s=_CANCEL_WAIT_S if wait_s is None else wait_s, receive=request.receive
+            )
+            job = await _read_again(dependencies, job)
+    return _answer(dependencies, job, wait_s)
 
 
 class ListParameters(Parameters):

@@ -17,7 +17,7 @@ from arq.connections import ArqRedis
 from deploy.embedded.ports import LOOPBACK
 from fleet import attempts, carrier, dispatch
 from fleet.database import Pool, open_pool
-from fleet.jobs import Delivery
+from fleet.jobs import Delivery, Waiting
 from fleet.settings import DatabaseSettings
 from tests.bench.case import Bench
 from tests.bench.measure import Spread, cpu_s, interleave, percentile, ratios
@@ -121,8 +121,8 @@ async def _fill(bench: Bench, world: World, count: int) -> None:
         async with world.pool.acquire() as connection:
             await connection.copy_records_to_table("jobs", records=rows, columns=columns, timeout=60)
         for batch in range(0, len(ids), _BATCH):
-            deliveries = [Delivery(job_id, 1) for job_id in ids[batch : batch + _BATCH]]
-            if not await dispatch.dispatch(world.redis, deliveries):
+            queued = [Waiting(Delivery(job_id, 1), tenant_id) for job_id in ids[batch : batch + _BATCH]]
+            if not await dispatch.dispatch(world.redis, queued):
                 raise ProductError("Redis did not take the backlog.")
         bench.say(f"{start + len(ids):,} of {count:,} jobs queued")
     # What autovacuum does within a minute of such a burst.

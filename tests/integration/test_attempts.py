@@ -8,7 +8,7 @@ from fleet import attempts, jobs, recovery
 from fleet.attempts import Attempt, Outcome
 from fleet.database import Pool
 from fleet.errors import ErrorType
-from fleet.jobs import Delivery, Job, State
+from fleet.jobs import Delivery, Job, State, Waiting
 from fleet.request import RenderRequest
 
 LEASE = timedelta(seconds=15)
@@ -51,7 +51,9 @@ async def test_a_claimed_request_reads_back_as_it_was_asked(database: Pool, tena
 async def test_a_stale_dispatch_claims_nothing(database: Pool, tenant_id: UUID) -> None:
     job = await accepted(database, tenant_id)
     first = await claimed(database, job)
-    assert await attempts.hand_back(database, first) == Delivery(job.id, 2)
+    went = await attempts.hand_back(database, first)
+    assert went is not None
+    assert went.waiting == Waiting(Delivery(job.id, 2), tenant_id, has_run=True)
     assert await attempts.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=LEASE) is None
     assert (await claimed(database, job, dispatch=2)).attempt == 2
 
@@ -60,7 +62,7 @@ async def test_a_finish_after_the_lease_went_to_another_is_refused(database: Poo
     job = await accepted(database, tenant_id)
     zombie = await claimed(database, job, lease=NO_LEASE)
     expired = await recovery.take_expired(database, lease=NO_LEASE, limit=10)
-    assert expired.requeued == [Delivery(job.id, 2)]
+    assert expired.requeued == [Waiting(Delivery(job.id, 2), tenant_id, has_run=True)]
     heir = await claimed(database, job, dispatch=2)
     assert not await attempts.finish(database, zombie, DONE)
     assert await attempts.hand_back(database, zombie) is None
@@ -141,7 +143,7 @@ async def test_failures_and_crashes_are_counted_apart_and_a_hand_back_is_neither
 async def test_a_delayed_retry_cannot_be_claimed_before_its_time(database: Pool, tenant_id: UUID) -> None:
     job = await accepted(database, tenant_id)
     attempt = await claimed(database, job)
-    delivery = await attempts.retry_later(
+    went = await attempts.retry_later(
         database,
         attempt,
         delay=timedelta(hours=1),
@@ -149,13 +151,15 @@ async def test_a_delayed_retry_cannot_be_claimed_before_its_time(database: Pool,
         error_type=ErrorType.STORAGE_UNAVAILABLE,
         error_detail="away",
     )
-    assert delivery is not None
+    assert went is not None
+    assert went.waiting is not None
+    delivery = went.waiting.delivery
     assert await attempts.claim(database, delivery, worker_id=uuid4(), lease=LEASE) is None
-    assert delivery not in await recovery.suspects(
+    assert went.waiting not in await recovery.suspects(
         database, limit=10, grace=timedelta(), window=timedelta(hours=1)
     )
     await database.execute("UPDATE jobs SET run_after = now()")
-    assert delivery in await recovery.suspects(
+    assert went.waiting in await recovery.suspects(
         database, limit=10, grace=timedelta(), window=timedelta(hours=1)
     )
     assert await attempts.claim(database, delivery, worker_id=uuid4(), lease=LEASE) is not None
@@ -166,10 +170,10 @@ async def test_the_third_lost_worker_fails_the_job(database: Pool, tenant_id: UU
     for dispatch in (1, 2):
         await claimed(database, job, dispatch=dispatch, lease=NO_LEASE)
         expired = await recovery.take_expired(database, lease=NO_LEASE, limit=10)
-        assert [delivery.job_id for delivery in expired.requeued] == [job.id]
+        assert [queued.delivery.job_id for queued in expired.requeued] == [job.id]
     await claimed(database, job, dispatch=3, lease=NO_LEASE)
     expired = await recovery.take_expired(database, lease=NO_LEASE, limit=10)
-    assert list(expired.failed) == [job.id]
+    assert list(expired.ended) == [(job.id, State.FAILED)]
     ended = await state_of(database, job)
     assert (ended.state, ended.error_type) == (State.FAILED, ErrorType.WORKER_LOST)
 

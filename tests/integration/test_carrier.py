@@ -13,13 +13,16 @@ from arq.connections import ArqRedis
 from deploy.embedded.engines import Engines
 from fleet import carrier, dispatch
 from fleet.carrier import CarrierWorker
-from fleet.jobs import Delivery
+from fleet.jobs import Delivery, Waiting
 
 Work = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-def new_delivery(number: int = 1) -> Delivery:
-    return Delivery(UUID(int=uuid_utils.uuid7().int), number)
+TENANT = UUID(int=1)
+
+
+def new_waiting(number: int = 1) -> Waiting:
+    return Waiting(Delivery(UUID(int=uuid_utils.uuid7().int), number), TENANT)
 
 
 class Recorder:
@@ -75,11 +78,12 @@ async def running(redis_url: str, work: Work, *, slots: int = 2) -> AsyncIterato
 
 async def test_what_is_sent_is_run_in_order_of_acceptance(engines: Engines, redis: ArqRedis) -> None:
     work = Recorder()
-    deliveries = [new_delivery() for _ in range(5)]
-    await dispatch.dispatch(redis, deliveries[::-1])
+    deliveries = [new_waiting() for _ in range(5)]
+    for sent in deliveries:
+        await dispatch.dispatch(redis, [sent])
     async with running(engines.redis_url, work.run, slots=1):
         await work.has_run(5)
-    assert work.ran == [dispatch.delivery_id(sent) for sent in deliveries]
+    assert work.ran == [dispatch.delivery_id(sent.delivery) for sent in deliveries]
     assert await redis.keys("arq:*") == []
 
 
@@ -89,7 +93,7 @@ async def test_never_more_at_once_than_slots_and_a_freed_slot_takes_the_next(
     work = Recorder()
     work.may_end.clear()
     async with running(engines.redis_url, work.run, slots=3):
-        await dispatch.dispatch(redis, [new_delivery() for _ in range(7)])
+        await dispatch.dispatch(redis, [new_waiting() for _ in range(7)])
         await work.has_run(3)
         work.may_end.set()
         await work.has_run(7)
@@ -99,7 +103,7 @@ async def test_never_more_at_once_than_slots_and_a_freed_slot_takes_the_next(
 async def test_an_id_that_was_run_before_is_run_again(engines: Engines, redis: ArqRedis) -> None:
     """The sweeper may send one twice; the claim in Postgres decides, not a counter of tries in Redis."""
     work = Recorder()
-    delivery = new_delivery()
+    delivery = new_waiting()
     async with running(engines.redis_url, work.run):
         for times in range(1, 4):
             await dispatch.dispatch(redis, [delivery])
@@ -111,7 +115,7 @@ async def test_an_id_that_was_run_before_is_run_again(engines: Engines, redis: A
 
 async def test_an_id_that_was_cancelled_before_is_run_again(engines: Engines, redis: ArqRedis) -> None:
     """A stopping worker leaves arq's counter of tries in Redis; it must not swallow the next delivery."""
-    delivery = new_delivery()
+    delivery = new_waiting()
     for _ in range(2):
         work = Recorder()
         work.may_end.clear()
@@ -124,14 +128,14 @@ async def test_an_id_that_was_cancelled_before_is_run_again(engines: Engines, re
 async def test_a_second_copy_of_what_runs_is_dropped(engines: Engines, redis: ArqRedis) -> None:
     work = Recorder()
     work.may_end.clear()
-    first, second = new_delivery(), new_delivery()
+    first, second = new_waiting(), new_waiting()
     async with running(engines.redis_url, work.run):
         await dispatch.dispatch(redis, [first])
         await work.has_run(1)
         await dispatch.dispatch(redis, [first, second])
         await work.has_run(2)
         work.may_end.set()
-    assert work.ran == [dispatch.delivery_id(first), dispatch.delivery_id(second)]
+    assert work.ran == [dispatch.delivery_id(first.delivery), dispatch.delivery_id(second.delivery)]
 
 
 async def test_a_restart_of_redis_ends_neither_the_worker_nor_the_work(
@@ -140,13 +144,13 @@ async def test_a_restart_of_redis_ends_neither_the_worker_nor_the_work(
     work = Recorder()
     work.may_end.clear()
     async with running(engines.redis_url, work.run):
-        await dispatch.dispatch(redis, [new_delivery()])
+        await dispatch.dispatch(redis, [new_waiting()])
         await work.has_run(1)
         engines.redis.kill()
-        assert not await dispatch.dispatch(redis, [new_delivery()])
+        assert not await dispatch.dispatch(redis, [new_waiting()])
         work.may_end.set()
         await asyncio.to_thread(engines.redis.start)
-        assert await dispatch.dispatch(redis, [new_delivery()])
+        assert await dispatch.dispatch(redis, [new_waiting()])
         await work.has_run(2)
 
 
@@ -156,14 +160,14 @@ async def test_a_second_stop_cancels_what_the_first_would_have_waited_for(
     work = Recorder()
     work.may_end.clear()
     async with running(engines.redis_url, work.run) as worker:
-        await dispatch.dispatch(redis, [new_delivery()])
+        await dispatch.dispatch(redis, [new_waiting()])
         await work.has_run(1)
         worker.drain()
     assert not work.may_end.is_set()
 
 
 async def test_missing_names_exactly_what_redis_does_not_hold(redis: ArqRedis) -> None:
-    held, lost = new_delivery(), new_delivery()
+    held, lost = new_waiting(), new_waiting()
     await dispatch.dispatch(redis, [held])
-    assert await dispatch.dispatch_missing(redis, [held, lost]) == [lost]
+    assert await dispatch.dispatch_missing(redis, [held, lost]) == [lost.delivery]
     assert await dispatch.dispatch_missing(redis, [held, lost]) == []

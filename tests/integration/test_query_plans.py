@@ -72,14 +72,19 @@ async def test_hot_statements_touch_few_pages(old_fleet: Pool, tenant_id: UUID) 
     second = timedelta(seconds=1)
     some = [queued["id"]]
     statements: dict[str, tuple[object, ...]] = {
-        attempts._CLAIM: (queued["id"], queued["dispatch"], queued["id"], second),
+        attempts._CLAIM: (queued["id"], queued["dispatch"], queued["id"], second, None),
         attempts._RENEW: (some, [1], second),
+        attempts._UNPARK: (tenant_id, 1),
+        recovery._EXPIRE: (100,),
+        recovery._ROOM: (None,),
         recovery._TAKE_EXPIRED: (timedelta(0), 5, 3, "worker_lost", "lost"),
         recovery._SUSPECTS: (100, second, second * 60),
         recovery._QUEUED_AFTER: (datetime(2000, 1, 1, tzinfo=UTC), 100),
         jobs._GET: (queued["id"], tenant_id),
         jobs._LIST: (tenant_id, jobs.LAST_ID, 20),
         jobs._LIST_BY_STATE: (tenant_id, jobs.LAST_ID, 20, "failed"),
+        jobs._COUNT_QUEUED: (tenant_id, 1000),
+        jobs._CANCEL: (queued["id"], tenant_id),
         jobs._ENDED: (some,),
         jobs._BACKLOG: (),
     }

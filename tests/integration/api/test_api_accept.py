@@ -5,9 +5,9 @@ from uuid import UUID
 
 from arq.connections import ArqRedis
 
-from api.documents import JobDocument
 from fleet.carrier import QUEUE
 from fleet.database import Pool
+from fleet.documents import JobDocument
 from fleet.errors import ErrorType
 from fleet.jobs import State
 from tests.integration.api.calls import REQUEST, claim, enqueue, fail, problem

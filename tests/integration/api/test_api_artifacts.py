@@ -7,9 +7,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.documents import ArtifactDocument
 from fleet.artifacts import Artifacts
 from fleet.database import Pool
+from fleet.documents import ArtifactDocument
 from fleet.errors import ErrorType
 from tests.integration.api.calls import CONTENT, claim, enqueue, fail, problem, succeed
 from tests.integration.api.conftest import Api, Serve

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from enum import StrEnum
+from typing import Any, Final, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,8 +21,18 @@ class SignedAddress:
     expires_at: datetime
 
 
+class ArtifactStatus(StrEnum):
+    """Whether the bytes are still there."""
+
+    STORED = "stored"
+    EXPIRED = "expired"
+
+
 class ArtifactDocument(BaseModel):
-    """The stored picture or document."""
+    """The picture or document that was stored."""
+
+    status: ArtifactStatus = Field(description="stored, or expired: `retention_s` is over and it was erased.")
+    expires_at: datetime | None = Field(description="When it is erased.")
 
     key: str = Field(description="Where it lies in the bucket.")
     url: str | None = Field(
@@ -91,6 +102,8 @@ _EXAMPLE: dict[str, Any] = {
     "finished_at": "2026-01-31T12:00:00.401502Z",
     "expires_at": None,
     "artifact": {
+        "status": "stored",
+        "expires_at": "2026-02-07T12:00:00.401502Z",
         "key": "0198c1d0-0000-7000-8000-000000000001/2026/01/31/0198c1d2-4f60-7cc2-b1f4-2a9d3c5e7f01-1.png",
         "url": "https://s3.example.com/renderfleet/…?X-Amz-Signature=…",
         "url_expires_at": "2026-01-31T12:15:01Z",
@@ -115,6 +128,11 @@ _EXAMPLE: dict[str, Any] = {
     "page": {"final_url": "https://example.com/", "http_status": 200, "title": "Example Domain"},
     "worker_id": "0198c1d1-7777-7000-8000-000000000007",
     "browser_generation": 2,
+    "quarantined": False,
+    "retry_of": None,
+    "schedule_id": None,
+    "scheduled_for": None,
+    "unchanged": None,
     "warnings": [],
     "links": {
         "self": "/v1/jobs/0198c1d2-4f60-7cc2-b1f4-2a9d3c5e7f01",
@@ -146,6 +164,15 @@ class JobDocument(BaseModel):
     page: PageDocument | None
     worker_id: UUID | None = Field(description="The worker of the last attempt.")
     browser_generation: int | None = Field(description="That worker's count of browsers at the time.")
+    quarantined: bool = Field(
+        description="Whether it is set aside because it killed what rendered it; `POST …/retry` runs it anew."
+    )
+    retry_of: UUID | None = Field(description="The job that this one runs anew.")
+    schedule_id: UUID | None = Field(description="The schedule that made it.")
+    scheduled_for: datetime | None = Field(description="The time of the schedule that it stands for.")
+    unchanged: bool | None = Field(
+        description="For a schedule that compares: whether it equals the last one; then nobody is told."
+    )
     warnings: list[str] = Field(description="What the picture lacks although the job succeeded.")
     links: LinksDocument
 
@@ -170,6 +197,11 @@ class JobDocument(BaseModel):
             page=None if job.page is None else PageDocument.model_validate(job.page),
             worker_id=job.worker_id,
             browser_generation=job.browser_generation,
+            quarantined=job.quarantined_at is not None,
+            retry_of=job.retry_of,
+            schedule_id=job.schedule_id,
+            scheduled_for=job.scheduled_for,
+            unchanged=job.unchanged,
             warnings=job.warnings,
             links=_links(job),
         )
@@ -192,6 +224,8 @@ def _artifact(job: Job, address: SignedAddress | None) -> ArtifactDocument | Non
         return None
     facts: Mapping[str, Any] = job.artifact or {}
     return ArtifactDocument(
+        status=ArtifactStatus.STORED if job.artifact_erased_at is None else ArtifactStatus.EXPIRED,
+        expires_at=job.erase_at,
         key=job.artifact_key,
         url=address.url if address else None,
         url_expires_at=address.expires_at if address else None,
@@ -204,10 +238,14 @@ def _artifact(job: Job, address: SignedAddress | None) -> ArtifactDocument | Non
     )
 
 
+# An end without an error of its own on the row has one nevertheless.
+_ENDS: Final = {State.CANCELLED: ErrorType.CANCELLED, State.EXPIRED: ErrorType.EXPIRED}
+
+
 def _error(job: Job) -> ErrorDocument | None:
-    if job.error_type is None:
+    type_ = _ENDS.get(job.state) if job.error_type is None else ErrorType(job.error_type)
+    if type_ is None:
         return None
-    type_ = ErrorType(job.error_type)
     kind = KINDS[type_]
     return ErrorDocument(
         type=type_, title=kind.title, detail=job.error_detail or kind.title, retryable=kind.retryable

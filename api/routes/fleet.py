@@ -1,0 +1,154 @@
+"""The fleet as its operator sees it: who works, what waits, pause and resume."""
+
+import math
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.responses import Response
+
+from api.bodies import JSON, read_json_body
+from api.dependencies import Dependencies, OpenDependencies, Operator
+from api.openapi import PAUSE_FLEET, problems
+from api.problems import refused_input
+from fleet import jobs, pause, workers
+from fleet.announcements import announce_pause
+from fleet.logs import get_logger
+
+# What `suggested_replicas` reckons with.
+_USUAL_JOB_S: Final = 2.0
+_CLEAR_WITHIN_S: Final = 60.0
+
+log = get_logger(__name__)
+router = APIRouter(prefix="/v1/fleet", tags=["fleet"])
+
+
+class WorkerDocument(BaseModel):
+    """One worker, as it last reported."""
+
+    id: UUID = Field(description="The worker's id, new at each start.")
+    hostname: str = Field(description="Where it runs.")
+    slots: int = Field(description="Renders at once.")
+    busy: int = Field(description="Slots that are rendering.")
+    browser_generation: int = Field(description="Its count of browsers; 1 is the first.")
+    browser_age_s: float | None = Field(description="Age of its browser.")
+    started_at: datetime = Field(description="When it started.")
+    last_seen_at: datetime = Field(description="Its last report.")
+
+
+class BacklogDocument(BaseModel):
+    """What is open, over all tenants."""
+
+    queued: int = Field(description="Queued jobs, delayed and parked ones included.")
+    running: int = Field(description="Running jobs.")
+    oldest_queued_s: float = Field(description="Age of the oldest queued job.")
+
+
+class FleetDocument(BaseModel):
+    """The whole fleet."""
+
+    paused: bool = Field(description="Whether no job is begun.")
+    paused_at: datetime | None = Field(description="Since when.")
+    pause_reason: str | None = Field(description="Why, in the words of who paused it.")
+    slots: int = Field(description="Slots of all workers.")
+    suggested_replicas: int = Field(
+        description="Workers like these that would clear the queue in a minute, at 2 s a job; at least 1."
+    )
+    backlog: BacklogDocument
+    workers: list[WorkerDocument] = Field(description="Workers that reported within the last 30 seconds.")
+
+
+class PauseRequest(BaseModel):
+    """What may be said with a pause."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reason: str | None = Field(
+        default=None, max_length=200, description="Why, for whoever looks at `GET /v1/fleet`."
+    )
+
+
+@router.get("", response_model=FleetDocument, **problems(401, 403, 422, 503))
+async def read_fleet(_operator: Operator, dependencies: OpenDependencies) -> Response:
+    """Workers, backlog and pause. Needs a key with the scope `admin`."""
+    return await _answer(dependencies)
+
+
+@router.post(
+    "/pause",
+    response_model=FleetDocument,
+    openapi_extra=PAUSE_FLEET,
+    **problems(401, 403, 413, 415, 422, 503),
+)
+async def pause_fleet(request: Request, operator: Operator, dependencies: OpenDependencies) -> Response:
+    """Begin no job any more, anywhere, from the moment that this answers.
+
+    Jobs are still accepted and wait; what runs goes on to its end. Needs the scope `admin`.
+    """
+    wish = await _pause_request(request, dependencies)
+    await pause.pause(dependencies.pool, reason=wish.reason)
+    log.warning("fleet paused", reason=wish.reason, key_id=operator.key_id)
+    await announce_pause(dependencies.redis)
+    return await _answer(dependencies)
+
+
+@router.post("/resume", response_model=FleetDocument, **problems(401, 403, 422, 503))
+async def resume_fleet(operator: Operator, dependencies: OpenDependencies) -> Response:
+    """Begin jobs again. Needs the scope `admin`."""
+    await pause.resume(dependencies.pool)
+    log.warning("fleet resumed", key_id=operator.key_id)
+    await announce_pause(dependencies.redis)
+    return await _answer(dependencies)
+
+
+async def _pause_request(request: Request, dependencies: Dependencies) -> PauseRequest:
+    if request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers:
+        return PauseRequest()
+    settings = dependencies.settings.api
+    body = await read_json_body(
+        request, max_bytes=settings.api_max_body_bytes, timeout_s=settings.api_body_timeout_s
+    )
+    try:
+        return PauseRequest.model_validate_json(body)
+    except ValidationError as error:
+        raise refused_input(error, PauseRequest) from None
+
+
+async def _answer(dependencies: Dependencies) -> Response:
+    state = await pause.read(dependencies.pool)
+    open_jobs = await jobs.backlog(dependencies.pool)
+    there = await workers.list_present(dependencies.pool)
+    slots = sum(worker.slots for worker in there)
+    slots_each = slots / len(there) if there else 1
+    wanted_slots = open_jobs.running + open_jobs.queued * _USUAL_JOB_S / _CLEAR_WITHIN_S
+    document = FleetDocument(
+        paused=state.paused_at is not None,
+        paused_at=state.paused_at,
+        pause_reason=state.reason,
+        slots=slots,
+        suggested_replicas=max(1, math.ceil(wanted_slots / slots_each)),
+        backlog=BacklogDocument(
+            queued=open_jobs.queued,
+            running=open_jobs.running,
+            oldest_queued_s=round(open_jobs.oldest_queued_s, 3),
+        ),
+        workers=[_worker(worker) for worker in there],
+    )
+    return Response(document.model_dump_json(), media_type=JSON)
+
+
+def _worker(worker: workers.PresentWorker) -> WorkerDocument:
+    launched_at = worker.browser_launched_at
+    age_s = None if launched_at is None else round((datetime.now(UTC) - launched_at).total_seconds(), 1)
+    return WorkerDocument(
+        id=worker.id,
+        hostname=worker.hostname,
+        slots=worker.slots,
+        busy=worker.busy,
+        browser_generation=worker.browser_generation,
+        browser_age_s=age_s,
+        started_at=worker.started_at,
+        last_seen_at=worker.last_seen_at,
+    )
