@@ -12,23 +12,50 @@ class Gate:
 
     Attributes:
         visits: how many requests have arrived so far.
+        gone: how many of them were given up before they were served.
         url: the page's address; each job should add a path of its own.
     """
 
     def __init__(self) -> None:
         self.visits = 0
+        self.gone = 0
         self.url = ""
         self._arrived = asyncio.Condition()
         self._opened = asyncio.Event()
+        self._permits = asyncio.Semaphore(0)
 
     async def visited(self, times: int = 1) -> None:
         """Wait until that many requests have arrived."""
         async with self._arrived:
             await self._arrived.wait_for(lambda: self.visits >= times)
 
+    async def given_up(self, times: int = 1) -> None:
+        """Wait until that many visitors have closed their connection unserved."""
+        async with self._arrived:
+            await self._arrived.wait_for(lambda: self.gone >= times)
+
+    def let_one_in(self) -> None:
+        """Serve the page to one visitor."""
+        self._permits.release()
+
     def open(self) -> None:
         """Serve the page, to those who wait and from now on to everybody at once."""
         self._opened.set()
+
+    async def _held(self, reader: asyncio.StreamReader) -> None:
+        waiting = [
+            asyncio.create_task(wait)
+            for wait in (self._opened.wait(), self._permits.acquire(), reader.read(1))
+        ]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        if waiting[2].done() and not waiting[2].cancelled():
+            async with self._arrived:
+                self.gone += 1
+                self._arrived.notify_all()
+            raise ConnectionError
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -37,7 +64,7 @@ class Gate:
                 async with self._arrived:
                     self.visits += 1
                     self._arrived.notify_all()
-                await self._opened.wait()
+                await self._held(reader)
             head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n"
             writer.write(head + b"Content-Length: %d\r\n\r\n" % len(PAGE) + PAGE)
             await writer.drain()

@@ -1,0 +1,90 @@
+"""The operator's calls: who works, what waits, pause and resume."""
+
+from uuid import uuid4
+
+import pytest
+
+from fleet import workers
+from fleet.database import Pool
+from fleet.errors import ErrorType
+from fleet.tenants import Scope, create_key
+from fleet.workers import WorkerReport
+from tests.integration.api.calls import claim, enqueue, problem
+from tests.integration.api.conftest import Api
+
+
+def report(*, busy: int = 0) -> WorkerReport:
+    return WorkerReport(
+        id=uuid4(),
+        hostname="box",
+        pid=1,
+        slots=4,
+        busy=busy,
+        browser_generation=3,
+        browser_launched_at=None,
+    )
+
+
+async def test_the_fleet_is_what_its_workers_report(api: Api, database: Pool) -> None:
+    there, gone, silent = report(busy=1), report(), report()
+    for worker in (there, gone, silent):
+        await workers.report(database, worker)
+    await workers.leave(database, gone.id)
+    await database.execute(
+        "UPDATE workers SET last_seen_at = now() - interval '31 s' WHERE id = $1", silent.id
+    )
+    running, _ = await enqueue(api.client), await enqueue(api.client)
+    await claim(database, running["id"])
+    document = (await api.client.get("/v1/fleet")).json()
+    assert document["backlog"]["queued"] == document["backlog"]["running"] == 1
+    assert (document["paused"], document["slots"], document["suggested_replicas"]) == (False, 4, 1)
+    [worker] = document["workers"]
+    assert (worker["id"], worker["busy"], worker["browser_generation"]) == (str(there.id), 1, 3)
+
+
+async def test_a_long_queue_suggests_more_workers(api: Api, database: Pool) -> None:
+    await workers.report(database, report())
+    await enqueue(api.client)
+    await database.execute(
+        "INSERT INTO jobs (id, tenant_id, request, request_digest, max_attempts) "
+        "SELECT gen_random_uuid(), tenant_id, request, request_digest, 3 FROM jobs, generate_series(1, 599)"
+    )
+    # 600 jobs at 2 s within a minute: 20 slots, in workers of 4.
+    assert (await api.client.get("/v1/fleet")).json()["suggested_replicas"] == 5
+
+
+async def test_a_pause_is_kept_until_it_is_resumed(api: Api) -> None:
+    first = (await api.client.post("/v1/fleet/pause", json={"reason": "upgrade"})).json()
+    again = (await api.client.post("/v1/fleet/pause")).json()
+    assert first["paused"] is True
+    assert first["paused_at"] == again["paused_at"]
+    assert (await enqueue(api.client))["status"] == "queued"
+    resumed = (await api.client.post("/v1/fleet/resume")).json()
+    assert (resumed["paused"], resumed["paused_at"], resumed["pause_reason"]) == (False, None, None)
+    assert (await api.client.post("/v1/fleet/resume")).status_code == 200
+
+
+async def test_a_paused_fleet_lets_nobody_claim(api: Api, database: Pool) -> None:
+    job = await enqueue(api.client)
+    await api.client.post("/v1/fleet/pause")
+    with pytest.raises(AssertionError):
+        await claim(database, job["id"])
+    await api.client.post("/v1/fleet/resume")
+    await claim(database, job["id"])
+
+
+async def test_only_operators_see_and_pause_the_fleet(api: Api, database: Pool) -> None:
+    async with database.acquire() as connection:
+        scopes = frozenset({Scope.RENDER, Scope.READ})
+        key = await create_key(connection, tenant_name="t", key_name="k", scopes=scopes)
+    headers = {"Authorization": f"Bearer {key}"}
+    for method, path in (("GET", ""), ("POST", "/pause"), ("POST", "/resume")):
+        answer = await api.client.request(method, f"/v1/fleet{path}", headers=headers)
+        problem(answer, 403, ErrorType.FORBIDDEN)
+
+
+async def test_a_pause_with_a_strange_body_is_refused(api: Api) -> None:
+    answer = await api.client.post("/v1/fleet/pause", json={"why": "x"})
+    said = problem(answer, 422, ErrorType.INVALID_REQUEST)
+    assert said["errors"][0]["field"] == "why"
+    assert (await api.client.get("/v1/fleet")).json()["paused"] is False

@@ -1,0 +1,160 @@
+"""A tenant runs as many jobs at once as it may; the others wait aside and go on one by one."""
+
+import asyncio
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from arq.connections import ArqRedis
+
+from fleet import attempts, dispatch, jobs, limits, recovery
+from fleet.attempts import Attempt, Outcome
+from fleet.database import Pool
+from fleet.errors import ErrorType
+from fleet.jobs import Delivery, Job, State
+from fleet.request import RenderRequest
+from worker.sweeper import Sweeper
+
+LEASE = timedelta(seconds=15)
+FAILED = Outcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="x")
+
+
+async def accepted(database: Pool, tenant_id: UUID, count: int, **options: object) -> list[Job]:
+    request = RenderRequest.model_validate({"html": "<p>x</p>", **options})
+    return [(await jobs.accept(database, tenant_id=tenant_id, request=request)).job for _ in range(count)]
+
+
+async def claim(database: Pool, job: Job, dispatch: int = 1, *, cap: int | None = None) -> Attempt | None:
+    delivery = Delivery(job.id, dispatch)
+    return await attempts.claim(database, delivery, worker_id=uuid4(), lease=LEASE, max_running=cap)
+
+
+async def parked(database: Pool) -> int:
+    return int(await database.fetchval("SELECT count(*) FROM jobs WHERE parked"))
+
+
+async def test_thirty_workers_at_once_start_as_many_as_the_tenant_may_run(
+    database: Pool, tenant_id: UUID
+) -> None:
+    await database.execute("UPDATE tenants SET max_running = 3")
+    found = await asyncio.gather(*(claim(database, job) for job in await accepted(database, tenant_id, 30)))
+    assert len([attempt for attempt in found if attempt is not None]) == 3
+    assert await parked(database) == 27
+
+
+async def test_the_setting_holds_for_tenants_without_a_cap_of_their_own(
+    database: Pool, tenant_id: UUID
+) -> None:
+    first, second, third = await accepted(database, tenant_id, 3)
+    assert await claim(database, first, cap=1) is not None
+    assert await claim(database, second, cap=1) is None
+    await database.execute("UPDATE tenants SET max_running = 2")
+    assert await claim(database, third, cap=1) is not None
+
+
+async def test_an_end_lets_the_next_one_go_on_before_all_others(
+    database: Pool, redis: ArqRedis, tenant_id: UUID
+) -> None:
+    await database.execute("UPDATE tenants SET max_running = 1")
+    first, second, third = await accepted(database, tenant_id, 3)
+    attempt = await claim(database, first)
+    assert attempt is not None
+    assert attempt.is_capped
+    assert [await claim(database, job) for job in (second, third)] == [None, None]
+    assert await attempts.finish(database, attempt, FAILED)
+    [freed] = await attempts.unpark(database, tenant_id, count=1)
+    assert freed.delivery == Delivery(second.id, 2)
+    assert freed.has_run
+    assert await parked(database) == 1
+    assert await claim(database, second, dispatch=2) is not None
+    assert await recovery.room_of_parked(database, max_running=None) == {}
+    assert await redis.zcard("renderfleet:queue") == 0
+
+
+async def test_a_parked_job_is_not_sent_again_by_a_sweep_until_there_is_room(
+    database: Pool, redis: ArqRedis, tenant_id: UUID
+) -> None:
+    await database.execute("UPDATE tenants SET max_running = 1")
+    first, second = await accepted(database, tenant_id, 2)
+    attempt = await claim(database, first)
+    assert attempt is not None
+    assert await claim(database, second) is None
+    await database.execute(
+        "UPDATE jobs SET queued_at = queued_at - interval '1 minute', "
+        "dispatched_at = dispatched_at - interval '1 minute'"
+    )
+    sweeper = Sweeper(database, redis, lease=LEASE, interval=timedelta(seconds=5))
+    await sweeper.sweep()
+    assert await redis.zcard("renderfleet:queue") == 0
+    await attempts.finish(database, attempt, FAILED)  # by a worker that died before it let the next one go on
+    await sweeper.sweep()
+    assert await redis.zrange("renderfleet:queue", 0, -1) == [
+        dispatch.delivery_id(Delivery(second.id, 2)).encode()
+    ]
+
+
+async def test_the_urgent_one_of_the_parked_goes_on_first(database: Pool, tenant_id: UUID) -> None:
+    await database.execute("UPDATE tenants SET max_running = 1")
+    [running, usual] = await accepted(database, tenant_id, 2)
+    [urgent] = await accepted(database, tenant_id, 1, priority=9)
+    for job in (running, usual, urgent):
+        await claim(database, job)
+    [freed] = await attempts.unpark(database, tenant_id, count=1)
+    assert freed.delivery.job_id == urgent.id
+
+
+async def test_a_parked_job_can_be_cancelled_and_can_expire(database: Pool, tenant_id: UUID) -> None:
+    await database.execute("UPDATE tenants SET max_running = 1")
+    running, cancelled, expiring = await accepted(database, tenant_id, 3, expires_in_s=60)
+    for job in (running, cancelled, expiring):
+        await claim(database, job)
+    ended = await jobs.cancel(database, job_id=cancelled.id, tenant_id=tenant_id)
+    assert ended is not None
+    assert ended.state is State.CANCELLED
+    await database.execute("UPDATE jobs SET expires_at = now() WHERE id = $1", expiring.id)
+    assert await recovery.expire(database, limit=10) == [expiring.id]
+    assert await parked(database) == 0
+
+
+async def test_limits_are_set_on_the_command_line(
+    database: Pool, database_url: str, tenant_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RENDERFLEET_DATABASE_URL", database_url)
+    words = ["--tenant", "tests", "--weight", "2.5", "--max-queued", "7", "--max-running", "2"]
+    assert await asyncio.to_thread(limits.main, words) == 0
+    row = await database.fetchrow(
+        "SELECT weight, max_queued, max_running FROM tenants WHERE id = $1", tenant_id
+    )
+    assert row is not None
+    assert tuple(row) == (2.5, 7, 2)
+    assert await asyncio.to_thread(limits.main, ["--tenant", "tests", "--max-running", "default"]) == 0
+    row = await database.fetchrow(
+        "SELECT weight, max_queued, max_running FROM tenants WHERE id = $1", tenant_id
+    )
+    assert row is not None
+    assert tuple(row) == (2.5, 7, None)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--weight", "0"], "a weight is from 0.01 to 100"),
+        (["--max-running", "0"], "a whole number from 1"),
+        (["--max-queued", "-1"], "a whole number from 0"),
+        ([], "give at least one of"),
+    ],
+)
+def test_limits_that_make_no_sense_are_refused(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        limits.main(["--tenant", "tests", *words])
+    assert said in capsys.readouterr().err
+
+
+async def test_an_unknown_tenant_is_named(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RENDERFLEET_DATABASE_URL", database_url)
+    assert await asyncio.to_thread(limits.main, ["--tenant", "nobody", "--weight", "2"]) == 1
+    assert "there is no tenant 'nobody'" in capsys.readouterr().err
