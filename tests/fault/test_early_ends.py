@@ -1,4 +1,4 @@
-"""Cancel, expire, pause, cap and drain, with real renders: the slot is free, the page closed, nothing lost."""
+"""Cancel, expire, pause, cap and drain, with real renders: the slot free, the page closed."""
 
 import asyncio
 import os

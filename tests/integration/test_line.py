@@ -33,8 +33,8 @@ async def test_two_long_lines_are_served_in_turns(redis: ArqRedis) -> None:
     await enter(redis, *many("a", 300))
     await line.take(redis, 50)
     await enter(redis, *many("b", 20))
-    taken = await line.take(redis, 40)
-    assert Counter(id_[0] for id_ in taken) == {"a": 20, "b": 20}
+    taken = await line.take(redis, 20)
+    assert Counter(id_[0] for id_ in taken) == {"a": 10, "b": 10}
 
 
 async def test_weights_are_shares(redis: ArqRedis) -> None:

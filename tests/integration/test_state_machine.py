@@ -1,0 +1,280 @@
+"""The states of a job against Postgres itself: any order of calls by any number of workers, also frozen ones.
+
+Hypothesis plays workers, owner, operator and sweeper; every delivery may arrive again, every attempt may come
+back from the dead. A model that fits in one's head says after each step what each row must read.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, ClassVar, TypeVar
+from uuid import UUID, uuid4
+
+import hypothesis.strategies as st
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
+
+from fleet import attempts, jobs, pause, recovery
+from fleet.attempts import Attempt, Outcome
+from fleet.database import Pool, open_pool
+from fleet.errors import ErrorType
+from fleet.jobs import Delivery, State
+from fleet.recovery import CRASH_CAP
+from fleet.request import RenderRequest
+from fleet.settings import DatabaseSettings
+
+T = TypeVar("T")
+
+LEASE = timedelta(hours=1)
+PLAIN = RenderRequest(html="<p>x</p>", expires_in_s=3600)
+TOLD = RenderRequest(html="<p>x</p>", expires_in_s=3600, webhook_url="https://example.com/hook")
+OUTCOMES = (
+    Outcome(State.SUCCEEDED, artifact_key="k", artifact={"size_bytes": 1}),
+    Outcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="x"),
+    Outcome(State.CANCELLED),
+    Outcome(State.EXPIRED),
+)
+
+
+@dataclass
+class Model:
+    """What one row must read."""
+
+    is_told: bool
+    state: State = State.QUEUED
+    attempt: int = 0
+    dispatch: int = 1
+    crashes: int = 0
+    is_parked: bool = False
+    is_cancel_requested: bool = False
+    is_overdue: bool = False
+    finished_by: tuple[int, Outcome] | None = field(default=None)
+
+    def put_back(self, *, is_crash: bool = False) -> None:
+        """The attempt is over and the job is not, unless its owner or its time say so."""
+        self.crashes += is_crash
+        self.dispatch += 1
+        self.state = State.QUEUED
+        if self.is_cancel_requested:
+            self.state = State.CANCELLED
+        elif self.is_overdue:
+            self.state = State.EXPIRED
+
+
+class Queue(RuleBasedStateMachine):
+    """Rules are what may happen, in any order; `rows_are_as_modelled` is checked after each."""
+
+    runner: ClassVar[asyncio.Runner]
+    pool: ClassVar[Pool]
+    tenant_id: ClassVar[UUID] = UUID(int=7)
+    all_jobs = Bundle("jobs")
+    held = Bundle("held")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.models: dict[UUID, Model] = {}
+        self.is_paused = False
+        self.cap: int | None = None
+        self.run(self.pool.execute("DELETE FROM jobs"))
+        self.run(self.pool.execute("DELETE FROM tenants"))
+        self.run(pause.resume(self.pool))
+        self.run(self.pool.execute("INSERT INTO tenants (id, name) VALUES ($1, 'model')", self.tenant_id))
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Wait for a coroutine."""
+        return self.runner.run(work)
+
+    def running(self) -> int:
+        return sum(model.state is State.RUNNING for model in self.models.values())
+
+    @rule(target=all_jobs, is_told=st.booleans())
+    def accept(self, *, is_told: bool) -> UUID:
+        request = TOLD if is_told else PLAIN
+        job = self.run(jobs.accept(self.pool, tenant_id=self.tenant_id, request=request)).job
+        self.models[job.id] = Model(is_told)
+        return job.id
+
+    @rule(target=held, job_id=all_jobs, age=st.sampled_from([0, 0, 0, 1]))
+    def claim(self, job_id: UUID, age: int) -> Any:
+        """A worker gets the present delivery or an older one; any of them any number of times."""
+        model = self.models[job_id]
+        delivery = Delivery(job_id, model.dispatch - age)
+        may_run = (
+            model.state is State.QUEUED
+            and model.dispatch == delivery.dispatch
+            and not model.is_parked
+            and not model.is_overdue
+        )
+        has_room = self.cap is None or self.running() < self.cap
+        attempt = self.run(attempts.claim(self.pool, delivery, worker_id=uuid4(), lease=LEASE))
+        assert (attempt is not None) == (may_run and has_room and not self.is_paused)
+        if attempt is not None:
+            model.state, model.attempt = State.RUNNING, model.attempt + 1
+            assert (attempt.attempt, attempt.crash_count) == (model.attempt, model.crashes)
+        elif model.state is State.QUEUED and model.dispatch == delivery.dispatch and not has_room:
+            model.is_parked = True
+        return multiple() if attempt is None else attempt
+
+    def holds(self, attempt: Attempt) -> bool:
+        model = self.models[attempt.job_id]
+        return model.state is State.RUNNING and model.attempt == attempt.attempt
+
+    @rule(attempt=held, outcome=st.sampled_from(OUTCOMES))
+    def finish(self, attempt: Attempt, outcome: Outcome) -> None:
+        model = self.models[attempt.job_id]
+        is_ours = self.holds(attempt)
+        # Ended the same way by another path: a repeated finish cannot tell that from its own.
+        is_alike = not is_ours and (model.state, model.attempt) == (outcome.state, attempt.attempt)
+        if is_ours:
+            model.state, model.finished_by = outcome.state, (attempt.attempt, outcome)
+        # Repeating our own finish is no second one: the commit's answer may have been lost.
+        expected = is_ours or model.finished_by == (attempt.attempt, outcome)
+        said = self.run(attempts.finish(self.pool, attempt, outcome))
+        assert said == expected or is_alike
+
+    @rule(attempt=held, is_crash=st.booleans())
+    def retry(self, attempt: Attempt, *, is_crash: bool) -> None:
+        is_ours = self.holds(attempt)
+        went = self.run(
+            attempts.retry_later(
+                self.pool,
+                attempt,
+                delay=timedelta(),
+                is_crash=is_crash,
+                error_type=ErrorType.PAGE_CRASHED,
+                error_detail="x",
+            )
+        )
+        assert (went is not None) == is_ours
+        if is_ours:
+            self.models[attempt.job_id].put_back(is_crash=is_crash)
+
+    @rule(attempt=held)
+    def hand_back(self, attempt: Attempt) -> None:
+        is_ours = self.holds(attempt)
+        went = self.run(attempts.hand_back(self.pool, attempt))
+        assert (went is not None) == is_ours
+        if is_ours:
+            self.models[attempt.job_id].put_back()
+
+    @rule(attempt=held)
+    def renew(self, attempt: Attempt) -> None:
+        pair = (attempt.job_id, attempt.attempt)
+        renewal = self.run(attempts.renew(self.pool, [pair], lease=LEASE))
+        is_ours = self.holds(attempt)
+        assert renewal.held == ({pair} if is_ours else set())
+        is_wanted = is_ours and self.models[attempt.job_id].is_cancel_requested
+        assert renewal.to_cancel == ({pair} if is_wanted else set())
+
+    @rule(attempt=held)
+    def freeze_past_the_lease(self, attempt: Attempt) -> None:
+        """The worker goes silent; a sweep finds its lease run out. The attempt may come back later."""
+        self.run(
+            self.pool.execute(
+                "UPDATE jobs SET lease_until = now() - interval '1 s' WHERE id = $1 AND attempt = $2 "
+                "AND state = 'running'",
+                attempt.job_id,
+                attempt.attempt,
+            )
+        )
+        is_ours = self.holds(attempt)
+        expired = self.run(recovery.take_expired(self.pool, lease=timedelta(0), limit=10))
+        assert len(expired.requeued) + len(expired.ended) == is_ours
+        if not is_ours:
+            return
+        model = self.models[attempt.job_id]
+        model.put_back(is_crash=True)
+        if model.state is State.QUEUED and model.crashes >= CRASH_CAP:
+            model.state = State.FAILED
+
+    @rule(job_id=all_jobs)
+    def cancel(self, job_id: UUID) -> None:
+        model = self.models[job_id]
+        found = self.run(jobs.cancel(self.pool, job_id=job_id, tenant_id=self.tenant_id))
+        assert (found is None) == model.state.is_terminal
+        if model.state.is_terminal:
+            return
+        model.is_cancel_requested = True
+        if model.state is State.QUEUED:
+            model.state, model.is_parked = State.CANCELLED, False
+
+    @rule(job_id=all_jobs)
+    def run_out_of_time(self, job_id: UUID) -> None:
+        self.run(self.pool.execute("UPDATE jobs SET expires_at = now() WHERE id = $1", job_id))
+        self.models[job_id].is_overdue = True
+
+    @rule()
+    def sweep_what_expired(self) -> None:
+        due = {
+            job_id
+            for job_id, model in self.models.items()
+            if model.is_overdue and model.state is State.QUEUED
+        }
+        assert set(self.run(recovery.expire(self.pool, limit=100))) == due
+        for job_id in due:
+            self.models[job_id].state, self.models[job_id].is_parked = State.EXPIRED, False
+
+    @rule(is_paused=st.booleans())
+    def pause_or_resume(self, *, is_paused: bool) -> None:
+        self.is_paused = is_paused
+        self.run(pause.pause(self.pool, reason=None) if is_paused else pause.resume(self.pool))
+
+    @rule(cap=st.sampled_from([None, 1, 2]))
+    def change_the_cap(self, cap: int | None) -> None:
+        self.cap = cap
+        self.run(self.pool.execute("UPDATE tenants SET max_running = $1", cap))
+
+    @rule()
+    def let_parked_jobs_go_on(self) -> None:
+        room = self.run(recovery.room_of_parked(self.pool, max_running=None))
+        has_room = self.cap is None or self.running() < self.cap
+        has_parked = any(model.is_parked for model in self.models.values())
+        assert (self.tenant_id in room) == (has_room and has_parked)
+        for tenant_id, count in room.items():
+            for freed in self.run(attempts.unpark(self.pool, tenant_id, count=count)):
+                model = self.models[freed.delivery.job_id]
+                model.is_parked, model.dispatch = False, model.dispatch + 1
+                assert freed.delivery.dispatch == model.dispatch
+
+    @invariant()
+    def rows_are_as_modelled(self) -> None:
+        rows = self.run(
+            self.pool.fetch(
+                "SELECT id, state, attempt, dispatch, crash_count, parked, cancel_requested, "
+                "(SELECT count(*) FROM webhook_outbox WHERE job_id = jobs.id) AS messages FROM jobs"
+            )
+        )
+        assert len(rows) == len(self.models)
+        for row in rows:
+            model = self.models[row["id"]]
+            assert (row["state"], row["attempt"], row["dispatch"]) == (
+                model.state,
+                model.attempt,
+                model.dispatch,
+            )
+            assert (row["crash_count"], row["parked"]) == (model.crashes, model.is_parked)
+            assert row["cancel_requested"] == model.is_cancel_requested
+            assert row["messages"] == (model.is_told and model.state.is_terminal)
+
+    @invariant()
+    def the_cap_is_kept(self) -> None:
+        """A lower cap ends nothing; it only lets nothing new begin, which `claim` checks."""
+        running = self.run(self.pool.fetchval("SELECT count(*) FROM jobs WHERE state = 'running'"))
+        assert running == self.running()
+
+
+def test_any_order_of_calls_leaves_each_job_in_its_one_state(database_url: str) -> None:
+    with asyncio.Runner() as runner:
+        Queue.runner = runner
+        Queue.pool = runner.run(open_pool(DatabaseSettings(database_url=database_url), application="model"))
+        Queue.TestCase.settings = settings(
+            max_examples=150,
+            stateful_step_count=50,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+        )
+        try:
+            Queue.TestCase().runTest()
+        finally:
+            runner.run(Queue.pool.close())
