@@ -65,3 +65,12 @@ class Stage:
         """How each of the job's attempts ended, in order."""
         sql = "SELECT outcome FROM attempts WHERE job_id = $1 ORDER BY attempt"
         return [row["outcome"] for row in await self.database.fetch(sql, job.id)]
+
+    async def beats(self, count: int) -> None:
+        """Wait until some worker has reported so many more times: time passes for all of them alike."""
+        last = "SELECT max(last_seen_at) FROM workers"
+        async with asyncio.timeout(END_S):
+            for _ in range(count):
+                seen = await self.database.fetchval(last)
+                while await self.database.fetchval(last) == seen:  # noqa: ASYNC110 - a row tells nobody
+                    await asyncio.sleep(0.02)

@@ -3,6 +3,8 @@
 Every worker sweeps, each at its own jittered pace, so that there is no leader to lose.
 """
 
+import asyncio
+import random
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -25,6 +27,9 @@ _PAGE: Final = 5_000
 _EXPIRED_AT_ONCE: Final = 200
 # A delivery may be on its way for this long: between commit and ZADD, or between ZPOPMIN and claim.
 _GRACE: Final = timedelta(seconds=2)
+_JITTER: Final = 0.5
+# However many delayed jobs come due one after the other.
+_SHORTEST_PAUSE_S: Final = 0.25
 _BEGINNING: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 log = get_logger(__name__)
@@ -47,11 +52,27 @@ class Sweeper:
         self._database = database
         self._redis = redis
         self._lease = lease
+        self._interval = interval
         self._window = 3 * interval
         self._max_running_of_tenant = max_running_of_tenant
         self._suspects_at_once = suspects_at_once
         self._page = page
         self._patient_until = 0.0
+
+    async def run(self) -> None:
+        """Sweep for ever: at the interval, and when a delayed job is due."""
+        while True:
+            await asyncio.sleep(await self._pause_s())
+            await self.sweep()
+
+    async def _pause_s(self) -> float:
+        spread = 1 + _JITTER * random.uniform(-1, 1)  # noqa: S311 - spreads load, guards nothing
+        usual_s = self._interval.total_seconds() * spread
+        try:
+            due_s = await recovery.next_due_s(self._database)
+        except UnavailableError:
+            return usual_s  # the sweep itself will say so
+        return usual_s if due_s is None else min(usual_s, max(due_s, _SHORTEST_PAUSE_S))
 
     async def sweep(self) -> None:
         """Look once. A database or a Redis that is away is logged and left for the next time."""

@@ -97,15 +97,6 @@ async def test_a_delayed_job_runs_when_its_time_has_come(stage: Stage, client: h
     assert done["started_at"] >= due.isoformat().replace("+00:00", "Z")
 
 
-async def beats(stage: Stage, count: int) -> None:
-    """Wait for so many more reports of the worker."""
-    async with asyncio.timeout(20):
-        for _ in range(count):
-            last = await stage.database.fetchval("SELECT max(last_seen_at) FROM workers")
-            while await stage.database.fetchval("SELECT max(last_seen_at) FROM workers") == last:  # noqa: ASYNC110 - a row
-                await asyncio.sleep(0.02)
-
-
 def kill_browser(worker: ProductProcess) -> None:
     """Kill the Chromium below this worker: the process without a `--type`."""
     [browser] = [
@@ -123,7 +114,7 @@ async def test_after_a_crash_each_job_renders_alone(stage: Stage) -> None:
         kill_browser(process)
         await stage.gate.visited(3)
         bystander = await stage.enqueue(url=stage.gate.url)
-        await beats(stage, 3)
+        await stage.beats(3)
         assert stage.gate.visits == 3
         stage.gate.let_one_in()
         await stage.gate.visited(4)
@@ -159,7 +150,7 @@ async def test_a_worker_that_starts_in_a_paused_fleet_begins_nothing(stage: Stag
     await pause.pause(stage.database, reason=None)
     job = await stage.enqueue(html="<p>x</p>")
     async with stage.worker("worker"):
-        await beats(stage, 2)
+        await stage.beats(2)
         found = await jobs.get(stage.database, job_id=job.id, tenant_id=job.tenant_id)
         assert found is not None
         assert (found.state, found.attempt) == (State.QUEUED, 0)
@@ -187,7 +178,7 @@ async def test_a_capped_tenant_renders_one_after_the_other(stage: Stage) -> None
     async with stage.worker("worker", BROWSER_MAX_PAGES="2", SWEEP_INTERVAL_S="100"):
         three = [await stage.enqueue(url=stage.gate.url) for _ in range(3)]
         await stage.gate.visited()
-        await beats(stage, 2)
+        await stage.beats(2)
         assert stage.gate.visits == 1
         for number in (2, 3):
             stage.gate.let_one_in()
