@@ -61,8 +61,8 @@ def _section(series: dict[str, list[float]]) -> Section:
     )
     section.parts.append(
         f"{len(freed_ms)} jobs, one after the other, on a worker with one slot. Each waits for a page that "
-        "is never served when it is cancelled; the next one is queued behind it. The second row ends when the "
-        "server of the page sees the next job's request: the slot is free and taken again."
+        "is never served when it is cancelled, and the next one is queued behind it. The second row ends "
+        "when the server of the page sees the next job's request: the slot is free and taken again."
     )
     rows = [
         (name, *(figure(percentile(values, percent)) for percent in (50, 90, 99, 100)))
