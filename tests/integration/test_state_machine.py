@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from fleet import attempts, jobs, pause, recovery
 from fleet.attempts import Attempt, Outcome
@@ -26,6 +26,9 @@ from fleet.settings import DatabaseSettings
 
 T = TypeVar("T")
 
+# Few jobs, and mostly the latest ones: then they meet each other often.
+MOST_OPEN = 3
+RECENT = st.integers(0, 3)
 LEASE = timedelta(hours=1)
 PLAIN = RenderRequest(html="<p>x</p>", expires_in_s=3600)
 TOLD = RenderRequest(html="<p>x</p>", expires_in_s=3600, webhook_url="https://example.com/hook")
@@ -68,12 +71,11 @@ class Queue(RuleBasedStateMachine):
     runner: ClassVar[asyncio.Runner]
     pool: ClassVar[Pool]
     tenant_id: ClassVar[UUID] = UUID(int=7)
-    all_jobs = Bundle("jobs")
-    held = Bundle("held")
 
     def __init__(self) -> None:
         super().__init__()
         self.models: dict[UUID, Model] = {}
+        self.held: list[Attempt] = []
         self.is_paused = False
         self.cap: int | None = None
         self.run(self.pool.execute("DELETE FROM jobs"))
@@ -85,19 +87,30 @@ class Queue(RuleBasedStateMachine):
         """Wait for a coroutine."""
         return self.runner.run(work)
 
+    def recent_job(self, pick: int) -> UUID:
+        return list(self.models)[-1 - pick % len(self.models)]
+
+    def recent_attempt(self, pick: int) -> Attempt:
+        return self.held[-1 - pick % len(self.held)]
+
+    def open_jobs(self) -> int:
+        return sum(not model.state.is_terminal for model in self.models.values())
+
     def running(self) -> int:
         return sum(model.state is State.RUNNING for model in self.models.values())
 
-    @rule(target=all_jobs, is_told=st.booleans())
-    def accept(self, *, is_told: bool) -> UUID:
+    @precondition(lambda self: self.open_jobs() < MOST_OPEN)
+    @rule(is_told=st.booleans())
+    def accept(self, *, is_told: bool) -> None:
         request = TOLD if is_told else PLAIN
         job = self.run(jobs.accept(self.pool, tenant_id=self.tenant_id, request=request)).job
         self.models[job.id] = Model(is_told)
-        return job.id
 
-    @rule(target=held, job_id=all_jobs, age=st.sampled_from([0, 0, 0, 1]))
-    def claim(self, job_id: UUID, age: int) -> Any:
+    @precondition(lambda self: self.models)
+    @rule(pick=RECENT, age=st.sampled_from([0, 0, 0, 1]))
+    def claim(self, pick: int, age: int) -> None:
         """A worker gets the present delivery or an older one; any of them any number of times."""
+        job_id = self.recent_job(pick)
         model = self.models[job_id]
         delivery = Delivery(job_id, model.dispatch - age)
         may_run = (
@@ -112,16 +125,18 @@ class Queue(RuleBasedStateMachine):
         if attempt is not None:
             model.state, model.attempt = State.RUNNING, model.attempt + 1
             assert (attempt.attempt, attempt.crash_count) == (model.attempt, model.crashes)
+            self.held.append(attempt)
         elif model.state is State.QUEUED and model.dispatch == delivery.dispatch and not has_room:
             model.is_parked = True
-        return multiple() if attempt is None else attempt
 
     def holds(self, attempt: Attempt) -> bool:
         model = self.models[attempt.job_id]
         return model.state is State.RUNNING and model.attempt == attempt.attempt
 
-    @rule(attempt=held, outcome=st.sampled_from(OUTCOMES))
-    def finish(self, attempt: Attempt, outcome: Outcome) -> None:
+    @precondition(lambda self: self.held)
+    @rule(pick=RECENT, outcome=st.sampled_from(OUTCOMES))
+    def finish(self, pick: int, outcome: Outcome) -> None:
+        attempt = self.recent_attempt(pick)
         model = self.models[attempt.job_id]
         is_ours = self.holds(attempt)
         # Ended the same way by another path: a repeated finish cannot tell that from its own.
@@ -133,8 +148,10 @@ class Queue(RuleBasedStateMachine):
         said = self.run(attempts.finish(self.pool, attempt, outcome))
         assert said == expected or is_alike
 
-    @rule(attempt=held, is_crash=st.booleans())
-    def retry(self, attempt: Attempt, *, is_crash: bool) -> None:
+    @precondition(lambda self: self.held)
+    @rule(pick=RECENT, is_crash=st.booleans())
+    def retry(self, pick: int, *, is_crash: bool) -> None:
+        attempt = self.recent_attempt(pick)
         is_ours = self.holds(attempt)
         went = self.run(
             attempts.retry_later(
@@ -150,16 +167,20 @@ class Queue(RuleBasedStateMachine):
         if is_ours:
             self.models[attempt.job_id].put_back(is_crash=is_crash)
 
-    @rule(attempt=held)
-    def hand_back(self, attempt: Attempt) -> None:
+    @precondition(lambda self: self.held)
+    @rule(pick=RECENT)
+    def hand_back(self, pick: int) -> None:
+        attempt = self.recent_attempt(pick)
         is_ours = self.holds(attempt)
         went = self.run(attempts.hand_back(self.pool, attempt))
         assert (went is not None) == is_ours
         if is_ours:
             self.models[attempt.job_id].put_back()
 
-    @rule(attempt=held)
-    def renew(self, attempt: Attempt) -> None:
+    @precondition(lambda self: self.held)
+    @rule(pick=RECENT)
+    def renew(self, pick: int) -> None:
+        attempt = self.recent_attempt(pick)
         pair = (attempt.job_id, attempt.attempt)
         renewal = self.run(attempts.renew(self.pool, [pair], lease=LEASE))
         is_ours = self.holds(attempt)
@@ -167,9 +188,11 @@ class Queue(RuleBasedStateMachine):
         is_wanted = is_ours and self.models[attempt.job_id].is_cancel_requested
         assert renewal.to_cancel == ({pair} if is_wanted else set())
 
-    @rule(attempt=held)
-    def freeze_past_the_lease(self, attempt: Attempt) -> None:
+    @precondition(lambda self: self.held)
+    @rule(pick=RECENT)
+    def freeze_past_the_lease(self, pick: int) -> None:
         """The worker goes silent; a sweep finds its lease run out. The attempt may come back later."""
+        attempt = self.recent_attempt(pick)
         self.run(
             self.pool.execute(
                 "UPDATE jobs SET lease_until = now() - interval '1 s' WHERE id = $1 AND attempt = $2 "
@@ -188,8 +211,10 @@ class Queue(RuleBasedStateMachine):
         if model.state is State.QUEUED and model.crashes >= CRASH_CAP:
             model.state = State.FAILED
 
-    @rule(job_id=all_jobs)
-    def cancel(self, job_id: UUID) -> None:
+    @precondition(lambda self: self.models)
+    @rule(pick=RECENT)
+    def cancel(self, pick: int) -> None:
+        job_id = self.recent_job(pick)
         model = self.models[job_id]
         found = self.run(jobs.cancel(self.pool, job_id=job_id, tenant_id=self.tenant_id))
         assert (found is None) == model.state.is_terminal
@@ -199,8 +224,10 @@ class Queue(RuleBasedStateMachine):
         if model.state is State.QUEUED:
             model.state, model.is_parked = State.CANCELLED, False
 
-    @rule(job_id=all_jobs)
-    def run_out_of_time(self, job_id: UUID) -> None:
+    @precondition(lambda self: self.models)
+    @rule(pick=RECENT)
+    def run_out_of_time(self, pick: int) -> None:
+        job_id = self.recent_job(pick)
         self.run(self.pool.execute("UPDATE jobs SET expires_at = now() WHERE id = $1", job_id))
         self.models[job_id].is_overdue = True
 
