@@ -5,7 +5,7 @@ back from the dead. A model that fits in one's head says after each step what ea
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, ClassVar, TypeVar
@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from fleet import attempts, jobs, pause, recovery
 from fleet.attempts import Attempt, Outcome
@@ -28,6 +28,13 @@ T = TypeVar("T")
 
 # Few jobs, and mostly the latest ones: then they meet each other often.
 MOST_OPEN = 3
+# What ends a job for good comes seldom, or there would be little to play with.
+OFTEN = (
+    *("claim",) * 7,
+    *("accept", "retry", "hand back", "freeze past the lease") * 2,
+    *("finish", "renew", "cancel", "run out of time"),
+    *("pause or resume", "change the cap", "sweep what expired", "let parked jobs go on"),
+)
 RECENT = st.integers(0, 3)
 LEASE = timedelta(hours=1)
 PLAIN = RenderRequest(html="<p>x</p>", expires_in_s=3600)
@@ -66,7 +73,7 @@ class Model:
 
 
 class Queue(RuleBasedStateMachine):
-    """Rules are what may happen, in any order; `rows_are_as_modelled` is checked after each."""
+    """What may happen, in any order; `rows_are_as_modelled` is checked after each."""
 
     runner: ClassVar[asyncio.Runner]
     pool: ClassVar[Pool]
@@ -78,6 +85,20 @@ class Queue(RuleBasedStateMachine):
         self.held: list[Attempt] = []
         self.is_paused = False
         self.cap: int | None = None
+        self.of_attempts: dict[str, Callable[[Attempt, int], None]] = {
+            "finish": self.finish,
+            "retry": self.retry,
+            "hand back": self.hand_back,
+            "renew": self.renew,
+            "freeze past the lease": self.freeze_past_the_lease,
+        }
+        self.of_jobs = {"cancel": self.cancel, "run out of time": self.run_out_of_time}
+        self.of_fleet: dict[str, Callable[[int], None]] = {
+            "pause or resume": self.pause_or_resume,
+            "change the cap": self.change_the_cap,
+            "sweep what expired": self.sweep_what_expired,
+            "let parked jobs go on": self.let_parked_jobs_go_on,
+        }
         self.run(self.pool.execute("DELETE FROM jobs"))
         self.run(self.pool.execute("DELETE FROM tenants"))
         self.run(pause.resume(self.pool))
@@ -90,25 +111,37 @@ class Queue(RuleBasedStateMachine):
     def recent_job(self, pick: int) -> UUID:
         return list(self.models)[-1 - pick % len(self.models)]
 
-    def recent_attempt(self, pick: int) -> Attempt:
-        return self.held[-1 - pick % len(self.held)]
-
     def open_jobs(self) -> int:
         return sum(not model.state.is_terminal for model in self.models.values())
 
     def running(self) -> int:
         return sum(model.state is State.RUNNING for model in self.models.values())
 
-    @precondition(lambda self: self.open_jobs() < MOST_OPEN)
-    @rule(is_told=st.booleans())
+    @initialize(are_told=st.lists(st.booleans(), min_size=MOST_OPEN, max_size=MOST_OPEN))
+    def begin(self, are_told: list[bool]) -> None:
+        for is_told in are_told:
+            self.accept(is_told=is_told)
+
+    @rule(what=st.sampled_from(OFTEN), pick=RECENT, chance=st.integers(0, 11))
+    def happen(self, what: str, pick: int, chance: int) -> None:
+        """One thing happens. One rule for all of them: how often each is played is ours to say."""
+        if what == "accept" and self.open_jobs() < MOST_OPEN:
+            self.accept(is_told=chance % 2 == 0)
+        elif what == "claim":
+            self.claim(pick, age=chance % 4 == 0)
+        elif what in self.of_attempts and self.held:
+            self.of_attempts[what](self.held[-1 - pick % len(self.held)], chance)
+        elif what in self.of_jobs:
+            self.of_jobs[what](self.recent_job(pick))
+        elif what in self.of_fleet:
+            self.of_fleet[what](chance)
+
     def accept(self, *, is_told: bool) -> None:
         request = TOLD if is_told else PLAIN
         job = self.run(jobs.accept(self.pool, tenant_id=self.tenant_id, request=request)).job
         self.models[job.id] = Model(is_told)
 
-    @precondition(lambda self: self.models)
-    @rule(pick=RECENT, age=st.sampled_from([0, 0, 0, 1]))
-    def claim(self, pick: int, age: int) -> None:
+    def claim(self, pick: int, *, age: int) -> None:
         """A worker gets the present delivery or an older one; any of them any number of times."""
         job_id = self.recent_job(pick)
         model = self.models[job_id]
@@ -133,10 +166,8 @@ class Queue(RuleBasedStateMachine):
         model = self.models[attempt.job_id]
         return model.state is State.RUNNING and model.attempt == attempt.attempt
 
-    @precondition(lambda self: self.held)
-    @rule(pick=RECENT, outcome=st.sampled_from(OUTCOMES))
-    def finish(self, pick: int, outcome: Outcome) -> None:
-        attempt = self.recent_attempt(pick)
+    def finish(self, attempt: Attempt, chance: int) -> None:
+        outcome = OUTCOMES[chance % len(OUTCOMES)]
         model = self.models[attempt.job_id]
         is_ours = self.holds(attempt)
         # Ended the same way by another path: a repeated finish cannot tell that from its own.
@@ -148,10 +179,8 @@ class Queue(RuleBasedStateMachine):
         said = self.run(attempts.finish(self.pool, attempt, outcome))
         assert said == expected or is_alike
 
-    @precondition(lambda self: self.held)
-    @rule(pick=RECENT, is_crash=st.booleans())
-    def retry(self, pick: int, *, is_crash: bool) -> None:
-        attempt = self.recent_attempt(pick)
+    def retry(self, attempt: Attempt, chance: int) -> None:
+        is_crash = chance % 2 == 0
         is_ours = self.holds(attempt)
         went = self.run(
             attempts.retry_later(
@@ -167,20 +196,14 @@ class Queue(RuleBasedStateMachine):
         if is_ours:
             self.models[attempt.job_id].put_back(is_crash=is_crash)
 
-    @precondition(lambda self: self.held)
-    @rule(pick=RECENT)
-    def hand_back(self, pick: int) -> None:
-        attempt = self.recent_attempt(pick)
+    def hand_back(self, attempt: Attempt, _chance: int) -> None:
         is_ours = self.holds(attempt)
         went = self.run(attempts.hand_back(self.pool, attempt))
         assert (went is not None) == is_ours
         if is_ours:
             self.models[attempt.job_id].put_back()
 
-    @precondition(lambda self: self.held)
-    @rule(pick=RECENT)
-    def renew(self, pick: int) -> None:
-        attempt = self.recent_attempt(pick)
+    def renew(self, attempt: Attempt, _chance: int) -> None:
         pair = (attempt.job_id, attempt.attempt)
         renewal = self.run(attempts.renew(self.pool, [pair], lease=LEASE))
         is_ours = self.holds(attempt)
@@ -188,11 +211,8 @@ class Queue(RuleBasedStateMachine):
         is_wanted = is_ours and self.models[attempt.job_id].is_cancel_requested
         assert renewal.to_cancel == ({pair} if is_wanted else set())
 
-    @precondition(lambda self: self.held)
-    @rule(pick=RECENT)
-    def freeze_past_the_lease(self, pick: int) -> None:
+    def freeze_past_the_lease(self, attempt: Attempt, _chance: int) -> None:
         """The worker goes silent; a sweep finds its lease run out. The attempt may come back later."""
-        attempt = self.recent_attempt(pick)
         self.run(
             self.pool.execute(
                 "UPDATE jobs SET lease_until = now() - interval '1 s' WHERE id = $1 AND attempt = $2 "
@@ -211,10 +231,7 @@ class Queue(RuleBasedStateMachine):
         if model.state is State.QUEUED and model.crashes >= CRASH_CAP:
             model.state = State.FAILED
 
-    @precondition(lambda self: self.models)
-    @rule(pick=RECENT)
-    def cancel(self, pick: int) -> None:
-        job_id = self.recent_job(pick)
+    def cancel(self, job_id: UUID) -> None:
         model = self.models[job_id]
         found = self.run(jobs.cancel(self.pool, job_id=job_id, tenant_id=self.tenant_id))
         assert (found is None) == model.state.is_terminal
@@ -224,15 +241,11 @@ class Queue(RuleBasedStateMachine):
         if model.state is State.QUEUED:
             model.state, model.is_parked = State.CANCELLED, False
 
-    @precondition(lambda self: self.models)
-    @rule(pick=RECENT)
-    def run_out_of_time(self, pick: int) -> None:
-        job_id = self.recent_job(pick)
+    def run_out_of_time(self, job_id: UUID) -> None:
         self.run(self.pool.execute("UPDATE jobs SET expires_at = now() WHERE id = $1", job_id))
         self.models[job_id].is_overdue = True
 
-    @rule()
-    def sweep_what_expired(self) -> None:
+    def sweep_what_expired(self, _chance: int) -> None:
         due = {
             job_id
             for job_id, model in self.models.items()
@@ -242,18 +255,15 @@ class Queue(RuleBasedStateMachine):
         for job_id in due:
             self.models[job_id].state, self.models[job_id].is_parked = State.EXPIRED, False
 
-    @rule(is_paused=st.booleans())
-    def pause_or_resume(self, *, is_paused: bool) -> None:
-        self.is_paused = is_paused
+    def pause_or_resume(self, chance: int) -> None:
+        is_paused = self.is_paused = chance % 4 == 0
         self.run(pause.pause(self.pool, reason=None) if is_paused else pause.resume(self.pool))
 
-    @rule(cap=st.sampled_from([None, 1, 2]))
-    def change_the_cap(self, cap: int | None) -> None:
-        self.cap = cap
+    def change_the_cap(self, chance: int) -> None:
+        self.cap = cap = (None, 1, 2)[chance % 3]
         self.run(self.pool.execute("UPDATE tenants SET max_running = $1", cap))
 
-    @rule()
-    def let_parked_jobs_go_on(self) -> None:
+    def let_parked_jobs_go_on(self, _chance: int) -> None:
         room = self.run(recovery.room_of_parked(self.pool, max_running=None))
         has_room = self.cap is None or self.running() < self.cap
         has_parked = any(model.is_parked for model in self.models.values())
