@@ -11,7 +11,7 @@ COMPILE = $(VENV_PYTHON) -m uv pip compile pyproject.toml --quiet --universal --
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock" $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench lock clean environment-run environment-dev
+.PHONY: help run test lint bench chaos lock clean environment-run environment-dev
 
 help: ## list the targets
 	@printf 'Usage: make TARGET [NAME=value ...]\n\n'
@@ -34,6 +34,11 @@ lint: environment-dev ## check style, types and import layers
 bench: environment-dev ## measure, and write docs/benchmarks.md; CASES=post chooses, OPTIONS=--quick only prints
 	@$(VENV_PYTHON) -m deploy.embedded.chromium_install
 	@$(VENV_PYTHON) -m tests.bench $(CASES) $(OPTIONS)
+
+chaos: environment-dev ## break everything under load, and write docs/chaos.md; SECONDS=1800 SEED=7 WORKERS=3
+	@$(VENV_PYTHON) -m deploy.embedded.chromium_install
+	@$(VENV_PYTHON) -m tests.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(WORKERS),--workers $(WORKERS)) $(OPTIONS)
 
 lock: environment-dev ## pin the requirements anew after a change of pyproject.toml; UPGRADE=--upgrade takes newer ones
 	@$(COMPILE) --group dev --output-file deploy/requirements/dev.txt

@@ -20,17 +20,29 @@ from starlette.routing import Match
 
 from api.auth import Authenticator
 from api.dependencies import Dependencies, Settings
+from api.descriptors import raise_descriptor_limit
 from api.handover import Handover
 from api.middleware import CallLog
 from api.openapi import DESCRIPTION, openapi_document
 from api.probes import BacklogGauges, probes_of
 from api.problems import RefusedError, problem_response, refused_parameters, request_id_of
 from api.quotas import Quotas
-from api.routes import artifacts, fleet, health, jobs
+from api.routes import (
+    artifacts,
+    batches,
+    deliveries,
+    events,
+    fleet,
+    health,
+    jobs,
+    retries,
+    schedules,
+    webhooks,
+)
 from api.settings import ApiSettings
 from api.streaming import LingeringResponse
 from api.waiters import Waiters
-from fleet import carrier
+from fleet import VERSION, carrier
 from fleet.addresses import AddressPolicy
 from fleet.artifacts import Artifacts
 from fleet.database import Pool, open_pool
@@ -47,7 +59,6 @@ from fleet.settings import (
     load_settings,
 )
 
-VERSION: Final = "0.1.0"
 _CLOSE_TIMEOUT_S: Final = 3.0
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
@@ -86,7 +97,18 @@ def create_app() -> FastAPI:
     )
     app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]
     app.add_middleware(CallLog)
-    for router in (jobs.router, artifacts.router, fleet.router, health.router):
+    for router in (
+        jobs.router,
+        batches.router,
+        retries.router,
+        events.router,
+        artifacts.router,
+        deliveries.router,
+        webhooks.router,
+        schedules.router,
+        fleet.router,
+        health.router,
+    ):
         app.include_router(router)
     app.add_exception_handler(RenderfleetError, _answer_refusal)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
@@ -96,6 +118,7 @@ def create_app() -> FastAPI:
 
 async def _open(settings: Settings, stack: AsyncExitStack) -> Dependencies:
     """Open everything. Redis and S3 connect when first needed; each close is limited in time."""
+    raise_descriptor_limit(settings.api.api_max_waiters)
     pool = await _open_pool(settings.database)
     stack.push_async_callback(_close_pool, pool)
     redis = carrier.connect(settings.redis.redis_url, timeout_s=settings.redis.redis_timeout_s)
@@ -148,11 +171,12 @@ def _release_on_signals(waiters: Waiters) -> None:
     """
     if threading.current_thread() is not threading.main_thread():
         return  # signals belong to whoever runs this loop in a thread
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         previous = signal.getsignal(number)
 
         def handle(received: int, frame: FrameType | None, previous: Any = previous) -> None:
-            waiters.release()
+            loop.call_soon_threadsafe(waiters.release)  # the signal may have come in the middle of its work
             if callable(previous):
                 previous(received, frame)
 

@@ -9,8 +9,10 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from api.problems import MEDIA_TYPE, Problem
-from fleet.documents import JobDocument
+from fleet.documents import JobDocument, WebhookDocument
+from fleet.options.source import MAX_URL_LENGTH
 from fleet.request import RenderRequest
+from fleet.schedule_request import ScheduleRequest
 
 _REF: Final = "#/components/schemas/{model}"
 _PROBLEM: Final = {MEDIA_TYPE: {"schema": {"$ref": _REF.format(model="Problem")}}}
@@ -18,7 +20,8 @@ _JOB: Final = {"application/json": {"schema": {"$ref": _REF.format(model="JobDoc
 
 DESCRIPTION: Final = (
     "Turns web addresses and HTML into PNG, JPEG, WebP or PDF as durable jobs. Enqueue with `POST /v1/jobs`, "
-    "then poll, wait or fetch the artifact. Errors are problem documents (RFC 9457) with a stable `type`."
+    "then poll, wait, follow its events or fetch the artifact. Errors are problem documents (RFC 9457) with "
+    "a stable `type`."
 )
 _SECURITY_SCHEMES: Final = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer rf_…`"},
@@ -77,6 +80,59 @@ CREATE_JOB: Final[dict[str, Any]] = {
     },
 }
 
+_IDEMPOTENCY_KEY_OF_ALL: Final = {
+    "name": "Idempotency-Key",
+    **_header("Repeat a call with the same key and get the same jobs, and refusals.", maximum=255),
+}
+_BATCH: Final = {"application/json": {"schema": {"$ref": _REF.format(model="BatchDocument")}}}
+CREATE_BATCH: Final[dict[str, Any]] = {
+    "parameters": [_IDEMPOTENCY_KEY_OF_ALL],
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "jobs": {
+                            "type": "array",
+                            "minItems": 1,
+                            "maxItems": 100,
+                            "items": {"$ref": _REF.format(model="RenderRequest")},
+                        }
+                    },
+                    "required": ["jobs"],
+                    "additionalProperties": False,
+                },
+                "examples": {
+                    "two": {
+                        "summary": "A picture and a document",
+                        "value": {
+                            "jobs": [
+                                {"url": "https://example.com/", "external_id": "home"},
+                                {"html": "<h1>Invoice 7</h1>", "format": "pdf", "external_id": "invoice-7"},
+                            ]
+                        },
+                    }
+                },
+            }
+        },
+    },
+    "responses": {
+        "200": {"description": "Known by its key, and all jobs have ended.", "content": _BATCH},
+        "202": {"description": "At least one job is accepted.", "content": _BATCH},
+        "422": {
+            "description": "No item is valid, or the batch itself is not.",
+            "content": {**_BATCH, **_PROBLEM},
+        },
+    },
+}
+
+RETRY_JOB: Final[dict[str, Any]] = {
+    "parameters": CREATE_JOB["parameters"],
+    "responses": CREATE_JOB["responses"],
+}
+
 CANCEL_JOB: Final[dict[str, Any]] = {
     "parameters": [
         {"name": "Prefer", **_header("`wait=N`: wait up to N seconds, 60 at most, for a running job's end.")}
@@ -85,6 +141,91 @@ CANCEL_JOB: Final[dict[str, Any]] = {
         "200": {"description": "The job has ended.", "content": _JOB},
         "202": {"description": "The job will be stopped.", "headers": _LOCATION, "content": _JOB},
     },
+}
+
+CREATE_WEBHOOK: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"url": {"type": "string", "maxLength": MAX_URL_LENGTH}},
+                    "required": ["url"],
+                    "additionalProperties": False,
+                },
+                "examples": {"webhook": {"value": {"url": "https://example.com/hooks/renders"}}},
+            }
+        },
+    },
+    "responses": {
+        "200": {
+            "description": "The address is known.",
+            "content": {"application/json": {"schema": {"$ref": _REF.format(model="WebhookDetails")}}},
+        },
+    },
+}
+# What goes the other way (OpenAPI 3.1, "webhooks").
+_WEBHOOKS: Final[dict[str, Any]] = {
+    "job-ended": {
+        "post": {
+            "summary": "A job with `webhook_url` has ended",
+            "description": "Signed as standardwebhooks.com says: `webhook-id`, `webhook-timestamp`, "
+            "`webhook-signature`. Sent at least once; the id stays the same.",
+            "requestBody": {
+                "content": {"application/json": {"schema": {"$ref": _REF.format(model="WebhookDocument")}}}
+            },
+            "responses": {
+                "2XX": {"description": "Taken; nothing more is sent."},
+                "410": {"description": "Gone: nothing is sent to this address any more."},
+                "default": {"description": "Tried again, for a day."},
+            },
+        }
+    }
+}
+
+_SCHEDULE_EXAMPLE: Final = {
+    "name": "prices, each working day",
+    "cron": "0 9 * * MON-FRI",
+    "timezone": "Europe/Berlin",
+    "job": {"url": "https://example.com/prices", "webhook_url": "https://example.com/hooks/renders"},
+    "deliver": "when_changed",
+}
+REPLACE_SCHEDULE: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"$ref": _REF.format(model="ScheduleRequest")},
+                "examples": {"prices": {"value": _SCHEDULE_EXAMPLE}},
+            }
+        },
+    }
+}
+CREATE_SCHEDULE: Final[dict[str, Any]] = {
+    **REPLACE_SCHEDULE,
+    "responses": {
+        "201": {
+            "description": "The schedule is stored.",
+            "headers": {"Location": {"description": "Path of the schedule.", "schema": {"type": "string"}}},
+        }
+    },
+}
+SWITCH_SCHEDULE: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"enabled": {"type": "boolean"}},
+                    "required": ["enabled"],
+                    "additionalProperties": False,
+                },
+                "examples": {"disable": {"value": {"enabled": False}}},
+            }
+        },
+    }
 }
 
 PAUSE_FLEET: Final[dict[str, Any]] = {
@@ -117,6 +258,34 @@ READ_ARTIFACT: Final[dict[str, Any]] = {
 }
 
 
+_EVENTS_EXAMPLE: Final = """\
+id: 0-queued
+event: queued
+data: {"id":"0198c1d2-4f60-7cc2-b1f4-2a9d3c5e7f01","status":"queued","attempt":0, …}
+
+id: 1-running
+event: running
+data: {"id":"0198c1d2-4f60-7cc2-b1f4-2a9d3c5e7f01","status":"running","attempt":1, …}
+
+id: 1-succeeded
+event: succeeded
+data: {"id":"0198c1d2-4f60-7cc2-b1f4-2a9d3c5e7f01","status":"succeeded","attempt":1, …}
+
+"""
+READ_EVENTS: Final[dict[str, Any]] = {
+    "parameters": [
+        {"name": "Last-Event-ID", **_header("The id of the last event seen, as an `EventSource` sends it.")}
+    ],
+    "responses": {
+        "200": {
+            "description": "The stream. It closes after the job's end.",
+            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EVENTS_EXAMPLE}},
+        },
+        "204": {"description": "`Last-Event-ID` names the job's end: there is nothing more to come."},
+    },
+}
+
+
 def problems(*statuses: int) -> dict[str, Any]:
     """Arguments of a route that may answer with problem documents of these statuses."""
     return {
@@ -135,11 +304,18 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
     )
     schemas: dict[str, Any] = document.setdefault("components", {}).setdefault("schemas", {})
     _, extra = models_json_schema(
-        [(RenderRequest, "validation"), (JobDocument, "serialization"), (Problem, "serialization")],
+        [
+            (RenderRequest, "validation"),
+            (ScheduleRequest, "validation"),
+            (JobDocument, "serialization"),
+            (WebhookDocument, "serialization"),
+            (Problem, "serialization"),
+        ],
         ref_template=_REF,
     )
     schemas |= extra["$defs"]
     document["components"]["securitySchemes"] = _SECURITY_SCHEMES
+    document["webhooks"] = _WEBHOOKS
     for path, operations in document["paths"].items():
         if path.startswith("/v1/"):
             _require_key(operations)

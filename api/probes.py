@@ -15,7 +15,8 @@ from fleet.database import Pool
 from fleet.errors import UnavailableError
 from fleet.jobs import State, backlog, ended
 from fleet.logs import get_logger
-from fleet.metrics import JOBS_OPEN, OLDEST_QUEUED_SECONDS
+from fleet.metrics import JOBS_OPEN, OLDEST_QUEUED_SECONDS, WEBHOOKS_OVERDUE_SECONDS
+from fleet.webhooks import overdue_s
 
 # Readiness is public: asking often must not become load on the dependencies.
 FRESH_S: Final = 1.0
@@ -100,10 +101,11 @@ class BacklogGauges:
         async with self._lock:
             if time.monotonic() - self._counted_at < _BACKLOG_FRESH_S:
                 return
-            queued, running, oldest_s = math.nan, math.nan, math.nan
+            queued, running, oldest_s, webhook_s = math.nan, math.nan, math.nan, math.nan
             try:
                 async with asyncio.timeout(ANSWER_TIMEOUT_S):
                     now = await backlog(self._pool)
+                    webhook_s = await overdue_s(self._pool)
                 queued, running, oldest_s = now.queued, now.running, now.oldest_queued_s
             except (UnavailableError, TimeoutError) as error:
                 log.warning("cannot count the open jobs", error=repr(error.__cause__ or error))
@@ -111,3 +113,4 @@ class BacklogGauges:
             JOBS_OPEN.labels(State.QUEUED).set(queued)
             JOBS_OPEN.labels(State.RUNNING).set(running)
             OLDEST_QUEUED_SECONDS.set(oldest_s)
+            WEBHOOKS_OVERDUE_SECONDS.set(webhook_s)

@@ -45,12 +45,16 @@ STATUSES: Final[Mapping[ErrorType, HTTPStatus]] = {
     ErrorType.IDEMPOTENCY_CONFLICT: HTTPStatus.UNPROCESSABLE_ENTITY,
     ErrorType.JOB_NOT_FINISHED: HTTPStatus.CONFLICT,
     ErrorType.NO_ARTIFACT: HTTPStatus.NOT_FOUND,
+    ErrorType.ARTIFACT_EXPIRED: HTTPStatus.GONE,
     ErrorType.BODY_TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ErrorType.UNSUPPORTED_MEDIA_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     ErrorType.RANGE_NOT_SATISFIABLE: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
     ErrorType.DATABASE_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    ErrorType.TOO_MANY_WAITERS: HTTPStatus.SERVICE_UNAVAILABLE,
     ErrorType.JOB_FINISHED: HTTPStatus.CONFLICT,
     ErrorType.QUOTA_EXCEEDED: HTTPStatus.TOO_MANY_REQUESTS,
+    ErrorType.TOO_MANY_WEBHOOKS: HTTPStatus.CONFLICT,
+    ErrorType.TOO_MANY_SCHEDULES: HTTPStatus.CONFLICT,
 }
 
 
@@ -130,17 +134,22 @@ def _refused(errors: Sequence[ErrorDetails], model: type[BaseModel] | None) -> R
     )
 
 
-def problem_response(error: RenderfleetError, request_id: str) -> Response:
-    """The answer for an error that renderfleet raised on purpose."""
-    status = STATUSES[error.type]
-    document = Problem(
+def problem_of(error: RenderfleetError, request_id: str) -> Problem:
+    """The document for an error that renderfleet raised on purpose."""
+    return Problem(
         type=error.type,
         title=KINDS[error.type].title,
-        status=status.value,
+        status=STATUSES[error.type].value,
         detail=error.detail,
         request_id=request_id,
         errors=list(error.findings) if isinstance(error, RefusedError) else [],
     )
+
+
+def problem_response(error: RenderfleetError, request_id: str) -> Response:
+    """The answer for an error that renderfleet raised on purpose."""
+    status = STATUSES[error.type]
+    document = problem_of(error, request_id)
     body = document.model_dump_json(exclude_none=True, exclude_defaults=True)
     headers = dict(error.headers) if isinstance(error, RefusedError) else {}
     if status is HTTPStatus.UNAUTHORIZED:

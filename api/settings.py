@@ -14,6 +14,12 @@ class ApiSettings(FleetSettings):
         le=64 * 1024 * 1024,
         description="Largest request body in bytes; 2 MiB of HTML may need twice that as JSON.",
     )
+    api_max_batch_bytes: int = Field(
+        default=16 * 1024 * 1024,
+        ge=1024,
+        le=64 * 1024 * 1024,
+        description="Largest body of a batch in bytes; a process needs about six times as much meanwhile.",
+    )
     api_body_timeout_s: float = Field(
         default=30.0, gt=0, le=600, description="Seconds that a request body may take to arrive."
     )
@@ -21,7 +27,15 @@ class ApiSettings(FleetSettings):
         default=10_000,
         ge=0,
         le=100_000,
-        description="Calls of one process that may wait for jobs at once; more are answered without waiting.",
+        description="Calls of one process that may wait for jobs or stream events at once. Of more, waits "
+        "are answered without waiting and streams refused.",
+    )
+    api_events_keepalive_s: float = Field(
+        default=15.0,
+        gt=0,
+        le=300,
+        description="Seconds between two signs of life in a silent stream of events. A caller that takes "
+        "nothing for so long is cut off.",
     )
     api_key_cache_s: float = Field(
         default=10.0,

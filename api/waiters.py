@@ -1,9 +1,9 @@
 """Callers that wait for jobs: thousands of them on one Redis subscription and one look at Postgres a second.
 
 The announcement makes it fast, the look makes it sure: while Redis is away, or when a word was lost, a waiter
-learns of a change within a second. Nobody holds a connection to Postgres while waiting, and what has changed is
-read once for all who wait for it, in batches on one connection: ten thousand who wait for jobs that change at
-the same moment take nothing from those who enqueue.
+learns of a change within a second. Nobody holds a connection to Postgres while waiting, and what has changed
+is read once for all who wait for it, in batches on one connection: ten thousand who wait for jobs that change
+at the same moment do not take the others from those who enqueue.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ LOOK_INTERVAL_S: Final = 1.0
 _LOOK_BATCH: Final = 2_000
 # Who is woken together answers together, and calls that come meanwhile wait for so many answers: about 15 ms.
 _WAKE_BATCH: Final = 50
-_MAX_BACKOFF_S: Final = 5.0
+_MAX_BACKOFF_S: Final = 2.0
 
 log = get_logger(__name__)
 
@@ -52,7 +52,7 @@ class Watch:
     """One caller's eye on one job. Make it with `Waiters.watch`.
 
     Attributes:
-        news: the newest change since the watch began, or shortly before; None: nothing is known to have changed.
+        news: the newest change since the watch began, or shortly before; None: none is known.
         is_over: whether there is nothing to wait for: the process stops, or there were too many waiters.
     """
 
@@ -156,7 +156,7 @@ class Waiters:
         watch = Watch(watched.news, is_for_end=is_for_end)
         watched.watches.add(watch)
         self._count += 1
-        gauge = WAITERS.labels("end" if is_for_end else "events")
+        gauge = WAITERS.labels("wait" if is_for_end else "events")
         gauge.inc()
         try:
             yield watch
@@ -207,19 +207,20 @@ class Waiters:
 
 async def _keep_on(step: Callable[[], Awaitable[None]], what: str) -> None:
     """Do it again and again, also when Redis or Postgres is away for a while."""
-    backoff_s = 0.1
+    clock = asyncio.get_running_loop().time
+    backoff_s = 0.0
     while True:
+        started = clock()
         try:
             await step()
+            continue
         except (RedisError, OSError, UnavailableError) as error:
             log.warning("a dependency is down, trying again", what=what, error=repr(error.__cause__ or error))
         except Exception:
             log.exception("failed, trying again", what=what)
-        else:
-            backoff_s = 0.1
-            continue
+        is_news = clock() - started > _MAX_BACKOFF_S
+        backoff_s = 0.1 if is_news else min(2 * backoff_s + 0.1, _MAX_BACKOFF_S)
         await asyncio.sleep(backoff_s)
-        backoff_s = min(2 * backoff_s, _MAX_BACKOFF_S)
 
 
 async def wait_for(watch: Watch, *, timeout_s: float, receive: Receive) -> Job | None:

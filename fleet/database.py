@@ -100,3 +100,8 @@ async def answering() -> AsyncIterator[None]:
         if "clos" in str(error) or "released" in str(error):
             raise UnavailableError(ErrorType.DATABASE_UNAVAILABLE, "Postgres does not answer") from error
         raise
+    except asyncpg.InternalClientError as error:
+        # A dying server's last words on an idle connection: asyncpg takes no statement until the end is read.
+        if "cannot switch to state" in str(error):
+            raise UnavailableError(ErrorType.DATABASE_UNAVAILABLE, "Postgres does not answer") from error
+        raise

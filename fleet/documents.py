@@ -36,7 +36,7 @@ class ArtifactDocument(BaseModel):
 
     key: str = Field(description="Where it lies in the bucket.")
     url: str | None = Field(
-        description="Presigned address, good for anyone; null in lists, where `links.artifact` leads to it."
+        description="Presigned address, good for anyone; null in lists and batches: see `links.artifact`."
     )
     url_expires_at: datetime | None = Field(description="When `url` stops working.")
     content_type: str = Field(examples=["image/png"], description="Media type.")
@@ -87,7 +87,7 @@ class LinksDocument(BaseModel):
 
     self: str
     artifact: str | None = Field(description="Null until there is one.")
-    events: str | None = Field(description="Null: this server streams no events yet.")
+    events: str = Field(description="Each change of the job, as Server-Sent Events.")
 
 
 _EXAMPLE: dict[str, Any] = {
@@ -137,7 +137,7 @@ _EXAMPLE: dict[str, Any] = {
     "links": {
         "self": "/v1/jobs/0198c1d2-4f60-7cc2-b1f4-2a9d3c5e7f01",
         "artifact": "/v1/jobs/0198c1d2-4f60-7cc2-b1f4-2a9d3c5e7f01/artifact",
-        "events": None,
+        "events": "/v1/jobs/0198c1d2-4f60-7cc2-b1f4-2a9d3c5e7f01/events",
     },
 }
 
@@ -214,6 +214,16 @@ class JobListDocument(BaseModel):
     next_cursor: str | None = Field(description="`cursor` of the next page; null on the last one.")
 
 
+class WebhookDocument(BaseModel):
+    """What a webhook is sent: the body that the signature covers."""
+
+    type: str = Field(
+        description="job.succeeded, job.failed, job.cancelled or job.expired.", examples=["job.succeeded"]
+    )
+    timestamp: datetime = Field(description="When the job ended.")
+    data: JobDocument = Field(description="The job; its artifact's address is made anew for each attempt.")
+
+
 def job_path(job: Job) -> str:
     """Where the job's document is."""
     return f"/v1/jobs/{job.id}"
@@ -254,6 +264,5 @@ def _error(job: Job) -> ErrorDocument | None:
 
 def _links(job: Job) -> LinksDocument:
     path = job_path(job)
-    return LinksDocument(
-        self=path, artifact=f"{path}/artifact" if job.artifact_key is not None else None, events=None
-    )
+    artifact = f"{path}/artifact" if job.artifact_key is not None else None
+    return LinksDocument(self=path, artifact=artifact, events=f"{path}/events")

@@ -48,12 +48,16 @@ class ErrorType(StrEnum):
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"
     JOB_NOT_FINISHED = "job_not_finished"
     NO_ARTIFACT = "no_artifact"
+    ARTIFACT_EXPIRED = "artifact_expired"
     BODY_TOO_LARGE = "body_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     RANGE_NOT_SATISFIABLE = "range_not_satisfiable"
     DATABASE_UNAVAILABLE = "database_unavailable"
+    TOO_MANY_WAITERS = "too_many_waiters"
     JOB_FINISHED = "job_finished"
     QUOTA_EXCEEDED = "quota_exceeded"
+    TOO_MANY_WEBHOOKS = "too_many_webhooks"
+    TOO_MANY_SCHEDULES = "too_many_schedules"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +102,16 @@ KINDS: Final[dict[ErrorType, ErrorKind]] = {
     ErrorType.IDEMPOTENCY_CONFLICT: ErrorKind("The idempotency key was used with another request"),
     ErrorType.JOB_NOT_FINISHED: ErrorKind("The job has not finished yet"),
     ErrorType.NO_ARTIFACT: ErrorKind("The job has no artifact"),
+    ErrorType.ARTIFACT_EXPIRED: ErrorKind("The artifact was erased when its time was over"),
     ErrorType.BODY_TOO_LARGE: ErrorKind("The request body is too large"),
     ErrorType.UNSUPPORTED_MEDIA_TYPE: ErrorKind("The body's media type or encoding is not supported"),
     ErrorType.RANGE_NOT_SATISFIABLE: ErrorKind("The requested range lies outside the artifact"),
     ErrorType.DATABASE_UNAVAILABLE: ErrorKind("The database does not answer", retryable=True),
+    ErrorType.TOO_MANY_WAITERS: ErrorKind("Too many calls wait for jobs at this server", retryable=True),
     ErrorType.JOB_FINISHED: ErrorKind("The job has already finished"),
     ErrorType.QUOTA_EXCEEDED: ErrorKind("You have as many jobs as you may have", retryable=True),
+    ErrorType.TOO_MANY_WEBHOOKS: ErrorKind("You have as many webhooks as you may have"),
+    ErrorType.TOO_MANY_SCHEDULES: ErrorKind("You have as many schedules as you may have"),
 }
 
 

@@ -127,7 +127,7 @@ class Waiting:
     has_run: bool = False
 
 
-_COLUMNS: Final = """
+JOB_COLUMNS: Final = """
     id, tenant_id, state, attempt, max_attempts, dispatch, priority, external_id, created_at, queued_at,
     started_at, finished_at, expires_at, artifact_key, artifact, error_type, error_detail, page,
     timings_ms, memory_peak_bytes, worker_id, browser_generation, warnings, dispatched_at, artifact_erased_at,
@@ -142,24 +142,22 @@ WAITING_COLUMNS: Final = """
 # the sweeper looks for such rows in Redis once, in case this process dies before it rings. A job that is to
 # run later has none, and the sweeper hands it over when its time has come.
 _ACCEPT: Final = f"""
-    INSERT INTO jobs (id, tenant_id, request, request_digest, idempotency_key, external_id, max_attempts,
+    INSERT INTO jobs (tenant_id, idempotency_key, id, request, request_digest, external_id, max_attempts,
                       priority, run_after, expires_at, webhook_url, retention_s, dispatched_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, now()), now() + $10::interval, $11, $12,
             CASE WHEN $9::timestamptz > now() THEN NULL ELSE now() END)
     ON CONFLICT (tenant_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
-    RETURNING {_COLUMNS}
+    RETURNING {JOB_COLUMNS}
 """
 _FIND_BY_IDEMPOTENCY_KEY: Final = f"""
-    SELECT {_COLUMNS}, request_digest FROM jobs WHERE tenant_id = $1 AND idempotency_key = $2
+    SELECT {JOB_COLUMNS}, request_digest FROM jobs WHERE tenant_id = $1 AND idempotency_key = $2
 """
-_GET: Final = f"SELECT {_COLUMNS} FROM jobs WHERE id = $1 AND tenant_id = $2"
+_GET: Final = f"SELECT {JOB_COLUMNS} FROM jobs WHERE id = $1 AND tenant_id = $2"
 
-# Newest first, from a cursor on: a range of jobs_of_tenant, or of jobs_of_tenant_by_state.
+# Newest first, from a cursor on: a range of jobs_of_tenant, or with a filter of jobs_of_tenant_by_state,
+# jobs_of_schedule or jobs_quarantined. Each combination is a statement of its own, planned for its own index.
 _LIST: Final = f"""
-    SELECT {_COLUMNS} FROM jobs WHERE tenant_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3
-"""
-_LIST_BY_STATE: Final = f"""
-    SELECT {_COLUMNS} FROM jobs WHERE tenant_id = $1 AND state = $4 AND id < $2 ORDER BY id DESC LIMIT $3
+    SELECT {JOB_COLUMNS} FROM jobs WHERE tenant_id = $1 AND id < $2{{filters}} ORDER BY id DESC LIMIT $3
 """
 # What is queued ends at once. What runs is asked to end: its worker learns it by Redis or with its heartbeat.
 _CANCEL: Final = f"""
@@ -168,12 +166,19 @@ _CANCEL: Final = f"""
         state = CASE WHEN state = 'queued' THEN 'cancelled' ELSE state END,
         finished_at = CASE WHEN state = 'queued' THEN now() END
     WHERE id = $1 AND tenant_id = $2 AND state IN ('queued', 'running')
-    RETURNING {_COLUMNS}
+    RETURNING {JOB_COLUMNS}
 """
 # An index of queued jobs alone, and no further than the limit that the count is for.
 _COUNT_QUEUED: Final = """
     SELECT count(*) FROM (SELECT FROM jobs WHERE tenant_id = $1 AND state = 'queued' LIMIT $2) AS queued
 """
+# Of jobs that somebody watches, those that are not as they were when they were last looked at.
+_CHANGED: Final = """
+    SELECT jobs.id FROM unnest($1::uuid[], $2::text[], $3::integer[]) AS known (id, state, attempt)
+    JOIN jobs ON jobs.id = known.id
+    WHERE jobs.state <> known.state OR jobs.attempt <> known.attempt
+"""
+_GET_MANY: Final = f"SELECT {JOB_COLUMNS} FROM jobs WHERE id = ANY($1::uuid[])"
 _ENDED: Final = """
     SELECT id FROM jobs WHERE id = ANY($1::uuid[]) AND state NOT IN ('queued', 'running')
 """
@@ -217,6 +222,22 @@ def waiting(job: Job, *, weight: float) -> Waiting | None:
     return Waiting(delivery, job.tenant_id, weight, job.priority, has_run=job.attempt > 0)
 
 
+def new_row(request: RenderRequest) -> tuple[Any, ...]:
+    """A new id and what is stored of a request, in the order of the arguments of `_ACCEPT`."""
+    return (
+        uuid_utils.uuid7(),
+        request.model_dump_json(exclude_defaults=True),
+        request.digest(),
+        request.external_id,
+        request.max_attempts,
+        request.priority,
+        request.run_at,
+        None if request.expires_in_s is None else timedelta(seconds=request.expires_in_s),
+        request.webhook_url,
+        request.retention_s,
+    )
+
+
 async def accept(
     pool: Pool, *, tenant_id: UUID, request: RenderRequest, idempotency_key: str | None = None
 ) -> Acceptance:
@@ -226,23 +247,8 @@ async def accept(
         UnavailableError: Postgres does not answer; no row was made, or (the connection broke during the
             commit) one that the same idempotency key finds again.
     """
-    digest = request.digest()
-    arguments = (
-        uuid_utils.uuid7(),
-        tenant_id,
-        request.model_dump_json(exclude_defaults=True),
-        digest,
-        idempotency_key,
-        request.external_id,
-        request.max_attempts,
-        request.priority,
-        request.run_at,
-        None if request.expires_in_s is None else timedelta(seconds=request.expires_in_s),
-        request.webhook_url,
-        request.retention_s,
-    )
     async with answering():
-        row = await pool.fetchrow(_ACCEPT, *arguments)
+        row = await pool.fetchrow(_ACCEPT, tenant_id, idempotency_key, *new_row(request))
         if row is not None:
             return Acceptance(job_from_row(row), is_new=True, is_same_request=True)
     found = idempotency_key and await find_idempotent(
@@ -265,7 +271,8 @@ async def find_idempotent(
         row = await pool.fetchrow(_FIND_BY_IDEMPOTENCY_KEY, tenant_id, idempotency_key)
     if row is None:
         return None
-    is_same = row["request_digest"] == request.digest()
+    # A job that runs another one anew has the same request, but was made by another call.
+    is_same = row["request_digest"] == request.digest() and row["retry_of"] is None
     return Acceptance(job_from_row(row), is_new=False, is_same_request=is_same)
 
 
@@ -303,19 +310,39 @@ async def count_queued(pool: Pool, *, tenant_id: UUID, limit: int) -> int:
         return int(await pool.fetchval(_COUNT_QUEUED, tenant_id, limit))
 
 
+def list_statement(
+    *, state: State | None = None, schedule_id: UUID | None = None, is_quarantined: bool | None = None
+) -> tuple[str, list[object]]:
+    """The statement that lists with these filters (None: not filtered), and its arguments from $4 on."""
+    filters = ""
+    values: list[object] = []
+    for column, value in (("state", state), ("schedule_id", schedule_id)):
+        if value is not None:
+            values.append(value)
+            filters += f" AND {column} = ${len(values) + 3}"
+    if is_quarantined is not None:
+        filters += f" AND quarantined_at IS {'NOT ' if is_quarantined else ''}NULL"
+    return _LIST.format(filters=filters), values
+
+
 async def list_newest(
-    pool: Pool, *, tenant_id: UUID, state: State | None, before: UUID, limit: int
+    pool: Pool,
+    *,
+    tenant_id: UUID,
+    state: State | None,
+    before: UUID,
+    limit: int,
+    schedule_id: UUID | None = None,
+    is_quarantined: bool | None = None,
 ) -> list[Job]:
     """A page of this tenant's jobs, newest first, older than `before` (`LAST_ID` for the first page).
 
     Raises:
         UnavailableError: Postgres does not answer.
     """
+    sql, values = list_statement(state=state, schedule_id=schedule_id, is_quarantined=is_quarantined)
     async with answering():
-        if state is None:
-            rows = await pool.fetch(_LIST, tenant_id, before, limit)
-        else:
-            rows = await pool.fetch(_LIST_BY_STATE, tenant_id, before, limit, state)
+        rows = await pool.fetch(sql, tenant_id, before, limit, *values)
     return [job_from_row(row) for row in rows]
 
 
@@ -350,3 +377,26 @@ async def backlog(pool: Pool) -> Backlog:
     if row is None:
         raise RuntimeError("a SELECT without FROM gave no row")
     return Backlog(row["queued"], row["running"], float(row["oldest_s"] or 0))
+
+
+async def changed(pool: Pool, known: Sequence[tuple[UUID, State, int]]) -> list[UUID]:
+    """Which of these jobs are no longer in this state and attempt.
+
+    Raises:
+        UnavailableError: Postgres does not answer.
+    """
+    ids, states, attempts = zip(*known, strict=True) if known else ((), (), ())
+    async with answering():
+        rows = await pool.fetch(_CHANGED, ids, states, attempts)
+    return [row["id"] for row in rows]
+
+
+async def get_many(pool: Pool, job_ids: Sequence[UUID]) -> list[Job]:
+    """Jobs by id, of any tenant, in no order: for callers that were found to own them before.
+
+    Raises:
+        UnavailableError: Postgres does not answer.
+    """
+    async with answering():
+        rows = await pool.fetch(_GET_MANY, job_ids)
+    return [job_from_row(row) for row in rows]

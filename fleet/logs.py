@@ -50,7 +50,7 @@ def configure_logs(settings: LogSettings) -> None:
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True
     # arq writes two lines a job at info; the attempt writes its own, with ids.
-    for name in ("arq", "botocore", "boto3", "urllib3", "s3transfer", "websockets", "asyncio"):
+    for name in ("arq", "botocore", "boto3", "urllib3", "s3transfer", "websockets", "asyncio", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

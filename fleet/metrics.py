@@ -39,6 +39,16 @@ DISPATCH_FAILURES: Final = Counter(
 SWEPT: Final = Counter(
     "renderfleet_swept", "Jobs that the sweeper moved: expired leases, lost deliveries.", ["reason"]
 )
+ERASED: Final = Counter(
+    "renderfleet_erased",
+    "What was erased because its time was over, or because it belongs to no job.",
+    ["what"],
+)
+SCHEDULE_FIRES: Final = Counter(
+    "renderfleet_schedule_fires",
+    "Times of schedules that came; with an error type, those that made no job.",
+    ["error_type"],
+)
 BROWSER_LAUNCHES: Final = Counter("renderfleet_browser_launches", "Browser generations started.")
 BROWSER_RECYCLES: Final = Counter(
     "renderfleet_browser_recycles", "Planned replacements of a browser.", ["reason"]
@@ -49,6 +59,12 @@ SLOT_WAIT_SECONDS: Final = Histogram(
     "renderfleet_slot_wait_seconds", "How long a render waited for a page of the browser.", buckets=SECONDS
 )
 SLOTS_BUSY: Final = Gauge("renderfleet_slots_busy", "Slots of this worker that are rendering.")
+WEBHOOKS: Final = Counter(
+    "renderfleet_webhooks", "Attempts to deliver a webhook, by what came of it.", ["outcome"]
+)
+WEBHOOKS_OVERDUE_SECONDS: Final = Gauge(
+    "renderfleet_webhooks_overdue_seconds", "For how long the longest waiting webhook has been due."
+)
 HTTP_REQUESTS: Final = Counter(
     "renderfleet_http_requests", "Calls to the API.", ["method", "route", "status"]
 )
@@ -57,6 +73,9 @@ HTTP_SECONDS: Final = Histogram(
     "Time to answer a call, waiting included.",
     ["method", "route"],
     buckets=SECONDS,
+)
+WAITERS: Final = Gauge(
+    "renderfleet_waiters", "Calls that wait for a job's end, or stream its events.", ["kind"]
 )
 JOBS_OPEN: Final = Gauge(
     "renderfleet_jobs_open", "Jobs that have not ended, as Postgres counts them.", ["state"]

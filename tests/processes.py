@@ -118,6 +118,15 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def api(environment: Mapping[str, str], log: Path, key: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A client, which has a key, of an API process that answers."""
+    async with api_process(environment, log, key) as (_, client):
+        yield client
+
+
+@asynccontextmanager
+async def api_process(
+    environment: Mapping[str, str], log: Path, key: str
+) -> AsyncIterator[tuple[ProductProcess, httpx.AsyncClient]]:
     """An API process that answers, and a client of it that has a key."""
     port = free_port()
     arguments = ("uvicorn", "--factory", "api.main:create_app", "--port", str(port), "--no-access-log")
@@ -127,7 +136,7 @@ async def api(environment: Mapping[str, str], log: Path, key: str) -> AsyncItera
             base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60, trust_env=False
         ) as client:
             await _answers(client, process)
-            yield client
+            yield process, client
 
 
 async def _answers(client: httpx.AsyncClient, process: ProductProcess) -> None:

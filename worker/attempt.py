@@ -25,10 +25,11 @@ from fleet.jobs import Delivery, State
 from fleet.logs import bind, get_logger
 from fleet.metrics import DELIVERIES_DROPPED, PICKUP_SECONDS
 from fleet.request import RenderRequest
+from worker.comparison import Comparison
 from worker.egress.guard import Guard
 from worker.ending import DATABASE_RETRY_S, Ending, to_the_end
 from worker.heartbeat import Heartbeat
-from worker.pipeline import render
+from worker.pipeline import Rendered, render
 from worker.pool import Pool
 from worker.solitude import Solitude
 
@@ -49,6 +50,7 @@ class Attempts:
     worker_id: UUID
     database: Database
     artifacts: Artifacts
+    comparison: Comparison
     pool: Pool
     guard: Guard
     policy: AddressPolicy
@@ -121,6 +123,9 @@ class Attempts:
                     )
                 upload_started = clock()
                 await self.artifacts.upload(path, key, content_type=rendered.content_type)
+            ended = clock()
+            artifact = _facts(rendered)
+            verdict = await self.comparison.judge(path, artifact, attempt.schedule_id)
         except TimeoutError as error:
             if not deadline.expired():
                 raise
@@ -131,28 +136,22 @@ class Attempts:
         timings = {
             "queued": round(attempt.queued_s * 1000, 1),
             **rendered.timings_ms,
-            "upload": round((clock() - upload_started) * 1000, 1),
-            "total": round((clock() - started) * 1000, 1),
+            "upload": round((ended - upload_started) * 1000, 1),
+            "total": round((ended - started) * 1000, 1),
         }
         return Outcome(
             state=State.SUCCEEDED,
             browser_generation=place.generation,
             artifact_key=key,
-            artifact={
-                "content_type": rendered.content_type,
-                "size_bytes": rendered.size_bytes,
-                "sha256": rendered.sha256,
-                "width_px": rendered.width_px,
-                "height_px": rendered.height_px,
-                "pages": rendered.pages,
-            },
+            artifact=artifact | verdict.facts,
             page={
                 "final_url": rendered.facts.final_url,
                 "http_status": rendered.facts.http_status,
                 "title": rendered.facts.title,
             },
             timings_ms=timings,
-            warnings=rendered.warnings,
+            warnings=[*rendered.warnings, *verdict.warnings],
+            unchanged=verdict.unchanged,
         )
 
     def _request(self, attempt: Attempt) -> RenderRequest:
@@ -162,3 +161,14 @@ class Attempts:
             # Accepted by another release, or under another EGRESS_ALLOW than this worker's.
             detail = "; ".join(finding["msg"] for finding in error.errors(include_input=False))
             raise RenderError(ErrorType.INVALID_REQUEST, detail) from error
+
+
+def _facts(rendered: Rendered) -> dict[str, Any]:
+    return {
+        "content_type": rendered.content_type,
+        "size_bytes": rendered.size_bytes,
+        "sha256": rendered.sha256,
+        "width_px": rendered.width_px,
+        "height_px": rendered.height_px,
+        "pages": rendered.pages,
+    }

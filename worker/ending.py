@@ -15,6 +15,7 @@ from arq.connections import ArqRedis
 
 from fleet import attempts, dispatch
 from fleet.announcements import announce_change
+from fleet.artifacts import Artifacts
 from fleet.attempts import Attempt, Outcome, PutBack
 from fleet.database import Pool
 from fleet.errors import ErrorType, RenderfleetError, UnavailableError
@@ -28,6 +29,8 @@ T = TypeVar("T")
 
 # While Postgres is away nothing can be recorded; the leases outlive short outages, and waiting costs nothing.
 DATABASE_RETRY_S: Final = 0.5
+# A store that is silent must not hold the slot; the eraser comes by later.
+_ERASE_TIMEOUT_S: Final = 5.0
 
 log = get_logger(__name__)
 
@@ -38,6 +41,8 @@ class Ending:
 
     database: Pool
     redis: ArqRedis
+    artifacts: Artifacts
+    nudge_sender: Callable[[], None]
 
     async def interrupted(self, attempt: Attempt, interruption: Interruption | None) -> None:
         """End the attempt whose work was cancelled, by the heartbeat or by a stopping worker."""
@@ -69,6 +74,7 @@ class Ending:
         """After a job was put back: into the line now or later, or to its end."""
         if went.waiting is None:
             JOBS_FINISHED.labels(went.state, "").inc()
+            self.nudge_sender()
         elif not delay:
             await dispatch.dispatch(self.redis, [went.waiting])
         await announce_change(self.redis, attempt.job_id)
@@ -136,6 +142,8 @@ class Ending:
         """End the job, and tell whoever waits."""
         if not await self._insist(lambda: attempts.finish(self.database, attempt, outcome)):
             self._refused()
+            if outcome.artifact_key is not None:
+                await self._erase(outcome.artifact_key)
             return
         JOBS_FINISHED.labels(outcome.state, outcome.error_type or "").inc()
         log.info(
@@ -146,12 +154,21 @@ class Ending:
             total_ms=(outcome.timings_ms or {}).get("total"),
             generation=outcome.browser_generation,
         )
+        self.nudge_sender()
         await announce_change(self.redis, attempt.job_id)
         await self._make_room(attempt)
 
     def _refused(self) -> None:
         ATTEMPTS_DISCARDED.inc()
         log.warning("result discarded: the lease ran out and the job is no longer this attempt's")
+
+    async def _erase(self, key: str) -> None:
+        """Take away what was stored for a refused result: it is nobody's artifact."""
+        try:
+            async with asyncio.timeout(_ERASE_TIMEOUT_S):
+                await self.artifacts.delete(key)
+        except (UnavailableError, TimeoutError) as error:
+            log.warning("orphan left for the eraser", key=key, error=repr(error.__cause__ or error))
 
     async def _insist(self, write: Callable[[], Awaitable[T]]) -> T:
         """Repeat a fenced write until Postgres answers: the fence makes repeating safe."""

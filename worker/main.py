@@ -34,16 +34,27 @@ from fleet.settings import (
     load_settings,
 )
 from worker.attempt import Attempts
+from worker.comparison import Comparison
 from worker.egress.guard import Guard
 from worker.egress.resolver import SystemResolver
 from worker.ending import Ending
+from worker.eraser import Eraser
 from worker.heartbeat import Heartbeat
 from worker.orders import follow_orders
 from worker.pool import Pool
+from worker.scheduler import Scheduler
 from worker.scratch import Scratch
-from worker.settings import AttemptSettings, BrowserSettings, EgressGuardSettings
+from worker.settings import (
+    AttemptSettings,
+    BrowserSettings,
+    EgressGuardSettings,
+    RetentionSettings,
+    WebhookSettings,
+)
 from worker.solitude import Solitude
 from worker.sweeper import Sweeper
+from worker.webhooks.posting import tls_context
+from worker.webhooks.sender import Sender
 
 _GOODBYE_S: Final = 2.0
 # Why the carrier takes no jobs.
@@ -64,8 +75,10 @@ class Main:
         self.egress_settings = load_settings(EgressSettings)
         self.guard_settings = load_settings(EgressGuardSettings)
         self.storage_settings = load_settings(StorageSettings)
+        self.retention_settings = load_settings(RetentionSettings)
         redis_settings = load_settings(RedisSettings)
         self.tenant_settings = load_settings(TenantSettings)
+        self.webhook_settings = load_settings(WebhookSettings)
         self.worker_id: UUID = uuid_utils.uuid7()
         self.redis = carrier.connect(redis_settings.redis_url, timeout_s=redis_settings.redis_timeout_s)
         self._closing = contextlib.AsyncExitStack()
@@ -93,16 +106,27 @@ class Main:
         self._closing.push_async_callback(self.pool.stop)
         await self.pool.start()
         policy = AddressPolicy.from_settings(self.egress_settings)
+        guard = Guard(policy, SystemResolver(timeout_s=self.guard_settings.egress_resolve_timeout_s))
         self.heartbeat = Heartbeat(self.database, lease=lease)
+        sender = Sender(
+            self.database,
+            artifacts,
+            guard,
+            tls=tls_context(),
+            timeout_s=self.webhook_settings.webhook_timeout_s,
+        )
+        comparison = Comparison(self.database, artifacts)
+        self._closing.callback(comparison.close)
         self._attempts = Attempts(
             worker_id=self.worker_id,
             database=self.database,
             artifacts=artifacts,
+            comparison=comparison,
             pool=self.pool,
-            guard=Guard(policy, SystemResolver(timeout_s=self.guard_settings.egress_resolve_timeout_s)),
+            guard=guard,
             policy=policy,
             heartbeat=self.heartbeat,
-            ending=Ending(self.database, self.redis),
+            ending=Ending(self.database, self.redis, artifacts, nudge_sender=sender.nudge),
             solitude=Solitude(
                 hold=lambda: self.carrier.hold(_SOLITUDE), release=lambda: self.carrier.release(_SOLITUDE)
             ),
@@ -120,12 +144,21 @@ class Main:
             interval=sweep_interval,
             max_running_of_tenant=self.tenant_settings.max_running,
         )
+        scheduler = Scheduler(
+            self.database, self.redis, policy, max_queued=self.tenant_settings.tenant_max_queued
+        )
+        self._background(scheduler.run())
         self._every(settings.heartbeat_interval_s, self._beat, jitter=0.0)
-        self._every(settings.sweep_interval_s, sweeper.sweep, jitter=0.5)
+        self._background(sweeper.run())
+        history = timedelta(seconds=self.retention_settings.job_history_s)
+        eraser = Eraser(self.database, artifacts, history=history)
+        self._every(self.retention_settings.erase_interval_s, eraser.erase, jitter=0.5)
         self._watch_pool()
         self._background(
             follow_orders(self.redis, cancel=self.heartbeat.cancel, look_at_pause=self._look_at_pause)
         )
+        self._background(sender.run())
+        self._closing.push_async_callback(sender.stop)  # before the task is cancelled, so that it can end
         if settings.worker_metrics_port:
             start_http_server(settings.worker_metrics_port)
         await self._beat()

@@ -73,7 +73,10 @@ class AttemptSettings(FleetSettings):
         description="Seconds between two renewals of the leases; at most a third of LEASE_S.",
     )
     sweep_interval_s: float = Field(
-        default=5, gt=0, le=300, description="Seconds between two sweeps of one worker, jittered by a half."
+        default=5,
+        gt=0,
+        le=300,
+        description="Seconds between two sweeps of one worker at most; at least half of it.",
     )
     shutdown_grace_s: float = Field(
         default=8, ge=0, le=3600, description="Seconds that running attempts may still take after SIGTERM."
@@ -86,9 +89,34 @@ class AttemptSettings(FleetSettings):
     )
 
 
+class RetentionSettings(FleetSettings):
+    """When what has ended is looked at, and for how long it is remembered."""
+
+    erase_interval_s: float = Field(
+        default=30,
+        gt=0,
+        le=3600,
+        description="Seconds between two looks of one worker for what is to be erased, jittered by a half.",
+    )
+    job_history_s: int = Field(
+        default=30 * 24 * 3600,
+        ge=24 * 3600,
+        le=10 * 366 * 24 * 3600,
+        description="Seconds from its end for which a job is remembered, and never less than its artifact.",
+    )
+
+
 class EgressGuardSettings(FleetSettings):
     """How long the check before a navigation may take."""
 
     egress_resolve_timeout_s: float = Field(
         default=5, gt=0, le=60, description="Seconds that resolving the host name of a page may take."
+    )
+
+
+class WebhookSettings(FleetSettings):
+    """How patient the sender of webhooks is."""
+
+    webhook_timeout_s: float = Field(
+        default=15, gt=0, le=60, description="Seconds that one attempt to deliver a webhook may take."
     )

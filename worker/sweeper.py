@@ -66,8 +66,9 @@ class Sweeper:
             await self.sweep()
 
     async def _pause_s(self) -> float:
-        spread = 1 + _JITTER * random.uniform(-1, 1)  # noqa: S311 - spreads load, guards nothing
-        usual_s = self._interval.total_seconds() * spread
+        # Never more than the interval: a lost job runs again within its lease and one sweep.
+        share = 1 - _JITTER * random.random()  # noqa: S311 - spreads load, guards nothing
+        usual_s = self._interval.total_seconds() * share
         try:
             due_s = await recovery.next_due_s(self._database)
         except UnavailableError:

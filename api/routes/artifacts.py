@@ -13,13 +13,12 @@ from api.dependencies import (
     OpenDependencies,
     Parameters,
     Reader,
-    artifact_filename,
 )
 from api.openapi import READ_ARTIFACT, problems
 from api.problems import RefusedError
 from api.ranges import Span, UnsatisfiableRangeError, is_unmodified, requested_span
 from api.streaming import StreamedResponse
-from fleet.artifacts import ArtifactMissingError
+from fleet.artifacts import ArtifactMissingError, artifact_filename
 from fleet.errors import ErrorType
 from fleet.jobs import Job
 
@@ -40,7 +39,9 @@ class ArtifactParameters(Parameters):
 
 
 @router.head("/{job_id}/artifact", include_in_schema=False)
-@router.get("/{job_id}/artifact", openapi_extra=READ_ARTIFACT, **problems(401, 403, 404, 409, 416, 422, 503))
+@router.get(
+    "/{job_id}/artifact", openapi_extra=READ_ARTIFACT, **problems(401, 403, 404, 409, 410, 416, 422, 503)
+)
 async def read_artifact(
     request: Request,
     job_id: JobId,
@@ -72,6 +73,11 @@ def _require_artifact(job: Job) -> None:
     if job.artifact_key is None or job.artifact is None:
         reason = f": {job.error_type}" if job.error_type else ""
         raise RefusedError(ErrorType.NO_ARTIFACT, f"the job ended as {job.state.value}{reason}")
+    if job.artifact_erased_at is not None:
+        raise RefusedError(
+            ErrorType.ARTIFACT_EXPIRED,
+            f"it was kept until {job.erase_at:%Y-%m-%dT%H:%M:%SZ} (retention_s); render it anew",
+        )
 
 
 async def _proxied(request: Request, job: Job, dependencies: Dependencies, *, is_head: bool) -> Response:

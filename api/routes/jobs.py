@@ -2,9 +2,7 @@
 
 import base64
 import binascii
-import re
 from contextlib import nullcontext
-from http import HTTPStatus
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -12,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field, ValidationError
 from starlette.responses import Response
 
-from api.bodies import JSON, read_json_body
+from api.bodies import read_json_body
 from api.dependencies import (
     Dependencies,
     JobId,
@@ -22,14 +20,15 @@ from api.dependencies import (
     Renderer,
     dependencies_of,
 )
+from api.intake import begin, idempotency_key, job_answer, json_answer, read_again, within_quota
 from api.openapi import CANCEL_JOB, CREATE_JOB, problems
 from api.preferences import MAX_WAIT_S, preferred_wait_s
 from api.problems import RefusedError, refuse_unknown_parameters, refused_field, refused_input
 from api.waiters import wait_for
 from fleet.announcements import announce_cancel, announce_change
 from fleet.dispatch import withdraw
-from fleet.documents import JobDocument, JobListDocument, job_path
-from fleet.errors import ErrorType, UnavailableError
+from fleet.documents import JobDocument, JobListDocument
+from fleet.errors import ErrorType
 from fleet.jobs import (
     LAST_ID,
     Acceptance,
@@ -39,14 +38,12 @@ from fleet.jobs import (
     accept,
     cancel,
     find_idempotent,
-    get,
     list_newest,
 )
-from fleet.metrics import JOBS_ACCEPTED, JOBS_FINISHED
+from fleet.metrics import JOBS_FINISHED
 from fleet.request import RenderRequest
 from fleet.tenants import Scope, Tenant
 
-_IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}", re.ASCII)
 # A worker closes the page of a cancelled job in some milliseconds.
 _CANCEL_WAIT_S: Final = 1.0
 
@@ -64,42 +61,23 @@ async def create_job(request: Request) -> Response:
     dependencies = dependencies_of(request)
     tenant = await dependencies.authenticator.tenant(request.headers, Scope.RENDER)
     refuse_unknown_parameters(request.query_params, allowed=())
-    idempotency_key = _idempotency_key(request)
+    key = idempotency_key(request)
     render = await _read_request(request, dependencies)
-    acceptance = await _accept(dependencies, tenant, render, idempotency_key)
-    if not acceptance.is_same_request:
-        raise RefusedError(
-            ErrorType.IDEMPOTENCY_CONFLICT, "this Idempotency-Key belongs to another request; use a new one"
-        )
-    wait_s = preferred_wait_s(request.headers.getlist("prefer"))
-    job = acceptance.job
-    # Watch before dispatching: nothing that happens to the job from here on is missed.
-    with dependencies.waiters.watch(job.id) if wait_s else nullcontext() as end:
-        if acceptance.is_new:
-            JOBS_ACCEPTED.inc()
-            await dependencies.handover.hand_over([job], weight=tenant.weight)
-        if wait_s and end is not None and not job.state.is_terminal:
-            await wait_for(end, timeout_s=wait_s, receive=request.receive)
-            job = await _read_again(dependencies, job)
-    return _answer(dependencies, job, wait_s)
-
-
-async def _accept(
-    dependencies: Dependencies, tenant: Tenant, render: RenderRequest, idempotency_key: str | None
-) -> Acceptance:
-    try:
-        await dependencies.quotas.admit(tenant)
-    except RefusedError:
-        # A repeated call adds no job: it is answered also when no more are taken.
-        found = idempotency_key and await find_idempotent(
-            dependencies.pool, tenant_id=tenant.id, request=render, idempotency_key=idempotency_key
-        )
-        if found:
-            return found
-        raise
-    return await accept(
-        dependencies.pool, tenant_id=tenant.id, request=render, idempotency_key=idempotency_key
+    acceptance = await within_quota(
+        dependencies,
+        tenant,
+        accept=lambda: accept(dependencies.pool, tenant_id=tenant.id, request=render, idempotency_key=key),
+        find=lambda: _find(dependencies, tenant, render, key),
     )
+    return await begin(request, dependencies, tenant, acceptance)
+
+
+async def _find(
+    dependencies: Dependencies, tenant: Tenant, render: RenderRequest, key: str | None
+) -> Acceptance | None:
+    if key is None:
+        return None
+    return await find_idempotent(dependencies.pool, tenant_id=tenant.id, request=render, idempotency_key=key)
 
 
 async def _read_request(request: Request, dependencies: Dependencies) -> RenderRequest:
@@ -111,39 +89,6 @@ async def _read_request(request: Request, dependencies: Dependencies) -> RenderR
         return RenderRequest.model_validate_json(body, context=dict(dependencies.validation))
     except ValidationError as error:
         raise refused_input(error, RenderRequest) from None
-
-
-def _idempotency_key(request: Request) -> str | None:
-    key = request.headers.get("idempotency-key")
-    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
-        raise refused_field(
-            "Idempotency-Key", "is not usable", allowed="1 to 255 visible ASCII characters, no blanks"
-        )
-    return key
-
-
-async def _read_again(dependencies: Dependencies, job: Job) -> Job:
-    try:
-        return await get(dependencies.pool, job_id=job.id, tenant_id=job.tenant_id) or job
-    except UnavailableError:
-        return job  # accepted it is, and so says the answer
-
-
-def _answer(dependencies: Dependencies, job: Job, wait_s: int | None) -> Response:
-    """200 with a finished job, 202 with one that is open."""
-    headers = {"Location": job_path(job)}
-    if wait_s is not None:
-        headers["Preference-Applied"] = f"wait={wait_s}"
-    status = HTTPStatus.OK if job.state.is_terminal else HTTPStatus.ACCEPTED
-    return _json(JobDocument.of(job, dependencies.sign(job)), status, headers)
-
-
-def _json(
-    document: JobDocument | JobListDocument,
-    status: HTTPStatus = HTTPStatus.OK,
-    headers: dict[str, str] | None = None,
-) -> Response:
-    return Response(document.model_dump_json(), status_code=status.value, media_type=JSON, headers=headers)
 
 
 class ReadParameters(Parameters):
@@ -168,7 +113,7 @@ async def read_job(
         if end is not None and not job.state.is_terminal:
             await wait_for(end, timeout_s=parameters.wait, receive=request.receive)
             job = await dependencies.job_of(tenant, job_id)
-    return _json(JobDocument.of(job, dependencies.sign(job)))
+    return json_answer(JobDocument.of(job, dependencies.sign(job)))
 
 
 @router.delete(
@@ -201,14 +146,18 @@ async def cancel_job(
             await wait_for(
                 end, timeout_s=_CANCEL_WAIT_S if wait_s is None else wait_s, receive=request.receive
             )
-            job = await _read_again(dependencies, job)
-    return _answer(dependencies, job, wait_s)
+            job = await read_again(dependencies, job)
+    return job_answer(dependencies, job, wait_s)
 
 
 class ListParameters(Parameters):
     """Parameters of listing jobs."""
 
     status: State | None = Field(default=None, description="Only jobs in this state.")
+    schedule_id: UUID | None = Field(default=None, description="Only jobs that this schedule made.")
+    quarantined: bool | None = Field(
+        default=None, description="true: only jobs in quarantine; false: only the others."
+    )
     limit: int = Field(default=20, ge=1, le=100, description="Jobs on one page.")
     cursor: str | None = Field(
         default=None, max_length=100, description="`next_cursor` of the page before this one."
@@ -225,12 +174,14 @@ async def list_jobs(
         dependencies.pool,
         tenant_id=tenant.id,
         state=parameters.status,
+        schedule_id=parameters.schedule_id,
+        is_quarantined=parameters.quarantined,
         before=_before(parameters.cursor),
         limit=parameters.limit + 1,
     )
     page = found[: parameters.limit]
     cursor = _cursor(page[-1]) if len(found) > len(page) else None
-    return _json(JobListDocument(jobs=[JobDocument.of(job) for job in page], next_cursor=cursor))
+    return json_answer(JobListDocument(jobs=[JobDocument.of(job) for job in page], next_cursor=cursor))
 
 
 def _cursor(last: Job) -> str:

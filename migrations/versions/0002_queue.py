@@ -1,4 +1,4 @@
-"""The queue's own matters: cancelling, expiry, caps and weights of tenants, quarantine, webhooks, batches, pause.
+"""The queue's own matters: expiry, caps and weights of tenants, quarantine, webhooks, batches, pause.
 
 Whatever ends a job - a worker, the sweeper, its owner - ends it through one trigger, so that no path can
 forget the webhook or the retention, and none can leave a terminal state.
@@ -20,7 +20,7 @@ STATEMENTS: Final = (
         ADD COLUMN max_running  integer CHECK (max_running >= 1)
     """,
     # parked: queued, but its tenant has as many running jobs as it may; not in Redis until one of them ends.
-    # erase_at: when the artifact goes; set at the end. unchanged: a scheduled picture that equals the last one.
+    # erase_at: when the artifact goes; set at the end. unchanged: a scheduled picture equals the last one.
     """
     ALTER TABLE jobs
         ADD COLUMN parked              boolean NOT NULL DEFAULT false,

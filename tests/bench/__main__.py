@@ -16,7 +16,17 @@ from deploy.embedded.engines import EngineError
 from deploy.embedded.privileges import PrivilegeError
 from deploy.embedded.process import ProcessError
 from deploy.embedded.progress import Progress
-from tests.bench import backlog, make_run, pickup, post, render_cost, upload_memory
+from tests.bench import (
+    backlog,
+    cancel,
+    make_run,
+    pickup,
+    pickup_busy,
+    post,
+    render_cost,
+    upload_memory,
+    waiters,
+)
 from tests.bench.case import Bench
 from tests.bench.measure import OtherLoad
 from tests.bench.product import ProductError, find_chromium
@@ -31,9 +41,12 @@ CASES: Final[dict[str, Callable[[Bench], Awaitable[Section]]]] = {
     "render_cost": render_cost.run,
     "post": post.run,
     "pickup": pickup.run,
+    "pickup_busy": pickup_busy.run,
     "backlog": backlog.run,
     "upload_memory": upload_memory.run,
     "make_run": make_run.run,
+    "waiters": waiters.run,
+    "cancel": cancel.run,
 }
 EXPECTED: Final = (DataDirError, EngineError, PrivilegeError, ProcessError, ProductError, ResponderError)
 

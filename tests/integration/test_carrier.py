@@ -100,6 +100,19 @@ async def test_never_more_at_once_than_slots_and_a_freed_slot_takes_the_next(
     assert work.most_at_once == 3
 
 
+async def test_every_one_of_150_slots_runs(engines: Engines, redis: ArqRedis) -> None:
+    """Stock arq looks at the first hundred ids and leaves the other slots empty."""
+    work = Recorder()
+    work.may_end.clear()
+    await dispatch.dispatch(redis, [new_waiting() for _ in range(400)])
+    async with running(engines.redis_url, work.run, slots=150):
+        await work.has_run(150)
+        assert await redis.zcard(carrier.QUEUE) == 250
+        work.may_end.set()
+        await work.has_run(400)
+    assert work.most_at_once == 150
+
+
 async def test_an_id_that_was_run_before_is_run_again(engines: Engines, redis: ArqRedis) -> None:
     """The sweeper may send one twice; the claim in Postgres decides, not a counter of tries in Redis."""
     work = Recorder()

@@ -8,22 +8,32 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
-from fleet import attempts, jobs, recovery
+from fleet import attempts, batches, jobs, recovery, replays, retention
 from fleet.database import Pool
+from fleet.jobs import State
 
 FINISHED = 300_000
 OPEN = 200
 MOST_PAGES = 400
 
+# Of ten, nine are erased; the tenth is due, or will be.
 SEED_FINISHED = """
-    INSERT INTO jobs (id, tenant_id, request, request_digest, max_attempts, state, finished_at, artifact_key)
+    INSERT INTO jobs (id, tenant_id, request, request_digest, max_attempts, state, finished_at, artifact_key,
+                      erase_at, artifact_erased_at)
     SELECT (lpad(to_hex(n), 12, '0') || '7000800000000000' || lpad(to_hex(n % 16), 4, '0'))::uuid, $1, '{}',
-           '\\x00', 3, 'succeeded', now(), 'k'
+           '\\x00', 3, 'succeeded', now() - n * interval '1 s', 'k', now() + (100 - n) * interval '1 s',
+           CASE WHEN n % 10 > 0 THEN now() END
     FROM generate_series(1, $2::integer) AS n
+"""
+SEED_ATTEMPTS = """
+    INSERT INTO attempts (job_id, attempt, worker_id, finished_at, outcome, orphan_erased_at)
+    SELECT id, number, id, finished_at, CASE number WHEN 1 THEN 'failed' ELSE 'succeeded' END,
+           artifact_erased_at
+    FROM jobs CROSS JOIN generate_series(1, 2) AS number WHERE state = 'succeeded' AND id < $1
 """
 SEED_OPEN = """
     INSERT INTO jobs (id, tenant_id, request, request_digest, max_attempts, state, lease_until, dispatched_at,
@@ -53,8 +63,14 @@ async def pages_touched(pool: Pool, sql: str, *arguments: object) -> int:
             await transaction.rollback()
     plan = json.loads(text)[0]["Plan"]
     scanned = [node["Relation Name"] for node in nodes(plan) if node["Node Type"] == "Seq Scan"]
-    assert "jobs" not in scanned, json.dumps(plan, indent=1)
+    assert not {"jobs", "attempts"} & set(scanned), json.dumps(plan, indent=1)
     return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+
+
+def listing(tenant_id: UUID, **filters: Any) -> tuple[str, tuple[object, ...]]:
+    """The statement that lists with these filters, and its arguments."""
+    sql, values = jobs.list_statement(**filters)
+    return sql, (tenant_id, jobs.LAST_ID, 20, *values)
 
 
 @pytest.fixture
@@ -62,7 +78,8 @@ async def old_fleet(database: Pool, tenant_id: UUID) -> Pool:
     """A database with a long past and little to do."""
     await database.execute(SEED_FINISHED, tenant_id, FINISHED, timeout=60)
     await database.execute(SEED_OPEN, tenant_id, OPEN)
-    await database.execute("VACUUM ANALYZE jobs", timeout=60)
+    await database.execute(SEED_ATTEMPTS, UUID(int=50_000 << 80), timeout=60)
+    await database.execute("VACUUM ANALYZE jobs, attempts", timeout=60)
     return database
 
 
@@ -71,6 +88,16 @@ async def test_hot_statements_touch_few_pages(old_fleet: Pool, tenant_id: UUID) 
     assert queued is not None
     second = timedelta(seconds=1)
     some = [queued["id"]]
+    place = (datetime(2000, 1, 1, tzinfo=UTC), UUID(int=0))
+    filters: tuple[dict[str, Any], ...] = (
+        {},
+        {"state": State.FAILED},
+        {"schedule_id": queued["id"]},
+        {"is_quarantined": True},
+        {"is_quarantined": False},
+        {"state": State.FAILED, "is_quarantined": True},
+        {"state": State.FAILED, "is_quarantined": False},
+    )
     statements: dict[str, tuple[object, ...]] = {
         attempts._CLAIM: (queued["id"], queued["dispatch"], queued["id"], second, None),
         attempts._RENEW: (some, [1], second),
@@ -82,12 +109,20 @@ async def test_hot_statements_touch_few_pages(old_fleet: Pool, tenant_id: UUID) 
         recovery._SUSPECTS: (100, second, second * 60),
         recovery._QUEUED_AFTER: (datetime(2000, 1, 1, tzinfo=UTC), 100),
         jobs._GET: (queued["id"], tenant_id),
-        jobs._LIST: (tenant_id, jobs.LAST_ID, 20),
-        jobs._LIST_BY_STATE: (tenant_id, jobs.LAST_ID, 20, "failed"),
+        **dict(listing(tenant_id, **chosen) for chosen in filters),
         jobs._COUNT_QUEUED: (tenant_id, 1000),
         jobs._CANCEL: (queued["id"], tenant_id),
         jobs._ENDED: (some,),
         jobs._BACKLOG: (),
+        replays._FIND: (queued["id"], tenant_id, ["failed"]),
+        replays._REPLAY: (queued["id"], tenant_id, ["queued"], uuid4(), "k"),
+        batches._FIND: (tenant_id, "k"),
+        retention._ERASABLE: (*place, 20),
+        retention._MARK_ERASED: (some,),
+        retention._ORPHANED: (second, *place, 0, 20),
+        retention._MARK_ORPHANS_ERASED: (some, [1]),
+        retention._FORGET_JOBS: (second * 3600, 20),
+        retention._FORGET_BATCHES: (second, 20),
     }
     for sql, arguments in statements.items():
         touched = await pages_touched(old_fleet, sql, *arguments)

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -13,6 +14,7 @@ from fleet.documents import ArtifactDocument
 from fleet.errors import ErrorType
 from tests.integration.api.calls import CONTENT, claim, enqueue, fail, problem, succeed
 from tests.integration.api.conftest import Api, Serve
+from worker.eraser import Eraser
 
 ETAG = f'"{hashlib.sha256(CONTENT).hexdigest()}"'
 SIZE = len(CONTENT)
@@ -133,6 +135,26 @@ async def test_an_erased_artifact_is_gone(api: Api, path: str, artifacts: Artifa
     document = (await api.client.get(path.removesuffix("/artifact"))).json()
     await artifacts.delete(document["artifact"]["key"])
     problem(await api.client.get(f"{path}?proxy=true"), 404, ErrorType.NO_ARTIFACT)
+
+
+async def test_an_artifact_whose_time_is_over_is_said_to_have_expired(
+    api: Api, path: str, database: Pool, artifacts: Artifacts
+) -> None:
+    before = (await api.client.get(path.removesuffix("/artifact"))).json()["artifact"]
+    assert (before["status"], before["expires_at"] > before["url_expires_at"]) == ("stored", True)
+    await database.execute("UPDATE jobs SET erase_at = now() - interval '1 s'")
+    await Eraser(database, artifacts, history=timedelta(days=30)).erase()
+    for query in ("", "?proxy=true"):
+        said = problem(await api.client.get(path + query), 410, ErrorType.ARTIFACT_EXPIRED)
+        assert "retention_s" in said["detail"]
+        assert (await api.client.head(path + query)).status_code == 410
+    after = (await api.client.get(path.removesuffix("/artifact"))).json()
+    assert after["status"] == "succeeded"
+    assert after["artifact"]["status"] == "expired"
+    assert (after["artifact"]["url"], after["artifact"]["url_expires_at"]) == (None, None)
+    assert after["artifact"]["sha256"] == before["sha256"]
+    async with httpx.AsyncClient(trust_env=False) as anyone:
+        assert (await anyone.get(before["url"])).status_code == 404
 
 
 async def test_a_silent_store_is_a_proper_answer(

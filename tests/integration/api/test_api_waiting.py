@@ -2,14 +2,18 @@
 
 import asyncio
 import time
+from uuid import UUID
 
 import httpx
 from arq.connections import ArqRedis
 
+from api.waiters import wait_for
 from fleet.announcements import announce_change
 from fleet.database import Pool
+from fleet.jobs import State, get
 from tests.integration.api.calls import REQUEST, claim, enqueue, fail, until
 from tests.integration.api.conftest import Api, Serve
+from tests.integration.api.follow import follow
 
 PREFER = {"Prefer": "respond-async, wait=30"}
 
@@ -28,6 +32,54 @@ async def test_a_get_waits_for_the_announced_end(api: Api, database: Pool, redis
     assert time.monotonic() - started < 5
     assert (answer.status_code, answer.json()["status"]) == (200, "failed")
     assert waiters.count == 0
+
+
+async def test_a_wait_is_for_the_end_and_not_for_what_comes_before(
+    api: Api, database: Pool, redis: ArqRedis
+) -> None:
+    job = await enqueue(api.client)
+    async with follow(api.client, job) as follower:
+        await follower.next()
+        waiting = asyncio.create_task(api.client.get(f"{job['links']['self']}?wait=30"))
+        await until(lambda: api.dependencies.waiters.count == 2)
+        attempt = await claim(database, job["id"])
+        await announce_change(redis, attempt.job_id)
+        running = await follower.next()
+        assert running is not None
+        assert running.name == "running"
+        await api.client.get(job["links"]["self"])  # time enough for an answer that should not be
+        assert not waiting.done()
+        await fail_claimed(database, attempt.job_id)
+        await announce_change(redis, attempt.job_id)
+        assert (await waiting).json()["status"] == "failed"
+
+
+async def nobody_hangs_up() -> dict[str, str]:
+    await asyncio.get_running_loop().create_future()
+    raise AssertionError
+
+
+async def test_who_waits_is_handed_the_row_as_it_is_and_has_nothing_to_read(
+    api: Api, database: Pool, redis: ArqRedis
+) -> None:
+    waiters = api.dependencies.waiters
+    job = await enqueue(api.client)
+    with waiters.watch(UUID(job["id"])) as watch:
+        assert await wait_for(watch, timeout_s=0.01, receive=nobody_hangs_up) is None
+        attempt = await claim(database, job["id"])
+        await announce_change(redis, attempt.job_id)
+        await until(lambda: watch.news is not None)
+        # In vain, but as it is now.
+        found = await wait_for(watch, timeout_s=0.01, receive=nobody_hangs_up)
+        assert found is not None
+        assert (found.state, found.attempt) == (State.RUNNING, 1)
+        await fail_claimed(database, attempt.job_id)
+        await announce_change(redis, attempt.job_id)
+        found = await wait_for(watch, timeout_s=10, receive=nobody_hangs_up)
+        assert found == await get(database, job_id=attempt.job_id, tenant_id=attempt.tenant_id)
+        # Who comes too late for the word is not left waiting for another one.
+        with waiters.watch(UUID(job["id"])) as late:
+            assert await wait_for(late, timeout_s=10, receive=nobody_hangs_up) == found
 
 
 async def fail_claimed(database: Pool, job_id: object) -> None:

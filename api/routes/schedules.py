@@ -1,0 +1,272 @@
+"""Schedules: jobs at the times of a cron expression."""
+
+import json
+import uuid
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Any, Self, TypeVar
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.responses import Response
+
+from api.bodies import JSON, read_json_body
+from api.dependencies import Dependencies, OpenDependencies, Parameters, Reader, Renderer
+from api.openapi import CREATE_SCHEDULE, REPLACE_SCHEDULE, SWITCH_SCHEDULE, problems
+from api.problems import RefusedError, refuse_unknown_parameters, refused_field, refused_input
+from fleet import schedules
+from fleet.errors import ErrorType
+from fleet.jobs import LAST_ID
+from fleet.schedule_request import CompareOptions, Deliver, ScheduleRequest
+from fleet.schedules import MAX_SCHEDULES_OF_TENANT, Schedule
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+router = APIRouter(prefix="/v1/schedules", tags=["schedules"])
+
+
+class ScheduleErrorDocument(BaseModel):
+    """Why the last time made no job."""
+
+    type: ErrorType = Field(description="The stable word for it.")
+    detail: str = Field(description="What happened.")
+    at: datetime = Field(description="When.")
+
+
+class ScheduleLinksDocument(BaseModel):
+    """Where to go from here, as paths on this server."""
+
+    self: str
+    jobs: str = Field(description="The jobs that it made, newest first.")
+    last_job: str | None = Field(description="Null until there is one.")
+
+
+class ScheduleDocument(BaseModel):
+    """A schedule as its owner sees it. Every field is always there."""
+
+    id: UUID = Field(description="The schedule's id, a UUIDv7.")
+    name: str | None = Field(description="Your own name for it.")
+    cron: str = Field(description="The cron expression.")
+    timezone: str = Field(description="The time zone in which it is meant.")
+    job: dict[str, Any] | None = Field(
+        description="What is rendered, without what has its default. In lists null when longer than 4 KiB."
+    )
+    deliver: Deliver = Field(description="always or when_changed.")
+    compare: CompareOptions | None = Field(description="With when_changed: when two pictures count as equal.")
+    enabled: bool = Field(description="Whether it makes jobs.")
+    next_fires: list[datetime] = Field(description="The next three times; none while it is disabled.")
+    last_fired_at: datetime | None = Field(description="When it last made a job.")
+    last_job_id: UUID | None = Field(description="The job that it made last.")
+    last_error: ScheduleErrorDocument | None = Field(
+        description="Why the last time made no job; null when it made one."
+    )
+    created_at: datetime = Field(description="When it was made.")
+    links: ScheduleLinksDocument
+
+    @classmethod
+    def of(cls, schedule: Schedule) -> Self:
+        """The document of a schedule."""
+        return cls(
+            id=schedule.id,
+            name=schedule.name,
+            cron=schedule.cron,
+            timezone=schedule.timezone,
+            job=None if schedule.request is None else json.loads(schedule.request),
+            deliver=schedule.deliver,
+            compare=_compare(schedule),
+            enabled=schedule.enabled,
+            next_fires=schedule.next_fires,
+            last_fired_at=schedule.last_fired_at,
+            last_job_id=schedule.last_job_id,
+            last_error=_last_error(schedule),
+            created_at=schedule.created_at,
+            links=_links(schedule),
+        )
+
+
+class ScheduleListDocument(BaseModel):
+    """A page of schedules, newest first."""
+
+    schedules: list[ScheduleDocument]
+    next_cursor: str | None = Field(description="`cursor` of the next page; null on the last one.")
+
+
+class ScheduleSwitch(BaseModel):
+    """What can be changed by itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    enabled: bool = Field(description="Whether it makes jobs.")
+
+
+class ListParameters(Parameters):
+    """Parameters of listing schedules."""
+
+    limit: int = Field(default=20, ge=1, le=100, description="Schedules on one page.")
+    cursor: str | None = Field(
+        default=None, max_length=100, description="`next_cursor` of the page before this one."
+    )
+
+
+def _unknown_schedule() -> RefusedError:
+    return RefusedError(ErrorType.NOT_FOUND, "there is no such schedule, or it is not yours")
+
+
+def _schedule_id(request: Request, schedule_id: str) -> UUID:
+    refuse_unknown_parameters(request.query_params, allowed=())
+    try:
+        return uuid.UUID(schedule_id)
+    except ValueError:
+        raise _unknown_schedule() from None
+
+
+ScheduleId = Annotated[UUID, Depends(_schedule_id)]
+
+
+@router.post(
+    "",
+    status_code=HTTPStatus.CREATED,
+    response_model=ScheduleDocument,
+    openapi_extra=CREATE_SCHEDULE,
+    **problems(401, 403, 409, 413, 415, 422, 503),
+)
+async def create_schedule(request: Request, tenant: Renderer, dependencies: OpenDependencies) -> Response:
+    """Make a job at each time of a cron expression, once, whatever workers and engines do.
+
+    Times that were missed while nothing ran are made up for by one job, for the latest of them. With
+    `deliver`: `when_changed` the webhook is told only of a picture that differs from the last one delivered.
+    """
+    refuse_unknown_parameters(request.query_params, allowed=())
+    wanted = await _read(request, dependencies, ScheduleRequest)
+    schedule = await schedules.create(dependencies.pool, tenant_id=tenant.id, wanted=wanted)
+    if schedule is None:
+        raise RefusedError(
+            ErrorType.TOO_MANY_SCHEDULES,
+            f"you have {MAX_SCHEDULES_OF_TENANT:,} schedules, which is the most; delete one first",
+        )
+    return _json(ScheduleDocument.of(schedule), HTTPStatus.CREATED, {"Location": _path(schedule)})
+
+
+@router.get("", response_model=ScheduleListDocument, **problems(401, 403, 422, 503))
+async def list_schedules(
+    tenant: Reader, dependencies: OpenDependencies, parameters: Annotated[ListParameters, Query()]
+) -> Response:
+    """List your schedules, newest first."""
+    # One more than the page holds tells whether there is another page.
+    found = await schedules.list_newest(
+        dependencies.pool, tenant_id=tenant.id, before=_before(parameters.cursor), limit=parameters.limit + 1
+    )
+    page = found[: parameters.limit]
+    cursor = str(page[-1].id) if len(found) > len(page) else None
+    documents = [ScheduleDocument.of(schedule) for schedule in page]
+    return _json(ScheduleListDocument(schedules=documents, next_cursor=cursor))
+
+
+def _before(cursor: str | None) -> UUID:
+    try:
+        return LAST_ID if cursor is None else uuid.UUID(cursor)
+    except ValueError:
+        raise refused_field("cursor", "is none", allowed="`next_cursor` of an earlier page") from None
+
+
+@router.get("/{schedule_id}", response_model=ScheduleDocument, **problems(401, 403, 404, 422, 503))
+async def read_schedule(schedule_id: ScheduleId, tenant: Reader, dependencies: OpenDependencies) -> Response:
+    """Read a schedule, with its next times and why the last one made no job, if it did not."""
+    found = await schedules.get(dependencies.pool, schedule_id=schedule_id, tenant_id=tenant.id)
+    return _found(found)
+
+
+@router.put(
+    "/{schedule_id}",
+    response_model=ScheduleDocument,
+    openapi_extra=REPLACE_SCHEDULE,
+    **problems(401, 403, 404, 413, 415, 422, 503),
+)
+async def replace_schedule(
+    request: Request, schedule_id: ScheduleId, tenant: Renderer, dependencies: OpenDependencies
+) -> Response:
+    """Replace a schedule by another under the same id. Jobs that it has made stay as they are.
+
+    When `job`, `deliver` or `compare` are other ones than before, the next picture counts as changed.
+    """
+    wanted = await _read(request, dependencies, ScheduleRequest)
+    found = await schedules.replace(
+        dependencies.pool, schedule_id=schedule_id, tenant_id=tenant.id, wanted=wanted
+    )
+    return _found(found)
+
+
+@router.patch(
+    "/{schedule_id}",
+    response_model=ScheduleDocument,
+    openapi_extra=SWITCH_SCHEDULE,
+    **problems(401, 403, 404, 413, 415, 422, 503),
+)
+async def switch_schedule(
+    request: Request, schedule_id: ScheduleId, tenant: Renderer, dependencies: OpenDependencies
+) -> Response:
+    """Disable a schedule, or enable it again from its next time on: nothing is made up for."""
+    wish = await _read(request, dependencies, ScheduleSwitch)
+    found = await schedules.switch(
+        dependencies.pool, schedule_id=schedule_id, tenant_id=tenant.id, enabled=wish.enabled
+    )
+    return _found(found)
+
+
+@router.delete("/{schedule_id}", status_code=HTTPStatus.NO_CONTENT, **problems(401, 403, 404, 422, 503))
+async def delete_schedule(
+    schedule_id: ScheduleId, tenant: Renderer, dependencies: OpenDependencies
+) -> Response:
+    """Delete a schedule. Jobs that it has made stay and go on."""
+    if not await schedules.delete(dependencies.pool, schedule_id=schedule_id, tenant_id=tenant.id):
+        raise _unknown_schedule()
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+async def _read(request: Request, dependencies: Dependencies, model: type[ModelT]) -> ModelT:
+    settings = dependencies.settings.api
+    body = await read_json_body(
+        request, max_bytes=settings.api_max_body_bytes, timeout_s=settings.api_body_timeout_s
+    )
+    try:
+        return model.model_validate_json(body, context=dict(dependencies.validation))
+    except ValidationError as error:
+        raise refused_input(error, model) from None
+
+
+def _found(schedule: Schedule | None) -> Response:
+    if schedule is None:
+        raise _unknown_schedule()
+    return _json(ScheduleDocument.of(schedule))
+
+
+def _json(
+    document: ScheduleDocument | ScheduleListDocument,
+    status: HTTPStatus = HTTPStatus.OK,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    return Response(document.model_dump_json(), status_code=status.value, media_type=JSON, headers=headers)
+
+
+def _compare(schedule: Schedule) -> CompareOptions | None:
+    if schedule.compare_method is None:
+        return None
+    return CompareOptions(method=schedule.compare_method, threshold=schedule.compare_threshold)
+
+
+def _last_error(schedule: Schedule) -> ScheduleErrorDocument | None:
+    type_, detail, at = schedule.last_error_type, schedule.last_error_detail, schedule.last_error_at
+    if type_ is None or detail is None or at is None:
+        return None
+    return ScheduleErrorDocument(type=ErrorType(type_), detail=detail, at=at)
+
+
+def _path(schedule: Schedule) -> str:
+    return f"/v1/schedules/{schedule.id}"
+
+
+def _links(schedule: Schedule) -> ScheduleLinksDocument:
+    last_job = None if schedule.last_job_id is None else f"/v1/jobs/{schedule.last_job_id}"
+    jobs = f"/v1/jobs?schedule_id={schedule.id}"
+    return ScheduleLinksDocument(self=_path(schedule), jobs=jobs, last_job=last_job)

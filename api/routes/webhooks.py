@@ -1,0 +1,210 @@
+"""Webhooks: the addresses that are told of ended jobs, and their secrets."""
+
+import uuid
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.responses import Response
+
+from api.bodies import JSON, read_json_body
+from api.dependencies import Dependencies, OpenDependencies, Parameters, Reader, Renderer
+from api.openapi import CREATE_WEBHOOK, problems
+from api.problems import RefusedError, refuse_unknown_parameters, refused_field, refused_input
+from fleet import endpoints
+from fleet.endpoints import Endpoint
+from fleet.errors import ErrorType
+from fleet.jobs import LAST_ID
+from fleet.options.source import PermittedUrl
+from fleet.webhooks import DeliveryError
+
+_NO_STORE: Final = {"Cache-Control": "no-store"}  # an answer with a secret stays in no cache
+
+router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
+
+
+class WebhookRequest(BaseModel):
+    """An address to register."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: PermittedUrl = Field(
+        description="As jobs will name it in `webhook_url`. Query and fragment are left out: all addresses "
+        "that differ in them alone are one webhook.",
+        examples=["https://example.com/hooks/renders"],
+    )
+
+
+class WebhookSummary(BaseModel):
+    """A webhook without its secret."""
+
+    id: UUID = Field(description="The webhook's id.")
+    url: str = Field(description="Its address without query and fragment.")
+    created_at: datetime = Field(description="When it was registered, or first sent to.")
+    disabled_at: datetime | None = Field(
+        description="When it answered 410 Gone. Nothing is sent there until it is registered again."
+    )
+
+
+class WebhookDetails(WebhookSummary):
+    """A webhook with its secrets."""
+
+    secret: str = Field(description="Signs what is sent; verify with it.", examples=["whsec_MfKQ9r8G…"])
+    previous_secret_until: datetime | None = Field(
+        description="Until when the secret before the last rotation signs too."
+    )
+
+
+class WebhookListDocument(BaseModel):
+    """A page of webhooks, newest first."""
+
+    webhooks: list[WebhookSummary]
+    next_cursor: str | None = Field(description="`cursor` of the next page; null on the last one.")
+
+
+class ListParameters(Parameters):
+    """Parameters of listing webhooks."""
+
+    limit: int = Field(default=20, ge=1, le=100, description="Webhooks on one page.")
+    cursor: str | None = Field(
+        default=None, max_length=100, description="`next_cursor` of the page before this one."
+    )
+
+
+def _webhook_id(webhook_id: str) -> UUID:
+    try:
+        return uuid.UUID(webhook_id)
+    except ValueError:
+        raise _unknown_webhook() from None
+
+
+WebhookId = Annotated[UUID, Depends(_webhook_id)]
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=WebhookDetails,
+    openapi_extra=CREATE_WEBHOOK,
+    **problems(401, 403, 409, 413, 415, 422, 503),
+)
+async def create_webhook(request: Request, tenant: Renderer, dependencies: OpenDependencies) -> Response:
+    """Register an address and get its secret, before the first job names it.
+
+    A known one is answered with 200 and its present secret, and enabled again if 410 Gone had disabled it.
+    An address that was never registered gets its secret with the first message; `GET /v1/webhooks/{id}`
+    shows it.
+    """
+    refuse_unknown_parameters(request.query_params, allowed=())
+    wish = await _webhook_request(request, dependencies)
+    found = await endpoints.register(dependencies.pool, tenant_id=tenant.id, url=wish.url)
+    if found is None:
+        raise RefusedError(
+            ErrorType.TOO_MANY_WEBHOOKS, f"you have {endpoints.MAX_ENDPOINTS:,} webhooks; delete one first"
+        )
+    endpoint, is_new = found
+    headers = {**_NO_STORE, "Location": f"/v1/webhooks/{endpoint.id}"}
+    status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
+    return _json(_details(endpoint), status, headers)
+
+
+async def _webhook_request(request: Request, dependencies: Dependencies) -> WebhookRequest:
+    settings = dependencies.settings.api
+    body = await read_json_body(
+        request, max_bytes=settings.api_max_body_bytes, timeout_s=settings.api_body_timeout_s
+    )
+    try:
+        return WebhookRequest.model_validate_json(body, context=dict(dependencies.validation))
+    except ValidationError as error:
+        raise refused_input(error, WebhookRequest) from None
+
+
+@router.get("", response_model=WebhookListDocument, **problems(401, 403, 422, 503))
+async def list_webhooks(
+    tenant: Reader, dependencies: OpenDependencies, parameters: Annotated[ListParameters, Query()]
+) -> Response:
+    """List your webhooks, newest first, without their secrets."""
+    # One more than the page holds tells whether there is another page.
+    found = await endpoints.list_newest(
+        dependencies.pool,
+        tenant_id=tenant.id,
+        before=_before(parameters.cursor),
+        limit=parameters.limit + 1,
+    )
+    page = found[: parameters.limit]
+    cursor = str(page[-1].id) if len(found) > len(page) else None
+    return _json(WebhookListDocument(webhooks=[_summary(found) for found in page], next_cursor=cursor))
+
+
+def _before(cursor: str | None) -> UUID:
+    try:
+        return LAST_ID if cursor is None else uuid.UUID(cursor)
+    except ValueError:
+        raise refused_field("cursor", "is none", allowed="`next_cursor` of an earlier page") from None
+
+
+@router.get("/{webhook_id}", response_model=WebhookDetails, **problems(401, 403, 404, 422, 503))
+async def read_webhook(webhook_id: WebhookId, tenant: Renderer, dependencies: OpenDependencies) -> Response:
+    """Read a webhook with its secret. Needs the scope `render`."""
+    return _secret_answer(await endpoints.get(dependencies.pool, endpoint_id=webhook_id, tenant_id=tenant.id))
+
+
+@router.post("/{webhook_id}/rotate", response_model=WebhookDetails, **problems(401, 403, 404, 422, 503))
+async def rotate_webhook(webhook_id: WebhookId, tenant: Renderer, dependencies: OpenDependencies) -> Response:
+    """Make a new secret. For 24 hours messages are signed with both, so that no receiver misses one.
+
+    A second rotation within that time ends the first secret at once.
+    """
+    return _secret_answer(
+        await endpoints.rotate(dependencies.pool, endpoint_id=webhook_id, tenant_id=tenant.id)
+    )
+
+
+@router.delete("/{webhook_id}", status_code=204, **problems(401, 403, 404, 422, 503))
+async def delete_webhook(webhook_id: WebhookId, tenant: Renderer, dependencies: OpenDependencies) -> Response:
+    """Forget a webhook and its secret; messages that wait for it fail as `endpoint_deleted`.
+
+    A later job that names the address makes it anew, with another secret.
+    """
+    is_deleted = await endpoints.delete(
+        dependencies.pool,
+        endpoint_id=webhook_id,
+        tenant_id=tenant.id,
+        reason=DeliveryError.ENDPOINT_DELETED,
+    )
+    if not is_deleted:
+        raise _unknown_webhook()
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+def _unknown_webhook() -> RefusedError:
+    return RefusedError(ErrorType.NOT_FOUND, "there is no such webhook, or it is not yours")
+
+
+def _json(
+    document: BaseModel, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None
+) -> Response:
+    return Response(document.model_dump_json(), status_code=status.value, media_type=JSON, headers=headers)
+
+
+def _secret_answer(endpoint: Endpoint | None) -> Response:
+    if endpoint is None:
+        raise _unknown_webhook()
+    return _json(_details(endpoint), headers=dict(_NO_STORE))
+
+
+def _summary(endpoint: Endpoint) -> WebhookSummary:
+    return WebhookSummary(
+        id=endpoint.id, url=endpoint.url, created_at=endpoint.created_at, disabled_at=endpoint.disabled_at
+    )
+
+
+def _details(endpoint: Endpoint) -> WebhookDetails:
+    return WebhookDetails(
+        **_summary(endpoint).model_dump(),
+        secret=endpoint.secret,
+        previous_secret_until=endpoint.previous_secret_until,
+    )

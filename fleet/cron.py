@@ -1,0 +1,150 @@
+"""Cron expressions in a time zone: when they come next, and when they came last. Pure: the time is given.
+
+cronsim reads expressions as Debian's cron does, also where clocks are changed (cron(8), "Daylight Saving Time
+and other time changes"): what falls into a skipped hour comes right after it, what falls into a repeated hour
+comes once; an expression whose minute or hour starts with a star simply follows the clock.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from difflib import get_close_matches
+from functools import lru_cache
+from importlib.resources import files
+from typing import Final, Self
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+
+NICKNAMES: Final = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+}
+# Each with what it may hold; `*`, lists, ranges and steps are allowed in all of them.
+FIELDS: Final = {
+    "minute": "0 to 59",
+    "hour": "0 to 23",
+    "day of month": "1 to 31, L or LW",
+    "month": "1 to 12 or JAN to DEC",
+    "day of week": "0 to 7 or SUN to SAT, also 5#2 and 5L",
+}
+FORM: Final = (
+    f"five fields: {', '.join(FIELDS)}; each a number, *, a list 1,15, a range 1-5 or a step */10; or "
+    + ", ".join(NICKNAMES)
+)
+MAX_LENGTH: Final = 100
+_CHARACTERS: Final = re.compile(r"[0-9A-Za-z*/,#@ -]+")
+# From when the search for a first time starts. It ends after 50 years; a calendar repeats itself after 28.
+_ANY_TIME: Final = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class UnusableCronError(ValueError):
+    """An expression that is malformed or never comes.
+
+    Attributes:
+        allowed: what is allowed instead.
+    """
+
+    def __init__(self, message: str, allowed: str) -> None:
+        super().__init__(message)
+        self.allowed = allowed
+
+
+class UnknownZoneError(ValueError):
+    """A name that is no time zone; the message may suggest another."""
+
+
+@lru_cache(maxsize=1)
+def zone_names() -> frozenset[str]:
+    """The names of all IANA time zones: those of the package, since systems differ."""
+    return frozenset(files("tzdata").joinpath("zones").read_text().split())
+
+
+def zone_named(name: str) -> tzinfo:
+    """The time zone of this name.
+
+    Raises:
+        UnknownZoneError: there is none.
+    """
+    if name not in zone_names():
+        close = get_close_matches(name[:MAX_LENGTH], zone_names(), n=1)
+        raise UnknownZoneError("is no time zone" + (f"; did you mean `{close[0]}`?" if close else ""))
+    return UTC if name == "UTC" else ZoneInfo(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """A cron expression in a time zone. All times that go in and out are aware; those that go out are UTC."""
+
+    expression: str
+    zone: tzinfo
+
+    @classmethod
+    def parse(cls, expression: str, timezone: str = "UTC") -> Self:
+        """Check and take apart.
+
+        Raises:
+            UnusableCronError: the expression is malformed or never comes.
+            UnknownZoneError: there is no such time zone.
+        """
+        timetable = cls(_five_fields(expression), zone_named(timezone))
+        timetable.after(_ANY_TIME)
+        return timetable
+
+    def after(self, moment: datetime) -> datetime:
+        """The first time after this moment.
+
+        Raises:
+            UnusableCronError: there is none within 50 years.
+        """
+        # cronsim forgets in which of two repeated hours the moment lies: when that is the second one, it may
+        # answer with times of the first.
+        for found in self._times(moment):
+            if found > moment:
+                return found
+        raise UnusableCronError(
+            "never comes: no day fits day of month, month and day of week",
+            "days that exist, such as `0 0 28 2 *`",
+        )
+
+    def latest(self, *, first: datetime, until: datetime) -> datetime:
+        """The last time up to `until`, that one included, if `first` is a time that has come.
+
+        Looks backwards from `until`: there may be half a million times between the two. Only near a change of
+        clocks is that not exact, hence the few steps ahead.
+        """
+        latest = max(first, min(until, next(self._times(until, backwards=True), first)))
+        while (following := self.after(latest)) <= until:
+            latest = following
+        return latest
+
+    def _times(self, start: datetime, *, backwards: bool = False) -> Iterator[datetime]:
+        try:
+            times = CronSim(self.expression, start.astimezone(self.zone), reverse=backwards)
+        except CronSimError:  # the day exists in none of the months, which cronsim sees at once
+            return
+        for found in times:
+            yield found.astimezone(UTC)
+
+
+def _five_fields(expression: str) -> str:
+    """The expression without nicknames, each field of it judged alone."""
+    words = NICKNAMES.get(expression.strip().lower(), expression).split()
+    if len(expression) > MAX_LENGTH or not _CHARACTERS.fullmatch(" ".join(words)):
+        raise UnusableCronError("is no cron expression", FORM)
+    if len(words) != len(FIELDS):
+        raise UnusableCronError(f"has {len(words)} fields instead of {len(FIELDS)}", FORM)
+    for position, (name, allowed) in enumerate(FIELDS.items()):
+        alone = ["*"] * len(FIELDS)
+        alone[position] = words[position]
+        try:
+            CronSim(" ".join(alone), _ANY_TIME)
+        except CronSimError:
+            raise UnusableCronError(
+                f"has a wrong {name} (field {position + 1})", f"{name}: {allowed}"
+            ) from None
+    return " ".join(words)
