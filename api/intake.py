@@ -15,9 +15,10 @@ from api.dependencies import Dependencies
 from api.preferences import preferred_wait_s
 from api.problems import RefusedError, refused_field
 from api.waiters import wait_for
+from fleet.acceptance import Acceptance
 from fleet.documents import JobDocument, job_path
 from fleet.errors import ErrorType, UnavailableError
-from fleet.jobs import Acceptance, Job, get
+from fleet.jobs import Job, get
 from fleet.metrics import JOBS_ACCEPTED
 from fleet.tenants import Tenant
 

@@ -29,8 +29,9 @@ from fleet.metrics import WAITERS
 LOOK_INTERVAL_S: Final = 1.0
 # A look at more jobs is taken in pieces: encoding so many ids keeps the event loop for some milliseconds.
 _LOOK_BATCH: Final = 2_000
-# Who is woken together answers together, and calls that come meanwhile wait for so many answers: about 15 ms.
-_WAKE_BATCH: Final = 50
+_READ_BATCH: Final = 200
+# Who is woken together answers together, and every other call waits for so many answers at each of its steps.
+_WAKE_BATCH: Final = 20
 _MAX_BACKOFF_S: Final = 2.0
 
 log = get_logger(__name__)
@@ -84,12 +85,15 @@ class Watch:
 
 @dataclass(slots=True)
 class _Watched:
-    """A job, as it was when its watchers were last told. A new one counts as just accepted."""
+    """A job that somebody watches, and what its watchers were told last."""
 
-    state: State = State.QUEUED
-    attempt: int = 0
     news: News | None = None
     watches: set[Watch] = field(default_factory=set)
+
+    @property
+    def known(self) -> tuple[State, int]:
+        """State and attempt that the watchers know. Before they were told anything it was just accepted."""
+        return (State.QUEUED, 0) if self.news is None else (self.news.job.state, self.news.job.attempt)
 
 
 class Waiters:
@@ -173,7 +177,7 @@ class Waiters:
 
     async def _look(self) -> None:
         await asyncio.sleep(LOOK_INTERVAL_S)
-        known = [(job_id, watched.state, watched.attempt) for job_id, watched in self._watched.items()]
+        known = [(job_id, *watched.known) for job_id, watched in self._watched.items()]
         for start in range(0, len(known), _LOOK_BATCH):
             self._mark(await changed(self._pool, known[start : start + _LOOK_BATCH]))
 
@@ -185,24 +189,26 @@ class Waiters:
 
     async def _read(self) -> None:
         await self._is_stale.wait()
-        batch = list(islice(self._stale, _WAKE_BATCH))
+        batch = list(islice(self._stale, _READ_BATCH))
         for job_id in batch:
             del self._stale[job_id]
         if not self._stale:
             self._is_stale.clear()
         # Where this fails, the next look finds the same jobs again.
-        for job in await get_many(self._pool, batch):
-            await self._tell(job)
+        await self._tell(await get_many(self._pool, batch))
 
-    async def _tell(self, job: Job) -> None:
-        watched = self._watched.get(job.id)
-        if watched is None or (watched.state, watched.attempt) == (job.state, job.attempt):
-            return
-        watched.state, watched.attempt, watched.news = job.state, job.attempt, News(job)
-        for number, watch in enumerate(tuple(watched.watches), 1):
-            watch.tell(watched.news)
-            if number % _WAKE_BATCH == 0:
-                await asyncio.sleep(0)
+    async def _tell(self, jobs: Sequence[Job]) -> None:
+        told = 0
+        for job in jobs:
+            watched = self._watched.get(job.id)
+            if watched is None or watched.known == (job.state, job.attempt):
+                continue
+            news = watched.news = News(job)
+            for watch in tuple(watched.watches):
+                watch.tell(news)
+                told += 1
+                if told % _WAKE_BATCH == 0:
+                    await asyncio.sleep(0)
 
 
 async def _keep_on(step: Callable[[], Awaitable[None]], what: str) -> None:

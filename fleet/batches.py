@@ -10,8 +10,9 @@ from uuid import UUID
 
 import asyncpg
 
+from fleet.acceptance import new_row
 from fleet.database import Pool, answering
-from fleet.jobs import JOB_COLUMNS, Job, get_many, job_from_row, new_row
+from fleet.jobs import JOB_COLUMNS, Job, get_many, job_from_row
 from fleet.request import RenderRequest
 
 # Why an item was refused: a problem document, which this module only keeps.

@@ -1,23 +1,21 @@
-"""A job as its owner sees it: states, the row, and the SQL that accepts, reads and lists.
+"""A job as its owner sees it: states, the row, and the SQL that reads, lists and cancels.
 
-What a worker does to a job (claim, renew, finish, hand back) is in `fleet/attempts.py`; the picture of all
-states is in `docs/states.md`.
+How it comes to be is in `fleet/acceptance.py`, how a worker gets it in `fleet/claims.py`, what becomes of it
+in `fleet/attempts.py`; the picture of all states is in `docs/states.md`.
 """
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
-import uuid_utils.compat as uuid_utils
 
 from fleet.database import Pool, answering
 from fleet.line import DEFAULT_PRIORITY
-from fleet.request import RenderRequest
 
 
 class State(StrEnum):
@@ -86,21 +84,6 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Acceptance:
-    """The answer to `accept`.
-
-    Attributes:
-        job: the job, new or found under the same idempotency key.
-        is_new: whether this call made it; only then is there something to dispatch.
-        is_same_request: False when the key was used with another request before.
-    """
-
-    job: Job
-    is_new: bool
-    is_same_request: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Delivery:
     """A job id as it travels through Redis: `{job_id}:{dispatch}`."""
 
@@ -138,20 +121,6 @@ WAITING_COLUMNS: Final = """
     jobs.id, jobs.dispatch, jobs.tenant_id, jobs.priority, jobs.attempt > 0 AS has_run, tenants.weight
 """
 
-# One statement is one transaction. dispatched_at is set in advance: the usual case needs no second write, and
-# the sweeper looks for such rows in Redis once, in case this process dies before it rings. A job that is to
-# run later has none, and the sweeper hands it over when its time has come.
-_ACCEPT: Final = f"""
-    INSERT INTO jobs (tenant_id, idempotency_key, id, request, request_digest, external_id, max_attempts,
-                      priority, run_after, expires_at, webhook_url, retention_s, dispatched_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, now()), now() + $10::interval, $11, $12,
-            CASE WHEN $9::timestamptz > now() THEN NULL ELSE now() END)
-    ON CONFLICT (tenant_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
-    RETURNING {JOB_COLUMNS}
-"""
-_FIND_BY_IDEMPOTENCY_KEY: Final = f"""
-    SELECT {JOB_COLUMNS}, request_digest FROM jobs WHERE tenant_id = $1 AND idempotency_key = $2
-"""
 _GET: Final = f"SELECT {JOB_COLUMNS} FROM jobs WHERE id = $1 AND tenant_id = $2"
 
 # Newest first, from a cursor on: a range of jobs_of_tenant, or with a filter of jobs_of_tenant_by_state,
@@ -220,60 +189,6 @@ def waiting(job: Job, *, weight: float) -> Waiting | None:
         return None
     delivery = Delivery(job.id, job.dispatch)
     return Waiting(delivery, job.tenant_id, weight, job.priority, has_run=job.attempt > 0)
-
-
-def new_row(request: RenderRequest) -> tuple[Any, ...]:
-    """A new id and what is stored of a request, in the order of the arguments of `_ACCEPT`."""
-    return (
-        uuid_utils.uuid7(),
-        request.model_dump_json(exclude_defaults=True),
-        request.digest(),
-        request.external_id,
-        request.max_attempts,
-        request.priority,
-        request.run_at,
-        None if request.expires_in_s is None else timedelta(seconds=request.expires_in_s),
-        request.webhook_url,
-        request.retention_s,
-    )
-
-
-async def accept(
-    pool: Pool, *, tenant_id: UUID, request: RenderRequest, idempotency_key: str | None = None
-) -> Acceptance:
-    """Store a job. When this returns, the job is committed: it will reach a terminal state.
-
-    Raises:
-        UnavailableError: Postgres does not answer; no row was made, or (the connection broke during the
-            commit) one that the same idempotency key finds again.
-    """
-    async with answering():
-        row = await pool.fetchrow(_ACCEPT, tenant_id, idempotency_key, *new_row(request))
-        if row is not None:
-            return Acceptance(job_from_row(row), is_new=True, is_same_request=True)
-    found = idempotency_key and await find_idempotent(
-        pool, tenant_id=tenant_id, request=request, idempotency_key=idempotency_key
-    )
-    if not found:
-        raise RuntimeError("a job vanished between a conflict on its idempotency key and the look at it")
-    return found
-
-
-async def find_idempotent(
-    pool: Pool, *, tenant_id: UUID, request: RenderRequest, idempotency_key: str
-) -> Acceptance | None:
-    """The job that was accepted under this key before, if any.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        row = await pool.fetchrow(_FIND_BY_IDEMPOTENCY_KEY, tenant_id, idempotency_key)
-    if row is None:
-        return None
-    # A job that runs another one anew has the same request, but was made by another call.
-    is_same = row["request_digest"] == request.digest() and row["retry_of"] is None
-    return Acceptance(job_from_row(row), is_new=False, is_same_request=is_same)
 
 
 async def get(pool: Pool, *, job_id: UUID, tenant_id: UUID) -> Job | None:

@@ -9,8 +9,9 @@ from uuid import UUID
 
 import uuid_utils.compat as uuid_utils
 
+from fleet.acceptance import Acceptance
 from fleet.database import Pool, answering
-from fleet.jobs import JOB_COLUMNS, Acceptance, State, job_from_row
+from fleet.jobs import JOB_COLUMNS, State, job_from_row
 
 REPLAYABLE: Final = frozenset({State.FAILED, State.CANCELLED, State.EXPIRED})
 

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 from standardwebhooks import Webhook
 
-from fleet import attempts, endpoints, jobs, webhooks
+from fleet import acceptance, attempts, claims, endpoints, webhooks
 from fleet.addresses import AddressPolicy
 from fleet.artifacts import Artifacts
 from fleet.attempts import Outcome
@@ -80,12 +80,12 @@ class PostOffice:
             {"html": "<p>x</p>", "webhook_url": url}, context={"egress": LOOPBACK}
         )
         tenant_id = tenant_id or self.tenant_id
-        return (await jobs.accept(self.database, tenant_id=tenant_id, request=request)).job
+        return (await acceptance.accept(self.database, tenant_id=tenant_id, request=request)).job
 
     async def ended(self, url: str, state: State = State.SUCCEEDED, tenant_id: UUID | None = None) -> Job:
         """A job that has ended, and whose message is in the outbox by that."""
         job = await self.accepted(url, tenant_id)
-        attempt = await attempts.claim(
+        attempt = await claims.claim(
             self.database, Delivery(job.id, 1), worker_id=uuid4(), lease=timedelta(seconds=60)
         )
         assert attempt is not None

@@ -9,7 +9,7 @@ from uuid import UUID
 from arq.connections import ArqRedis
 
 from deploy.embedded.engines import Engines
-from fleet import dispatch, jobs
+from fleet import acceptance, dispatch, jobs
 from fleet.addresses import AddressPolicy
 from fleet.database import Pool
 from fleet.jobs import Job
@@ -46,7 +46,7 @@ class Stage:
     async def enqueue(self, **options: object) -> Job:
         """Accept and dispatch a job, as the API does."""
         request = RenderRequest.model_validate(options, context={"egress": LOOPBACK})
-        job = (await jobs.accept(self.database, tenant_id=self.tenant_id, request=request)).job
+        job = (await acceptance.accept(self.database, tenant_id=self.tenant_id, request=request)).job
         ready = jobs.waiting(job, weight=1)
         await dispatch.dispatch(self.redis, [ready] if ready else [])
         return job

@@ -14,11 +14,12 @@ from uuid import UUID
 from arq.connections import ArqRedis
 from pydantic import ValidationError
 
-from fleet import attempts, dispatch
+from fleet import claims, dispatch
 from fleet.addresses import AddressPolicy
 from fleet.announcements import announce_change
 from fleet.artifacts import Artifacts, artifact_key
-from fleet.attempts import Attempt, Outcome
+from fleet.attempts import Outcome
+from fleet.claims import Attempt
 from fleet.database import Pool as Database
 from fleet.errors import ErrorType, RenderError, UnavailableError
 from fleet.jobs import Delivery, State
@@ -89,7 +90,7 @@ class Attempts:
     async def _claim(self, delivery: Delivery) -> Attempt | None:
         while True:
             try:
-                return await attempts.claim(
+                return await claims.claim(
                     self.database,
                     delivery,
                     worker_id=self.worker_id,

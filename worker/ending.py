@@ -13,10 +13,11 @@ from typing import Any, Final, TypeVar
 
 from arq.connections import ArqRedis
 
-from fleet import attempts, dispatch
+from fleet import attempts, claims, dispatch
 from fleet.announcements import announce_change
 from fleet.artifacts import Artifacts
-from fleet.attempts import Attempt, Outcome, PutBack
+from fleet.attempts import Outcome, PutBack
+from fleet.claims import Attempt
 from fleet.database import Pool
 from fleet.errors import ErrorType, RenderfleetError, UnavailableError
 from fleet.jobs import State
@@ -84,7 +85,7 @@ class Ending:
         if not attempt.is_capped:
             return
         try:
-            freed = await attempts.unpark(self.database, attempt.tenant_id, count=1)
+            freed = await claims.unpark(self.database, attempt.tenant_id, count=1)
         except UnavailableError as error:
             log.warning("no parked job goes on, the sweeper will see", error=repr(error.__cause__))
             return

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from fleet import attempts
-from fleet.attempts import Attempt
+from fleet.claims import Attempt
 from fleet.database import Pool
 from fleet.errors import UnavailableError
 from fleet.logs import get_logger

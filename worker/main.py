@@ -3,11 +3,10 @@
 import asyncio
 import contextlib
 import os
-import random
 import socket
 import sys
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
@@ -34,6 +33,7 @@ from fleet.settings import (
     load_settings,
 )
 from worker.attempt import Attempts
+from worker.background import Background
 from worker.comparison import Comparison
 from worker.egress.guard import Guard
 from worker.egress.resolver import SystemResolver
@@ -79,6 +79,7 @@ class Main:
         redis_settings = load_settings(RedisSettings)
         self.tenant_settings = load_settings(TenantSettings)
         self.webhook_settings = load_settings(WebhookSettings)
+        self.lease = timedelta(seconds=self.attempt_settings.lease_s)
         self.worker_id: UUID = uuid_utils.uuid7()
         self.redis = carrier.connect(redis_settings.redis_url, timeout_s=redis_settings.redis_timeout_s)
         self._closing = contextlib.AsyncExitStack()
@@ -95,74 +96,81 @@ class Main:
         await self._attempts.run(ctx)
 
     async def _start(self, _ctx: dict[str, Any]) -> None:
-        settings = self.attempt_settings
-        lease = timedelta(seconds=settings.lease_s)
         scratch = self._closing.enter_context(Scratch(self.data_settings.data_dir, self.worker_id))
         self.database = await open_pool(self.database_settings, application="worker")
         self._closing.push_async_callback(_close_pool, self.database)
-        artifacts = Artifacts(self.storage_settings)
-        self._closing.callback(artifacts.close)
+        self.artifacts = Artifacts(self.storage_settings)
+        self._closing.callback(self.artifacts.close)
         self.pool = Pool(self.browser_settings, scratch.path)
         self._closing.push_async_callback(self.pool.stop)
         await self.pool.start()
-        policy = AddressPolicy.from_settings(self.egress_settings)
-        guard = Guard(policy, SystemResolver(timeout_s=self.guard_settings.egress_resolve_timeout_s))
-        self.heartbeat = Heartbeat(self.database, lease=lease)
-        sender = Sender(
+        self.policy = AddressPolicy.from_settings(self.egress_settings)
+        resolver = SystemResolver(timeout_s=self.guard_settings.egress_resolve_timeout_s)
+        self.guard = Guard(self.policy, resolver)
+        self.sender = Sender(
             self.database,
-            artifacts,
-            guard,
+            self.artifacts,
+            self.guard,
             tls=tls_context(),
             timeout_s=self.webhook_settings.webhook_timeout_s,
         )
-        comparison = Comparison(self.database, artifacts)
+        self.heartbeat = Heartbeat(self.database, lease=self.lease)
+        self._attempts = self._wire_attempts(scratch.path)
+        self._start_background()
+        if self.attempt_settings.worker_metrics_port:
+            start_http_server(self.attempt_settings.worker_metrics_port)
+        await self._beat()
+        log.info("worker ready", slots=self.browser_settings.browser_max_pages)
+
+    def _wire_attempts(self, folder: Path) -> Attempts:
+        comparison = Comparison(self.database, self.artifacts)
         self._closing.callback(comparison.close)
-        self._attempts = Attempts(
+        return Attempts(
             worker_id=self.worker_id,
             database=self.database,
-            artifacts=artifacts,
+            artifacts=self.artifacts,
             comparison=comparison,
             pool=self.pool,
-            guard=guard,
-            policy=policy,
+            guard=self.guard,
+            policy=self.policy,
             heartbeat=self.heartbeat,
-            ending=Ending(self.database, self.redis, artifacts, nudge_sender=sender.nudge),
+            ending=Ending(self.database, self.redis, self.artifacts, nudge_sender=self.sender.nudge),
             solitude=Solitude(
                 hold=lambda: self.carrier.hold(_SOLITUDE), release=lambda: self.carrier.release(_SOLITUDE)
             ),
             redis=self.redis,
             max_running_of_tenant=self.tenant_settings.max_running,
-            lease=lease,
-            folder=scratch.path,
-            max_artifact_bytes=settings.max_artifact_bytes,
+            lease=self.lease,
+            folder=folder,
+            max_artifact_bytes=self.attempt_settings.max_artifact_bytes,
         )
-        sweep_interval = timedelta(seconds=settings.sweep_interval_s)
+
+    def _start_background(self) -> None:
+        """Begin everything that goes on beside the attempts."""
         sweeper = Sweeper(
             self.database,
             self.redis,
-            lease=lease,
-            interval=sweep_interval,
+            lease=self.lease,
+            interval=timedelta(seconds=self.attempt_settings.sweep_interval_s),
             max_running_of_tenant=self.tenant_settings.max_running,
         )
         scheduler = Scheduler(
-            self.database, self.redis, policy, max_queued=self.tenant_settings.tenant_max_queued
+            self.database, self.redis, self.policy, max_queued=self.tenant_settings.tenant_max_queued
         )
-        self._background(scheduler.run())
-        self._every(settings.heartbeat_interval_s, self._beat, jitter=0.0)
-        self._background(sweeper.run())
         history = timedelta(seconds=self.retention_settings.job_history_s)
-        eraser = Eraser(self.database, artifacts, history=history)
-        self._every(self.retention_settings.erase_interval_s, eraser.erase, jitter=0.5)
-        self._watch_pool()
-        self._background(
+        eraser = Eraser(self.database, self.artifacts, history=history)
+        background = Background(failed=self.carrier.fail)
+        self._closing.callback(background.cancel)
+        background.every(self.attempt_settings.heartbeat_interval_s, self._beat)
+        background.run(sweeper.run())
+        background.run(scheduler.run())
+        background.every(self.retention_settings.erase_interval_s, eraser.erase, jitter=0.5)
+        background.run(self._watch_pool())
+        background.run(
             follow_orders(self.redis, cancel=self.heartbeat.cancel, look_at_pause=self._look_at_pause)
         )
-        self._background(sender.run())
-        self._closing.push_async_callback(sender.stop)  # before the task is cancelled, so that it can end
-        if settings.worker_metrics_port:
-            start_http_server(settings.worker_metrics_port)
-        await self._beat()
-        log.info("worker ready", slots=self.browser_settings.browser_max_pages)
+        background.run(self.sender.run())
+        self._closing.push_async_callback(self.sender.stop)  # before its task is cancelled: it ends by itself
 
     async def _beat(self) -> None:
         await self.heartbeat.beat()
@@ -193,35 +201,9 @@ class Main:
         else:
             self.carrier.hold(_PAUSE)
 
-    def _every(self, interval_s: float, action: Callable[[], Awaitable[None]], *, jitter: float) -> None:
-        """Repeat `action` until the worker stops; an error that nobody expected ends the worker."""
-
-        async def repeat() -> None:
-            while True:
-                spread = 1 + jitter * random.uniform(-1, 1)  # noqa: S311 - spreads load, guards nothing
-                await asyncio.sleep(interval_s * spread)
-                await action()
-
-        self._background(repeat())
-
-    def _watch_pool(self) -> None:
+    async def _watch_pool(self) -> None:
         """Stop when the browser is beyond repair, so that the orchestrator makes a new worker."""
-
-        async def watch() -> None:
-            raise await self.pool.failed
-
-        self._background(watch())
-
-    def _background(self, work: Any) -> None:
-        task = asyncio.create_task(work)
-
-        def ended(done: asyncio.Task[None]) -> None:
-            if not done.cancelled() and (error := done.exception()) is not None:
-                log.error("worker cannot go on", error=repr(error))
-                self.carrier.fail(error)
-
-        task.add_done_callback(ended)
-        self._closing.callback(task.cancel)
+        raise await self.pool.failed
 
     async def _stop(self, _ctx: dict[str, Any]) -> None:
         if hasattr(self, "database"):

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from arq.connections import ArqRedis
 
-from fleet import attempts, dispatch, recovery, workers
+from fleet import claims, dispatch, recovery, workers
 from fleet.announcements import announce_change
 from fleet.database import Pool
 from fleet.errors import ErrorType, UnavailableError
@@ -116,7 +116,7 @@ class Sweeper:
     async def _unpark(self) -> None:
         room = await recovery.room_of_parked(self._database, max_running=self._max_running_of_tenant)
         for tenant_id, count in room.items():
-            freed = await attempts.unpark(self._database, tenant_id, count=count)
+            freed = await claims.unpark(self._database, tenant_id, count=count)
             SWEPT.labels("parked").inc(len(freed))
             await dispatch.dispatch(self._redis, freed)
 

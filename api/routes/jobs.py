@@ -25,21 +25,12 @@ from api.openapi import CANCEL_JOB, CREATE_JOB, problems
 from api.preferences import MAX_WAIT_S, preferred_wait_s
 from api.problems import RefusedError, refuse_unknown_parameters, refused_field, refused_input
 from api.waiters import wait_for
+from fleet.acceptance import Acceptance, accept, find_idempotent
 from fleet.announcements import announce_cancel, announce_change
 from fleet.dispatch import withdraw
 from fleet.documents import JobDocument, JobListDocument
 from fleet.errors import ErrorType
-from fleet.jobs import (
-    LAST_ID,
-    Acceptance,
-    Delivery,
-    Job,
-    State,
-    accept,
-    cancel,
-    find_idempotent,
-    list_newest,
-)
+from fleet.jobs import LAST_ID, Delivery, Job, State, cancel, list_newest
 from fleet.metrics import JOBS_FINISHED
 from fleet.request import RenderRequest
 from fleet.tenants import Scope, Tenant

@@ -8,8 +8,8 @@ from api.dependencies import Dependencies, JobId, OpenDependencies, Renderer
 from api.intake import begin, idempotency_key, within_quota
 from api.openapi import RETRY_JOB, problems
 from api.problems import RefusedError, refuse_unknown_parameters, refused_field, refused_input
+from fleet.acceptance import Acceptance
 from fleet.errors import ErrorType
-from fleet.jobs import Acceptance
 from fleet.replays import find_original, find_replay, replay
 from fleet.request import RenderRequest
 from fleet.tenants import Tenant

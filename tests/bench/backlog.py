@@ -15,7 +15,7 @@ import uuid_utils.compat as uuid_utils
 from arq.connections import ArqRedis
 
 from deploy.embedded.ports import LOOPBACK
-from fleet import attempts, carrier, dispatch
+from fleet import carrier, claims, dispatch
 from fleet.database import Pool, open_pool
 from fleet.jobs import Delivery, Waiting
 from fleet.settings import DatabaseSettings
@@ -164,7 +164,7 @@ async def _pick_up(world: World) -> float:
     started = time.perf_counter()
     taken = await world.redis.zpopmin(carrier.QUEUE, 1)
     delivery = dispatch.parse_delivery_id(taken[0][0].decode())
-    attempt = await attempts.claim(world.pool, delivery, worker_id=world.worker_id, lease=_LEASE)
+    attempt = await claims.claim(world.pool, delivery, worker_id=world.worker_id, lease=_LEASE)
     elapsed_ms = (time.perf_counter() - started) * 1000
     if attempt is None:
         raise ProductError(f"The job {delivery.job_id} was in Redis but could not be claimed.")

@@ -10,9 +10,10 @@ from uuid import UUID, uuid4
 
 from arq.connections import ArqRedis
 
-from fleet import attempts, carrier, dispatch, jobs
-from fleet.attempts import Attempt, Outcome
+from fleet import acceptance, attempts, carrier, claims, dispatch, jobs
+from fleet.attempts import Outcome
 from fleet.carrier import CarrierWorker
+from fleet.claims import Attempt
 from fleet.database import Pool, open_pool
 from fleet.jobs import State
 from fleet.request import RenderRequest
@@ -51,7 +52,7 @@ class Waiter:
     async def run(self, ctx: dict[str, Any]) -> None:
         """What arq calls."""
         delivery = dispatch.parse_delivery_id(ctx["job_id"])
-        attempt = await attempts.claim(self._database, delivery, worker_id=self._worker_id, lease=_LEASE)
+        attempt = await claims.claim(self._database, delivery, worker_id=self._worker_id, lease=_LEASE)
         if attempt is None:
             return
         async with self._changed:
@@ -109,7 +110,7 @@ async def run(bench: Bench) -> Section:
 
 
 async def _send(database: Pool, redis: ArqRedis, tenant_id: UUID) -> UUID:
-    job = (await jobs.accept(database, tenant_id=tenant_id, request=_REQUEST)).job
+    job = (await acceptance.accept(database, tenant_id=tenant_id, request=_REQUEST)).job
     queued = jobs.waiting(job, weight=1)
     await dispatch.dispatch(redis, [queued] if queued else [])
     return job.id

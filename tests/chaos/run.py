@@ -18,7 +18,7 @@ from tests.chaos.recovery import ENGINES, recoveries
 from tests.chaos.scale import Scale
 from tests.chaos.script import Planned, numbers_of, script
 from tests.chaos.verdict import Verdict, judge
-from tests.chaos.watch import Watch
+from tests.chaos.watch import AWAY, Watch
 from tests.chaos.world import WORKER, Ground, World, now, opened
 
 _TELL_EVERY_S: Final = 10.0
@@ -137,7 +137,7 @@ class Run:
                 trail = await audit.read(connection)
             finally:
                 connection.terminate()
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except AWAY:
             return "not known: Postgres is away"
         found = recoveries(self.record.injuries, trail, bound_s=self.plan.scale.recovery_bound_s)
         known = [(one.seconds, one.kind) for one in found if one.seconds is not None]

@@ -2,10 +2,9 @@
 
 import os
 from dataclasses import dataclass, replace
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from worker.settings import AttemptSettings
-
 
 
 def _default(name: str) -> Any:

@@ -19,6 +19,15 @@ from tests.chaos.faults import Injury, Record
 from tests.chaos.world import World, now
 
 _LOOK_TIMEOUT_S: Final = 4.0
+# InternalClientError: the server's last words on an idle connection, before its end has been read.
+AWAY: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    RedisError,
+)
 
 _COUNT: Final = """
     SELECT count(*) FILTER (WHERE state = 'queued') AS queued,
@@ -96,7 +105,7 @@ class Watch:
                 try:
                     async with asyncio.timeout(_LOOK_TIMEOUT_S):
                         await self._look_once()
-                except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, RedisError):
+                except AWAY:
                     self._forget_connection()
                     self.blind += 1
                 due = max(due + 1, now())

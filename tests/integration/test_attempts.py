@@ -4,8 +4,9 @@ import asyncio
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from fleet import attempts, jobs, recovery
-from fleet.attempts import Attempt, Outcome
+from fleet import acceptance, attempts, claims, jobs, recovery
+from fleet.attempts import Outcome
+from fleet.claims import Attempt
 from fleet.database import Pool
 from fleet.errors import ErrorType
 from fleet.jobs import Delivery, Job, State, Waiting
@@ -18,11 +19,11 @@ DONE = Outcome(State.SUCCEEDED, artifact_key="k", artifact={"size_bytes": 1})
 
 
 async def accepted(database: Pool, tenant_id: UUID) -> Job:
-    return (await jobs.accept(database, tenant_id=tenant_id, request=REQUEST)).job
+    return (await acceptance.accept(database, tenant_id=tenant_id, request=REQUEST)).job
 
 
 async def claimed(database: Pool, job: Job, *, dispatch: int = 1, lease: timedelta = LEASE) -> Attempt:
-    attempt = await attempts.claim(database, Delivery(job.id, dispatch), worker_id=uuid4(), lease=lease)
+    attempt = await claims.claim(database, Delivery(job.id, dispatch), worker_id=uuid4(), lease=lease)
     assert attempt is not None
     return attempt
 
@@ -36,10 +37,10 @@ async def state_of(database: Pool, job: Job) -> Job:
 async def test_one_delivery_to_fifty_workers_is_claimed_once(database: Pool, tenant_id: UUID) -> None:
     job = await accepted(database, tenant_id)
     delivery = Delivery(job.id, job.dispatch)
-    claims = await asyncio.gather(
-        *(attempts.claim(database, delivery, worker_id=uuid4(), lease=LEASE) for _ in range(50))
+    found = await asyncio.gather(
+        *(claims.claim(database, delivery, worker_id=uuid4(), lease=LEASE) for _ in range(50))
     )
-    assert len([claim for claim in claims if claim is not None]) == 1
+    assert len([claim for claim in found if claim is not None]) == 1
     assert (await state_of(database, job)).attempt == 1
 
 
@@ -54,7 +55,7 @@ async def test_a_stale_dispatch_claims_nothing(database: Pool, tenant_id: UUID) 
     went = await attempts.hand_back(database, first)
     assert went is not None
     assert went.waiting == Waiting(Delivery(job.id, 2), tenant_id, has_run=True)
-    assert await attempts.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=LEASE) is None
+    assert await claims.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=LEASE) is None
     assert (await claimed(database, job, dispatch=2)).attempt == 2
 
 
@@ -98,7 +99,7 @@ async def test_a_renewal_of_another_attempt_holds_nothing(database: Pool, tenant
 async def test_a_job_whose_cancelling_is_wanted_is_not_claimed(database: Pool, tenant_id: UUID) -> None:
     job = await accepted(database, tenant_id)
     await database.execute("UPDATE jobs SET cancel_requested = true")
-    assert await attempts.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=LEASE) is None
+    assert await claims.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=LEASE) is None
 
 
 async def test_a_wanted_cancel_comes_back_with_the_heartbeat(database: Pool, tenant_id: UUID) -> None:
@@ -154,7 +155,7 @@ async def test_a_delayed_retry_cannot_be_claimed_before_its_time(database: Pool,
     assert went is not None
     assert went.waiting is not None
     delivery = went.waiting.delivery
-    assert await attempts.claim(database, delivery, worker_id=uuid4(), lease=LEASE) is None
+    assert await claims.claim(database, delivery, worker_id=uuid4(), lease=LEASE) is None
     assert went.waiting not in await recovery.suspects(
         database, limit=10, grace=timedelta(), window=timedelta(hours=1)
     )
@@ -162,7 +163,7 @@ async def test_a_delayed_retry_cannot_be_claimed_before_its_time(database: Pool,
     assert went.waiting in await recovery.suspects(
         database, limit=10, grace=timedelta(), window=timedelta(hours=1)
     )
-    assert await attempts.claim(database, delivery, worker_id=uuid4(), lease=LEASE) is not None
+    assert await claims.claim(database, delivery, worker_id=uuid4(), lease=LEASE) is not None
 
 
 async def test_the_third_lost_worker_fails_the_job(database: Pool, tenant_id: UUID) -> None:
@@ -202,14 +203,16 @@ async def test_sweeps_at_the_same_time_share_the_work(database: Pool, tenant_id:
 async def test_an_idempotency_key_gives_one_job_to_racing_callers(database: Pool, tenant_id: UUID) -> None:
     answers = await asyncio.gather(
         *(
-            jobs.accept(database, tenant_id=tenant_id, request=REQUEST, idempotency_key="order-7")
+            acceptance.accept(database, tenant_id=tenant_id, request=REQUEST, idempotency_key="order-7")
             for _ in range(20)
         )
     )
     assert len({answer.job.id for answer in answers}) == 1
     assert sum(answer.is_new for answer in answers) == 1
     other = RenderRequest(html="<p>another</p>")
-    conflict = await jobs.accept(database, tenant_id=tenant_id, request=other, idempotency_key="order-7")
+    conflict = await acceptance.accept(
+        database, tenant_id=tenant_id, request=other, idempotency_key="order-7"
+    )
     assert not conflict.is_same_request
 
 

@@ -13,9 +13,10 @@ import pytest
 from arq.connections import ArqRedis
 from PIL import Image
 
-from fleet import attempts, jobs, schedules
+from fleet import attempts, claims, jobs, schedules
 from fleet.artifacts import Artifacts, artifact_key
-from fleet.attempts import Attempt, Outcome
+from fleet.attempts import Outcome
+from fleet.claims import Attempt
 from fleet.database import Pool
 from fleet.jobs import Delivery, Job, State
 from fleet.schedule_request import ScheduleRequest
@@ -47,7 +48,7 @@ class Watch:
         await Scheduler(self.database, self.redis, LOOPBACK, max_queued=0).look()
         job_id = await self.database.fetchval("SELECT last_job_id FROM schedules")
         lease = timedelta(seconds=60)
-        attempt = await attempts.claim(self.database, Delivery(job_id, 1), worker_id=uuid4(), lease=lease)
+        attempt = await claims.claim(self.database, Delivery(job_id, 1), worker_id=uuid4(), lease=lease)
         assert attempt is not None
         return attempt
 

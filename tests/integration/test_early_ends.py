@@ -7,8 +7,9 @@ import asyncpg
 import pytest
 from arq.connections import ArqRedis
 
-from fleet import attempts, dispatch, jobs, recovery
-from fleet.attempts import Attempt, Outcome
+from fleet import acceptance, attempts, claims, dispatch, jobs, recovery
+from fleet.attempts import Outcome
+from fleet.claims import Attempt
 from fleet.database import Pool
 from fleet.errors import ErrorType
 from fleet.jobs import Delivery, Job, State
@@ -22,11 +23,11 @@ HOOK = "https://example.com/hook"
 
 async def accepted(database: Pool, tenant_id: UUID, **options: object) -> Job:
     request = RenderRequest.model_validate({"html": "<p>x</p>", **options})
-    return (await jobs.accept(database, tenant_id=tenant_id, request=request)).job
+    return (await acceptance.accept(database, tenant_id=tenant_id, request=request)).job
 
 
 async def claimed(database: Pool, job: Job, *, lease: timedelta = LEASE) -> Attempt:
-    attempt = await attempts.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=lease)
+    attempt = await claims.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=lease)
     assert attempt is not None
     return attempt
 
@@ -64,7 +65,7 @@ async def test_a_queued_job_is_cancelled_at_once_and_for_good(database: Pool, te
     assert ended.state is State.CANCELLED
     assert ended.finished_at is not None
     assert await cancelled(database, job) is None
-    assert await attempts.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=LEASE) is None
+    assert await claims.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=LEASE) is None
 
 
 async def test_a_running_job_is_asked_to_end_any_number_of_times(database: Pool, tenant_id: UUID) -> None:
@@ -118,7 +119,7 @@ async def test_a_job_expires_in_the_queue(database: Pool, redis: ArqRedis, tenan
     await sweeper.sweep()
     assert await state_of(database, job) is State.QUEUED
     await database.execute("UPDATE jobs SET expires_at = now()")
-    assert await attempts.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=LEASE) is None
+    assert await claims.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=LEASE) is None
     await sweeper.sweep()
     assert await state_of(database, job) is State.EXPIRED
 
@@ -149,7 +150,7 @@ async def test_a_job_of_later_is_neither_sent_nor_claimed_before(
     sweeper = Sweeper(database, redis, lease=LEASE, interval=timedelta(seconds=5))
     await sweeper.sweep()
     assert await redis.zcard("renderfleet:queue") == 0
-    assert await attempts.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=LEASE) is None
+    assert await claims.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=LEASE) is None
     await database.execute("UPDATE jobs SET run_after = now()")
     await sweeper.sweep()
     assert await redis.zcard("renderfleet:queue") == 1

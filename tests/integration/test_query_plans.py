@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from fleet import attempts, batches, jobs, recovery, replays, retention
+from fleet import attempts, batches, claims, jobs, recovery, replays, retention
 from fleet.database import Pool
 from fleet.jobs import State
 
@@ -99,9 +99,9 @@ async def test_hot_statements_touch_few_pages(old_fleet: Pool, tenant_id: UUID) 
         {"state": State.FAILED, "is_quarantined": False},
     )
     statements: dict[str, tuple[object, ...]] = {
-        attempts._CLAIM: (queued["id"], queued["dispatch"], queued["id"], second, None),
+        claims._CLAIM: (queued["id"], queued["dispatch"], queued["id"], second, None),
         attempts._RENEW: (some, [1], second),
-        attempts._UNPARK: (tenant_id, 1),
+        claims._UNPARK: (tenant_id, 1),
         recovery._EXPIRE: (100,),
         recovery._ROOM: (None,),
         recovery._NEXT_DUE: (),

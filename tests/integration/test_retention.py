@@ -12,9 +12,10 @@ import pytest
 from arq.connections import ArqRedis
 
 from deploy.embedded.engines import Engines
-from fleet import attempts, jobs, recovery
+from fleet import acceptance, attempts, claims, jobs, recovery
 from fleet.artifacts import Artifacts, artifact_key
-from fleet.attempts import Attempt, Outcome
+from fleet.attempts import Outcome
+from fleet.claims import Attempt
 from fleet.database import Pool
 from fleet.errors import ErrorType
 from fleet.jobs import Delivery, Job, State
@@ -47,13 +48,11 @@ class Past:
 
     async def accept(self) -> Job:
         request = RenderRequest(html="<p>x</p>")
-        return (await jobs.accept(self.database, tenant_id=self.tenant_id, request=request)).job
+        return (await acceptance.accept(self.database, tenant_id=self.tenant_id, request=request)).job
 
     async def claim(self, job: Job) -> Attempt:
         dispatch = await self.database.fetchval("SELECT dispatch FROM jobs WHERE id = $1", job.id)
-        found = await attempts.claim(
-            self.database, Delivery(job.id, dispatch), worker_id=uuid4(), lease=LEASE
-        )
+        found = await claims.claim(self.database, Delivery(job.id, dispatch), worker_id=uuid4(), lease=LEASE)
         assert found is not None
         return found
 

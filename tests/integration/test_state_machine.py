@@ -15,8 +15,9 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from fleet import attempts, jobs, pause, recovery
-from fleet.attempts import Attempt, Outcome
+from fleet import acceptance, attempts, claims, jobs, pause, recovery
+from fleet.attempts import Outcome
+from fleet.claims import Attempt
 from fleet.database import Pool, open_pool
 from fleet.errors import ErrorType
 from fleet.jobs import Delivery, State
@@ -138,7 +139,7 @@ class Queue(RuleBasedStateMachine):
 
     def accept(self, *, is_told: bool) -> None:
         request = TOLD if is_told else PLAIN
-        job = self.run(jobs.accept(self.pool, tenant_id=self.tenant_id, request=request)).job
+        job = self.run(acceptance.accept(self.pool, tenant_id=self.tenant_id, request=request)).job
         self.models[job.id] = Model(is_told)
 
     def claim(self, pick: int, *, age: int) -> None:
@@ -153,7 +154,7 @@ class Queue(RuleBasedStateMachine):
             and not model.is_overdue
         )
         has_room = self.cap is None or self.running() < self.cap
-        attempt = self.run(attempts.claim(self.pool, delivery, worker_id=uuid4(), lease=LEASE))
+        attempt = self.run(claims.claim(self.pool, delivery, worker_id=uuid4(), lease=LEASE))
         assert (attempt is not None) == (may_run and has_room and not self.is_paused)
         if attempt is not None:
             model.state, model.attempt = State.RUNNING, model.attempt + 1
@@ -269,7 +270,7 @@ class Queue(RuleBasedStateMachine):
         has_parked = any(model.is_parked for model in self.models.values())
         assert (self.tenant_id in room) == (has_room and has_parked)
         for tenant_id, count in room.items():
-            for freed in self.run(attempts.unpark(self.pool, tenant_id, count=count)):
+            for freed in self.run(claims.unpark(self.pool, tenant_id, count=count)):
                 model = self.models[freed.delivery.job_id]
                 model.is_parked, model.dispatch = False, model.dispatch + 1
                 assert freed.delivery.dispatch == model.dispatch

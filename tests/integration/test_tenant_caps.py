@@ -7,8 +7,9 @@ from uuid import UUID, uuid4
 import pytest
 from arq.connections import ArqRedis
 
-from fleet import attempts, dispatch, jobs, limits, recovery
-from fleet.attempts import Attempt, Outcome
+from fleet import acceptance, attempts, claims, dispatch, jobs, limits, recovery
+from fleet.attempts import Outcome
+from fleet.claims import Attempt
 from fleet.database import Pool
 from fleet.errors import ErrorType
 from fleet.jobs import Delivery, Job, State
@@ -21,12 +22,14 @@ FAILED = Outcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="x")
 
 async def accepted(database: Pool, tenant_id: UUID, count: int, **options: object) -> list[Job]:
     request = RenderRequest.model_validate({"html": "<p>x</p>", **options})
-    return [(await jobs.accept(database, tenant_id=tenant_id, request=request)).job for _ in range(count)]
+    return [
+        (await acceptance.accept(database, tenant_id=tenant_id, request=request)).job for _ in range(count)
+    ]
 
 
 async def claim(database: Pool, job: Job, dispatch: int = 1, *, cap: int | None = None) -> Attempt | None:
     delivery = Delivery(job.id, dispatch)
-    return await attempts.claim(database, delivery, worker_id=uuid4(), lease=LEASE, max_running=cap)
+    return await claims.claim(database, delivery, worker_id=uuid4(), lease=LEASE, max_running=cap)
 
 
 async def parked(database: Pool) -> int:
@@ -62,7 +65,7 @@ async def test_an_end_lets_the_next_one_go_on_before_all_others(
     assert attempt.is_capped
     assert [await claim(database, job) for job in (second, third)] == [None, None]
     assert await attempts.finish(database, attempt, FAILED)
-    [freed] = await attempts.unpark(database, tenant_id, count=1)
+    [freed] = await claims.unpark(database, tenant_id, count=1)
     assert freed.delivery == Delivery(second.id, 2)
     assert freed.has_run
     assert await parked(database) == 1
@@ -99,7 +102,7 @@ async def test_the_urgent_one_of_the_parked_goes_on_first(database: Pool, tenant
     [urgent] = await accepted(database, tenant_id, 1, priority=9)
     for job in (running, usual, urgent):
         await claim(database, job)
-    [freed] = await attempts.unpark(database, tenant_id, count=1)
+    [freed] = await claims.unpark(database, tenant_id, count=1)
     assert freed.delivery.job_id == urgent.id
 
 

@@ -8,7 +8,7 @@ import resource
 from api.descriptors import raise_descriptor_limit
 resource.setrlimit(resource.RLIMIT_NOFILE, (256, 512))
 for waiters in (100, 10_000):
-    print("for", waiters)
+    print("-- waiters", waiters)
     raise_descriptor_limit(waiters)
     print("now", *resource.getrlimit(resource.RLIMIT_NOFILE))
 """
@@ -18,7 +18,7 @@ def test_the_soft_limit_becomes_the_hard_one_and_a_low_one_is_told() -> None:
     output = subprocess.run(
         [sys.executable, "-c", SCRIPT], check=True, capture_output=True, text=True, timeout=30
     ).stdout
-    _, few, many = output.split("for ")
+    _, few, many = output.split("-- waiters")
     assert "now 512 512" in few
     assert "raised the limit" in few
     assert "now 512 512" in many

@@ -47,10 +47,13 @@ RESULT: dict[str, Any] = {
     "quarantined_at": NOW,
     "unchanged": True,
 }
-JOB = Job(**{field.name: {**LASTING, **RESULT}.get(field.name) for field in dataclasses.fields(Job)})
+KNOWN = {**LASTING, **RESULT}
+VALUES: dict[str, Any] = {field.name: KNOWN.get(field.name) for field in dataclasses.fields(Job)}
+JOB = Job(**VALUES)
+UNKNOWN: dict[str, Any] = {name: None for name in RESULT if name not in ("state", "attempt", "warnings")}
 ACCEPTED = dataclasses.replace(
     JOB,
-    **{name: None for name in RESULT if name not in ("state", "attempt", "warnings")},
+    **UNKNOWN,
     state=State.QUEUED,
     attempt=0,
     warnings=[],

@@ -11,9 +11,10 @@ from uuid import UUID, uuid4
 import httpx
 
 from api.problems import MEDIA_TYPE
-from fleet import attempts
+from fleet import attempts, claims
 from fleet.artifacts import Artifacts, artifact_key
-from fleet.attempts import Attempt, Outcome
+from fleet.attempts import Outcome
+from fleet.claims import Attempt
 from fleet.database import Pool
 from fleet.errors import ErrorType
 from fleet.jobs import Delivery, State
@@ -42,7 +43,7 @@ def problem(answer: httpx.Response, status: int, type_: ErrorType) -> dict[str, 
 
 
 async def claim(pool: Pool, job_id: str) -> Attempt:
-    attempt = await attempts.claim(
+    attempt = await claims.claim(
         pool, Delivery(UUID(job_id), 1), worker_id=uuid4(), lease=timedelta(seconds=60)
     )
     assert attempt is not None

@@ -149,6 +149,7 @@ async def test_a_batch_may_be_longer_than_a_single_body_and_has_a_limit(serve: S
 
 async def test_the_same_key_and_body_give_the_same_batch(api: Api, database: Pool, redis: ArqRedis) -> None:
     first = await post(api.client, GOOD, BAD, GOOD, key="k")
+    accepted = JOBS_ACCEPTED._value.get()  # noqa: SLF001 - no public way to read it
     again = await api.client.post(
         "/v1/jobs/batch",
         content=b'{ "jobs": [{"external_id":"good","html":"<p>hello</p>"}, {"priority":10,'
@@ -160,6 +161,7 @@ async def test_the_same_key_and_body_give_the_same_batch(api: Api, database: Poo
     assert again.json()["jobs"][1]["error"]["errors"] == first.json()["jobs"][1]["error"]["errors"]
     assert await database.fetchval("SELECT count(*) FROM jobs") == 2
     assert await redis.zcard(QUEUE) == 2
+    assert JOBS_ACCEPTED._value.get() == accepted  # noqa: SLF001
 
 
 async def test_a_known_batch_shows_its_jobs_as_they_are_now(api: Api, database: Pool) -> None:

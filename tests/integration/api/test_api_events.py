@@ -20,10 +20,11 @@ import pytest
 from arq.connections import ArqRedis
 from prometheus_client import REGISTRY
 
-from fleet import attempts
+from fleet import attempts, claims
 from fleet.announcements import announce_change
 from fleet.artifacts import Artifacts
-from fleet.attempts import Attempt, Outcome
+from fleet.attempts import Outcome
+from fleet.claims import Attempt
 from fleet.database import Pool
 from fleet.errors import ErrorType
 from fleet.jobs import State
@@ -98,7 +99,7 @@ async def claim_again(database: Pool, held: Attempt) -> Attempt:
     went = await attempts.hand_back(database, held)
     assert went is not None
     assert went.waiting is not None
-    attempt = await attempts.claim(
+    attempt = await claims.claim(
         database, went.waiting.delivery, worker_id=uuid4(), lease=timedelta(minutes=1)
     )
     assert attempt is not None

@@ -131,6 +131,7 @@ async def test_nobody_sees_or_moves_what_is_somebody_elses(api: Api, database: P
     made = await registered(api.client)
     job_id = await ended_job(api, database)
     [delivery] = (await api.client.get(f"/v1/jobs/{job_id}/deliveries")).json()["deliveries"]
+    await database.execute("UPDATE webhook_outbox SET state = 'failed', ended_at = now()")
     stranger = await headers_of(database, "stranger", *Scope)
     for method, path in (
         ("GET", f"/v1/webhooks/{made['id']}"),
@@ -142,6 +143,8 @@ async def test_nobody_sees_or_moves_what_is_somebody_elses(api: Api, database: P
         problem(await api.client.request(method, path, headers=stranger), 404, ErrorType.NOT_FOUND)
     assert (await api.client.get("/v1/webhooks", headers=stranger)).json()["webhooks"] == []
     assert (await api.client.get(f"/v1/webhooks/{made['id']}")).json() == made
+    [after] = (await api.client.get(f"/v1/jobs/{job_id}/deliveries")).json()["deliveries"]
+    assert after["state"] == "failed"
 
 
 async def test_a_key_that_may_only_read_sees_no_secret_and_sends_nothing(api: Api, database: Pool) -> None:
