@@ -93,7 +93,7 @@ class RetentionSettings(FleetSettings):
     """When what has ended is looked at, and for how long it is remembered."""
 
     erase_interval_s: float = Field(
-        default=30,
+        default=10,
         gt=0,
         le=3600,
         description="Seconds between two looks of one worker for what is to be erased, jittered by a half.",

@@ -46,7 +46,7 @@ class DeliveryOptions(BaseModel):
     )
     retention_s: int = Field(
         default=7 * _DAY_S,
-        ge=60,
+        ge=1,
         le=MAX_RETENTION_S,
         description="Seconds from the job's end for which its artifact is kept.",
     )

@@ -102,7 +102,7 @@ async def test_a_key_that_may_only_read_cancels_nothing(api: Api, database: Pool
         ({"run_at": "2026-01-01T00:00:00"}, "run_at"),
         ({"run_at": "tomorrow"}, "run_at"),
         ({"run_at": "2999-01-01T00:00:00Z"}, ""),
-        ({"retention_s": 1}, "retention_s"),
+        ({"retention_s": 0}, "retention_s"),
         ({"webhook_url": "http://127.0.0.1/"}, "webhook_url"),
         ({"webhook_url": "ftp://example.com/"}, "webhook_url"),
     ],
