@@ -80,10 +80,11 @@ _QUEUED_AFTER: Final = f"""
     WHERE state = 'queued' AND queued_at >= $1 AND run_after <= now() AND dispatched_at IS NOT NULL
     ORDER BY queued_at LIMIT $2
 """
-# When the next delayed job may run: the head of a range of jobs_dispatched.
-_NEXT_DUE: Final = """
-    SELECT extract(epoch FROM run_after - now()) FROM jobs
-    WHERE state = 'queued' AND dispatched_at IS NULL AND run_after > now() ORDER BY run_after LIMIT 1
+# Nobody has handed these over: they were to run later (a retry, `run_at`), or Redis was silent.
+_DUE: Final = f"""
+    SELECT {WAITING_COLUMNS} FROM jobs JOIN tenants ON tenants.id = jobs.tenant_id
+    WHERE state = 'queued' AND dispatched_at IS NULL AND run_after <= now() AND NOT parked
+    ORDER BY run_after LIMIT $1
 """
 _MARK_DISPATCHED: Final = """
     UPDATE jobs SET dispatched_at = now()
@@ -170,15 +171,15 @@ async def queued_from(pool: Pool, start: datetime, *, limit: int) -> tuple[list[
     return [waiting_from_row(row) for row in rows], rows[-1]["queued_at"] if rows else start
 
 
-async def next_due_s(pool: Pool) -> float | None:
-    """Seconds until the next delayed job (a retry, or one with `run_at`) may run; None: there is none.
+async def due(pool: Pool, *, limit: int) -> list[Waiting]:
+    """Queued jobs whose time has come and that nobody has handed to Redis.
 
     Raises:
         UnavailableError: Postgres does not answer.
     """
     async with answering():
-        seconds = await pool.fetchval(_NEXT_DUE)
-    return None if seconds is None else float(seconds)
+        rows = await pool.fetch(_DUE, limit)
+    return [waiting_from_row(row) for row in rows]
 
 
 async def mark_dispatched(pool: Pool, deliveries: Sequence[Delivery]) -> None:

@@ -28,8 +28,8 @@ _EXPIRED_AT_ONCE: Final = 200
 # A delivery may be on its way for this long: between commit and ZADD, or between ZPOPMIN and claim.
 _GRACE: Final = timedelta(seconds=2)
 _JITTER: Final = 0.5
-# However many delayed jobs come due one after the other.
-_SHORTEST_PAUSE_S: Final = 0.25
+# A range of a small index: some tenths of a millisecond.
+_DUE_INTERVAL_S: Final = 1.0
 _BEGINNING: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 log = get_logger(__name__)
@@ -60,20 +60,25 @@ class Sweeper:
         self._patient_until = 0.0
 
     async def run(self) -> None:
-        """Sweep for ever: at the interval, and when a delayed job is due."""
+        """Sweep for ever, and each second in between hand over the delayed jobs that are due."""
         while True:
-            await asyncio.sleep(await self._pause_s())
+            # Never more than the interval: a lost job runs again within its lease and one sweep.
+            share = 1 - _JITTER * random.random()  # noqa: S311 - spreads load, guards nothing
+            left_s = self._interval.total_seconds() * share
+            while left_s > 0:
+                await asyncio.sleep(min(left_s, _DUE_INTERVAL_S))
+                left_s -= _DUE_INTERVAL_S
+                await self.hand_over_due()
             await self.sweep()
 
-    async def _pause_s(self) -> float:
-        # Never more than the interval: a lost job runs again within its lease and one sweep.
-        share = 1 - _JITTER * random.random()  # noqa: S311 - spreads load, guards nothing
-        usual_s = self._interval.total_seconds() * share
+    async def hand_over_due(self) -> None:
+        """Hand over what was to run later and is due now. Nothing away is an error: the sweep comes."""
         try:
-            due_s = await recovery.next_due_s(self._database)
-        except UnavailableError:
-            return usual_s  # the sweep itself will say so
-        return usual_s if due_s is None else min(usual_s, max(due_s, _SHORTEST_PAUSE_S))
+            queued = await recovery.due(self._database, limit=self._suspects_at_once)
+            if queued and await dispatch.dispatch_missing(self._redis, queued) is not None:
+                await recovery.mark_dispatched(self._database, [job.delivery for job in queued])
+        except UnavailableError as error:
+            log.debug("delayed jobs wait for the sweep", error=repr(error.__cause__))
 
     async def sweep(self) -> None:
         """Look once. A database or a Redis that is away is logged and left for the next time."""

@@ -177,7 +177,10 @@ async def _taken(world: World, callers: int) -> None:
                     return
                 await asyncio.sleep(0.1)  # a count that nobody announces
     except TimeoutError:
-        raise ProductError(f"The API does not hold {callers:,} waiting callers: {counts}") from None
+        raise ProductError(
+            f"The API does not hold {callers:,} waiting callers: {counts}. On a busy machine the first may "
+            f"have waited {_WAIT_S} s before the last came."
+        ) from None
     finally:
         caller.close()
 

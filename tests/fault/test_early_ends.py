@@ -90,7 +90,7 @@ async def test_a_queued_job_that_expired_is_not_rendered(stage: Stage) -> None:
 
 async def test_a_delayed_job_runs_when_its_time_has_come(stage: Stage, client: httpx.AsyncClient) -> None:
     due = await stage.database.fetchval("SELECT now() + interval '2 s'")
-    async with stage.worker("worker"):
+    async with stage.worker("worker", SWEEP_INTERVAL_S="200"):
         job = await posted(client, html="<p>later</p>", run_at=due.isoformat())
         done = (await client.get(f"/v1/jobs/{job['id']}", params={"wait": 30})).json()
     assert done["status"] == "succeeded"

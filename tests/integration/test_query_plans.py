@@ -104,7 +104,7 @@ async def test_hot_statements_touch_few_pages(old_fleet: Pool, tenant_id: UUID) 
         claims._UNPARK: (tenant_id, 1),
         recovery._EXPIRE: (100,),
         recovery._ROOM: (None,),
-        recovery._NEXT_DUE: (),
+        recovery._DUE: (100,),
         recovery._TAKE_EXPIRED: (timedelta(0), 5, 3, "worker_lost", "lost"),
         recovery._SUSPECTS: (100, second, second * 60),
         recovery._QUEUED_AFTER: (datetime(2000, 1, 1, tzinfo=UTC), 100),
