@@ -17,8 +17,8 @@ from api.problems import RefusedError, refused_field
 from api.waiters import wait_for
 from fleet.acceptance import Acceptance
 from fleet.documents import JobDocument, job_path
-from fleet.errors import ErrorType, UnavailableError
-from fleet.jobs import Job, get
+from fleet.errors import ErrorType
+from fleet.jobs import Job
 from fleet.metrics import JOBS_ACCEPTED
 from fleet.tenants import Tenant
 
@@ -97,17 +97,8 @@ async def begin(
             JOBS_ACCEPTED.inc()
             await dependencies.handover.hand_over([job], weight=tenant.weight)
         if wait_s and end is not None and not job.state.is_terminal:
-            await wait_for(end, timeout_s=wait_s, receive=request.receive)
-            job = await read_again(dependencies, job)
+            job = await wait_for(end, timeout_s=wait_s, receive=request.receive) or job
     return job_answer(dependencies, job, wait_s)
-
-
-async def read_again(dependencies: Dependencies, job: Job) -> Job:
-    """The job as it is now; as it was if Postgres does not answer, since accepted it is."""
-    try:
-        return await get(dependencies.pool, job_id=job.id, tenant_id=job.tenant_id) or job
-    except UnavailableError:
-        return job
 
 
 def job_answer(dependencies: Dependencies, job: Job, wait_s: int | None) -> Response:

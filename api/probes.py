@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from fleet.artifacts import Artifacts
 from fleet.database import Pool
 from fleet.errors import UnavailableError
-from fleet.jobs import State, backlog, ended
+from fleet.jobs import State, backlog, changed
 from fleet.logs import get_logger
 from fleet.metrics import JOBS_OPEN, OLDEST_QUEUED_SECONDS, WEBHOOKS_OVERDUE_SECONDS
 from fleet.webhooks import overdue_s
@@ -82,7 +82,7 @@ def probes_of(pool: Pool, redis: ArqRedis, artifacts: Artifacts) -> Mapping[str,
     """The probes of an API process by the name of what they ask."""
     return {
         # Reads the table of jobs, so that a database without its schema is not taken for ready.
-        "postgres": Probe("postgres", lambda: ended(pool, [])),
+        "postgres": Probe("postgres", lambda: changed(pool, [])),
         "redis": Probe("redis", redis.ping),
         "s3": Probe("s3", artifacts.check),
     }

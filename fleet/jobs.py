@@ -148,9 +148,6 @@ _CHANGED: Final = """
     WHERE jobs.state <> known.state OR jobs.attempt <> known.attempt
 """
 _GET_MANY: Final = f"SELECT {JOB_COLUMNS} FROM jobs WHERE id = ANY($1::uuid[])"
-_ENDED: Final = """
-    SELECT id FROM jobs WHERE id = ANY($1::uuid[]) AND state NOT IN ('queued', 'running')
-"""
 # Both halves read an index of open jobs alone.
 _BACKLOG: Final = """
     SELECT (SELECT count(*) FROM jobs WHERE state = 'queued') AS queued,
@@ -259,17 +256,6 @@ async def list_newest(
     async with answering():
         rows = await pool.fetch(sql, tenant_id, before, limit, *values)
     return [job_from_row(row) for row in rows]
-
-
-async def ended(pool: Pool, job_ids: Sequence[UUID]) -> set[UUID]:
-    """Which of these jobs have ended.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        rows = await pool.fetch(_ENDED, job_ids)
-    return {row["id"] for row in rows}
 
 
 @dataclass(frozen=True, slots=True)

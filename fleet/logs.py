@@ -46,9 +46,13 @@ def configure_logs(settings: LogSettings) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level.upper())
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+    for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True
+    # Each call has a line of ours (`api/middleware.py`). uvicorn's own shows query strings, which may hold
+    # signatures, and `--no-access-log` only takes its handler away.
+    logging.getLogger("uvicorn.access").handlers = []
+    logging.getLogger("uvicorn.access").propagate = False
     # arq writes two lines a job at info; the attempt writes its own, with ids.
     for name in ("arq", "botocore", "boto3", "urllib3", "s3transfer", "websockets", "asyncio", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -20,7 +20,7 @@ from api.dependencies import (
     Renderer,
     dependencies_of,
 )
-from api.intake import begin, idempotency_key, job_answer, json_answer, read_again, within_quota
+from api.intake import begin, idempotency_key, job_answer, json_answer, within_quota
 from api.openapi import CANCEL_JOB, CREATE_JOB, problems
 from api.preferences import MAX_WAIT_S, preferred_wait_s
 from api.problems import RefusedError, refuse_unknown_parameters, refused_field, refused_input
@@ -102,8 +102,7 @@ async def read_job(
     with dependencies.waiters.watch(job_id) if parameters.wait else nullcontext() as end:
         job = await dependencies.job_of(tenant, job_id)
         if end is not None and not job.state.is_terminal:
-            await wait_for(end, timeout_s=parameters.wait, receive=request.receive)
-            job = await dependencies.job_of(tenant, job_id)
+            job = await wait_for(end, timeout_s=parameters.wait, receive=request.receive) or job
     return json_answer(JobDocument.of(job, dependencies.sign(job)))
 
 
@@ -134,10 +133,8 @@ async def cancel_job(
             await announce_change(dependencies.redis, job.id)
         else:
             await announce_cancel(dependencies.redis, job.id)
-            await wait_for(
-                end, timeout_s=_CANCEL_WAIT_S if wait_s is None else wait_s, receive=request.receive
-            )
-            job = await read_again(dependencies, job)
+            seconds = _CANCEL_WAIT_S if wait_s is None else wait_s
+            job = await wait_for(end, timeout_s=seconds, receive=request.receive) or job
     return job_answer(dependencies, job, wait_s)
 
 

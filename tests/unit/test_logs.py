@@ -30,6 +30,14 @@ def test_the_standard_librarys_records_are_structured_too(capsys: pytest.Capture
     assert json.loads(capsys.readouterr().err)["event"] == "from elsewhere"
 
 
+def test_uvicorns_line_of_a_call_which_shows_its_query_is_not_written(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logs(LogSettings(log_format="json"))
+    logging.getLogger("uvicorn.access").info("GET /v1/jobs?signature=secret")
+    assert capsys.readouterr().err == ""
+
+
 def test_a_traceback_is_part_of_its_line(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs(LogSettings(log_format="json"))
     try:
