@@ -20,7 +20,7 @@ from fleet.endpoints import Endpoint
 from fleet.errors import ErrorType
 from fleet.jobs import Delivery, Job, State
 from fleet.request import RenderRequest
-from fleet.webhooks import MessageRecord, MessageState
+from fleet.webhooks import DeliveryError, MessageRecord, MessageState
 from tests.receiver import Received
 from tests.stage import LOOPBACK
 from worker.egress.guard import Guard, Resolver
@@ -135,3 +135,19 @@ class PostOffice:
         """The document, as a receiver gets it from the reference library."""
         endpoint = await self.endpoint(url)
         return Webhook(endpoint.secret).verify(received.body, received.headers)
+
+
+def errors(message: MessageRecord) -> list[DeliveryError | None]:
+    return [attempt.error for attempt in message.attempts]
+
+
+async def wait_s(office: PostOffice) -> float:
+    """Seconds until the next attempt."""
+    sql = "SELECT extract(epoch FROM next_attempt_at - now()) FROM webhook_outbox WHERE state = 'pending'"
+    return float(await office.database.fetchval(sql))
+
+
+async def redelivered(office: PostOffice, job: Job, message: MessageRecord) -> bool:
+    return await webhooks.redeliver(
+        office.database, message_id=message.id, job_id=job.id, tenant_id=job.tenant_id
+    )

@@ -1,0 +1,27 @@
+"""What the tests of webhooks share."""
+
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import pytest
+
+from fleet.artifacts import Artifacts
+from fleet.database import Pool
+from fleet.settings import StorageSettings
+from tests.post_office import PostOffice
+from tests.receiver import Receiver, receiver
+
+
+@pytest.fixture
+async def office(
+    database: Pool, storage_settings: StorageSettings, tenant_id: UUID
+) -> AsyncIterator[PostOffice]:
+    store = Artifacts(storage_settings)
+    yield PostOffice(database, store, tenant_id)
+    store.close()
+
+
+@pytest.fixture
+async def there() -> AsyncIterator[Receiver]:
+    async with receiver() as made:
+        yield made
