@@ -307,7 +307,7 @@ def test_any_order_of_calls_leaves_each_job_in_its_one_state(database_url: str) 
         Queue.runner = runner
         Queue.pool = runner.run(open_pool(DatabaseSettings(database_url=database_url), application="model"))
         Queue.TestCase.settings = settings(
-            max_examples=150,
+            max_examples=100,
             stateful_step_count=50,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
