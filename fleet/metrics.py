@@ -55,8 +55,14 @@ BROWSER_RECYCLES: Final = Counter(
 )
 BROWSER_CRASHES: Final = Counter("renderfleet_browser_crashes", "Unplanned ends of a browser.", ["reason"])
 BROWSER_GENERATION: Final = Gauge("renderfleet_browser_generation", "This worker's current generation.")
+RENDERS: Final = Counter(
+    "renderfleet_renders", "Renders, by whether a browser was replaced meanwhile.", ["recycle"]
+)
 SLOT_WAIT_SECONDS: Final = Histogram(
-    "renderfleet_slot_wait_seconds", "How long a render waited for a page of the browser.", buckets=SECONDS
+    "renderfleet_slot_wait_seconds",
+    "How long a render waited for a page, by whether a browser was replaced meanwhile.",
+    ["recycle"],
+    buckets=SECONDS,
 )
 SLOTS_BUSY: Final = Gauge("renderfleet_slots_busy", "Slots of this worker that are rendering.")
 WEBHOOKS: Final = Counter(

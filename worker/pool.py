@@ -6,7 +6,7 @@ crash. Renders only ask for a page and get one from whichever generation is curr
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -16,17 +16,13 @@ from playwright.async_api import Playwright, async_playwright
 
 from fleet.errors import ErrorType, RenderError
 from fleet.logs import get_logger
-from fleet.metrics import (
-    BROWSER_CRASHES,
-    BROWSER_GENERATION,
-    BROWSER_RECYCLES,
-    SLOT_WAIT_SECONDS,
-    SLOTS_BUSY,
-)
+from fleet.metrics import BROWSER_GENERATION, SLOTS_BUSY
 from worker.browser import BrowserNumbers
 from worker.generation import Generation
 from worker.page import Page
+from worker.recycle import Reason
 from worker.settings import BrowserSettings
+from worker.tally import Tally
 from worker.watch import End, watch
 
 _LAUNCH_ATTEMPTS: Final = 4
@@ -45,6 +41,7 @@ class Pool:
         failed: gets the reason when no browser can be had any more: the worker should hand back its jobs
             and exit.
         busy: slots that are taken.
+        tally: what became of its browsers, and what replacing them cost.
     """
 
     def __init__(self, settings: BrowserSettings, folder: Path) -> None:
@@ -56,6 +53,7 @@ class Pool:
         """
         self.failed: asyncio.Future[RenderError] = asyncio.get_running_loop().create_future()
         self.busy = 0
+        self.tally = Tally()
         self._settings = settings
         self._folder = folder
         self._slots = asyncio.Semaphore(settings.browser_max_pages)
@@ -125,18 +123,18 @@ class Pool:
         """
         clock = asyncio.get_running_loop().time
         asked_at = clock()
-        await self._slots.acquire()
-        self._count_busy(1)
-        generation = page = None
-        try:
-            while page is None:
-                generation = await self._usable()
-                page = await generation.take()
-            page.waited_s = clock() - asked_at
-            SLOT_WAIT_SECONDS.observe(page.waited_s)
-            yield page
-        finally:
-            _keep(self._give_back(generation, page), self._closings)
+        with self.tally.visit() as visit:
+            await self._slots.acquire()
+            self._count_busy(1)
+            generation = page = None
+            try:
+                while page is None:
+                    generation = await self._usable()
+                    page = await generation.take()
+                page.waited_s = visit.waited_s = clock() - asked_at
+                yield page
+            finally:
+                _keep(self._give_back(generation, page), self._closings)
 
     async def _give_back(self, generation: Generation | None, page: Page | None) -> None:
         if generation is not None and page is not None:
@@ -175,7 +173,7 @@ class Pool:
             await asyncio.wait((ended, due), return_when=asyncio.FIRST_COMPLETED)
             if ended.done():
                 self._current = None
-                BROWSER_CRASHES.labels(ended.result()).inc()
+                self.tally.count_crash(ended.result())
                 log.error(
                     "the browser ended", generation=generation.numbers.generation, reason=ended.result()
                 )
@@ -188,18 +186,25 @@ class Pool:
             due.cancel()
 
     async def _recycle(
-        self, playwright: Playwright, old: Generation, reason: str, ended: asyncio.Task[End]
+        self, playwright: Playwright, old: Generation, reason: Reason, ended: asyncio.Task[End]
     ) -> None:
         """Launch and warm the next generation, then swap: no render ever finds nothing."""
-        try:
-            self._serve(await self._launch(playwright))
-        except RenderError as error:
-            log.warning("cannot replace the browser, keeping it", reason=reason, detail=error.detail)
-            await asyncio.wait((ended,), timeout=_RECYCLE_PAUSE_S)
-            return
-        BROWSER_RECYCLES.labels(reason).inc()
-        log.info("browser replaced", generation=old.numbers.generation, reason=reason)
-        _keep(old.retire(self._settings.browser_drain_s), self._endings)
+        with ExitStack() as replacement:
+            replacement.enter_context(self.tally.replacement())
+            try:
+                self._serve(await self._launch(playwright))
+            except RenderError as error:
+                log.warning("cannot replace the browser, keeping it", reason=reason, detail=error.detail)
+            else:
+                self.tally.count_recycle(reason)
+                log.info("browser replaced", generation=old.numbers.generation, reason=reason)
+                _keep(self._retire(old, replacement.pop_all()), self._endings)
+                return
+        await asyncio.wait((ended,), timeout=_RECYCLE_PAUSE_S)
+
+    async def _retire(self, old: Generation, replacement: ExitStack) -> None:
+        with replacement:
+            await old.retire(self._settings.browser_drain_s)
 
     async def _relaunch(self, playwright: Playwright) -> Generation:
         for attempt in range(_LAUNCH_ATTEMPTS):

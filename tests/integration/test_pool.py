@@ -12,12 +12,6 @@ from tests.site.server import Site
 pytest_plugins = ("tests.browser_fixtures",)
 
 
-def slot_waits() -> tuple[float, float]:
-    """How many renders have waited for a page, and how many seconds together."""
-    name = "renderfleet_slot_wait_seconds"
-    return REGISTRY.get_sample_value(f"{name}_count") or 0, REGISTRY.get_sample_value(f"{name}_sum") or 0
-
-
 def recycles(reason: str) -> float:
     return REGISTRY.get_sample_value("renderfleet_browser_recycles_total", {"reason": reason}) or 0
 
@@ -97,6 +91,11 @@ async def test_recycle_by_age_keeps_no_render_waiting(site: Site) -> None:
         assert len(generations) >= 3
         # A launch takes longer than this: a render that had waited for one would show.
         assert slowest < 0.3
+        figures = stage.pool.tally.figures()
+        assert figures.recycles == {"age": 3}
+        assert figures.longest_overlapping_wait_ms / 1000 <= slowest
+        # A replacement is a part of each second: some renders meet one, others do not.
+        assert 0 < figures.overlapping_renders < figures.renders
         await until(lambda: len(browser_pids(stage.folder)) <= 2, "the end of the old browsers")
         await until(lambda: len(profiles(stage.folder)) <= 4, "the end of their profiles")
 
@@ -107,6 +106,7 @@ async def test_recycle_by_renders(site: Site) -> None:
         while recycles("renders") < before + 2:
             await stage.render("/tiny")
         assert stage.pool.generation >= 3
+        assert stage.pool.tally.figures().recycles["renders"] >= 2
 
 
 async def test_replaced_browser_lets_its_render_finish(site: Site) -> None:
