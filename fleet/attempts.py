@@ -31,6 +31,7 @@ class Outcome:
 
     state: State
     browser_generation: int | None = None
+    memory_peak_bytes: int | None = None
     artifact_key: str | None = None
     artifact: dict[str, Any] | None = None
     error_type: ErrorType | None = None
@@ -54,7 +55,8 @@ _FINISH: Final = """
         UPDATE jobs
         SET state = $3, finished_at = now(), lease_until = NULL, browser_generation = $4, artifact_key = $5,
             artifact = $6, error_type = $7, error_detail = $8, page = $9, timings_ms = $10, warnings = $11,
-            quarantined_at = CASE WHEN $12 THEN now() END, unchanged = $13
+            quarantined_at = CASE WHEN $12 THEN now() END, unchanged = $13,
+            memory_peak_bytes = $14
         WHERE id = $1 AND attempt = $2 AND state = 'running'
         RETURNING id, attempt
     ), recorded AS (
@@ -146,6 +148,7 @@ async def finish(pool: Pool, attempt: Attempt, outcome: Outcome) -> bool:
             _json(list(outcome.warnings)),
             outcome.is_quarantined,
             outcome.unchanged,
+            outcome.memory_peak_bytes,
         )
         if row is not None:
             return True

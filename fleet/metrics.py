@@ -64,6 +64,28 @@ SLOT_WAIT_SECONDS: Final = Histogram(
     ["recycle"],
     buckets=SECONDS,
 )
+MEMORY: Final = tuple(mib * 1024 * 1024 for mib in (16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048))
+RENDER_MEMORY_BYTES: Final = Histogram(
+    "renderfleet_render_memory_bytes", "The most that one page's renderer held.", buckets=MEMORY
+)
+MEMORY_KILLS: Final = Counter(
+    "renderfleet_memory_kills", "Pages that were ended because they took too much memory.", ["where"]
+)
+WORKER_MEMORY_BYTES: Final = Gauge(
+    "renderfleet_worker_memory_bytes", "Proportional memory (PSS) of this worker's processes.", ["part"]
+)
+CONTAINER_MEMORY_LIMIT_BYTES: Final = Gauge(
+    "renderfleet_container_memory_limit_bytes", "Memory limit of the container, or the machine's memory."
+)
+CONTAINER_MEMORY_USED_BYTES: Final = Gauge(
+    "renderfleet_container_memory_used_bytes", "Used of it, without page cache that may be dropped."
+)
+ADMISSION_HELD: Final = Gauge(
+    "renderfleet_admission_held", "1 while this worker takes no jobs, or one at a time, for want of memory."
+)
+CANARIES: Final = Counter(
+    "renderfleet_canaries", "Renders that nobody asked for, to know that one would succeed.", ["outcome"]
+)
 SLOTS_BUSY: Final = Gauge("renderfleet_slots_busy", "Slots of this worker that are rendering.")
 WEBHOOKS: Final = Counter(
     "renderfleet_webhooks", "Attempts to deliver a webhook, by what came of it.", ["outcome"]
@@ -85,5 +107,8 @@ WAITERS: Final = Gauge(
 )
 JOBS_OPEN: Final = Gauge(
     "renderfleet_jobs_open", "Jobs that have not ended, as Postgres counts them.", ["state"]
+)
+WORKERS_PRESENT: Final = Gauge(
+    "renderfleet_workers_present", "Workers that have reported within half a minute, as Postgres counts them."
 )
 OLDEST_QUEUED_SECONDS: Final = Gauge("renderfleet_oldest_queued_seconds", "Age of the oldest queued job.")

@@ -28,20 +28,13 @@ from fleet.metrics import DELIVERIES_DROPPED, PICKUP_SECONDS
 from fleet.request import RenderRequest
 from worker.comparison import Comparison
 from worker.egress.guard import Guard
-from worker.ending import DATABASE_RETRY_S, Ending, to_the_end
+from worker.ending import DATABASE_RETRY_S, Ending, Place, to_the_end
 from worker.heartbeat import Heartbeat
 from worker.pipeline import Rendered, render
 from worker.pool import Pool
 from worker.solitude import Solitude
 
 log = get_logger(__name__)
-
-
-@dataclass(slots=True)
-class _Place:
-    """Where an attempt renders: the browser generation, None until it has a page."""
-
-    generation: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +66,7 @@ class Attempts:
             return
         PICKUP_SECONDS.observe(attempt.pickup_s)
         with bind(job_id=str(attempt.job_id), attempt=attempt.attempt):
-            place = _Place()
+            place = Place()
             work = asyncio.create_task(self._work(attempt, place))
             telling = asyncio.create_task(announce_change(self.redis, attempt.job_id))
             with self.heartbeat.holding(attempt, work) as lease:
@@ -82,7 +75,7 @@ class Attempts:
                 except asyncio.CancelledError:
                     await to_the_end(self.ending.interrupted(attempt, lease.interruption))
                 except Exception as error:  # noqa: BLE001 - whatever it was, the job must reach a state
-                    await to_the_end(self.ending.failed(attempt, error, place.generation))
+                    await to_the_end(self.ending.failed(attempt, error, place))
                 else:
                     await to_the_end(self.ending.record(attempt, outcome))
             await telling  # done long ago, unless Redis is silent
@@ -102,11 +95,11 @@ class Attempts:
                 log.warning("cannot claim", job_id=str(delivery.job_id), error=repr(error.__cause__))
                 await asyncio.sleep(DATABASE_RETRY_S)
 
-    async def _work(self, attempt: Attempt, place: _Place) -> Outcome:
+    async def _work(self, attempt: Attempt, place: Place) -> Outcome:
         async with self.solitude.place(alone=attempt.crash_count > 0):
             return await self._render_and_store(attempt, place)
 
-    async def _render_and_store(self, attempt: Attempt, place: _Place) -> Outcome:
+    async def _render_and_store(self, attempt: Attempt, place: Place) -> Outcome:
         """The work itself, under the attempt's one deadline."""
         request = self._request(attempt)
         key = artifact_key(
@@ -118,7 +111,7 @@ class Attempts:
         try:
             async with asyncio.timeout(request.timeout_ms / 1000) as deadline:
                 async with self.pool.page() as page:
-                    place.generation = page.generation
+                    place.page = page
                     rendered = await render(
                         page, request, path, self.guard, max_bytes=self.max_artifact_bytes
                     )
@@ -143,6 +136,7 @@ class Attempts:
         return Outcome(
             state=State.SUCCEEDED,
             browser_generation=place.generation,
+            memory_peak_bytes=place.memory_peak_bytes,
             artifact_key=key,
             artifact=artifact | verdict.facts,
             page={

@@ -24,6 +24,7 @@ from fleet.logs import get_logger
 from fleet.metrics import BROWSER_LAUNCHES
 from worker.advice import log_launch_failure
 from worker.devtools import Connection, DevToolsError
+from worker.memory import MemoryGuard
 from worker.page import Page
 from worker.settings import BrowserSettings
 
@@ -72,16 +73,31 @@ class BrowserNumbers:
 
 
 class Browser:
-    """One generation of a worker's browser."""
+    """One generation of a worker's browser.
+
+    Attributes:
+        pid: of its first process.
+        numbers: what is worth knowing of it.
+        memory: watches over what its pages take.
+    """
 
     def __init__(
-        self, playwright_browser: PlaywrightBrowser, connection: Connection, *, pid: int, generation: int
+        self,
+        playwright_browser: PlaywrightBrowser,
+        connection: Connection,
+        settings: BrowserSettings,
+        *,
+        pid: int,
+        generation: int,
     ) -> None:
         self.pid = pid
+        self.memory = MemoryGuard(pid, settings)
         self.numbers = BrowserNumbers(generation=generation, launched_at=time.time())
         self._playwright_browser = playwright_browser
         self._connection = connection
         self._born = time.monotonic()
+        self._watch = asyncio.create_task(self.memory.watch(), name="watch memory")
+        self._watch.add_done_callback(self._watch_ended)
 
     @classmethod
     async def launch(
@@ -142,7 +158,7 @@ class Browser:
             await _close_quietly(playwright_browser)
             raise
         log.info("browser launched", generation=generation, pid=pid, version=playwright_browser.version)
-        return cls(playwright_browser, connection, pid=pid, generation=generation)
+        return cls(playwright_browser, connection, settings, pid=pid, generation=generation)
 
     @property
     def is_alive(self) -> bool:
@@ -160,7 +176,12 @@ class Browser:
         Raises:
             DevToolsError: the browser ended, or refuses.
         """
-        return await Page.create(self._connection, generation=self.numbers.generation)
+        async with self.memory.creating() as birth:
+            page = await Page.create(self._connection, birth.account, generation=self.numbers.generation)
+            if not birth.is_clear():
+                async with page.marked():
+                    birth.look_for_mark()
+        return page
 
     async def ping(self) -> None:
         """Ask the browser process for a sign of life.
@@ -178,9 +199,16 @@ class Browser:
 
     async def close(self) -> None:
         """End it and remove its profile; what does not end in time is killed. Never raises."""
+        self._watch.cancel()
         if not await _close_quietly(self._playwright_browser):
             self.kill()
         await self._connection.close()
+
+    def _watch_ended(self, watch: asyncio.Task[None]) -> None:
+        # Pages whose memory nobody watches are not to go on.
+        if not watch.cancelled() and (error := watch.exception()) is not None:
+            log.critical("nobody watches the memory any more, ending the browser", exc_info=error)
+            self.kill()
 
     def kill(self) -> None:
         """SIGKILL to its whole process group, which Playwright makes Chromium the leader of."""

@@ -25,6 +25,7 @@ from fleet.logs import get_logger
 from fleet.metrics import ATTEMPTS_DISCARDED, ATTEMPTS_HANDED_BACK, ATTEMPTS_RETRIED, JOBS_FINISHED
 from worker import retry
 from worker.heartbeat import Interruption
+from worker.page import Page
 
 T = TypeVar("T")
 
@@ -34,6 +35,23 @@ DATABASE_RETRY_S: Final = 0.5
 _ERASE_TIMEOUT_S: Final = 5.0
 
 log = get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Place:
+    """Where an attempt renders: the page, once it has one."""
+
+    page: Page | None = None
+
+    @property
+    def generation(self) -> int | None:
+        """Which browser of the worker."""
+        return self.page.generation if self.page is not None else None
+
+    @property
+    def memory_peak_bytes(self) -> int | None:
+        """The most that the page held."""
+        return self.page.memory.peak_bytes if self.page is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +109,7 @@ class Ending:
             return
         await dispatch.dispatch(self.redis, freed)
 
-    async def failed(self, attempt: Attempt, error: Exception, generation: int | None) -> None:
+    async def failed(self, attempt: Attempt, error: Exception, place: Place) -> None:
         """Queue the job again, or record the failure, as `worker/retry.py` decides."""
         if isinstance(error, RenderfleetError):
             error_type, detail = error.type, error.detail
@@ -108,7 +126,8 @@ class Ending:
         if decision is None:
             outcome = Outcome(
                 State.FAILED,
-                browser_generation=generation,
+                browser_generation=place.generation,
+                memory_peak_bytes=place.memory_peak_bytes,
                 error_type=error_type,
                 error_detail=detail,
                 is_quarantined=error_type in retry.CRASHES,
@@ -134,7 +153,7 @@ class Ending:
             error_type=error_type,
             detail=detail,
             delay_s=decision.delay.total_seconds(),
-            generation=generation,
+            generation=place.generation,
         )
         await self._went(attempt, went, decision.delay)
         await self._make_room(attempt)

@@ -80,10 +80,28 @@ class Generation:
                 self._closed_one()
         if page is not None:
             self.timer.count_render()
+            self.browser.memory.begin(page.memory)
+        return page
+
+    async def spare(self) -> Page:
+        """A fresh page that leaves the warm ones to the renders, and is none itself.
+
+        Raises:
+            DevToolsError: the browser ended, or refuses.
+        """
+        self.numbers.pages_open += 1
+        page = None
+        try:
+            page = await self.browser.new_page()
+        finally:
+            if page is None:
+                self._closed_one()
+        self.browser.memory.begin(page.memory)
         return page
 
     async def give_back(self, page: Page) -> None:
         """Close a page that was taken. Never raises."""
+        self.browser.memory.end(page.memory)
         try:
             await page.close()
         finally:

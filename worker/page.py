@@ -7,10 +7,12 @@ thrown away. What one can do with the page is here; what a render does with it i
 import asyncio
 import base64
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 from fleet.logs import get_logger
+from worker.account import Account
 from worker.devtools import Connection, DevToolsError, Params, Session
 from worker.lifecycle import Lifecycle
 
@@ -52,13 +54,22 @@ class Page:
     Attributes:
         generation: which browser of this worker it lives in.
         lifecycle: how far its document has come.
+        memory: what it holds.
         waited_s: how long the render waited for it.
     """
 
     def __init__(
-        self, connection: Connection, session_id: str, *, context_id: str, target_id: str, generation: int
+        self,
+        connection: Connection,
+        session_id: str,
+        memory: Account,
+        *,
+        context_id: str,
+        target_id: str,
+        generation: int,
     ) -> None:
         self.generation = generation
+        self.memory = memory
         self._connection = connection
         self._session_id = session_id
         self._context_id = context_id
@@ -70,7 +81,7 @@ class Page:
         self._session.on("Page.javascriptDialogOpening", self._answer_dialog)
 
     @classmethod
-    async def create(cls, connection: Connection, *, generation: int) -> "Page":
+    async def create(cls, connection: Connection, memory: Account, *, generation: int) -> "Page":
         """Open a context and a page in it: four round trips, what can go together goes together."""
         browser = connection.browser
         # disposeOnDetach: if our connection ends, the browser drops the context by itself.
@@ -93,6 +104,7 @@ class Page:
             page = cls(
                 connection,
                 attached["sessionId"],
+                memory,
                 context_id=context_id,
                 target_id=target_id,
                 generation=generation,
@@ -180,6 +192,13 @@ class Page:
             if chunk["eof"]:
                 break
         await self.send("IO.close", handle=handle)
+
+    @asynccontextmanager
+    async def marked(self) -> AsyncIterator[None]:
+        """Let its renderer be told from others by a thread that it has while the block runs; takes 1 ms."""
+        await self.send("Emulation.setCPUThrottlingRate", rate=1.01)
+        yield
+        await self.send("Emulation.setCPUThrottlingRate", rate=1)
 
     async def close(self) -> None:
         """Dispose of the context with all that the page left in it. May be called twice; never raises."""

@@ -91,6 +91,8 @@ async def render(
                 await step.run(work)
                 timings_s[step.stage] = timings_s.get(step.stage, 0) + clock() - started
     except TargetCrashedError as error:
+        if page.memory.excess is not None:
+            raise RenderError(ErrorType.MEMORY_LIMIT_EXCEEDED, str(page.memory.excess)) from error
         raise RenderError(ErrorType.PAGE_CRASHED, "the page's renderer process ended") from error
     except ConnectionLostError as error:
         raise RenderError(ErrorType.BROWSER_UNAVAILABLE, "the browser ended during the render") from error

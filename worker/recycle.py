@@ -1,4 +1,4 @@
-"""When a browser has served long enough: by age, spread over the fleet, or by the number of its renders."""
+"""When a browser has served long enough: by age, spread over the fleet, by its renders, or by its memory."""
 
 import asyncio
 import random
@@ -16,6 +16,7 @@ class Reason(StrEnum):
 
     AGE = "age"
     RENDERS = "renders"
+    MEMORY = "memory"
 
 
 def spread(age_s: float, chance: float) -> float:
@@ -33,6 +34,7 @@ class RecycleTimer:
 
     def __init__(self, browser: Browser, settings: BrowserSettings) -> None:
         self._numbers = browser.numbers
+        self._outgrown = browser.memory.outgrown
         self._max_renders = settings.browser_max_renders
         self._age_s = spread(settings.browser_max_age_s, random.random())  # noqa: S311 - spreads load
         self._worn_out = asyncio.Event()
@@ -45,9 +47,13 @@ class RecycleTimer:
 
     async def due(self) -> Reason:
         """Return when the browser is to be replaced."""
+        worn_out = asyncio.create_task(self._worn_out.wait())
+        outgrown = asyncio.create_task(self._outgrown.wait())
         try:
-            async with asyncio.timeout(self._age_s):
-                await self._worn_out.wait()
-        except TimeoutError:
-            return Reason.AGE
-        return Reason.RENDERS
+            await asyncio.wait((worn_out, outgrown), timeout=self._age_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            worn_out.cancel()
+            outgrown.cancel()
+        if self._outgrown.is_set():
+            return Reason.MEMORY
+        return Reason.RENDERS if self._worn_out.is_set() else Reason.AGE

@@ -33,6 +33,18 @@ class BrowserSettings(FleetSettings):
     browser_max_renders: int = Field(
         default=1000, ge=1, description="Renders after which a browser is replaced."
     )
+    browser_max_rss_mb: int = Field(
+        default=512,
+        ge=128,
+        le=65_536,
+        description="MiB above which a browser is replaced; the pages' own processes are not counted.",
+    )
+    render_memory_limit_mb: int = Field(
+        default=512,
+        ge=64,
+        le=65_536,
+        description="MiB that one page may take; a page that takes more is ended.",
+    )
     browser_launch_timeout_s: float = Field(
         default=30, ge=1, le=300, description="Seconds that launching a browser may take."
     )
@@ -54,6 +66,20 @@ class BrowserSettings(FleetSettings):
     chromium_sandbox: bool = Field(
         default=True,
         description="on or off: Chromium's own sandbox. Off is for machines that cannot have it.",
+    )
+
+
+class AdmissionSettings(FleetSettings):
+    """How near a worker may come to the memory limit of its container."""
+
+    # The pages of our bench take 30 to 70 MiB each. In a container of 512 MiB with one slot 180 MiB stay
+    # free while they render (page cache that is in use counted as taken): such a worker is never held up.
+    memory_reserve_mb: int = Field(
+        default=96,
+        ge=0,
+        le=1_048_576,
+        description="MiB of the container that one more render may need: with less free, no job is taken. "
+        "0: whatever comes is taken.",
     )
 
 
@@ -84,8 +110,29 @@ class AttemptSettings(FleetSettings):
     max_artifact_bytes: int = Field(
         default=500 * 1024 * 1024, ge=1024, description="Largest artifact that a render may produce."
     )
+
+
+class HealthSettings(FleetSettings):
+    """Where a worker tells how it is, and how it knows."""
+
     worker_metrics_port: int = Field(
-        default=0, ge=0, le=65_535, description="Port of this worker's Prometheus metrics; 0 means none."
+        default=0,
+        ge=0,
+        le=65_535,
+        description="Port of this worker's `/livez`, `/readyz` and `/metrics`; 0 means none.",
+    )
+    worker_stalled_after_s: float = Field(
+        default=10,
+        gt=0,
+        le=300,
+        description="Seconds without a move of the event loop after which `/livez` says no.",
+    )
+    canary_interval_s: float = Field(
+        default=60,
+        gt=0,
+        le=3600,
+        description="Seconds without a render that succeeded after which a canary is rendered, spread by a "
+        "tenth.",
     )
 
 

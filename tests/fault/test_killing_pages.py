@@ -1,4 +1,4 @@
-"""A page that takes the whole browser down each time: it fails at the cap, and nobody goes down with it."""
+"""Pages that take down the browser, or the memory: they fail, and nobody goes down with them."""
 
 import asyncio
 import os
@@ -10,6 +10,7 @@ from tests.chaos.faults import browsers_of
 from tests.processes import ProductProcess
 from tests.site.server import Site
 from tests.stage import Stage
+from worker.account import MIB
 
 KILLER = "/silent"
 
@@ -25,7 +26,7 @@ async def kill_the_browser_at_each_visit(site: Site, worker: ProductProcess) -> 
         os.kill(browser, signal.SIGKILL)
 
 
-async def test_it_fails_at_the_cap_while_its_neighbours_succeed(stage: Stage) -> None:
+async def test_one_that_kills_the_browser_fails_at_the_cap_while_its_neighbours_succeed(stage: Stage) -> None:
     with Site() as site:
         async with stage.worker("worker", BROWSER_MAX_PAGES="4", LEASE_S="15") as worker:
             beside = [await stage.enqueue(url=stage.gate.url) for _ in range(3)]
@@ -44,3 +45,18 @@ async def test_it_fails_at_the_cap_while_its_neighbours_succeed(stage: Stage) ->
     assert done.error_type in (ErrorType.PAGE_CRASHED, ErrorType.BROWSER_UNAVAILABLE)
     assert done.quarantined_at is not None
     assert await stage.outcomes(killer) == ["retried", "retried", "failed"]
+
+
+async def test_one_that_fills_the_memory_fails_at_once_with_the_figure_in_its_document(stage: Stage) -> None:
+    with Site() as site:
+        async with stage.worker("worker", BROWSER_MAX_PAGES="2", RENDER_MEMORY_LIMIT_MB="100"):
+            bomb = await stage.enqueue(url=site.url("/bomb/buffers"))
+            beside = await stage.enqueue(url=site.url("/slow?ms=1000"))
+            failed, done = await stage.ended(bomb), await stage.ended(beside)
+    assert (failed.state, failed.error_type) == (State.FAILED, ErrorType.MEMORY_LIMIT_EXCEEDED)
+    assert failed.error_detail is not None
+    assert failed.error_detail.endswith("a render may take 100 MiB")
+    assert await stage.outcomes(bomb) == ["failed"]
+    assert failed.memory_peak_bytes is not None
+    assert done.memory_peak_bytes is not None
+    assert done.memory_peak_bytes < 60 * MIB < 100 * MIB < failed.memory_peak_bytes

@@ -1,6 +1,11 @@
 """Answers that are more than a page: slow, broken, endless, or not a page at all."""
 
+import importlib.util
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tests.site import pages
+from tests.site.pages import FONTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,10 +71,25 @@ def huge(handler: Any, query: Query) -> None:
     handler.wfile.write(b" " * (size % len(piece)))
 
 
+def isolated(handler: Any, query: Query) -> None:
+    """A page that asks for a process of its own: Chromium gives it another renderer on the way to it."""
+    body = pages.hungry(query).encode()
+    handler.send(200, body, **{"Cross-Origin-Opener-Policy": "same-origin"})
+
+
 def font(handler: Any, query: Query) -> None:
     """A font that comes late and is none: the browser falls back, and waiting for it ends."""
     handler.site.stopping.wait(int(query.get("ms", "400")) / 1000)
     handler.send(404, b"")
+
+
+def good_font(handler: Any, _: Query) -> None:
+    """One of those that matplotlib brings along."""
+    package = importlib.util.find_spec("matplotlib")
+    assert package is not None
+    assert package.origin is not None
+    folder = Path(package.origin).parent / "mpl-data" / "fonts" / "ttf"
+    handler.send(200, (folder / Path(handler.path).name).read_bytes(), "font/ttf")
 
 
 BEHAVIOURS: "dict[str, Callable[[Any, Query], None]]" = {
@@ -82,5 +102,7 @@ BEHAVIOURS: "dict[str, Callable[[Any, Query], None]]" = {
     "/no-content": no_content,
     "/download": download,
     "/huge": huge,
+    "/isolated": isolated,
     "/font": font,
+    **{f"/fonts/{name}.ttf": good_font for name in FONTS},
 }

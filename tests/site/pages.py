@@ -6,6 +6,7 @@ from collections.abc import Callable
 Query = dict[str, str]
 PHOTOS = 8
 BAND_PX = 100
+FONTS = ("DejaVuSans", "DejaVuSerif-Bold", "DejaVuSansMono")
 
 
 def document(title: str, body: str, head: str = "") -> str:
@@ -68,6 +69,34 @@ def band_colour(number: int) -> tuple[int, int, int]:
     return number % 256, number * 7 % 256, (number >> 8) * 50 % 256
 
 
+def fonts(_: Query) -> str:
+    """Three fonts from the web, two of the system's, and scripts that these lack."""
+    faces = "".join(f"@font-face{{font-family:{name};src:url(/fonts/{name}.ttf)}}" for name in FONTS)
+    text = "The quick brown fox jumps over the lazy dog. 0123456789"
+    lines = "".join(f"<p style='font-family:{name}'>{text}" for name in (*FONTS, "serif", "monospace"))
+    return document(
+        "fonts",
+        f"{lines}<p>&#x1f98a; &#x3b1;&#x3b2;&#x3b3; &#x6f22;&#x5b57; &#xd55c;",
+        f"<style>{faces}</style>",
+    )
+
+
+def hungry(query: Query) -> str:
+    """Takes `mb` megabytes of its renderer, then waits `ms` before it has loaded."""
+    script = f"let kept = new Uint8Array({int(query['mb'])} * 1024 * 1024).fill(7)"
+    wait = f"<img src='/slow?ms={int(query.get('ms', '0'))}'>"
+    return document("hungry", f"<script>{script}</script>{wait}")
+
+
+def keeps_blobs(query: Query) -> str:
+    """Hands `mb` megabytes over to the browser's own process before it has loaded."""
+    script = f"""
+      let megabyte = new Uint8Array(1024 * 1024).fill(7), kept = []
+      for (let i = 0; i < {int(query["mb"])}; i++) kept.push(new Blob([megabyte]))
+    """
+    return document("keeps blobs", f"<script>{script}</script><img src='/slow?ms=400'>")
+
+
 def shapes(_: Query) -> str:
     """No text, so that it looks the same whatever fonts a machine has."""
     style = (
@@ -118,6 +147,9 @@ PAGES: dict[str, Callable[[Query], str]] = {
     "/dashboard": dashboard,
     "/long": long,
     "/bands": bands,
+    "/fonts": fonts,
+    "/hungry": hungry,
+    "/keeps-blobs": keeps_blobs,
     "/shapes": shapes,
     "/lazy": lazy,
     "/redirect-by-script": redirect_by_script,

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
-from tests.site import bad_pages, pages, pictures
+from tests.site import bad_pages, bombs, leaky_pages, pages, pictures
 
 WAIT_S = 30.0
 HTML = "text/html; charset=utf-8"
@@ -88,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, path: str) -> None:
         query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
-        if (page := pages.PAGES.get(path)) is not None:
+        if (page := PAGES.get(path)) is not None:
             self.send(200, page(query).encode())
         elif path.startswith("/photo/"):
             self.send(
@@ -116,3 +116,4 @@ class _Handler(BaseHTTPRequestHandler):
 
 Behaviour = Callable[[_Handler, dict[str, str]], None]
 BEHAVIOURS: dict[str, Behaviour] = bad_pages.BEHAVIOURS
+PAGES = {**pages.PAGES, **leaky_pages.PAGES, **bombs.PAGES}

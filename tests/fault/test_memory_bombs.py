@@ -1,0 +1,70 @@
+"""A page that fills the memory is ended; whoever renders beside it notices nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from fleet.errors import ErrorType, RenderError
+from tests.browser_stage import BrowserStage, browser_stage
+from tests.site.bombs import RENDERER_BOMBS, SHARED_BOMBS
+from tests.site.server import Site
+
+pytest_plugins = ("tests.browser_fixtures",)
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+LIMIT_MB = 200
+END_S = 15.0
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def stage(site: Site) -> AsyncIterator[BrowserStage]:
+    """One worker's browsers for all bombs; each shared one costs it a generation at most."""
+    async with browser_stage(
+        site, browser_max_pages=2, render_memory_limit_mb=LIMIT_MB, browser_max_rss_mb=300
+    ) as started:
+        yield started
+
+
+async def witnesses(stage: BrowserStage, bomb: "asyncio.Task[object]") -> int:
+    """Render ordinary pages beside the bomb until it is ended; how many came out well."""
+    count = 0
+    while not bomb.done():
+        rendered = await stage.render("/dashboard")
+        assert (rendered.width_px, rendered.height_px) == (1280, 720)
+        count += 1
+    return count
+
+
+async def go_off(stage: BrowserStage, name: str) -> RenderError:
+    """What the owner of the bomb reads, after witnesses have rendered beside it."""
+    bomb = asyncio.create_task(stage.render(f"/bomb/{name}"))
+    async with asyncio.timeout(END_S):
+        count = await witnesses(stage, bomb)
+    assert count > 0
+    error = bomb.exception()
+    assert isinstance(error, RenderError)
+    return error
+
+
+@pytest.mark.parametrize("name", [*RENDERER_BOMBS, *SHARED_BOMBS])
+async def test_a_bomb_is_ended_with_figure_and_limit_and_its_neighbour_succeeds(
+    stage: BrowserStage, name: str
+) -> None:
+    error = await go_off(stage, name)
+    assert error.type is ErrorType.MEMORY_LIMIT_EXCEEDED
+    assert not error.retryable
+    words = error.detail.split()
+    used_mib, limit_mib = (int(words[words.index("MiB") - 1]), int(words[-2]))
+    assert limit_mib == LIMIT_MB < used_mib < LIMIT_MB + 300
+    assert ("blobs" in error.detail) == (name in SHARED_BOMBS)
+
+
+async def test_a_render_that_only_waits_is_not_blamed_for_what_others_store(stage: BrowserStage) -> None:
+    patient = asyncio.create_task(stage.render("/slow?ms=2500"))  # longer than the bomb
+    await asyncio.to_thread(stage.site.wait_visited, "/slow", stage.site.visits["/slow"] + 1)
+    with pytest.raises(RenderError) as caught:
+        await stage.render("/bomb/blobs")
+    assert caught.value.type is ErrorType.MEMORY_LIMIT_EXCEEDED
+    assert (await patient).facts.title == "slow"

@@ -1,0 +1,64 @@
+"""What one page holds of the machine's memory, and why it was ended if that was too much."""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from worker.processes import read_faults, read_memory
+
+MIB: Final = 1024 * 1024
+
+
+class Where(StrEnum):
+    """Which processes a page filled."""
+
+    RENDERER = "renderer"
+    SHARED = "shared"
+
+
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """More than a render may take."""
+
+    where: Where
+    used_bytes: int
+    limit_bytes: int
+
+    def __str__(self) -> str:
+        """For the job's owner."""
+        holder = "the page" if self.where is Where.RENDERER else "the page's blobs, stored data or graphics"
+        used, limit = math.ceil(self.used_bytes / MIB), self.limit_bytes // MIB
+        return f"{holder} took {used} MiB of memory; a render may take {limit} MiB"
+
+
+@dataclass(eq=False, slots=True, weakref_slot=True)
+class Account:
+    """One page's memory.
+
+    Attributes:
+        renderers: its renderer processes; one, save while a navigation changes it.
+        peak_bytes: the most that they held together; None where it cannot be measured.
+        shared_bytes: what the processes that all pages share have grown by on this page's account.
+        excess: why the page was ended; None when it was not.
+    """
+
+    renderers: frozenset[int] = frozenset()
+    peak_bytes: int | None = None
+    shared_bytes: float = 0.0
+    excess: Excess | None = None
+    _faults: int = 0
+
+    def measure(self) -> int:
+        """Look at the renderers; the bytes that they hold now."""
+        found = [memory for pid in self.renderers if (memory := read_memory(pid)) is not None]
+        now = sum(memory.own_bytes for memory in found)
+        if found:
+            self.peak_bytes = max(self.peak_bytes or 0, now, *(memory.peak_bytes for memory in found))
+        return now
+
+    def touched_pages(self) -> int:
+        """How many pages of memory the renderers have touched anew since the last call."""
+        faults = sum(read_faults(pid) for pid in self.renderers)
+        touched, self._faults = max(0, faults - self._faults), faults
+        return touched
