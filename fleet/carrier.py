@@ -157,6 +157,22 @@ class CarrierWorker(Worker):
         self._failure: BaseException | None = None
         self._is_draining = False
         self._holds: set[str] = set()
+        self._at_most = max_jobs
+
+    @property
+    def running(self) -> int:
+        """How many jobs this worker has."""
+        return len(self.tasks)
+
+    @property
+    def holds(self) -> list[str]:
+        """Why it takes no new job; empty when it does."""
+        return sorted(self._holds) if self.allow_pick_jobs else ["the worker is stopping"]
+
+    def allow(self, at_most: int) -> None:
+        """Have at most so many jobs at once from now on; what runs goes on."""
+        self._at_most = at_most
+        self._slot_freed.set()
 
     def hold(self, reason: str) -> None:
         """Take no new job until `release` of the same reason; what runs goes on."""
@@ -173,8 +189,8 @@ class CarrierWorker(Worker):
         if self.on_startup:
             await self.on_startup(self.ctx)
         while True:
-            free = self.max_jobs - len(self.tasks)
-            if free == 0 or self._holds or not self.allow_pick_jobs:
+            free = min(self.max_jobs, self._at_most) - len(self.tasks)
+            if free <= 0 or self._holds or not self.allow_pick_jobs:
                 await self._wait_for_slot()
                 continue
             try:

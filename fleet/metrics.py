@@ -83,6 +83,12 @@ CONTAINER_MEMORY_USED_BYTES: Final = Gauge(
 ADMISSION_HELD: Final = Gauge(
     "renderfleet_admission_held", "1 while this worker takes no jobs, or one at a time, for want of memory."
 )
+DISK_FREE_BYTES: Final = Gauge(
+    "renderfleet_disk_free_bytes", "Free on the file system that holds this worker's folder."
+)
+DISK_HELD: Final = Gauge(
+    "renderfleet_disk_held", "1 while this worker takes no jobs for want of space on its disk."
+)
 CANARIES: Final = Counter(
     "renderfleet_canaries", "Renders that nobody asked for, to know that one would succeed.", ["outcome"]
 )

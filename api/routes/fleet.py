@@ -16,6 +16,7 @@ from api.problems import refused_input
 from fleet import jobs, pause, workers
 from fleet.announcements import announce_pause
 from fleet.logs import get_logger
+from fleet.vitals import BrowserVitals, MemoryVitals, out_of_line
 
 # What `suggested_replicas` reckons with.
 _USUAL_JOB_S: Final = 2.0
@@ -36,6 +37,15 @@ class WorkerDocument(BaseModel):
     browser_age_s: float | None = Field(description="Age of its browser.")
     started_at: datetime = Field(description="When it started.")
     last_seen_at: datetime = Field(description="Its last report.")
+    takes_jobs: bool | None = Field(description="Whether it takes jobs; null when it does not tell.")
+    holds: list[str] = Field(description="Why it takes none.")
+    cpu_percent: float | None = Field(description="CPU of all its processes lately; 100 is one core.")
+    memory: MemoryVitals | None = Field(description="Its memory, measured every 15 seconds.")
+    memory_stands_out: bool = Field(
+        description="Whether its memory is far above its peers', or grows hour after hour: a leak."
+    )
+    memory_stands_out_why: str | None = Field(description="In which way.")
+    browser: BrowserVitals | None = Field(description="Its browsers since it started.")
 
 
 class BacklogDocument(BaseModel):
@@ -122,6 +132,7 @@ async def _answer(dependencies: Dependencies) -> Response:
     there = await workers.list_present(dependencies.pool)
     slots = sum(worker.slots for worker in there)
     slots_each = slots / len(there) if there else 1
+    leaks = out_of_line({one.id: (one.slots, one.vitals) for one in there if one.vitals is not None})
     wanted_slots = open_jobs.running + open_jobs.queued * _USUAL_JOB_S / _CLEAR_WITHIN_S
     document = FleetDocument(
         paused=state.paused_at is not None,
@@ -134,13 +145,13 @@ async def _answer(dependencies: Dependencies) -> Response:
             running=open_jobs.running,
             oldest_queued_s=round(open_jobs.oldest_queued_s, 3),
         ),
-        workers=[_worker(worker) for worker in there],
+        workers=[_worker(worker, leaks.get(worker.id)) for worker in there],
     )
     return Response(document.model_dump_json(), media_type=JSON)
 
 
-def _worker(worker: workers.PresentWorker) -> WorkerDocument:
-    launched_at = worker.browser_launched_at
+def _worker(worker: workers.PresentWorker, leak: str | None) -> WorkerDocument:
+    launched_at, vitals = worker.browser_launched_at, worker.vitals
     age_s = None if launched_at is None else round((datetime.now(UTC) - launched_at).total_seconds(), 1)
     return WorkerDocument(
         id=worker.id,
@@ -151,4 +162,11 @@ def _worker(worker: workers.PresentWorker) -> WorkerDocument:
         browser_age_s=age_s,
         started_at=worker.started_at,
         last_seen_at=worker.last_seen_at,
+        takes_jobs=None if vitals is None else not vitals.holds,
+        holds=[] if vitals is None else vitals.holds,
+        cpu_percent=None if vitals is None else vitals.cpu_percent,
+        memory=None if vitals is None else vitals.memory,
+        memory_stands_out=leak is not None,
+        memory_stands_out_why=leak,
+        browser=None if vitals is None else vitals.browser,
     )

@@ -100,6 +100,38 @@ async def test_never_more_at_once_than_slots_and_a_freed_slot_takes_the_next(
     assert work.most_at_once == 3
 
 
+async def test_of_three_slots_only_as_many_are_used_as_are_allowed(engines: Engines, redis: ArqRedis) -> None:
+    work = Recorder()
+    work.may_end.clear()
+    async with running(engines.redis_url, work.run, slots=3) as worker:
+        worker.allow(1)
+        await dispatch.dispatch(redis, [new_waiting() for _ in range(6)])
+        await work.has_run(1)
+        work.may_end.set()
+        await work.has_run(3)
+        assert work.most_at_once == 1
+        work.may_end.clear()
+        await work.has_run(4)
+        worker.allow(3)  # noticed at once, while the only one still runs
+        await work.has_run(6)
+        assert work.most_at_once == 3
+        work.may_end.set()
+
+
+async def test_why_no_job_is_taken_can_be_asked(engines: Engines, redis: ArqRedis) -> None:
+    work = Recorder()
+    async with running(engines.redis_url, work.run) as worker:
+        worker.hold("a")
+        worker.hold("b")
+        assert (worker.holds, worker.running) == (["a", "b"], 0)
+        worker.release("a")
+        await dispatch.dispatch(redis, [new_waiting()])
+        worker.release("b")
+        await work.has_run(1)
+        assert worker.holds == []
+    assert worker.holds == ["the worker is stopping"]
+
+
 async def test_every_one_of_150_slots_runs(engines: Engines, redis: ArqRedis) -> None:
     """Stock arq looks at the first hundred ids and leaves the other slots empty."""
     work = Recorder()

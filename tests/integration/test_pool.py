@@ -2,6 +2,7 @@
 
 import asyncio
 
+import psutil
 import pytest
 from prometheus_client import REGISTRY
 
@@ -53,6 +54,24 @@ async def test_warm_page_that_died_is_not_given_out(site: Site) -> None:
             renderer.kill()
         await until(lambda: not any(process.is_running() for process in warm), "its end")
         assert (await stage.render("/tiny")).facts.title == "tiny"
+
+
+async def test_a_browser_that_is_idle_where_memory_is_short_ends_before_the_next_begins(site: Site) -> None:
+    async with browser_stage(site, browser_max_pages=1) as stage:
+        [old] = browser_pids(stage.folder)
+        before = recycles("memory")
+        stage.pool.wear_out()
+        await until(lambda: stage.pool.generation == 2, "another browser")
+        assert not psutil.pid_exists(old)
+        assert (await stage.render("/tiny")).facts.title == "tiny"
+        assert recycles("memory") == before + 1
+
+
+async def test_a_render_does_not_lose_its_browser_where_memory_is_short(site: Site) -> None:
+    async with browser_stage(site, browser_max_pages=1) as stage, stage.pool.page() as page:
+        stage.pool.wear_out()
+        await until(lambda: stage.pool.generation == 2, "another browser")
+        assert await page.evaluate("1 + 1") == 2
 
 
 async def test_cancelled_render_frees_its_slot(site: Site) -> None:

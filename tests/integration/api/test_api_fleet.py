@@ -1,5 +1,6 @@
 """The operator's calls: who works, what waits, pause and resume."""
 
+import dataclasses
 from uuid import uuid4
 
 import pytest
@@ -8,12 +9,13 @@ from fleet import workers
 from fleet.database import Pool
 from fleet.errors import ErrorType
 from fleet.tenants import Scope, create_key
+from fleet.vitals import BrowserVitals, MemoryVitals, Vitals
 from fleet.workers import WorkerReport
 from tests.integration.api.calls import claim, enqueue, problem
 from tests.integration.api.conftest import Api
 
 
-def report(*, busy: int = 0) -> WorkerReport:
+def report(*, busy: int = 0, vitals: Vitals | None = None) -> WorkerReport:
     return WorkerReport(
         id=uuid4(),
         hostname="box",
@@ -22,6 +24,15 @@ def report(*, busy: int = 0) -> WorkerReport:
         busy=busy,
         browser_generation=3,
         browser_launched_at=None,
+        vitals=vitals,
+    )
+
+
+def healthy(resting_mb: int = 300) -> Vitals:
+    return Vitals(
+        cpu_percent=12.5,
+        memory=MemoryVitals(resting_bytes=resting_mb * 2**20, rss_bytes=900, pss_bytes=None, free_bytes=77),
+        browser=BrowserVitals(renders_total=800, recycles={"age": 3}, recycle_added_wait_ms=0.4),
     )
 
 
@@ -40,6 +51,39 @@ async def test_the_fleet_is_what_its_workers_report(api: Api, database: Pool) ->
     assert (document["paused"], document["slots"], document["suggested_replicas"]) == (False, 4, 1)
     [worker] = document["workers"]
     assert (worker["id"], worker["busy"], worker["browser_generation"]) == (str(there.id), 1, 3)
+
+
+async def test_workers_tell_how_they_are_and_a_leak_is_flagged(api: Api, database: Pool) -> None:
+    for resting_mb in (300, 310, 305, 640):
+        await workers.report(database, report(vitals=healthy(resting_mb)))
+    told = (await api.client.get("/v1/fleet")).json()["workers"]
+    assert [worker["memory_stands_out"] for worker in told] == [False, False, False, True]
+    assert told[3]["memory_stands_out_why"] == "640 MiB at rest, where its peers have 305 MiB"
+    assert told[0]["memory_stands_out_why"] is None
+    assert (told[0]["takes_jobs"], told[0]["holds"], told[0]["cpu_percent"]) == (True, [], 12.5)
+    memory = told[0]["memory"]
+    assert (memory["rss_bytes"], memory["pss_bytes"], memory["free_bytes"]) == (900, None, 77)
+    assert (told[0]["browser"]["recycles"], told[0]["browser"]["crashes"]) == ({"age": 3}, {})
+
+
+async def test_a_worker_that_takes_no_jobs_says_why(api: Api, database: Pool) -> None:
+    there = report(vitals=healthy())
+    await workers.report(database, there)
+    held = healthy().model_copy(update={"holds": ["the fleet is paused"]})
+    await workers.report(database, dataclasses.replace(there, vitals=held))
+    [worker] = (await api.client.get("/v1/fleet")).json()["workers"]
+    assert (worker["takes_jobs"], worker["holds"]) == (False, ["the fleet is paused"])
+
+
+@pytest.mark.parametrize("told", [None, '{"memory": {"rss_bytes": "another version"}}'])
+async def test_a_worker_of_another_version_is_shown_without_vitals(
+    api: Api, database: Pool, told: str | None
+) -> None:
+    await workers.report(database, report(busy=1))
+    await database.execute("UPDATE workers SET vitals = $1", told)
+    [worker] = (await api.client.get("/v1/fleet")).json()["workers"]
+    assert (worker["busy"], worker["takes_jobs"], worker["memory"]) == (1, None, None)
+    assert worker["memory_stands_out"] is False
 
 
 async def test_a_long_queue_suggests_more_workers(api: Api, database: Pool) -> None:

@@ -1,0 +1,191 @@
+"""The memory of this process's container: how much it may have, and how much of that is taken.
+
+Linux counts memory in control groups, nested, in one of two layouts (v1 and v2); any group on the way up may
+have the limit that ends us. Where none has one, the machine's own memory is the limit.
+
+What counts as taken is the kubelet's working set: usage without the page cache that nobody touched lately
+(`inactive_file`), which the kernel drops before it kills. Chromium's files would look like memory otherwise.
+Source: https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/, "memory.available".
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final, Self
+
+import psutil
+
+_ROOT: Final = Path("/")
+_KIB: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """What the files of a memory group are called.
+
+    Attributes:
+        limits: above the first the kernel kills, above others it throttles. "max" means none, in v1 a number
+            far above any machine's memory.
+        usage: everything, page cache included.
+        cache: the line of `memory.stat` with what may be dropped, of the group and all below it.
+        kills: has a line `oom_kill`.
+    """
+
+    limits: tuple[str, ...]
+    usage: str
+    cache: str
+    kills: str
+
+
+# Sources: https://docs.kernel.org/admin-guide/cgroup-v1/memory.html and .../cgroup-v2.html#memory
+_V1: Final = _Layout(
+    limits=("memory.limit_in_bytes",),
+    usage="memory.usage_in_bytes",
+    cache="total_inactive_file",
+    kills="memory.oom_control",
+)
+_V2: Final = _Layout(
+    limits=("memory.max", "memory.high"),
+    usage="memory.current",
+    cache="inactive_file",
+    kills="memory.events",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerMemory:
+    """The tightest place that this process's memory has to fit into.
+
+    Attributes:
+        limit_bytes: how much may be taken there, by us and whoever else is in it.
+        used_bytes: how much is taken, without page cache that may be dropped.
+    """
+
+    limit_bytes: int
+    used_bytes: int
+
+    @property
+    def free_bytes(self) -> int:
+        """What is left before the kernel kills or throttles."""
+        return max(0, self.limit_bytes - self.used_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """Where this process's memory is counted: its own group and those around it, the innermost first."""
+
+    root: Path
+    layout: _Layout | None
+    groups: tuple[Path, ...]
+
+    @classmethod
+    def own(cls, root: Path = _ROOT) -> Self:
+        """Find the groups of this process; on a system without any there are none.
+
+        Args:
+            root: where /proc and the mounted groups are; another one than `/` is for tests.
+        """
+        try:
+            memberships = (root / "proc/self/cgroup").read_text()
+            mounts = (root / "proc/self/mountinfo").read_text()
+        except FileNotFoundError:
+            return cls(root, None, ())
+        for layout, path in _memberships(memberships):
+            for within, mounted_at in _mounts(mounts, layout):
+                if (folder := _folder(root, mounted_at, within, path)) is not None:
+                    top = root / mounted_at.relative_to("/")
+                    outer = folder.parents[: len(folder.parts) - len(top.parts)]
+                    return cls(root, layout, (folder, *outer))
+        return cls(root, None, ())
+
+    def memory(self) -> ContainerMemory:
+        """The tightest of the groups and the machine: where the least is left."""
+        machine = _machine(self.root)
+        if self.layout is None:
+            return machine
+        found = [_group(group, self.layout, below_bytes=machine.limit_bytes) for group in self.groups]
+        return min((machine, *filter(None, found)), key=lambda memory: memory.free_bytes)
+
+    def oom_kills(self) -> int | None:
+        """How many processes of this container the kernel has killed for want of memory, by whoever's limit.
+
+        Only ever grows. None where the kernel does not tell: outside of groups, in v2's root, before 4.13.
+        """
+        if self.layout is None:
+            return None
+        try:
+            return _line(self.groups[0] / self.layout.kills, "oom_kill")
+        except OSError:
+            return None
+
+
+def _memberships(text: str) -> Iterator[tuple[_Layout, str]]:
+    """The path of the group that counts our memory. A hybrid machine has v2 too, but not for memory."""
+    lines = [line.split(":", 2) for line in text.splitlines()]
+    yield from ((_V1, path) for _, controllers, path in lines if "memory" in controllers.split(","))
+    yield from ((_V2, path) for number, _, path in lines if number == "0")
+
+
+def _mounts(text: str, layout: _Layout) -> Iterator[tuple[str, PurePosixPath]]:
+    """Where the groups of a layout are mounted, each with the path of the group that is seen there.
+
+    Source: proc_pid_mountinfo(5).
+    """
+    for line in text.splitlines():
+        mount, _, source = line.partition(" - ")
+        within, mounted_at = mount.split()[3:5]
+        kind, _, options = source.split(" ", 2)
+        if kind == "cgroup2" if layout is _V2 else kind == "cgroup" and "memory" in options.split(","):
+            yield within, PurePosixPath(_unescaped(mounted_at))
+
+
+def _unescaped(path: str) -> str:
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), path)
+
+
+def _folder(root: Path, mounted_at: PurePosixPath, within: str, path: str) -> Path | None:
+    """The folder of our group below a mount point; None when no group of memory is to be seen there."""
+    top = root / mounted_at.relative_to("/")
+    group = PurePosixPath(path)
+    # In a container the mount often shows its own group as the root, whatever /proc says of the host's path.
+    inside = group.relative_to(within) if group.is_relative_to(within) else PurePosixPath()
+    folder = top if ".." in inside.parts else top / inside
+    return next((found for found in (folder, top) if (found / "memory.stat").exists()), None)
+
+
+def _group(folder: Path, layout: _Layout, *, below_bytes: int) -> ContainerMemory | None:
+    """What a group may have and has; None when it has no limit below `below_bytes`, or is gone."""
+    try:
+        files = [file for name in layout.limits if (file := folder / name).exists()]
+        limits = [int(word) for file in files if (word := file.read_text().strip()) != "max"]
+        limit = min(limits, default=below_bytes)
+        if limit >= below_bytes:
+            return None
+        usage = int((folder / layout.usage).read_text())
+        cache = _line(folder / "memory.stat", layout.cache) or 0
+    except OSError:
+        return None
+    return ContainerMemory(limit_bytes=limit, used_bytes=max(0, usage - cache))
+
+
+def _machine(root: Path) -> ContainerMemory:
+    try:
+        meminfo = root / "proc/meminfo"
+        total, available = _line(meminfo, "MemTotal:"), _line(meminfo, "MemAvailable:")
+    except FileNotFoundError:
+        total = available = None
+    if total is None or available is None:
+        memory = psutil.virtual_memory()
+        return ContainerMemory(limit_bytes=memory.total, used_bytes=memory.total - memory.available)
+    return ContainerMemory(limit_bytes=total * _KIB, used_bytes=(total - available) * _KIB)
+
+
+def _line(file: Path, name: str) -> int | None:
+    """The figure behind a name in a file of `name figure` lines."""
+    with file.open() as lines:
+        for line in lines:
+            words = line.split()
+            if words[:1] == [name]:
+                return int(words[1])
+    return None
