@@ -11,8 +11,8 @@ from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from api.auth import Authenticator
+from api.gauges import FleetGauges
 from api.handover import Handover
-from api.probes import BacklogGauges, Probe
 from api.problems import RefusedError, refuse_unknown_parameters
 from api.quotas import Quotas
 from api.settings import ApiSettings
@@ -22,6 +22,7 @@ from fleet.database import Pool
 from fleet.documents import SignedAddress
 from fleet.errors import ErrorType
 from fleet.jobs import Job, get
+from fleet.probes import Probes
 from fleet.settings import (
     DatabaseSettings,
     EgressSettings,
@@ -58,8 +59,8 @@ class Dependencies:
     artifacts: Artifacts
     authenticator: Authenticator
     waiters: Waiters
-    probes: Mapping[str, Probe]
-    backlog: BacklogGauges
+    probes: Probes
+    gauges: FleetGauges
     quotas: Quotas
     handover: Handover
     validation: Mapping[str, Any]

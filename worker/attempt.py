@@ -31,7 +31,7 @@ from worker.egress.guard import Guard
 from worker.ending import DATABASE_RETRY_S, Ending, Place, to_the_end
 from worker.heartbeat import Heartbeat
 from worker.pipeline import Rendered, render
-from worker.pool import Pool
+from worker.pool import BrokenPoolError, Pool
 from worker.solitude import Solitude
 
 log = get_logger(__name__)
@@ -74,6 +74,8 @@ class Attempts:
                     outcome = await work
                 except asyncio.CancelledError:
                     await to_the_end(self.ending.interrupted(attempt, lease.interruption))
+                except BrokenPoolError:
+                    await to_the_end(self.ending.interrupted(attempt, interruption=None))
                 except Exception as error:  # noqa: BLE001 - whatever it was, the job must reach a state
                     await to_the_end(self.ending.failed(attempt, error, place))
                 else:

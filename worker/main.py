@@ -12,7 +12,6 @@ from uuid import UUID
 
 import uuid_utils.compat as uuid_utils
 import uvloop
-from prometheus_client import start_http_server
 
 from fleet import carrier, pause, workers
 from fleet.addresses import AddressPolicy
@@ -22,6 +21,7 @@ from fleet.database import Pool as Database
 from fleet.database import open_pool
 from fleet.errors import RenderfleetError, UnavailableError
 from fleet.logs import bind_for_good, configure_logs, get_logger
+from fleet.probes import Probes
 from fleet.settings import (
     DatabaseSettings,
     DataSettings,
@@ -32,9 +32,14 @@ from fleet.settings import (
     TenantSettings,
     load_settings,
 )
+from worker.admission import Admission
+from worker.allocator import give_back_large_blocks
 from worker.attempt import Attempts
 from worker.background import Background
+from worker.canary import Canary
 from worker.comparison import Comparison
+from worker.container import Container
+from worker.disk import DiskWatch
 from worker.egress.guard import Guard
 from worker.egress.resolver import SystemResolver
 from worker.ending import Ending
@@ -42,17 +47,23 @@ from worker.eraser import Eraser
 from worker.heartbeat import Heartbeat
 from worker.orders import follow_orders
 from worker.pool import Pool
+from worker.readiness import WorkerReadiness
 from worker.scheduler import Scheduler
 from worker.scratch import Scratch
 from worker.settings import (
+    AdmissionSettings,
     AttemptSettings,
     BrowserSettings,
+    DiskSettings,
     EgressGuardSettings,
+    HealthSettings,
     RetentionSettings,
     WebhookSettings,
 )
 from worker.solitude import Solitude
+from worker.status_server import Pulse, Status, StatusServer
 from worker.sweeper import Sweeper
+from worker.vitals import MEASURE_INTERVAL_S, VitalSigns
 from worker.webhooks.posting import tls_context
 from worker.webhooks.sender import Sender
 
@@ -60,6 +71,7 @@ _GOODBYE_S: Final = 2.0
 # Why the carrier takes no jobs.
 _SOLITUDE: Final = "a job renders alone"
 _PAUSE: Final = "the fleet is paused"
+_NO_BROWSER: Final = "there is no browser"
 
 log = get_logger("worker.main")  # not `__main__`, as it is run
 
@@ -68,12 +80,15 @@ class Main:
     """One worker process: its parts, started by arq's `on_startup`, stopped by its `on_shutdown`."""
 
     def __init__(self) -> None:
+        self.admission_settings = load_settings(AdmissionSettings)
         self.attempt_settings = load_settings(AttemptSettings)
         self.browser_settings = load_settings(BrowserSettings)
         self.database_settings = load_settings(DatabaseSettings)
         self.data_settings = load_settings(DataSettings)
+        self.disk_settings = load_settings(DiskSettings)
         self.egress_settings = load_settings(EgressSettings)
         self.guard_settings = load_settings(EgressGuardSettings)
+        self.health_settings = load_settings(HealthSettings)
         self.storage_settings = load_settings(StorageSettings)
         self.retention_settings = load_settings(RetentionSettings)
         redis_settings = load_settings(RedisSettings)
@@ -97,6 +112,9 @@ class Main:
 
     async def _start(self, _ctx: dict[str, Any]) -> None:
         scratch = self._closing.enter_context(Scratch(self.data_settings.data_dir, self.worker_id))
+        min_free_bytes = self.disk_settings.disk_min_free_mb * 2**20
+        self.disk = DiskWatch(scratch.path, self.carrier, min_free_bytes=min_free_bytes)
+        self.disk.look()  # said before whatever else a full disk breaks
         self.database = await open_pool(self.database_settings, application="worker")
         self._closing.push_async_callback(_close_pool, self.database)
         self.artifacts = Artifacts(self.storage_settings)
@@ -104,6 +122,16 @@ class Main:
         self.pool = Pool(self.browser_settings, scratch.path)
         self._closing.push_async_callback(self.pool.stop)
         await self.pool.start()
+        container = Container.own()
+        self.admission = Admission(
+            container,
+            self.carrier,
+            self.pool,
+            slots=self.browser_settings.browser_max_pages,
+            reserve_bytes=self.admission_settings.memory_reserve_mb * 2**20,
+        )
+        self.admission.look()  # before the first job
+        self.vitals = VitalSigns(self.pool, container, self.admission, holds=lambda: self.carrier.holds)
         self.policy = AddressPolicy.from_settings(self.egress_settings)
         resolver = SystemResolver(timeout_s=self.guard_settings.egress_resolve_timeout_s)
         self.guard = Guard(self.policy, resolver)
@@ -114,11 +142,18 @@ class Main:
             tls=tls_context(),
             timeout_s=self.webhook_settings.webhook_timeout_s,
         )
+        self.canary = Canary(
+            self.pool,
+            self.guard,
+            scratch.path,
+            interval_s=self.health_settings.canary_interval_s,
+            allowed=lambda: not set(self.carrier.holds) - {_PAUSE},
+        )
         self.heartbeat = Heartbeat(self.database, lease=self.lease)
         self._attempts = self._wire_attempts(scratch.path)
         self._start_background()
-        if self.attempt_settings.worker_metrics_port:
-            start_http_server(self.attempt_settings.worker_metrics_port)
+        self._tell_status(scratch.path)
+        await self.vitals.measure()
         await self._beat()
         log.info("worker ready", slots=self.browser_settings.browser_max_pages)
 
@@ -166,11 +201,35 @@ class Main:
         background.run(scheduler.run())
         background.every(self.retention_settings.erase_interval_s, eraser.erase, jitter=0.5)
         background.run(self._watch_pool())
+        background.run(self._follow_browser())
+        background.run(self.admission.run())
+        background.run(self.disk.run())
+        background.run(self.canary.run())
+        background.every(MEASURE_INTERVAL_S, self.vitals.measure)
         background.run(
             follow_orders(self.redis, cancel=self.heartbeat.cancel, look_at_pause=self._look_at_pause)
         )
         background.run(self.sender.run())
         self._closing.push_async_callback(self.sender.stop)  # before its task is cancelled: it ends by itself
+
+    def _tell_status(self, folder: Path) -> None:
+        """Answer whoever asks how this worker is."""
+        probes = Probes(self.database, self.redis, self.artifacts)
+        self._closing.callback(probes.cancel)
+        readiness = WorkerReadiness(
+            str(self.worker_id),
+            self.pool,
+            self.canary,
+            probes,
+            slots=self.browser_settings.browser_max_pages,
+            holds=lambda: self.carrier.holds,
+        )
+        pulse = Pulse()
+        self._closing.callback(pulse.stop)
+        stalled_after_s = self.health_settings.worker_stalled_after_s
+        status = Status(pulse, readiness.document, stalled_after_s=stalled_after_s)
+        server = StatusServer(status, folder, port=self.health_settings.worker_metrics_port)
+        self._closing.push_async_callback(asyncio.to_thread, server.close)
 
     async def _beat(self) -> None:
         await self.heartbeat.beat()
@@ -183,6 +242,7 @@ class Main:
             busy=self.pool.busy,
             browser_generation=self.pool.generation,
             browser_launched_at=self.pool.launched_at,
+            vitals=self.vitals.report(),
         )
         try:
             await workers.report(self.database, report)
@@ -200,6 +260,14 @@ class Main:
             self.carrier.release(_PAUSE)
         else:
             self.carrier.hold(_PAUSE)
+
+    async def _follow_browser(self) -> None:
+        """Leave jobs to other workers while the next browser starts after a crash."""
+        while True:
+            await self.pool.wait_browser(present=False)
+            self.carrier.hold(_NO_BROWSER)
+            await self.pool.wait_browser(present=True)
+            self.carrier.release(_NO_BROWSER)
 
     async def _watch_pool(self) -> None:
         """Stop when the browser is beyond repair, so that the orchestrator makes a new worker."""
@@ -226,6 +294,7 @@ async def _close_pool(database: Database) -> None:
 def main() -> int:
     """Run until SIGTERM or SIGINT (exit code 0) or until the browser is beyond repair (1)."""
     configure_logs(load_settings(LogSettings))
+    give_back_large_blocks()
     # arq's worker takes the thread's event loop when it is made.
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)

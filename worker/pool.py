@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import Playwright, async_playwright
+from playwright.async_api import Playwright
 
 from fleet.errors import ErrorType, RenderError
 from fleet.logs import get_logger
 from fleet.metrics import BROWSER_GENERATION, SLOTS_BUSY
+from worker import driver
 from worker.browser import BrowserNumbers
 from worker.generation import Generation
 from worker.page import Page
@@ -29,9 +29,12 @@ _LAUNCH_ATTEMPTS: Final = 4
 _FIRST_PAUSE_S: Final = 0.25
 # A planned replacement that failed is tried again later: the old browser still serves.
 _RECYCLE_PAUSE_S: Final = 60.0
-_DRIVER_TIMEOUT_S: Final = 5.0
 
 log = get_logger(__name__)
+
+
+class BrokenPoolError(RenderError):
+    """No browser can be had any more: that says nothing about the job, which belongs to another worker."""
 
 
 class Pool:
@@ -42,6 +45,7 @@ class Pool:
             and exit.
         busy: slots that are taken.
         tally: what became of its browsers, and what replacing them cost.
+        rendered_at: when a render last came to a good end, by the loop's clock; None: none has yet.
     """
 
     def __init__(self, settings: BrowserSettings, folder: Path) -> None:
@@ -54,6 +58,7 @@ class Pool:
         self.failed: asyncio.Future[RenderError] = asyncio.get_running_loop().create_future()
         self.busy = 0
         self.tally = Tally()
+        self.rendered_at: float | None = None
         self._settings = settings
         self._folder = folder
         self._slots = asyncio.Semaphore(settings.browser_max_pages)
@@ -61,6 +66,7 @@ class Pool:
         self._current: Generation | None = None
         self._changed = asyncio.Event()
         self._launched = 0
+        self._is_cramped = False
         self._supervisor: asyncio.Task[None] | None = None
         self._endings: set[asyncio.Task[None]] = set()
         self._closings: set[asyncio.Task[None]] = set()
@@ -69,6 +75,11 @@ class Pool:
     def generation(self) -> int:
         """How many browsers this worker has launched, counting the current one."""
         return self._launched
+
+    @property
+    def has_free_slot(self) -> bool:
+        """Whether a render would begin at once."""
+        return self.busy < self._settings.browser_max_pages
 
     @property
     def launched_at(self) -> datetime | None:
@@ -81,13 +92,23 @@ class Pool:
         """The current generation's numbers; None while there is no browser."""
         return self._current.numbers if self._current is not None else None
 
+    def wear_out(self) -> None:
+        """Ask for another browser in place of the current one, because memory is short.
+
+        While nothing renders, the old one ends first: two at once take 60 MB more, and where memory is short
+        the kernel ended a process for them.
+        """
+        if self._current is not None:
+            self._is_cramped = True
+            self._current.browser.memory.outgrown.set()
+
     async def start(self) -> None:
         """Start Playwright and the first generation, warm pages included.
 
         Raises:
             RenderError: `browser_unavailable`: no browser can be launched; the log says why.
         """
-        self._playwright = await _start_driver()
+        self._playwright = await driver.start()
         try:
             self._serve(await self._launch(self._playwright))
         except BaseException:
@@ -110,7 +131,7 @@ class Pool:
         playwright, self._playwright = self._playwright, None
         self._announce_change()
         if playwright is not None:
-            await _stop(playwright)
+            await driver.stop(playwright)
 
     @asynccontextmanager
     async def page(self) -> AsyncIterator[Page]:
@@ -119,7 +140,8 @@ class Pool:
         Closing goes on by itself: the render's result does not wait for it, the slot does.
 
         Raises:
-            RenderError: `browser_unavailable`: there is no browser and none can be launched.
+            BrokenPoolError: there is no browser and none can be launched.
+            RenderError: `browser_unavailable`: the browser refuses, or the worker is stopping.
         """
         clock = asyncio.get_running_loop().time
         asked_at = clock()
@@ -133,8 +155,24 @@ class Pool:
                     page = await generation.take()
                 page.waited_s = visit.waited_s = clock() - asked_at
                 yield page
+                self.rendered_at = clock()
             finally:
                 _keep(self._give_back(generation, page), self._closings)
+
+    @asynccontextmanager
+    async def spare_page(self) -> AsyncIterator[Page]:
+        """A fresh page beside the slots, for a canary: it keeps no job waiting, and counts in no metric.
+
+        Raises:
+            RenderError: `browser_unavailable`: there is no browser and none can be launched.
+            DevToolsError: the browser ended, or refuses.
+        """
+        generation = await self._usable()
+        page = await generation.spare()
+        try:
+            yield page
+        finally:
+            _keep(generation.give_back(page), self._closings)
 
     async def _give_back(self, generation: Generation | None, page: Page | None) -> None:
         if generation is not None and page is not None:
@@ -142,10 +180,15 @@ class Pool:
         self._count_busy(-1)
         self._slots.release()
 
+    async def wait_browser(self, *, present: bool) -> None:
+        """Return when there is a browser, or when there is none: after a crash, until the next one."""
+        while (self._current is not None) is not present:
+            await self._changed.wait()
+
     async def _usable(self) -> Generation:
         while self._current is None or not self._current.is_alive:
             if self.failed.done():
-                raise _unavailable(self.failed.result().detail)
+                raise BrokenPoolError(ErrorType.BROWSER_UNAVAILABLE, self.failed.result().detail)
             if self._playwright is None:
                 raise _unavailable("the worker is stopping")
             await self._changed.wait()
@@ -173,12 +216,15 @@ class Pool:
             await asyncio.wait((ended, due), return_when=asyncio.FIRST_COMPLETED)
             if ended.done():
                 self._current = None
+                self._announce_change()
                 self.tally.count_crash(ended.result())
                 log.error(
                     "the browser ended", generation=generation.numbers.generation, reason=ended.result()
                 )
                 _keep(generation.end(), self._endings)
                 self._serve(await self._relaunch(playwright))
+            elif self._is_cramped and not self.busy:
+                await self._renew_idle(playwright, generation, due.result())
             else:
                 await self._recycle(playwright, generation, due.result(), ended)
         finally:
@@ -202,6 +248,16 @@ class Pool:
                 return
         await asyncio.wait((ended,), timeout=_RECYCLE_PAUSE_S)
 
+    async def _renew_idle(self, playwright: Playwright, old: Generation, reason: Reason) -> None:
+        """End a browser in which nothing renders, then launch the next one."""
+        self._current = None
+        self._announce_change()
+        with self.tally.replacement():
+            await old.end()
+            self._serve(await self._relaunch(playwright))
+        self.tally.count_recycle(reason)
+        log.info("browser replaced", generation=old.numbers.generation, reason=reason)
+
     async def _retire(self, old: Generation, replacement: ExitStack) -> None:
         with replacement:
             await old.retire(self._settings.browser_drain_s)
@@ -211,7 +267,7 @@ class Pool:
             try:
                 return await self._launch(playwright)
             except RenderError as error:
-                if not await _answers(playwright):
+                if not await driver.answers(playwright):
                     raise _unavailable("Playwright's driver process has ended") from error
                 log.warning("relaunch failed", attempt=attempt + 1, detail=error.detail)
                 await asyncio.sleep(_FIRST_PAUSE_S * 2**attempt)
@@ -223,7 +279,7 @@ class Pool:
         return generation
 
     def _serve(self, generation: Generation) -> None:
-        self._current = generation
+        self._current, self._is_cramped = generation, False
         BROWSER_GENERATION.set(generation.numbers.generation)
         self._announce_change()
 
@@ -251,36 +307,3 @@ def _keep(work: Coroutine[Any, Any, None], running: set[asyncio.Task[None]]) -> 
 
 def _unavailable(detail: str) -> RenderError:
     return RenderError(ErrorType.BROWSER_UNAVAILABLE, detail)
-
-
-async def _start_driver() -> Playwright:
-    try:
-        return await async_playwright().start()
-    except Exception as error:
-        # Playwright raises whatever its pipe met, a bare Exception among it.
-        log.error(  # noqa: TRY400 - the traceback ends in a pipe and tells nothing
-            "Playwright's driver did not start",
-            fix="read what `python -m playwright --version` says; a slim Debian needs libatomic1",
-            reason=str(error),
-        )
-        detail = "Playwright's driver did not start"
-        raise RenderError(ErrorType.BROWSER_UNAVAILABLE, detail) from error
-
-
-async def _stop(playwright: Playwright) -> None:
-    try:
-        async with asyncio.timeout(_DRIVER_TIMEOUT_S):
-            await playwright.stop()
-    except (TimeoutError, PlaywrightError) as error:
-        log.warning("Playwright did not stop", reason=repr(error))
-
-
-async def _answers(playwright: Playwright) -> bool:
-    """Whether Playwright's driver process lives: the cheapest question that it has to answer itself."""
-    try:
-        async with asyncio.timeout(_DRIVER_TIMEOUT_S):
-            context = await playwright.request.new_context()
-            await context.dispose()
-    except (TimeoutError, PlaywrightError):
-        return False
-    return True

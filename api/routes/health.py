@@ -1,6 +1,5 @@
 """Is the process alive, is it ready, how is it doing: for orchestrators and Prometheus. No key is asked."""
 
-import asyncio
 from enum import StrEnum
 from http import HTTPStatus
 
@@ -11,7 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from api.bodies import JSON
 from api.dependencies import OpenDependencies
-from api.probes import Condition, DependencyState
+from fleet.probes import Condition, DependencyState
 
 router = APIRouter(tags=["health"])
 
@@ -38,7 +37,7 @@ class ReadinessDocument(BaseModel):
 @router.head("/livez", include_in_schema=False)
 @router.get("/livez", response_model=dict[str, str])
 async def livez() -> Response:
-    """The process answers."""
+    """The event loop moves: it is what answers."""
     return Response('{"status":"alive"}', media_type=JSON)
 
 
@@ -50,13 +49,10 @@ async def livez() -> Response:
 )
 async def readyz(dependencies: OpenDependencies) -> Response:
     """Each dependency with its state. `degraded` is 200: jobs are accepted without Redis and S3."""
-    names = list(dependencies.probes)
-    states = dict(
-        zip(names, await asyncio.gather(*(dependencies.probes[n].state() for n in names)), strict=True)
-    )
+    states = await dependencies.probes.states()
     down = {name for name, state in states.items() if state.status is Condition.DOWN}
     status = Readiness.UNAVAILABLE if "postgres" in down else Readiness.DEGRADED if down else Readiness.READY
-    document = ReadinessDocument(status=status, dependencies=states)
+    document = ReadinessDocument(status=status, dependencies=dict(states))
     code = HTTPStatus.SERVICE_UNAVAILABLE if status is Readiness.UNAVAILABLE else HTTPStatus.OK
     return Response(document.model_dump_json(), status_code=code, media_type=JSON)
 
@@ -64,5 +60,5 @@ async def readyz(dependencies: OpenDependencies) -> Response:
 @router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(dependencies: OpenDependencies) -> Response:
     """Metrics in Prometheus' text format; `docs/metrics.md` lists them."""
-    await dependencies.backlog.refresh()
+    await dependencies.gauges.refresh()
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

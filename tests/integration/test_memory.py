@@ -46,9 +46,7 @@ async def test_each_of_three_pages_at_once_is_charged_with_its_own(stage: Browse
 async def test_a_page_that_changes_its_renderer_is_charged_with_both(
     stage: BrowserStage, beside: int
 ) -> None:
-    others = [
-        asyncio.create_task(peak_mib(stage, "/hungry?mb=10&ms=600", "beside")) for _ in range(beside)
-    ]
+    others = [asyncio.create_task(peak_mib(stage, "/hungry?mb=10&ms=600", "beside")) for _ in range(beside)]
     peak = await peak_mib(stage, "/isolated?mb=100&ms=300")
     assert 100 < peak < 100 + 2 * BASE_MIB
     for task in others:

@@ -1,7 +1,6 @@
 """Whether the dependencies answer, asked seldom and with a limit, however often somebody wants to know."""
 
 import asyncio
-import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
@@ -12,23 +11,18 @@ from pydantic import BaseModel, Field
 
 from fleet.artifacts import Artifacts
 from fleet.database import Pool
-from fleet.errors import UnavailableError
-from fleet.jobs import State, backlog, changed
+from fleet.jobs import changed
 from fleet.logs import get_logger
-from fleet.metrics import JOBS_OPEN, OLDEST_QUEUED_SECONDS, WEBHOOKS_OVERDUE_SECONDS
-from fleet.webhooks import overdue_s
 
 # Readiness is public: asking often must not become load on the dependencies.
 FRESH_S: Final = 1.0
 ANSWER_TIMEOUT_S: Final = 2.0
-# Counting a long line of queued jobs takes Postgres some milliseconds.
-_BACKLOG_FRESH_S: Final = 5.0
 
 log = get_logger(__name__)
 
 
 class Condition(StrEnum):
-    """Whether a dependency answers."""
+    """Whether something answers."""
 
     UP = "up"
     DOWN = "down"
@@ -78,39 +72,23 @@ class Probe:
         return DependencyState(status=Condition.UP, latency_ms=latency_ms)
 
 
-def probes_of(pool: Pool, redis: ArqRedis, artifacts: Artifacts) -> Mapping[str, Probe]:
-    """The probes of an API process by the name of what they ask."""
-    return {
-        # Reads the table of jobs, so that a database without its schema is not taken for ready.
-        "postgres": Probe("postgres", lambda: changed(pool, [])),
-        "redis": Probe("redis", redis.ping),
-        "s3": Probe("s3", artifacts.check),
-    }
+class Probes:
+    """The probes of one process: Postgres, Redis and S3."""
 
+    def __init__(self, pool: Pool, redis: ArqRedis, artifacts: Artifacts) -> None:
+        self._probes = {
+            # Reads the table of jobs, so that a database without its schema is not taken for ready.
+            "postgres": Probe("postgres", lambda: changed(pool, [])),
+            "redis": Probe("redis", redis.ping),
+            "s3": Probe("s3", artifacts.check),
+        }
 
-class BacklogGauges:
-    """The gauges that Postgres knows. They read NaN while it does not answer: no figure beats an old one."""
+    async def states(self) -> Mapping[str, DependencyState]:
+        """Each dependency's state by its name, asked all at once."""
+        states = await asyncio.gather(*(probe.state() for probe in self._probes.values()))
+        return dict(zip(self._probes, states, strict=True))
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-        self._lock = asyncio.Lock()
-        self._counted_at = -math.inf
-
-    async def refresh(self) -> None:
-        """Count again unless that was done a moment ago. Waits `ANSWER_TIMEOUT_S` seconds at most."""
-        async with self._lock:
-            if time.monotonic() - self._counted_at < _BACKLOG_FRESH_S:
-                return
-            queued, running, oldest_s, webhook_s = math.nan, math.nan, math.nan, math.nan
-            try:
-                async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                    now = await backlog(self._pool)
-                    webhook_s = await overdue_s(self._pool)
-                queued, running, oldest_s = now.queued, now.running, now.oldest_queued_s
-            except (UnavailableError, TimeoutError) as error:
-                log.warning("cannot count the open jobs", error=repr(error.__cause__ or error))
-            self._counted_at = time.monotonic()
-            JOBS_OPEN.labels(State.QUEUED).set(queued)
-            JOBS_OPEN.labels(State.RUNNING).set(running)
-            OLDEST_QUEUED_SECONDS.set(oldest_s)
-            WEBHOOKS_OVERDUE_SECONDS.set(webhook_s)
+    def cancel(self) -> None:
+        """Give up every question that is under way."""
+        for probe in self._probes.values():
+            probe.cancel()

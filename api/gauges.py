@@ -1,0 +1,50 @@
+"""The gauges that Postgres knows, counted for whoever scrapes this process."""
+
+import asyncio
+import math
+import time
+from typing import Final
+
+from fleet import workers
+from fleet.database import Pool
+from fleet.errors import UnavailableError
+from fleet.jobs import State, backlog
+from fleet.logs import get_logger
+from fleet.metrics import JOBS_OPEN, OLDEST_QUEUED_SECONDS, WEBHOOKS_OVERDUE_SECONDS, WORKERS_PRESENT
+from fleet.probes import ANSWER_TIMEOUT_S
+from fleet.webhooks import overdue_s
+
+# Counting a long line of queued jobs takes Postgres some milliseconds.
+_FRESH_S: Final = 5.0
+
+log = get_logger(__name__)
+
+
+class FleetGauges:
+    """Backlog, webhooks and workers. They read NaN while Postgres is silent: no figure beats an old one."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._lock = asyncio.Lock()
+        self._counted_at = -math.inf
+
+    async def refresh(self) -> None:
+        """Count again unless that was done a moment ago. Waits `ANSWER_TIMEOUT_S` seconds at most."""
+        async with self._lock:
+            if time.monotonic() - self._counted_at < _FRESH_S:
+                return
+            queued, running, oldest_s, webhook_s, present = math.nan, math.nan, math.nan, math.nan, math.nan
+            try:
+                async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                    now = await backlog(self._pool)
+                    webhook_s = await overdue_s(self._pool)
+                    present = len(await workers.list_present(self._pool))
+                queued, running, oldest_s = now.queued, now.running, now.oldest_queued_s
+            except (UnavailableError, TimeoutError) as error:
+                log.warning("cannot count the open jobs", error=repr(error.__cause__ or error))
+            self._counted_at = time.monotonic()
+            JOBS_OPEN.labels(State.QUEUED).set(queued)
+            JOBS_OPEN.labels(State.RUNNING).set(running)
+            OLDEST_QUEUED_SECONDS.set(oldest_s)
+            WEBHOOKS_OVERDUE_SECONDS.set(webhook_s)
+            WORKERS_PRESENT.set(present)
