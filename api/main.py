@@ -21,10 +21,10 @@ from starlette.routing import Match
 from api.auth import Authenticator
 from api.dependencies import Dependencies, Settings
 from api.descriptors import raise_descriptor_limit
+from api.gauges import FleetGauges
 from api.handover import Handover
 from api.middleware import CallLog
 from api.openapi import DESCRIPTION, openapi_document
-from api.probes import BacklogGauges, probes_of
 from api.problems import RefusedError, problem_response, refused_parameters, request_id_of
 from api.quotas import Quotas
 from api.routes import (
@@ -49,6 +49,7 @@ from fleet.database import Pool, open_pool
 from fleet.errors import ErrorType, RenderfleetError, UnavailableError
 from fleet.logs import configure_logs, get_logger
 from fleet.options.source import EGRESS_CONTEXT
+from fleet.probes import Probes
 from fleet.settings import (
     DatabaseSettings,
     EgressSettings,
@@ -125,9 +126,8 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Dependencies:
     stack.push_async_callback(redis.aclose, close_connection_pool=True)
     store = Artifacts(settings.storage)
     stack.push_async_callback(asyncio.to_thread, store.close)
-    probes = probes_of(pool, redis, store)
-    for probe in probes.values():
-        stack.callback(probe.cancel)
+    probes = Probes(pool, redis, store)
+    stack.callback(probes.cancel)
     waiters = Waiters(pool, redis, limit=settings.api.api_max_waiters)
     waiters.open()
     stack.push_async_callback(waiters.close)
@@ -140,7 +140,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Dependencies:
         authenticator=Authenticator(pool, cache_s=settings.api.api_key_cache_s),
         waiters=waiters,
         probes=probes,
-        backlog=BacklogGauges(pool),
+        gauges=FleetGauges(pool),
         quotas=Quotas(pool, max_queued=settings.tenant.tenant_max_queued),
         handover=Handover(pool, redis, timeout_s=settings.redis.redis_timeout_s),
         validation={EGRESS_CONTEXT: AddressPolicy.from_settings(settings.egress)},

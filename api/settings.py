@@ -8,6 +8,16 @@ from fleet.settings import FleetSettings
 class ApiSettings(FleetSettings):
     """What one API process takes in and how long it waits."""
 
+    api_host: str = Field(default="127.0.0.1", description="Address that the API listens at.")
+    api_port: int = Field(default=8000, ge=1, le=65_535, description="Port that the API listens at.")
+    api_max_requests: int = Field(
+        default=100_000,
+        ge=0,
+        description="Requests after which a new process takes this one's place, spread by a tenth; 0: never.",
+    )
+    api_shutdown_grace_s: int = Field(
+        default=10, ge=0, le=3600, description="Seconds that open calls may still take after SIGTERM."
+    )
     api_max_body_bytes: int = Field(
         default=4 * 1024 * 1024,
         ge=1024,

@@ -36,6 +36,8 @@ LOWEST_ORDINARY_PORT: Final = 1024
 
 # Workers hand back what they cannot finish; the supervisor gives them 5 s altogether.
 SHUTDOWN_GRACE_S: Final = "3"
+# The API gets 1.5 s.
+API_SHUTDOWN_GRACE_S: Final = "1"
 
 EXPECTED: Final = (
     ChromiumError,
@@ -104,6 +106,7 @@ class Launcher:
     def _variables(self, engines: Engines, chromium: Chromium) -> dict[str, str]:
         variables = self.settings.child_environment(os.environ, engines.environment)
         variables.setdefault("RENDERFLEET_SHUTDOWN_GRACE_S", SHUTDOWN_GRACE_S)
+        variables.setdefault("RENDERFLEET_API_SHUTDOWN_GRACE_S", API_SHUTDOWN_GRACE_S)
         variables["RENDERFLEET_CHROMIUM_EXECUTABLE"] = str(chromium.executable)
         if needed():  # without root's powers, root's own home may be out of reach
             variables["HOME"] = str(self.settings.data_dir / "home")
@@ -179,15 +182,8 @@ class Launcher:
         )
 
     def _api_program(self) -> Program:
-        settings = self.settings
-        listen = ("--host", settings.api_host, "--port", str(settings.api_port))
-        fast = ("--loop", "uvloop", "--http", "httptools", "--no-access-log")
-        return self._program(
-            "api",
-            "uvicorn",
-            *("--factory", "api.main:create_app", *listen, *fast, "--timeout-graceful-shutdown", "1"),
-            unprivileged=settings.api_port >= LOWEST_ORDINARY_PORT,
-        )
+        unprivileged = self.settings.api_port >= LOWEST_ORDINARY_PORT
+        return self._program("api", "api.serve", unprivileged=unprivileged)
 
 
 def _counted(number: int, noun: str) -> str:

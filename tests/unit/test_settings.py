@@ -3,14 +3,18 @@ from collections.abc import Iterator
 
 import pytest
 
+from api import health as api_health
+from api.settings import ApiSettings
 from fleet.settings import (
     DatabaseSettings,
+    DataSettings,
     EgressSettings,
     LogSettings,
     SettingsError,
     load_settings,
     split_network,
 )
+from worker import health as worker_health
 from worker.settings import BrowserSettings
 
 
@@ -81,3 +85,12 @@ def test_egress_allow_takes_addresses_and_networks_with_and_without_port(
 def test_egress_allow_refuses_what_it_does_not_understand(entry: str) -> None:
     os.environ["RENDERFLEET_EGRESS_ALLOW"] = f"10.0.0.0/8,{entry}"
     assert "RENDERFLEET_EGRESS_ALLOW is wrong" in refusal(EgressSettings)
+
+
+def test_the_health_commands_look_where_the_settings_say_by_default() -> None:
+    assert str(DataSettings.model_fields["data_dir"].default) == worker_health.DEFAULT_DATA_DIR
+    fields = ApiSettings.model_fields
+    assert (api_health.DEFAULT_HOST, int(api_health.DEFAULT_PORT)) == (
+        fields["api_host"].default,
+        fields["api_port"].default,
+    )

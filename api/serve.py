@@ -1,0 +1,95 @@
+"""`python -m api.serve`: the API on API_HOST and API_PORT, in a process that is replaced before it grows.
+
+With API_MAX_REQUESTS = 0 this process serves for good. Otherwise it opens the socket and becomes the
+supervisor (`api/supervisor.py`), which starts it again as its child, with the socket and a channel.
+"""
+
+import asyncio
+import os
+import socket
+import sys
+from typing import Final, NoReturn
+
+import uvicorn
+import uvloop
+from fastapi import FastAPI
+
+from api.main import create_app
+from api.settings import ApiSettings
+from api.tenure import Tenure
+from fleet.settings import SettingsError, load_settings
+
+# As many connections as uvicorn lets wait by default.
+_BACKLOG: Final = 2048
+
+
+def main(words: list[str]) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Args:
+        words: none when a person starts it; file descriptors of the socket and the channel from a supervisor.
+
+    Raises:
+        fleet.settings.SettingsError: a setting is missing or wrong, or the port cannot be had.
+    """
+    settings = load_settings(ApiSettings)
+    if words:
+        listener, channel = (socket.socket(fileno=int(word)) for word in words)
+    else:
+        listener, channel = _listen(settings), None
+        if settings.api_max_requests:
+            _become_supervisor(listener)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings, listener, channel))
+
+
+def _listen(settings: ApiSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET
+    address = (settings.api_host, settings.api_port)
+    try:
+        return socket.create_server(address, family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise SettingsError(
+            f"renderfleet: cannot listen at {settings.api_host} port {settings.api_port}: {error}. "
+            "RENDERFLEET_API_HOST and RENDERFLEET_API_PORT choose another one."
+        ) from error
+
+
+def _become_supervisor(listener: socket.socket) -> NoReturn:
+    listener.set_inheritable(True)
+    command = (sys.executable, "-m", "api.supervisor", str(listener.fileno()))
+    os.execv(sys.executable, command)  # noqa: S606 - no shell, our own words
+
+
+async def _serve(settings: ApiSettings, listener: socket.socket, channel: socket.socket | None) -> None:
+    app = create_app()
+    tenure = Tenure(app, max_requests=settings.api_max_requests)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            tenure,
+            http="httptools",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=settings.api_shutdown_grace_s,
+        )
+    )
+    if channel is None:
+        await server.serve(sockets=[listener])
+        return
+    reader, writer = await asyncio.open_connection(sock=channel)
+    part = asyncio.create_task(
+        tenure.serve_out(server, reader, writer, release=lambda: _release_waiters(app))
+    )
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        part.cancel()
+        writer.close()
+
+
+def _release_waiters(app: FastAPI) -> None:
+    app.state.dependencies.waiters.release()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
