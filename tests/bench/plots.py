@@ -32,7 +32,7 @@ def bars(
     aim: float | None = None,
 ) -> Path:
     """Groups of bars side by side, each with a line from its lowest to its highest round."""
-    figure_, axes = _canvas(title, unit)
+    figure_, axes = canvas(title, unit)
     width = 0.8 / len(series)
     for number, (label, spreads) in enumerate(series.items()):
         places = [group + (number - (len(series) - 1) / 2) * width for group in range(len(groups))]
@@ -47,7 +47,7 @@ def bars(
         axes.bar_label(drawn, [figure(value) for value in medians], fontsize=7, padding=2)
     if aim is not None:
         axes.axhline(aim, color="#D55E00", linewidth=1, linestyle="--", label=f"aim: {figure(aim)}")
-    return _finish(file, figure_, axes, groups)
+    return finish(file, figure_, axes, groups)
 
 
 def stacks(
@@ -59,7 +59,7 @@ def stacks(
     bars_of: Mapping[str, Sequence[Layer]],
 ) -> Path:
     """Groups of stacked bars; the total of what is not pale stands above each."""
-    figure_, axes = _canvas(title, unit)
+    figure_, axes = canvas(title, unit)
     width = 0.8 / len(bars_of)
     seen: set[str] = set()
     for number, layers in enumerate(bars_of.values()):
@@ -81,12 +81,12 @@ def stacks(
             counted = counted if layer.is_pale else list(bottom)
         for place, top, total in zip(places, bottom, counted, strict=True):
             axes.annotate(figure(total), (place, top), ha="center", va="bottom", fontsize=7)
-    return _finish(file, figure_, axes, groups)
+    return finish(file, figure_, axes, groups)
 
 
 def distribution(file: Path, *, title: str, unit: str, series: Mapping[str, Sequence[float]]) -> Path:
     """How many percent of all values lie below each one."""
-    figure_, axes = _canvas(title, "% of all")
+    figure_, axes = canvas(title, "% of all")
     for number, (label, values) in enumerate(series.items()):
         known = sorted(values)
         axes.step(
@@ -97,10 +97,11 @@ def distribution(file: Path, *, title: str, unit: str, series: Mapping[str, Sequ
         )
     axes.set_xlabel(unit)
     axes.set_xlim(left=0)
-    return _finish(file, figure_, axes, None)
+    return finish(file, figure_, axes, None)
 
 
-def _canvas(title: str, unit: str) -> tuple[Any, Any]:
+def canvas(title: str, unit: str) -> tuple[Any, Any]:
+    """A figure and its axes, with a title and a unit upwards."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - see the module's first line
 
     figure_ = Figure(figsize=(8, 3.6), dpi=_DPI)
@@ -113,7 +114,8 @@ def _canvas(title: str, unit: str) -> tuple[Any, Any]:
     return figure_, axes
 
 
-def _finish(file: Path, figure_: Any, axes: Any, groups: Sequence[str] | None) -> Path:
+def finish(file: Path, figure_: Any, axes: Any, groups: Sequence[str] | None) -> Path:
+    """Add a legend, and words below the groups of bars if there are any; write the file."""
     if groups is not None:
         axes.set_xticks(range(len(groups)), groups)
     axes.legend(fontsize=8, frameon=False)

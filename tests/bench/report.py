@@ -20,7 +20,8 @@ _WIDTH: Final = 110
 _INTRODUCTION: Final = """\
 # Benchmarks
 
-Written by `make bench` (`tests/bench/`); run it on your own machine, the figures of another one mean little.
+Written by `make bench` (`tests/bench/`), and by `make soak` and `make leak-audit` (`tests/soak/`); run them
+on your own machine, the figures of another one mean little.
 What is compared runs interleaved, A B C, B C A, C A B, within one run, so that a machine whose speed drifts
 slows all of them down. Ratios are taken round by round. "CPU" is user and system time of a whole process
 tree, processes that have ended included. Each figure is a median, with the lowest and the highest round
@@ -132,7 +133,8 @@ def write_section(docs: Path, case: str, section: Section, facts_line: str, orde
     page = docs / PAGE
     sections = _read_sections(page)
     sections[case] = f"{section.markdown()}\n\n{textwrap.fill(facts_line, _WIDTH)}\n"
-    known = [name for name in order if name in sections]
+    # What other commands have written stays, behind it.
+    known = [*(name for name in order if name in sections), *(name for name in sections if name not in order)]
     aims = [row for name in known for row in _aims_of(sections[name])]
     overview = Table(_AIMS_HEADER, aims).markdown() + "\n" if aims else ""
     blocks = [f"<!-- case: {name} -->\n{sections[name]}" for name in known]

@@ -91,6 +91,18 @@ def test_a_section_replaces_its_older_self_and_leaves_the_others(tmp_path: Path)
     assert "| row | 2 |" not in page
 
 
+def test_a_section_of_another_command_stays_behind_those_of_the_bench(tmp_path: Path) -> None:
+    order = ("first", "second")
+    for name in ("soak", "second", "first", "soak"):
+        known = () if name == "soak" else order
+        page = write_section(tmp_path, name, Section(name.title()), f"*facts of {name}*", known).read_text()
+    assert [line for line in page.splitlines() if line.startswith("## ")] == [
+        "## First",
+        "## Second",
+        "## Soak",
+    ]
+
+
 async def test_a_child_that_ends_says_why(tmp_path: Path) -> None:
     with pytest.raises(ResponderError, match="No module named"):
         async with responder("tests.bench.nothing", environment=os.environ, log=tmp_path / "log"):

@@ -1,0 +1,141 @@
+"""`python -m tests.soak soak|leak-audit`, which is what `make soak` and `make leak-audit` run."""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from deploy.embedded import process_tree
+from deploy.embedded.data_dir import DataDirError
+from deploy.embedded.engines import EngineError
+from deploy.embedded.privileges import PrivilegeError
+from deploy.embedded.process import ProcessError
+from deploy.embedded.progress import Progress, say
+from tests.bench.measure import OtherLoad
+from tests.bench.product import Product, ProductError, find_chromium
+from tests.bench.report import PLOTS, facts, write_section
+from tests.chaos.member import NotReadyError
+from tests.soak.plan import Plan
+from tests.soak.report import AUDIT, KILLS, SOAK, Chapter
+from tests.soak.run import run
+
+ROOT: Final = Path(__file__).parents[2]
+_HOUR_S: Final = 3600.0
+_INTERRUPTED: Final = 130
+_SOAK_RENDERS: Final = 5_000
+_AUDIT_RENDERS: Final = 1_500
+_QUICK_RENDERS: Final = 150
+_ENDLESS: Final = 10**6
+_LEAK_KB: Final = 200
+_EXPECTED: Final = (DataDirError, EngineError, PrivilegeError, ProcessError, ProductError, NotReadyError)
+
+
+def _arguments(words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        "python -m tests.soak",
+        description="Renders for a long time on real engines and watches memory and failures. Exit code 1: "
+        "an aim was not met.",
+    )
+    parser.add_argument("what", choices=("soak", "leak-audit"), help="what is judged")
+    parser.add_argument(
+        "--renders", type=int, help=f"how many (default: {_SOAK_RENDERS:,}; leak-audit {_AUDIT_RENDERS:,})"
+    )
+    parser.add_argument("--workers", type=int, help="worker processes (default: 2; leak-audit 3)")
+    parser.add_argument(
+        "--seconds", type=float, help=f"at most (default: {_HOUR_S:g}; with --kill-every-s 300)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of the order of the pages (default: 1)")
+    parser.add_argument(
+        "--kill-every-s", type=float, help="SIGKILL a browser so often, and judge by what became of the jobs"
+    )
+    parser.add_argument(
+        "--leaky", action="store_true", help=f"control: the last worker keeps {_LEAK_KB} KB of each render"
+    )
+    parser.add_argument("--quick", action="store_true", help=f"{_QUICK_RENDERS} renders by default; no page")
+    parser.add_argument("--docs", type=Path, help="folder for benchmarks.md and its plots (default: docs)")
+    arguments = parser.parse_args(words)
+    if arguments.docs is None and not (arguments.quick or arguments.leaky):
+        arguments.docs = ROOT / "docs"
+    if arguments.leaky and (arguments.what == "soak" or (arguments.workers or 3) < 3):
+        parser.error(
+            "--leaky is for a leak-audit of three workers or more: of two nobody knows which is wrong"
+        )
+    return arguments
+
+
+def _plan(arguments: argparse.Namespace) -> tuple[Plan, Chapter]:
+    kills = arguments.kill_every_s is not None
+    is_audit = arguments.what == "leak-audit"
+    chapter = KILLS if kills else AUDIT if is_audit else SOAK
+    default_renders = _QUICK_RENDERS if arguments.quick else _AUDIT_RENDERS if is_audit else _SOAK_RENDERS
+    plan = Plan(
+        renders=arguments.renders or (_ENDLESS if kills else default_renders),
+        seconds=arguments.seconds or (300.0 if kills else _HOUR_S),
+        workers=arguments.workers or (3 if is_audit else 2),
+        seed=arguments.seed,
+        looks=0 if kills else 10,
+        idle_s=1.0 if arguments.quick else 6.0,
+        kill_every_s=arguments.kill_every_s,
+        leak_kb=_LEAK_KB if arguments.leaky else 0,
+    )
+    return plan, chapter
+
+
+async def _run(arguments: argparse.Namespace, command: str, folder: Path) -> bool:
+    task = asyncio.current_task()
+    if task is not None:  # SIGINT cancels it already
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    plan, chapter = _plan(arguments)
+    progress, load = Progress(), OtherLoad()
+    with Product.start(folder, **plan.settings) as product:
+        story = await run(await product.migrated(), plan, progress.line)
+    words = facts(chromium=find_chromium().version, command=command, other_load=load.share())
+    section = chapter.section(story, (arguments.docs or folder) / PLOTS)
+    say(f"\n{section.text()}\n\n{words}\n")
+    for flaw in (*story.ledger.lost, *story.ledger.flaws, *story.left_behind):
+        say(f"flaw: {flaw}")
+    if arguments.docs:
+        progress.line(f"written: {write_section(arguments.docs, chapter.name, section, words, ())}")
+    return all(aim.is_met for aim in section.aims)
+
+
+def _reason(error: Exception) -> Exception:
+    """The error itself, or the first one of a group of tasks."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def main(words: list[str]) -> int:
+    """Run it; returns the exit code."""
+    arguments = _arguments(words)
+    os.chdir(ROOT)
+    process_tree.adopt_orphans()
+    command = " ".join(["python -m tests.soak", *words])
+    try:
+        with tempfile.TemporaryDirectory(prefix="renderfleet-soak-", ignore_cleanup_errors=True) as folder:
+            os.environ["MPLCONFIGDIR"] = folder  # matplotlib leaves its caches there, not in somebody's home
+            try:
+                return 0 if asyncio.run(_run(arguments, command, Path(folder))) else 1
+            finally:
+                process_tree.end_all_children()
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        say("\nStopped. Nothing was written, nothing is left running.")
+        return _INTERRUPTED
+    except TimeoutError:
+        say("\nsoak: the run did not come to an end and was stopped.")
+        return 1
+    except (*_EXPECTED, ExceptionGroup) as error:
+        reason = _reason(error)
+        if not isinstance(reason, _EXPECTED):
+            raise
+        say(f"\nsoak: {reason}")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

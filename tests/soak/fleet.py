@@ -1,0 +1,80 @@
+"""The whole product for a run: engines, one API process, the site of the pages, and workers by name."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tests.bench.product import Api, Product
+from tests.chaos.member import Member
+from tests.site.server import Site
+from tests.soak.plan import Plan
+
+READY = "worker ready"
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Everything that is ready to render."""
+
+    product: Product
+    api: Api
+    site: Site
+    workers: list[Member]
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The workers' present processes by name."""
+        return {worker.name: worker.pid for worker in self.workers}
+
+    def names(self) -> dict[str, str]:
+        """The workers' names by the ids under which jobs know their processes."""
+        return {
+            str(line["worker_id"]): worker.name
+            for worker in self.workers
+            for line in lines_of(worker)
+            if line["event"] == READY
+        }
+
+
+def lines_of(worker: Member) -> list[dict[str, Any]]:
+    """Everything that a worker has logged, in all its processes."""
+    return [line for life in worker.lives for line in life.lines()]
+
+
+def time_of(line: dict[str, Any]) -> float:
+    """When a line was logged, in seconds since 1970."""
+    return datetime.fromisoformat(line["timestamp"]).timestamp()
+
+
+@asynccontextmanager
+async def opened(product: Product, plan: Plan) -> AsyncIterator[Fleet]:
+    """A fleet that is ready; its processes end with the block. The engines run already.
+
+    Raises:
+        ProductError, NotReadyError: something does not start.
+    """
+    async with AsyncExitStack() as stack:
+        site = stack.enter_context(Site())
+        api = stack.enter_context(product.api())
+        fleet = Fleet(product, api, site, [])
+        stack.push_async_callback(_stop, fleet)
+        for number in range(1, plan.workers + 1):
+            worker = Member(
+                f"worker-{number}", plan.words(number), product.variables, product.folder, ready=_is_ready
+            )
+            fleet.workers.append(worker)
+            await worker.start()
+        await product.api_ready(api)
+        await asyncio.gather(*(worker.ready() for worker in fleet.workers))
+        yield fleet
+
+
+async def _is_ready(worker: Member) -> bool:
+    return any(line["event"] == READY for line in worker.life.lines())
+
+
+async def _stop(fleet: Fleet) -> None:
+    await asyncio.gather(*(worker.stop() for worker in fleet.workers))

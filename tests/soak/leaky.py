@@ -1,0 +1,28 @@
+"""`python -m tests.soak.leaky KB`: a worker that keeps so many KB of each render, for the control.
+
+An audit that has never found anything proves nothing. The product has no switch for this; it is made leaky
+from here, before it starts.
+"""
+
+import sys
+from typing import Any, Final
+
+from worker import main
+from worker.attempt import Attempts
+
+_KEPT: Final[list[bytes]] = []
+
+
+def _make_leaky(kb: int) -> None:
+    run = Attempts.run
+
+    async def keep_and_run(self: Attempts, ctx: dict[str, Any]) -> None:
+        _KEPT.append(b"x" * (kb * 1024))
+        await run(self, ctx)
+
+    Attempts.run = keep_and_run  # type: ignore[method-assign]  # that is the leak
+
+
+if __name__ == "__main__":
+    _make_leaky(int(sys.argv[1]))
+    sys.exit(main.main())
