@@ -80,6 +80,9 @@ CONTAINER_MEMORY_LIMIT_BYTES: Final = Gauge(
 CONTAINER_MEMORY_USED_BYTES: Final = Gauge(
     "renderfleet_container_memory_used_bytes", "Used of it, without page cache that may be dropped."
 )
+CONTAINER_OOM_KILLS: Final = Counter(
+    "renderfleet_container_oom_kills", "Processes that the kernel killed for want of memory."
+)
 ADMISSION_HELD: Final = Gauge(
     "renderfleet_admission_held", "1 while this worker takes no jobs, or one at a time, for want of memory."
 )

@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from fleet.metrics import WORKER_MEMORY_BYTES
+from fleet.logs import get_logger
+from fleet.metrics import CONTAINER_OOM_KILLS, WORKER_MEMORY_BYTES
 from fleet.vitals import BrowserVitals, MemoryVitals, Vitals
 from worker.admission import Admission
 from worker.container import Container
@@ -14,6 +15,30 @@ from worker.pool import Pool
 
 # A reading takes 20 ms of CPU while four pages render (worker/footprint.py).
 MEASURE_INTERVAL_S: Final = 15.0
+
+log = get_logger(__name__)
+
+
+class KernelKills:
+    """Says when the kernel has killed: the page that it hit only reads that its renderer ended."""
+
+    def __init__(self, container: Container) -> None:
+        """Begin with what there was before."""
+        self._container = container
+        self._known = container.oom_kills()
+
+    def look(self) -> None:
+        """Tell of those since the last look."""
+        before, self._known = self._known, self._container.oom_kills()
+        if before is None or self._known is None or self._known <= before:
+            return
+        CONTAINER_OOM_KILLS.inc(self._known - before)
+        log.error(
+            "the kernel has killed processes for want of memory",
+            killed=self._known - before,
+            limit_mb=self._container.memory().limit_bytes // 2**20,
+            fix="raise the container's memory limit, or lower RENDER_MEMORY_LIMIT_MB or BROWSER_MAX_PAGES",
+        )
 
 
 class VitalSigns:
@@ -37,6 +62,7 @@ class VitalSigns:
         self._processes = Processes()
         self._trend = Trend()
         self._reading: Reading | None = None
+        self._kernel_kills = KernelKills(container)
 
     async def measure(self) -> None:
         """Look at all processes, in a thread."""
@@ -44,6 +70,7 @@ class VitalSigns:
         self._trend.add(time.monotonic(), reading.bytes)
         for part, pss_bytes in (reading.pss_bytes or {}).items():
             WORKER_MEMORY_BYTES.labels(part).set(pss_bytes)
+        self._kernel_kills.look()
 
     def report(self) -> Vitals:
         """What is known now."""

@@ -7,6 +7,7 @@ import psutil
 import pytest
 
 from worker.container import Container, ContainerMemory
+from worker.vitals import KernelKills
 
 MB = 2**20
 V1_MOUNT = "35 31 0:32 {within} /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory"
@@ -192,3 +193,20 @@ def test_this_machine_has_a_limit_that_we_fit_into() -> None:
     memory = Container.own().memory()
     own_bytes = psutil.Process(os.getpid()).memory_info().rss
     assert own_bytes / 4 < memory.used_bytes < memory.limit_bytes <= psutil.virtual_memory().total
+
+
+def test_what_the_kernel_kills_is_told_once_with_the_limit(
+    host: Host, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host.process("0::/\n", V2_MOUNT.format(within="/", at="/sys/fs/cgroup"))
+    host.v2("", limit=256 * MB)
+    kills = KernelKills(host.container)
+    kills.look()
+    assert "killed" not in capsys.readouterr().out  # those before our time are not ours to tell
+    host.write("sys/fs/cgroup/memory.events", "oom_kill 5\n")
+    kills.look()
+    kills.look()
+    told = capsys.readouterr().out
+    assert told.count("the kernel has killed processes") == 1
+    assert "killed=2" in told
+    assert "limit_mb=256" in told
