@@ -10,12 +10,15 @@ VENV_PYTHON := .venv/bin/python
 COMPILE = $(VENV_PYTHON) -m uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock" $(UPGRADE)
 
+# How long a soak or a leak audit is.
+LOAD = $(if $(RENDERS),--renders $(RENDERS)) $(if $(WORKERS),--workers $(WORKERS)) $(if $(SECONDS),--seconds $(SECONDS))
+
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench chaos lock clean environment-run environment-dev
+.PHONY: help run test lint bench chaos soak leak-audit lock clean environment-run environment-dev
 
 help: ## list the targets
 	@printf 'Usage: make TARGET [NAME=value ...]\n\n'
-	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | awk -F ':.*## ' '{ printf "  %-8s %s\n", $$1, $$2 }'
+	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | awk -F ':.*## ' '{ printf "  %-10s %s\n", $$1, $$2 }'
 	@printf '\nFor example: make run WORKERS=2 API_PORT=8001 DATA_DIR=/tmp/second\n'
 
 run: environment-run ## run everything on this machine: Redis, Postgres, S3, the API and WORKERS [1] workers
@@ -39,6 +42,14 @@ chaos: environment-dev ## break everything under load, and write docs/chaos.md; 
 	@$(VENV_PYTHON) -m deploy.embedded.chromium_install
 	@$(VENV_PYTHON) -m tests.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(WORKERS),--workers $(WORKERS)) $(OPTIONS)
+
+soak: environment-dev ## render 5,000 pages, compare memory; RENDERS= WORKERS= SECONDS=, KILL_EVERY_S=20 kills browsers
+	@$(VENV_PYTHON) -m deploy.embedded.chromium_install
+	@$(VENV_PYTHON) -m tests.soak soak $(LOAD) $(if $(KILL_EVERY_S),--kill-every-s $(KILL_EVERY_S)) $(OPTIONS)
+
+leak-audit: environment-dev ## look for a worker that leaks; RENDERS= WORKERS= SECONDS=, OPTIONS=--leaky must find one
+	@$(VENV_PYTHON) -m deploy.embedded.chromium_install
+	@$(VENV_PYTHON) -m tests.soak leak-audit $(LOAD) $(OPTIONS)
 
 lock: environment-dev ## pin the requirements anew after a change of pyproject.toml; UPGRADE=--upgrade takes newer ones
 	@$(COMPILE) --group dev --output-file deploy/requirements/dev.txt

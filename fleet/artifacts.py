@@ -25,6 +25,8 @@ from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import Loader
+from botocore.session import Session
 
 from fleet.documents import SignedAddress
 from fleet.errors import ErrorType, UnavailableError
@@ -89,9 +91,10 @@ class Artifacts:
         self._bucket = settings.s3_bucket
         self._url_expires_s = settings.artifact_url_expires_s
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="s3")
-        self._client = _client(settings, settings.s3_endpoint_url)
+        session = _session()  # one: it holds Amazon's descriptions of S3, 8 MB
+        self._client = _client(session, settings, settings.s3_endpoint_url)
         self._public_client = (
-            _client(settings, settings.s3_public_endpoint_url)
+            _client(session, settings, settings.s3_public_endpoint_url)
             if settings.s3_public_endpoint_url
             else self._client
         )
@@ -252,7 +255,25 @@ def _translated() -> "Iterator[None]":
         raise UnavailableError(ErrorType.STORAGE_UNAVAILABLE, "the store does not answer") from error
 
 
-def _client(settings: StorageSettings, endpoint_url: str | None) -> "S3Client":
+class _StoreData(Loader):
+    """botocore's data files without what other services of Amazon need: 4 MB less in every process."""
+
+    def load_data_with_path(self, name: str) -> Any:
+        """Read one; it is kept for as long as the client."""
+        data, path = super().load_data_with_path(name)
+        if name == "endpoints":  # the addresses of 300 services in every region
+            for partition in data["partitions"]:
+                partition["services"] = {"s3": partition["services"].get("s3", {})}
+        return data, path
+
+
+def _session() -> boto3.Session:
+    session = Session()
+    session.register_component("data_loader", _StoreData())
+    return boto3.Session(botocore_session=session)
+
+
+def _client(session: boto3.Session, settings: StorageSettings, endpoint_url: str | None) -> "S3Client":
     # Path style, s3v4 and checksums only when required: what every S3 server understands, rclone included.
     config = Config(
         signature_version="s3v4",
@@ -264,7 +285,7 @@ def _client(settings: StorageSettings, endpoint_url: str | None) -> "S3Client":
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
-    client = boto3.client("s3", endpoint_url=endpoint_url, config=config)
+    client = session.client("s3", endpoint_url=endpoint_url, config=config)
     client.meta.events.register("before-sign.s3.DeleteObjects", _add_content_md5)
     return client
 

@@ -3,17 +3,20 @@
 A picture is decoded as a whole, the rest is done band by band. Measured with Pillow 12: 4 bytes a pixel for
 PNG and JPEG, 15 for WebP, whose decoder holds the picture several times; hence less of it is looked at. That
 is at most 330 MB for a pair of PNG or JPEG (the largest that a render may produce), 540 MB for one of WebP.
+
+Pillow is loaded with the first comparison: it takes 3 MB, and a worker without schedules never needs it.
 """
 
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
-
-from PIL import Image, ImageChops
+from typing import TYPE_CHECKING, Final
 
 from fleet.options.viewport import MAX_DEVICE_PIXELS
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 MAX_PIXELS: Final = {"PNG": MAX_DEVICE_PIXELS, "JPEG": MAX_DEVICE_PIXELS, "WEBP": MAX_DEVICE_PIXELS // 2}
 _BAND_PIXELS: Final = 1_000_000
@@ -25,7 +28,9 @@ class UndecodableError(Exception):
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(path: Path) -> "Iterator[Image.Image]":
+    from PIL import Image  # noqa: PLC0415 - see the module's first lines
+
     try:
         with Image.open(path, formats=tuple(MAX_PIXELS)) as picture:
             limit = MAX_PIXELS[picture.format or ""]
@@ -39,7 +44,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise UndecodableError("it cannot be decoded") from error
 
 
-def _bands(picture: Image.Image) -> Iterator[tuple[int, int, int, int]]:
+def _bands(picture: "Image.Image") -> Iterator[tuple[int, int, int, int]]:
     rows = max(1, _BAND_PIXELS // picture.width)
     for top in range(0, picture.height, rows):
         yield 0, top, picture.width, min(top + rows, picture.height)
@@ -64,6 +69,8 @@ def share_of_differing_pixels(one: Path, other: Path) -> float:
     Raises:
         UndecodableError: one of the files is no picture, or too large a one.
     """
+    from PIL import ImageChops  # noqa: PLC0415 - see the module's first lines
+
     with _opened(one) as first, _opened(other) as second:
         if first.size != second.size:
             return 1.0
@@ -86,6 +93,8 @@ def difference_hash(path: Path) -> str:
     Raises:
         UndecodableError: the file is no picture, or too large a one.
     """
+    from PIL import Image  # noqa: PLC0415 - see the module's first lines
+
     with _opened(path) as picture:
         width = _HASH_SIDE + 1
         grey = picture.convert("L").resize((width, _HASH_SIDE), Image.Resampling.BOX).tobytes()
