@@ -1,7 +1,8 @@
 """One Chromium: launched by Playwright, driven over DevTools, gone without a trace.
 
-Playwright starts the process, owns its profile folder and knows the flags that make Chromium quiet. Renders
-talk to it directly, through a second DevTools door: its debugging port (docs/adr says what that saves).
+Playwright starts the process and ends it; the command line is ours (worker/flags.py), and so is the folder of
+each browser (worker/scratch.py). Renders talk to Chromium directly, through a second DevTools door: its
+debugging port (docs/adr says what that saves).
 """
 
 import asyncio
@@ -24,25 +25,12 @@ from fleet.logs import get_logger
 from fleet.metrics import BROWSER_LAUNCHES
 from worker.advice import log_launch_failure
 from worker.devtools import Connection, DevToolsError
+from worker.disk import full_error, is_cramped, is_dev_shm_roomy, means_full
+from worker.flags import DEVTOOLS_PORTS, command_line
 from worker.memory import MemoryGuard
 from worker.page import Page
+from worker.scratch import BrowserFolder
 from worker.settings import BrowserSettings
-
-# Debugging ports of all workers on a machine come from this hundred, so that one rule hides all of them from
-# every page. They lie below the ports that Linux gives out by itself (32768 and up).
-DEVTOOLS_PORTS: Final = range(29_200, 29_300)
-DEVTOOLS_PORTS_PATTERN: Final = "*:292??"
-
-# What we add to Playwright's flags (playwright-core, chromiumSwitches.ts), each with its reason.
-FLAGS: Final = (
-    # A page must not reach the browser's own controls. The rule is applied before any look-up, also to
-    # addresses given as numbers, in every spelling; tests/security/test_devtools_port.py proves it.
-    # Source: net/base/host_mapping_rules.cc.
-    f"--host-resolver-rules=MAP {DEVTOOLS_PORTS_PATTERN} ~NOTFOUND",
-    # window.open() gives null and a link cannot open a second page: nothing runs that nobody captures.
-    # Source: headless/app/headless_shell_switches.
-    "--block-new-web-contents",
-)
 
 _PORT_ATTEMPTS: Final = 3
 _PORT_FILE_TIMEOUT_S: Final = 5.0
@@ -86,6 +74,7 @@ class Browser:
         playwright_browser: PlaywrightBrowser,
         connection: Connection,
         settings: BrowserSettings,
+        folder: BrowserFolder,
         *,
         pid: int,
         generation: int,
@@ -95,6 +84,7 @@ class Browser:
         self.numbers = BrowserNumbers(generation=generation, launched_at=time.time())
         self._playwright_browser = playwright_browser
         self._connection = connection
+        self._folder = folder
         self._born = time.monotonic()
         self._watch = asyncio.create_task(self.memory.watch(), name="watch memory")
         self._watch.add_done_callback(self._watch_ended)
@@ -106,18 +96,35 @@ class Browser:
         """Start Chromium and connect to it.
 
         Args:
-            playwright: started with TMPDIR pointing to `folder`, which is where it puts profiles.
+            playwright: started with TMPDIR pointing to `folder`, where it makes folders of its own.
             settings: what to start and how.
             generation: the number of this browser.
             folder: the worker's own.
 
         Raises:
-            RenderError: `browser_unavailable`; the log says what an operator can do about it.
+            RenderError: `browser_unavailable`, or `storage_unavailable` when the disk is full; the log says
+                what an operator can do about it.
         """
+        try:
+            browser = await cls._launch_on_a_free_port(playwright, settings, generation, folder)
+        except (OSError, RenderError) as error:
+            if means_full(error) or is_cramped(folder):
+                raise full_error(folder) from error
+            raise
+        BROWSER_LAUNCHES.inc()
+        return browser
+
+    @classmethod
+    async def _launch_on_a_free_port(
+        cls, playwright: Playwright, settings: BrowserSettings, generation: int, folder: Path
+    ) -> "Browser":
         for attempt in range(1, _PORT_ATTEMPTS + 1):
+            own = BrowserFolder(folder, generation)
             try:
-                browser = await cls._launch(playwright, settings, generation, folder, _free_port())
+                return await cls._launch(playwright, settings, generation, own, _free_port())
             except _PortTakenError:
+                if is_cramped(folder):  # the file that tells the port could not be written
+                    break
                 log.warning("the debugging port was taken, choosing another", attempt=attempt)
             except PlaywrightError as error:
                 log_launch_failure(error.message)
@@ -125,40 +132,45 @@ class Browser:
             except DevToolsError as error:
                 log.error("Chromium started but does not answer", reason=str(error))  # noqa: TRY400
                 raise _unavailable("the browser did not answer after its start") from error
-            else:
-                BROWSER_LAUNCHES.inc()
-                return browser
         raise _unavailable("no free debugging port for the browser")
 
     @classmethod
     async def _launch(
-        cls, playwright: Playwright, settings: BrowserSettings, generation: int, folder: Path, port: int
+        cls, playwright: Playwright, settings: BrowserSettings, generation: int, own: BrowserFolder, port: int
     ) -> "Browser":
-        stale = set(_port_files(folder))
-        # Chromium keeps a certificate store and caches in HOME, whatever its profile folder is.
-        home = folder / "home"
-        home.mkdir(exist_ok=True)
-        playwright_browser = await playwright.chromium.launch(
-            executable_path=settings.chromium_executable,
-            chromium_sandbox=settings.chromium_sandbox,
-            args=[*FLAGS, f"--remote-debugging-port={port}"],
-            env={**os.environ, "HOME": str(home)},
-            timeout=settings.browser_launch_timeout_s * 1000,
-            # The worker decides what a signal means: renders may finish first.
-            handle_sigint=False,
-            handle_sigterm=False,
-            handle_sighup=False,
+        line = command_line(
+            settings.chromium_executable,
+            profile=own.profile,
+            port=port,
+            sandbox=settings.chromium_sandbox,
+            dev_shm=is_dev_shm_roomy(),
         )
         try:
-            path = await _devtools_path(folder, port, stale)
+            playwright_browser = await playwright.chromium.launch(
+                executable_path=settings.chromium_executable,
+                ignore_default_args=True,
+                args=line,
+                env={**own.environment},
+                timeout=settings.browser_launch_timeout_s * 1000,
+                # The worker decides what a signal means: renders may finish first.
+                handle_sigint=False,
+                handle_sigterm=False,
+                handle_sighup=False,
+            )
+        except BaseException:
+            await asyncio.to_thread(own.remove)
+            raise
+        try:
+            path = await _devtools_path(own.profile, port)
             connection = await Connection.open(f"ws://127.0.0.1:{port}{path}")
             processes = (await connection.browser.send("SystemInfo.getProcessInfo"))["processInfo"]
             pid = next(process["id"] for process in processes if process["type"] == "browser")
         except BaseException:
             await _close_quietly(playwright_browser)
+            await asyncio.to_thread(own.remove)
             raise
         log.info("browser launched", generation=generation, pid=pid, version=playwright_browser.version)
-        return cls(playwright_browser, connection, settings, pid=pid, generation=generation)
+        return cls(playwright_browser, connection, settings, own, pid=pid, generation=generation)
 
     @property
     def is_alive(self) -> bool:
@@ -198,11 +210,12 @@ class Browser:
         await self._connection.wait_lost()
 
     async def close(self) -> None:
-        """End it and remove its profile; what does not end in time is killed. Never raises."""
+        """End it and remove its folder; what does not end in time is killed. Never raises."""
         self._watch.cancel()
         if not await _close_quietly(self._playwright_browser):
             self.kill()
         await self._connection.close()
+        await asyncio.to_thread(self._folder.remove)
 
     def _watch_ended(self, watch: asyncio.Task[None]) -> None:
         # Pages whose memory nobody watches are not to go on.
@@ -238,18 +251,14 @@ def _free_port() -> int:
     raise _unavailable("no free debugging port for the browser")
 
 
-def _port_files(folder: Path) -> list[Path]:
-    return list(folder.glob("playwright_chromiumdev_profile-*/DevToolsActivePort"))
-
-
-async def _devtools_path(folder: Path, port: int, stale: set[Path]) -> str:
+async def _devtools_path(profile: Path, port: int) -> str:
     """The secret part of the websocket's address, from the file that Chromium writes once it listens."""
+    file = profile / "DevToolsActivePort"
     deadline = time.monotonic() + _PORT_FILE_TIMEOUT_S
     while time.monotonic() < deadline:
-        for file in set(_port_files(folder)) - stale:
-            lines = file.read_text().splitlines()
-            if len(lines) == 2 and lines[0] == str(port):  # noqa: PLR2004 - port and path
-                return lines[1]
+        lines = file.read_text().splitlines() if file.exists() else []
+        if len(lines) == 2 and lines[0] == str(port):  # noqa: PLR2004 - port and path
+            return lines[1]
         await asyncio.sleep(0.005)
     raise _PortTakenError
 

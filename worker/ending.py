@@ -24,6 +24,7 @@ from fleet.jobs import State
 from fleet.logs import get_logger
 from fleet.metrics import ATTEMPTS_DISCARDED, ATTEMPTS_HANDED_BACK, ATTEMPTS_RETRIED, JOBS_FINISHED
 from worker import retry
+from worker.disk import FULL_DETAIL, means_full
 from worker.heartbeat import Interruption
 from worker.page import Page
 
@@ -111,7 +112,10 @@ class Ending:
 
     async def failed(self, attempt: Attempt, error: Exception, place: Place) -> None:
         """Queue the job again, or record the failure, as `worker/retry.py` decides."""
-        if isinstance(error, RenderfleetError):
+        if means_full(error):
+            log.error("no space is left on the disk", exc_info=error)
+            error_type, detail = ErrorType.STORAGE_UNAVAILABLE, FULL_DETAIL
+        elif isinstance(error, RenderfleetError):
             error_type, detail = error.type, error.detail
         else:
             error_type, detail = ErrorType.INTERNAL_ERROR, "an error that renderfleet does not know"

@@ -9,6 +9,7 @@ from fleet.errors import ErrorType, RenderError
 from fleet.logs import get_logger
 from worker.browser import Browser, BrowserNumbers
 from worker.devtools import ConnectionLostError, DevToolsError
+from worker.disk import full_error, is_cramped
 from worker.page import Page
 from worker.recycle import RecycleTimer
 from worker.settings import BrowserSettings
@@ -38,13 +39,16 @@ class Generation:
         """Start a browser and make its warm pages.
 
         Raises:
-            RenderError: `browser_unavailable`; the log says what an operator can do.
+            RenderError: `browser_unavailable`, or `storage_unavailable` when the disk is full; the log says
+                what an operator can do.
         """
         generation = cls(await Browser.launch(playwright, settings, number, folder), settings)
         try:
             await generation._warm.fill()
         except DevToolsError as error:
             await generation.end()
+            if is_cramped(folder):
+                raise full_error(folder) from error
             raise RenderError(
                 ErrorType.BROWSER_UNAVAILABLE, "the browser ended right after its start"
             ) from error

@@ -14,6 +14,7 @@ from fleet.metrics import RENDER_SECONDS
 from fleet.options.output import Format
 from fleet.request import RenderRequest
 from worker.devtools import ConnectionLostError, DevToolsError, TargetCrashedError
+from worker.disk import full_error, is_cramped
 from worker.egress.guard import Guard
 from worker.page import Page
 from worker.render import Facts, Render
@@ -90,15 +91,27 @@ async def render(
                 started = clock()
                 await step.run(work)
                 timings_s[step.stage] = timings_s.get(step.stage, 0) + clock() - started
-    except TargetCrashedError as error:
-        if page.memory.excess is not None:
-            raise RenderError(ErrorType.MEMORY_LIMIT_EXCEEDED, str(page.memory.excess)) from error
-        raise RenderError(ErrorType.PAGE_CRASHED, "the page's renderer process ended") from error
-    except ConnectionLostError as error:
-        raise RenderError(ErrorType.BROWSER_UNAVAILABLE, "the browser ended during the render") from error
     except DevToolsError as error:
-        raise RenderError(ErrorType.INTERNAL_ERROR, "the browser refused a step of the render") from error
+        raise _render_error(error, page, output_path.parent) from error
+    except RenderError as error:
+        if error.type is ErrorType.BROWSER_UNAVAILABLE and is_cramped(output_path.parent):
+            raise full_error(output_path.parent) from error
+        raise
     return _rendered(work, timings_s)
+
+
+def _render_error(error: DevToolsError, page: Page, folder: Path) -> RenderError:
+    """What the job's owner is told of a browser that did not do what it should."""
+    if page.memory.excess is not None and isinstance(error, TargetCrashedError):
+        return RenderError(ErrorType.MEMORY_LIMIT_EXCEEDED, str(page.memory.excess))
+    # On a full disk renderers crash first, then the browser: that is not the page's doing.
+    if is_cramped(folder):
+        return full_error(folder)
+    if isinstance(error, TargetCrashedError):
+        return RenderError(ErrorType.PAGE_CRASHED, "the page's renderer process ended")
+    if isinstance(error, ConnectionLostError):
+        return RenderError(ErrorType.BROWSER_UNAVAILABLE, "the browser ended during the render")
+    return RenderError(ErrorType.INTERNAL_ERROR, "the browser refused a step of the render")
 
 
 def _rendered(work: Render, timings_s: dict[str, float]) -> Rendered:

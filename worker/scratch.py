@@ -1,18 +1,25 @@
 """The folder in which one worker process may write: profiles, pictures in flight, Chromium's own leftovers.
 
 It belongs to the process that holds its lock, and the kernel lets go of a lock however a process ends. So a
-starting worker removes every folder whose lock is free: those are what killed workers left behind.
+starting worker removes every folder whose lock is free: those are what killed workers left behind. In it each
+browser has a folder of its own, which is removed when the browser has ended, however it did.
 """
 
 import fcntl
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Final, Self
 from uuid import UUID
 
+from fleet.errors import ErrorType, UnavailableError
 from fleet.logs import get_logger
+
+# Processes of a browser that was just killed may write once more while its folder is being removed.
+_REMOVALS: Final = 5
+_REMOVAL_PAUSE_S: Final = 0.1
 
 log = get_logger(__name__)
 
@@ -37,14 +44,14 @@ class Scratch:
         """Claim and sweep.
 
         Raises:
-            OSError: the folder cannot be written.
+            UnavailableError: the folder cannot be written.
         """
-        self._parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for lock_path in self._parent.glob("*.lock"):
-            _sweep(lock_path)
-        # The lock comes first and goes last: a folder whose lock nobody holds is always a leftover.
-        self._lock = _lock(self.path.with_suffix(".lock"))
-        self.path.mkdir(mode=0o700, exist_ok=True)
+        try:
+            self._claim()
+        except OSError as error:
+            self._let_go()
+            detail = f"the worker cannot write to its folder {self._parent}: {error.strerror}"
+            raise UnavailableError(ErrorType.STORAGE_UNAVAILABLE, detail) from error
         self._tmpdir = os.environ.get("TMPDIR")
         os.environ["TMPDIR"] = tempfile.tempdir = str(self.path)
         return self
@@ -57,9 +64,54 @@ class Scratch:
             os.environ["TMPDIR"] = self._tmpdir
         tempfile.tempdir = None
         _remove(self.path)
+        self._let_go()
+
+    def _claim(self) -> None:
+        self._parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for lock_path in self._parent.glob("*.lock"):
+            _sweep(lock_path)
+        # The lock comes first and goes last: a folder whose lock nobody holds is always a leftover.
+        self._lock = _lock(self.path.with_suffix(".lock"))
+        self.path.mkdir(mode=0o700, exist_ok=True)
+
+    def _let_go(self) -> None:
         if self._lock is not None:
             Path(self._lock.name).unlink(missing_ok=True)
             self._lock.close()
+
+
+class BrowserFolder:
+    """All that one browser may write: its profile, its HOME and its temporary files.
+
+    Attributes:
+        path: the folder. Chromium keeps a certificate store and caches in HOME, and its shared memory and
+            crash dumps in TMPDIR, whatever its profile folder is; all three are here.
+        profile: where Chromium makes its profile.
+    """
+
+    def __init__(self, parent: Path, generation: int) -> None:
+        """Make it, empty.
+
+        Raises:
+            OSError: the disk is full, or cannot be written.
+        """
+        # A short name: full Chromium puts a socket in it, whose path may have 107 bytes (unix(7)).
+        self.path = Path(tempfile.mkdtemp(prefix=f"b{generation}-", dir=parent))
+        self.profile = self.path / "profile"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """This process's environment, with the folder in the place of HOME and TMPDIR."""
+        return {**os.environ, "HOME": str(self.path), "TMPDIR": str(self.path)}
+
+    def remove(self) -> None:
+        """Remove it with all that is in it, once the browser has ended; takes a moment. Never raises."""
+        for _ in range(_REMOVALS - 1):
+            shutil.rmtree(self.path, ignore_errors=True)
+            if not self.path.exists():
+                return
+            time.sleep(_REMOVAL_PAUSE_S)
+        _remove(self.path)
 
 
 def _lock(path: Path) -> IO[bytes]:

@@ -10,8 +10,8 @@ import pytest
 
 from tests.browser_stage import BrowserStage, browser_stage
 from tests.site.server import Site
-from worker import browser
-from worker.browser import DEVTOOLS_PORTS
+from worker import flags
+from worker.flags import DEVTOOLS_PORTS, FLAGS
 
 pytest_plugins = ("tests.browser_fixtures",)
 
@@ -69,7 +69,7 @@ async def probe(stage: BrowserStage, port: int) -> list[str]:
 
 
 def own_port(folder: Path) -> int:
-    (file,) = folder.glob("*/DevToolsActivePort")
+    (file,) = folder.glob("*/profile/DevToolsActivePort")
     return int(file.read_text().split()[0])
 
 
@@ -110,8 +110,9 @@ async def test_page_reaches_neither_its_own_browser_nor_a_neighbour(site: Site) 
 async def test_control_without_the_rule_pages_do_reach_both(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same probe with our flags taken away: it is the rule that protects, and the probe that tells."""
-    monkeypatch.setattr(browser, "FLAGS", ())
+    """The same probe with the rule taken away: it is the rule that protects, and the probe that tells."""
+    others = tuple(flag for flag in FLAGS if flag.switch != "host-resolver-rules")
+    monkeypatch.setattr(flags, "FLAGS", others)
     async with browser_stage(site) as stage:
         reached = await probe(stage, own_port(stage.folder))
         assert {"fetch 127.0.0.1", "fetch localhost", "navigation 127.0.0.1"} <= set(reached)
@@ -123,7 +124,7 @@ async def test_control_without_the_rule_pages_do_reach_both(
 
 
 async def test_ports_and_rule_belong_together() -> None:
-    pattern = browser.DEVTOOLS_PORTS_PATTERN.removeprefix("*:")
+    pattern = flags.DEVTOOLS_PORTS_PATTERN.removeprefix("*:")
     matching = [
         port for port in range(1, 65_536) if len(str(port)) == len(pattern) and fits(str(port), pattern)
     ]

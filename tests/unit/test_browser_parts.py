@@ -37,6 +37,7 @@ from worker.steps.source import error_type
         ("net::ERR_CONNECTION_TIMED_OUT", ErrorType.NAVIGATION_TIMEOUT),
         ("net::ERR_HTTP_RESPONSE_CODE_FAILURE", ErrorType.HTTP_STATUS_REJECTED),
         ("net::ERR_ABORTED", ErrorType.CONTENT_REJECTED),
+        ("net::ERR_INSUFFICIENT_RESOURCES", ErrorType.BROWSER_UNAVAILABLE),
         ("something new", ErrorType.CONNECTION_FAILED),
     ],
 )

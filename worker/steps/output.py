@@ -7,6 +7,7 @@ from typing import IO, Final
 from fleet.errors import ErrorType, RenderError
 from fleet.options.output import CONTENT_TYPES, Format
 from worker.artifact_facts import count_pages, picture_size
+from worker.disk import full_error, means_full
 from worker.render import Artifact, Render
 
 # More than this is written and hashed in a thread: other renders need the loop.
@@ -17,8 +18,18 @@ async def deliver(render: Render) -> None:
     """Write `render.content` to `render.path`; hash and count it on the way.
 
     Raises:
-        RenderError: `artifact_too_large`, or what reading the content raises.
+        RenderError: `artifact_too_large`, `storage_unavailable` when the disk is full, or what reading the
+            content raises.
     """
+    try:
+        render.artifact = await _write_all(render)
+    except OSError as error:
+        if means_full(error):
+            raise full_error(render.path.parent) from error
+        raise
+
+
+async def _write_all(render: Render) -> Artifact:
     assert render.content is not None, "a step that captures comes first"  # noqa: S101
     format_ = render.request.format
     digest = hashlib.sha256()
@@ -38,7 +49,7 @@ async def deliver(render: Render) -> None:
     if not size_bytes:
         raise RenderError(ErrorType.INTERNAL_ERROR, "the browser gave an empty picture or document")
     width_px, height_px = (None, None) if format_ is Format.PDF else picture_size(head)
-    render.artifact = Artifact(
+    return Artifact(
         content_type=CONTENT_TYPES[format_],
         size_bytes=size_bytes,
         sha256=digest.hexdigest(),

@@ -26,6 +26,9 @@ NET_ERRORS: Final[tuple[tuple[str, ErrorType], ...]] = (
     ("net::ERR_CONNECTION_TIMED_OUT", ErrorType.NAVIGATION_TIMEOUT),
     ("net::ERR_HTTP_RESPONSE_CODE_FAILURE", ErrorType.HTTP_STATUS_REJECTED),
     (ABORTED, ErrorType.CONTENT_REJECTED),
+    # No memory, or no room on the disk for shared memory: ours, not the target's.
+    ("net::ERR_INSUFFICIENT_RESOURCES", ErrorType.BROWSER_UNAVAILABLE),
+    ("net::ERR_OUT_OF_MEMORY", ErrorType.BROWSER_UNAVAILABLE),
 )
 
 
