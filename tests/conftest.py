@@ -2,9 +2,11 @@
 
 import asyncio
 import itertools
+import logging
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import UUID
@@ -12,6 +14,7 @@ from uuid import UUID
 import asyncpg
 import psutil
 import pytest
+import structlog
 from arq.connections import ArqRedis
 
 from deploy.embedded.engines import Engines
@@ -21,6 +24,13 @@ from fleet.settings import DatabaseSettings, StorageSettings
 from fleet.tenants import Scope, Tenant, create_key, find_tenant
 from tests.gate import gate
 from tests.stage import Stage
+
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+if WORKER:
+    # Each half of the suite sees what it leaves behind itself.
+    TMPDIR = Path(os.environ["TMPDIR"]) / WORKER
+    TMPDIR.mkdir(exist_ok=True)
+    os.environ["TMPDIR"] = tempfile.tempdir = str(TMPDIR)
 
 TEMPLATE = "template_of_tests"
 _numbers = itertools.count()
@@ -37,6 +47,16 @@ def nothing_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
     assert not alive, f"left running: {[child.cmdline() for child in alive]}"
     left = {path for path in folder.iterdir() if not own.is_relative_to(path)} - before
     assert not left, f"left on disk: {left}"
+
+
+@pytest.fixture(autouse=True)
+def default_logging() -> Iterator[None]:
+    """What a test does to the logging of this process ends with it."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    root.handlers, root.level = handlers, level
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

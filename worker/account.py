@@ -8,6 +8,8 @@ from typing import Final
 from worker.processes import read_faults, read_memory
 
 MIB: Final = 1024 * 1024
+# Copies of the picture in the renderer, the GPU process and the browser process, 17 to 19 bytes measured.
+CAPTURE_BYTES_PER_PIXEL: Final = 20
 
 
 class Where(StrEnum):
@@ -41,13 +43,30 @@ class Account:
         peak_bytes: the most that they held together; None where it cannot be measured.
         shared_bytes: what the processes that all pages share have grown by on this page's account.
         excess: why the page was ended; None when it was not.
+        allowance_bytes: what it may take beyond its limit for a picture of it.
     """
 
     renderers: frozenset[int] = frozenset()
     peak_bytes: int | None = None
     shared_bytes: float = 0.0
     excess: Excess | None = None
+    allowance_bytes: int = 0
     _faults: int = 0
+
+    @property
+    def is_living(self) -> bool:
+        """Whether its renderers live, as far as one can tell; the kernel knows it before the browser does."""
+        return not self.renderers or any(read_memory(pid) is not None for pid in self.renderers)
+
+    def expect_picture(self, device_pixels: float) -> None:
+        """Have what Chromium needs for a picture of the page not counted against its limit."""
+        self.allowance_bytes = int(device_pixels * CAPTURE_BYTES_PER_PIXEL)
+
+    def take_for_picture(self, grown_bytes: float) -> float:
+        """Put down as much of a growth as the expected picture still explains; how much that was."""
+        taken = max(0.0, min(grown_bytes, self.allowance_bytes - self.shared_bytes))
+        self.shared_bytes += taken
+        return taken
 
     def measure(self) -> int:
         """Look at the renderers; the bytes that they hold now."""

@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import os
-import socket
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +11,7 @@ from uuid import UUID
 import uuid_utils.compat as uuid_utils
 import uvloop
 
-from fleet import carrier, pause, workers
+from fleet import carrier, workers
 from fleet.addresses import AddressPolicy
 from fleet.artifacts import Artifacts
 from fleet.carrier import CarrierWorker
@@ -22,16 +20,7 @@ from fleet.database import open_pool
 from fleet.errors import RenderfleetError, UnavailableError
 from fleet.logs import bind_for_good, configure_logs, get_logger
 from fleet.probes import Probes
-from fleet.settings import (
-    DatabaseSettings,
-    DataSettings,
-    EgressSettings,
-    LogSettings,
-    RedisSettings,
-    StorageSettings,
-    TenantSettings,
-    load_settings,
-)
+from fleet.settings import LogSettings, load_settings
 from worker.admission import Admission
 from worker.allocator import give_back_large_blocks
 from worker.attempt import Attempts
@@ -47,19 +36,12 @@ from worker.eraser import Eraser
 from worker.heartbeat import Heartbeat
 from worker.orders import follow_orders
 from worker.pool import Pool
+from worker.presence import PAUSE, Presence
 from worker.readiness import WorkerReadiness
 from worker.scheduler import Scheduler
 from worker.scratch import Scratch
-from worker.settings import (
-    AdmissionSettings,
-    AttemptSettings,
-    BrowserSettings,
-    DiskSettings,
-    EgressGuardSettings,
-    HealthSettings,
-    RetentionSettings,
-    WebhookSettings,
-)
+from worker.settings import BrowserSettings, WorkerSettings
+from worker.sizing import render_limit_mib
 from worker.solitude import Solitude
 from worker.status_server import Pulse, Status, StatusServer
 from worker.sweeper import Sweeper
@@ -70,7 +52,6 @@ from worker.webhooks.sender import Sender
 _GOODBYE_S: Final = 2.0
 # Why the carrier takes no jobs.
 _SOLITUDE: Final = "a job renders alone"
-_PAUSE: Final = "the fleet is paused"
 _NO_BROWSER: Final = "there is no browser"
 
 log = get_logger("worker.main")  # not `__main__`, as it is run
@@ -80,29 +61,16 @@ class Main:
     """One worker process: its parts, started by arq's `on_startup`, stopped by its `on_shutdown`."""
 
     def __init__(self) -> None:
-        self.admission_settings = load_settings(AdmissionSettings)
-        self.attempt_settings = load_settings(AttemptSettings)
-        self.browser_settings = load_settings(BrowserSettings)
-        self.database_settings = load_settings(DatabaseSettings)
-        self.data_settings = load_settings(DataSettings)
-        self.disk_settings = load_settings(DiskSettings)
-        self.egress_settings = load_settings(EgressSettings)
-        self.guard_settings = load_settings(EgressGuardSettings)
-        self.health_settings = load_settings(HealthSettings)
-        self.storage_settings = load_settings(StorageSettings)
-        self.retention_settings = load_settings(RetentionSettings)
-        redis_settings = load_settings(RedisSettings)
-        self.tenant_settings = load_settings(TenantSettings)
-        self.webhook_settings = load_settings(WebhookSettings)
-        self.lease = timedelta(seconds=self.attempt_settings.lease_s)
+        self.settings = settings = WorkerSettings.load()
+        self.lease = timedelta(seconds=settings.attempt.lease_s)
         self.worker_id: UUID = uuid_utils.uuid7()
-        self.redis = carrier.connect(redis_settings.redis_url, timeout_s=redis_settings.redis_timeout_s)
+        self.redis = carrier.connect(settings.redis.redis_url, timeout_s=settings.redis.redis_timeout_s)
         self._closing = contextlib.AsyncExitStack()
         self.carrier = CarrierWorker(
             self._run_attempt,
             redis=self.redis,
-            max_jobs=self.browser_settings.browser_max_pages,
-            shutdown_grace_s=self.attempt_settings.shutdown_grace_s,
+            max_jobs=self.settings.browser.browser_max_pages,
+            shutdown_grace_s=self.settings.attempt.shutdown_grace_s,
             on_startup=self._start,
             on_shutdown=self._stop,
         )
@@ -111,51 +79,70 @@ class Main:
         await self._attempts.run(ctx)
 
     async def _start(self, _ctx: dict[str, Any]) -> None:
-        scratch = self._closing.enter_context(Scratch(self.data_settings.data_dir, self.worker_id))
-        min_free_bytes = self.disk_settings.disk_min_free_mb * 2**20
+        scratch = self._closing.enter_context(Scratch(self.settings.data.data_dir, self.worker_id))
+        min_free_bytes = self.settings.disk.disk_min_free_mb * 2**20
         self.disk = DiskWatch(scratch.path, self.carrier, min_free_bytes=min_free_bytes)
         self.disk.look()  # said before whatever else a full disk breaks
-        self.database = await open_pool(self.database_settings, application="worker")
+        self.database = await open_pool(self.settings.database, application="worker")
         self._closing.push_async_callback(_close_pool, self.database)
-        self.artifacts = Artifacts(self.storage_settings)
+        self.artifacts = Artifacts(self.settings.storage)
         self._closing.callback(self.artifacts.close)
-        self.pool = Pool(self.browser_settings, scratch.path)
+        container = Container.own()
+        self.pool = Pool(self._browser_settings(container), scratch.path)
         self._closing.push_async_callback(self.pool.stop)
         await self.pool.start()
-        container = Container.own()
         self.admission = Admission(
             container,
             self.carrier,
             self.pool,
-            slots=self.browser_settings.browser_max_pages,
-            reserve_bytes=self.admission_settings.memory_reserve_mb * 2**20,
+            slots=self.settings.browser.browser_max_pages,
+            reserve_bytes=self.settings.admission.memory_reserve_mb * 2**20,
         )
         self.admission.look()  # before the first job
         self.vitals = VitalSigns(self.pool, container, self.admission, holds=lambda: self.carrier.holds)
-        self.policy = AddressPolicy.from_settings(self.egress_settings)
-        resolver = SystemResolver(timeout_s=self.guard_settings.egress_resolve_timeout_s)
+        self.policy = AddressPolicy.from_settings(self.settings.egress)
+        resolver = SystemResolver(timeout_s=self.settings.egress_guard.egress_resolve_timeout_s)
         self.guard = Guard(self.policy, resolver)
         self.sender = Sender(
             self.database,
             self.artifacts,
             self.guard,
             tls=tls_context(),
-            timeout_s=self.webhook_settings.webhook_timeout_s,
+            timeout_s=self.settings.webhook.webhook_timeout_s,
         )
         self.canary = Canary(
             self.pool,
             self.guard,
             scratch.path,
-            interval_s=self.health_settings.canary_interval_s,
-            allowed=lambda: not set(self.carrier.holds) - {_PAUSE},
+            interval_s=self.settings.health.canary_interval_s,
+            allowed=lambda: not set(self.carrier.holds) - {PAUSE},
         )
         self.heartbeat = Heartbeat(self.database, lease=self.lease)
+        self.presence = Presence(
+            self.worker_id,
+            self.database,
+            self.carrier,
+            self.pool,
+            self.vitals,
+            slots=self.settings.browser.browser_max_pages,
+        )
         self._attempts = self._wire_attempts(scratch.path)
         self._start_background()
         self._tell_status(scratch.path)
         await self.vitals.measure()
         await self._beat()
-        log.info("worker ready", slots=self.browser_settings.browser_max_pages)
+        log.info("worker ready", slots=self.settings.browser.browser_max_pages)
+
+    def _browser_settings(self, container: Container) -> BrowserSettings:
+        """As they were given, with a limit of memory for each page that fits into the container."""
+        given = self.settings.browser
+        limit_mib = render_limit_mib(
+            given.render_memory_limit_mb,
+            container_bytes=container.memory().limit_bytes,
+            slots=given.browser_max_pages,
+        )
+        log.info("memory of a render is limited", limit_mb=limit_mib)
+        return given.model_copy(update={"render_memory_limit_mb": limit_mib})
 
     def _wire_attempts(self, folder: Path) -> Attempts:
         comparison = Comparison(self.database, self.artifacts)
@@ -174,10 +161,10 @@ class Main:
                 hold=lambda: self.carrier.hold(_SOLITUDE), release=lambda: self.carrier.release(_SOLITUDE)
             ),
             redis=self.redis,
-            max_running_of_tenant=self.tenant_settings.max_running,
+            max_running_of_tenant=self.settings.tenant.max_running,
             lease=self.lease,
             folder=folder,
-            max_artifact_bytes=self.attempt_settings.max_artifact_bytes,
+            max_artifact_bytes=self.settings.attempt.max_artifact_bytes,
         )
 
     def _start_background(self) -> None:
@@ -186,20 +173,20 @@ class Main:
             self.database,
             self.redis,
             lease=self.lease,
-            interval=timedelta(seconds=self.attempt_settings.sweep_interval_s),
-            max_running_of_tenant=self.tenant_settings.max_running,
+            interval=timedelta(seconds=self.settings.attempt.sweep_interval_s),
+            max_running_of_tenant=self.settings.tenant.max_running,
         )
         scheduler = Scheduler(
-            self.database, self.redis, self.policy, max_queued=self.tenant_settings.tenant_max_queued
+            self.database, self.redis, self.policy, max_queued=self.settings.tenant.tenant_max_queued
         )
-        history = timedelta(seconds=self.retention_settings.job_history_s)
+        history = timedelta(seconds=self.settings.retention.job_history_s)
         eraser = Eraser(self.database, self.artifacts, history=history)
         background = Background(failed=self.carrier.fail)
         self._closing.callback(background.cancel)
-        background.every(self.attempt_settings.heartbeat_interval_s, self._beat)
+        background.every(self.settings.attempt.heartbeat_interval_s, self._beat)
         background.run(sweeper.run())
         background.run(scheduler.run())
-        background.every(self.retention_settings.erase_interval_s, eraser.erase, jitter=0.5)
+        background.every(self.settings.retention.erase_interval_s, eraser.erase, jitter=0.5)
         background.run(self._watch_pool())
         background.run(self._follow_browser())
         background.run(self.admission.run())
@@ -207,7 +194,7 @@ class Main:
         background.run(self.canary.run())
         background.every(MEASURE_INTERVAL_S, self.vitals.measure)
         background.run(
-            follow_orders(self.redis, cancel=self.heartbeat.cancel, look_at_pause=self._look_at_pause)
+            follow_orders(self.redis, cancel=self.heartbeat.cancel, look_at_pause=self.presence.look_at_pause)
         )
         background.run(self.sender.run())
         self._closing.push_async_callback(self.sender.stop)  # before its task is cancelled: it ends by itself
@@ -221,45 +208,20 @@ class Main:
             self.pool,
             self.canary,
             probes,
-            slots=self.browser_settings.browser_max_pages,
+            slots=self.settings.browser.browser_max_pages,
             holds=lambda: self.carrier.holds,
         )
         pulse = Pulse()
         self._closing.callback(pulse.stop)
-        stalled_after_s = self.health_settings.worker_stalled_after_s
+        stalled_after_s = self.settings.health.worker_stalled_after_s
         status = Status(pulse, readiness.document, stalled_after_s=stalled_after_s)
-        server = StatusServer(status, folder, port=self.health_settings.worker_metrics_port)
+        server = StatusServer(status, folder, port=self.settings.health.worker_metrics_port)
         self._closing.push_async_callback(asyncio.to_thread, server.close)
 
     async def _beat(self) -> None:
         await self.heartbeat.beat()
-        await self._look_at_pause()
-        report = workers.WorkerReport(
-            id=self.worker_id,
-            hostname=socket.gethostname(),
-            pid=os.getpid(),
-            slots=self.browser_settings.browser_max_pages,
-            busy=self.pool.busy,
-            browser_generation=self.pool.generation,
-            browser_launched_at=self.pool.launched_at,
-            vitals=self.vitals.report(),
-        )
-        try:
-            await workers.report(self.database, report)
-        except UnavailableError as error:
-            log.warning("not reported", error=repr(error.__cause__))
-
-    async def _look_at_pause(self) -> None:
-        """Take no jobs while the fleet is paused: claims would be refused anyway."""
-        try:
-            now = await pause.read(self.database)
-        except UnavailableError as error:
-            log.warning("cannot read whether the fleet is paused", error=repr(error.__cause__))
-            return
-        if now.paused_at is None:
-            self.carrier.release(_PAUSE)
-        else:
-            self.carrier.hold(_PAUSE)
+        await self.presence.look_at_pause()
+        await self.presence.report()
 
     async def _follow_browser(self) -> None:
         """Leave jobs to other workers while the next browser starts after a crash."""

@@ -23,6 +23,7 @@ from fleet.metrics import MEMORY_KILLS, RENDER_MEMORY_BYTES
 from worker.account import MIB, Account, Excess, Where
 from worker.processes import BrowserProcesses, is_marked, read_memory
 from worker.settings import BrowserSettings
+from worker.sizing import USUAL_LIMIT_MIB
 
 # A page that fills memory as fast as it can takes 100 to 200 MB between two looks (1 to 2 GB/s, measured).
 _LOOK_INTERVAL_S: Final = 0.1
@@ -66,7 +67,7 @@ class MemoryGuard:
     def __init__(self, browser_pid: int, settings: BrowserSettings) -> None:
         self.outgrown = asyncio.Event()
         self._processes = BrowserProcesses(browser_pid)
-        self._render_limit_bytes = settings.render_memory_limit_mb * MIB
+        self._render_limit_bytes = (settings.render_memory_limit_mb or USUAL_LIMIT_MIB) * MIB
         self._browser_limit_bytes = settings.browser_max_rss_mb * MIB
         self._creating = asyncio.Lock()
         self._accounts: WeakSet[Account] = WeakSet()
@@ -120,7 +121,7 @@ class MemoryGuard:
         self._attribute()
         for account in self._open:
             used_bytes = account.measure()
-            if used_bytes > self._render_limit_bytes:
+            if used_bytes > self._render_limit_bytes + account.allowance_bytes:
                 self._kill(account, Excess(Where.RENDERER, used_bytes, self._render_limit_bytes))
         self._share_growth()
 
@@ -149,16 +150,23 @@ class MemoryGuard:
             gone_bytes = min(-grown_bytes, self._leaving_bytes)
             self._leaving_bytes -= gone_bytes
             grown_bytes += gone_bytes
-        touched = {account: account.touched_pages() + 1 for account in self._open}
-        weights = touched if grown_bytes > 0 else {a: a.shared_bytes + 1 for a in self._open}
-        whole = sum(weights.values())
-        for account, weight in weights.items():
-            account.shared_bytes = max(0.0, account.shared_bytes + grown_bytes * weight / whole)
-            if account.shared_bytes > self._render_limit_bytes:
+        for account in self._open:
+            grown_bytes -= account.take_for_picture(grown_bytes)
+        self._divide(grown_bytes)
+        for account in self._open:
+            if account.shared_bytes > self._render_limit_bytes + account.allowance_bytes:
                 excess = Excess(Where.SHARED, int(account.shared_bytes), self._render_limit_bytes)
                 self._kill(account, excess)
         if now_bytes > self._browser_limit_bytes:
             self.outgrown.set()
+
+    def _divide(self, grown_bytes: float) -> None:
+        """More for those that touched more memory since the last look, less for those that hold more."""
+        touched = {account: account.touched_pages() + 1.0 for account in self._open}
+        weights = touched if grown_bytes > 0 else {a: a.shared_bytes + 1 for a in self._open}
+        whole = sum(weights.values())
+        for account, weight in weights.items():
+            account.shared_bytes = max(0.0, account.shared_bytes + grown_bytes * weight / whole)
 
     def _measure_shared(self) -> int:
         found = (read_memory(pid) for pid in self._processes.shared)

@@ -1,12 +1,22 @@
 """Settings of a worker: its browser, its slots, its attempts."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from pydantic import Field
 
-from fleet.settings import FleetSettings
+from fleet.settings import (
+    DatabaseSettings,
+    DataSettings,
+    EgressSettings,
+    FleetSettings,
+    RedisSettings,
+    StorageSettings,
+    TenantSettings,
+    load_settings,
+)
 
 # One render keeps about one core busy; more slots than this only help pages that wait for the network.
 _DEFAULT_PAGES: Final = max(1, min(4, os.cpu_count() or 1))
@@ -39,11 +49,12 @@ class BrowserSettings(FleetSettings):
         le=65_536,
         description="MiB above which a browser is replaced; the pages' own processes are not counted.",
     )
-    render_memory_limit_mb: int = Field(
-        default=512,
+    render_memory_limit_mb: int | None = Field(
+        default=None,
         ge=64,
         le=65_536,
-        description="MiB that one page may take; a page that takes more is ended.",
+        description="MiB that one page may take; a page that takes more is ended. "
+        "Default: 512, or less in a small container.",
     )
     browser_launch_timeout_s: float = Field(
         default=30, ge=1, le=300, description="Seconds that launching a browser may take."
@@ -72,13 +83,26 @@ class BrowserSettings(FleetSettings):
 class AdmissionSettings(FleetSettings):
     """How near a worker may come to the memory limit of its container."""
 
-    # The pages of our bench take 30 to 70 MiB each. In a container of 512 MiB with one slot 180 MiB stay
-    # free while they render (page cache that is in use counted as taken): such a worker is never held up.
+    # Usual pages took 20 to 60 MiB each. In a container of 512 MiB with one slot and an empty page cache at
+    # first, 180 MiB stayed free in the worst moment of 40 renders: such a worker is not held up.
     memory_reserve_mb: int = Field(
         default=96,
         ge=0,
         le=1_048_576,
         description="MiB of the container that one more render may need: with less free, no job is taken. "
+        "0: whatever comes is taken.",
+    )
+
+
+class DiskSettings(FleetSettings):
+    """How full the disk of a worker may be."""
+
+    # A page takes up to 30 MB of shared memory while it renders, a picture of 2560 x 24000 pixels 235 MB.
+    disk_min_free_mb: int = Field(
+        default=256,
+        ge=0,
+        le=1_048_576,
+        description="MiB that must be free on the disk of DATA_DIR: with less, no job is taken. "
         "0: whatever comes is taken.",
     )
 
@@ -167,3 +191,47 @@ class WebhookSettings(FleetSettings):
     webhook_timeout_s: float = Field(
         default=15, gt=0, le=60, description="Seconds that one attempt to deliver a webhook may take."
     )
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """All that a worker reads when it starts."""
+
+    admission: AdmissionSettings
+    attempt: AttemptSettings
+    browser: BrowserSettings
+    data: DataSettings
+    database: DatabaseSettings
+    disk: DiskSettings
+    egress: EgressSettings
+    egress_guard: EgressGuardSettings
+    health: HealthSettings
+    redis: RedisSettings
+    retention: RetentionSettings
+    storage: StorageSettings
+    tenant: TenantSettings
+    webhook: WebhookSettings
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the environment.
+
+        Raises:
+            fleet.settings.SettingsError: a setting is missing or wrong.
+        """
+        return cls(
+            admission=load_settings(AdmissionSettings),
+            attempt=load_settings(AttemptSettings),
+            browser=load_settings(BrowserSettings),
+            data=load_settings(DataSettings),
+            database=load_settings(DatabaseSettings),
+            disk=load_settings(DiskSettings),
+            egress=load_settings(EgressSettings),
+            egress_guard=load_settings(EgressGuardSettings),
+            health=load_settings(HealthSettings),
+            redis=load_settings(RedisSettings),
+            retention=load_settings(RetentionSettings),
+            storage=load_settings(StorageSettings),
+            tenant=load_settings(TenantSettings),
+            webhook=load_settings(WebhookSettings),
+        )

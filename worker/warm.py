@@ -59,7 +59,7 @@ class WarmPages:
     def _pop(self) -> Page | None:
         while self._pages:
             page = self._pages.popleft()
-            if page.is_alive:
+            if page.is_alive and page.memory.is_living:
                 return page
             log.info("a warm page died while it waited", generation=page.generation)
         return None

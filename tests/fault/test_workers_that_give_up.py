@@ -1,4 +1,4 @@
-"""A worker that can have no browser any more takes no job, hands back what it has, and says so by its exit."""
+"""A worker that can have no browser any more takes no job, hands back its own, and says so by its exit."""
 
 import os
 import signal
@@ -52,5 +52,9 @@ async def test_its_jobs_succeed_elsewhere_and_it_exits_with_an_error(
     async with stage.worker("second"):
         ends = [await stage.ended(job) for job in (rendering, later)]
     assert [job.state for job in ends] == [State.SUCCEEDED] * 2
-    assert await stage.outcomes(rendering) == ["retried", "succeeded"]
+    # A page may hear of its end before the worker does, and begin once more there: that does not count.
+    assert [word for word in await stage.outcomes(rendering) if word != "handed_back"] == [
+        "retried",
+        "succeeded",
+    ]
     assert await stage.outcomes(later) == ["succeeded"]

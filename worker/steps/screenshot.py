@@ -34,8 +34,12 @@ async def capture(render: Render) -> None:
     params: dict[str, Any] = {"format": request.format.value, "optimizeForSpeed": True}
     if request.format in LOSSY:
         params["quality"] = request.quality or DEFAULT_QUALITY
+    width, height = request.viewport.width, request.viewport.height
     if request.full_page:
         params |= await _whole_page(render)
+    if "clip" in params:
+        width, height = params["clip"]["width"], params["clip"]["height"]
+    render.page.memory.expect_picture(width * height * request.device_scale_factor**2)
     render.content = _one_piece(await _picture(render, params))
 
 

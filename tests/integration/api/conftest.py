@@ -1,7 +1,6 @@
 """The API under a real uvicorn on a loopback port, in the test's own event loop."""
 
 import asyncio
-import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -37,15 +36,6 @@ class Api:
 
 
 Serve = Callable[..., AbstractAsyncContextManager[Api]]
-
-
-@pytest.fixture(autouse=True)
-def kept_logging() -> Iterator[None]:
-    """`create_app` sets up logging for its process; here it is a guest."""
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    yield
-    root.handlers, root.level = handlers, level
 
 
 @pytest.fixture
