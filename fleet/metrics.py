@@ -55,6 +55,9 @@ BROWSER_RECYCLES: Final = Counter(
 )
 BROWSER_CRASHES: Final = Counter("renderfleet_browser_crashes", "Unplanned ends of a browser.", ["reason"])
 BROWSER_GENERATION: Final = Gauge("renderfleet_browser_generation", "This worker's current generation.")
+BROWSER_LAUNCHED_TIMESTAMP_SECONDS: Final = Gauge(
+    "renderfleet_browser_launched_timestamp_seconds", "When this worker's current browser was launched."
+)
 RENDERS: Final = Counter(
     "renderfleet_renders", "Renders, by whether a browser was replaced meanwhile.", ["recycle"]
 )

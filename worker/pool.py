@@ -15,7 +15,7 @@ from playwright.async_api import Playwright
 
 from fleet.errors import ErrorType, RenderError
 from fleet.logs import get_logger
-from fleet.metrics import BROWSER_GENERATION, SLOTS_BUSY
+from fleet.metrics import BROWSER_GENERATION, BROWSER_LAUNCHED_TIMESTAMP_SECONDS, SLOTS_BUSY
 from worker import driver
 from worker.browser import BrowserNumbers
 from worker.generation import Generation
@@ -281,6 +281,7 @@ class Pool:
     def _serve(self, generation: Generation) -> None:
         self._current, self._is_cramped = generation, False
         BROWSER_GENERATION.set(generation.numbers.generation)
+        BROWSER_LAUNCHED_TIMESTAMP_SECONDS.set(generation.numbers.launched_at)
         self._announce_change()
 
     def _fail(self, error: RenderError) -> None:
