@@ -123,6 +123,7 @@ class MemoryGuard:
             used_bytes = account.measure()
             if used_bytes > self._render_limit_bytes + account.allowance_bytes:
                 self._kill(account, Excess(Where.RENDERER, used_bytes, self._render_limit_bytes))
+        self._end_fat_strangers()
         self._share_growth()
 
     def _attribute(self) -> None:
@@ -133,13 +134,26 @@ class MemoryGuard:
         """
         if self._creating.locked():
             return
-        living = self._processes.renderers()
-        strangers = sorted(living - {pid for account in self._accounts for pid in account.renderers})
+        living, strangers = self._processes.renderers(), self._strangers()
         bereft = [account for account in self._open if not account.renderers & living]
         for pid, account in zip(strangers, bereft, strict=False):
             account.renderers = frozenset((pid,))
         if not bereft and len(self._open) == 1:
             self._open[0].renderers |= frozenset(strangers)
+
+    def _strangers(self) -> list[int]:
+        """Renderers that are no page's, the oldest first."""
+        claimed = {pid for account in self._accounts for pid in account.renderers}
+        return sorted(self._processes.renderers() - claimed)
+
+    def _end_fat_strangers(self) -> None:
+        """Nobody knows whose they are, and nobody is to be without a limit."""
+        for pid in self._strangers():
+            memory = read_memory(pid)
+            if memory is not None and memory.own_bytes > self._render_limit_bytes:
+                log.warning("ending a renderer that is no page's", pid=pid, used_bytes=memory.own_bytes)
+                MEMORY_KILLS.labels(Where.RENDERER).inc()
+                _end(pid)
 
     def _share_growth(self) -> None:
         """Put the growth of the shared processes since the last look down to those who caused it."""
@@ -179,5 +193,9 @@ class MemoryGuard:
         MEMORY_KILLS.labels(excess.where).inc()
         log.warning("ending a page", reason=str(excess), pids=sorted(account.renderers))
         for pid in account.renderers:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            _end(pid)
+
+
+def _end(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)

@@ -7,9 +7,12 @@ import pytest
 import pytest_asyncio
 
 from fleet.errors import ErrorType, RenderError
-from tests.browser_stage import BrowserStage, browser_stage
+from tests.browser_stage import BrowserStage, browser_stage, until
 from tests.site.bombs import RENDERER_BOMBS, SHARED_BOMBS
 from tests.site.server import Site
+from worker.account import MIB
+from worker.devtools import Connection
+from worker.processes import read_memory
 
 pytest_plugins = ("tests.browser_fixtures",)
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -25,6 +28,12 @@ async def stage(site: Site) -> AsyncIterator[BrowserStage]:
         site, browser_max_pages=2, render_memory_limit_mb=LIMIT_MB, browser_max_rss_mb=300
     ) as started:
         yield started
+
+
+def sizes(stage: BrowserStage) -> dict[int, int]:
+    """What each renderer holds."""
+    found = {renderer.pid: read_memory(renderer.pid) for renderer in stage.descendants("renderer")}
+    return {pid: memory.own_bytes for pid, memory in found.items() if memory is not None}
 
 
 async def witnesses(stage: BrowserStage, bomb: "asyncio.Task[object]") -> int:
@@ -68,3 +77,22 @@ async def test_a_render_that_only_waits_is_not_blamed_for_what_others_store(stag
         await stage.render("/bomb/blobs")
     assert caught.value.type is ErrorType.MEMORY_LIMIT_EXCEEDED
     assert (await patient).facts.title == "slow"
+
+
+async def test_a_renderer_of_which_nobody_knows_whose_it_is_has_a_limit_too(stage: BrowserStage) -> None:
+    known = {renderer.pid for renderer in stage.descendants("renderer")}
+    [door] = stage.folder.glob("*/profile/DevToolsActivePort")
+    port, path = door.read_text().splitlines()
+    async with stage.pool.page() as page, stage.pool.page():
+        beside = await Connection.open(f"ws://127.0.0.1:{port}{path}")
+        context = await beside.browser.send("Target.createBrowserContext")
+        hungry = stage.site.url(f"/hungry?mb={2 * LIMIT_MB}&ms=9000")
+        target = {"browserContextId": context["browserContextId"], "url": hungry}
+        await beside.browser.send("Target.createTarget", **target)
+        await until(
+            lambda: any(pid not in known and size > LIMIT_MB * MIB for pid, size in sizes(stage).items()),
+            "a renderer above the limit",
+        )
+        await until(lambda: max(sizes(stage).values()) < LIMIT_MB * MIB, "its end")
+        assert await page.evaluate("1 + 1") == 2
+        await beside.close()
