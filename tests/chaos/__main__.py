@@ -2,41 +2,32 @@
 
 import argparse
 import asyncio
-import os
 import secrets
-import signal
 import sys
-import tempfile
 from pathlib import Path
 from typing import Final
 
 import asyncpg
 from redis.asyncio import Redis
 
-from deploy.embedded import process_tree
-from deploy.embedded.data_dir import DataDirError
 from deploy.embedded.engine import clean_environment
-from deploy.embedded.engines import EngineError, Engines
-from deploy.embedded.privileges import PrivilegeError
-from deploy.embedded.process import ProcessError, Program, run_to_end
+from deploy.embedded.engines import Engines
+from deploy.embedded.process import Program, run_to_end
 from deploy.embedded.progress import Progress, say
 from fleet.tenants import Scope, create_key
 from tests.bench.measure import OtherLoad
-from tests.bench.product import ProductError, find_chromium
+from tests.bench.product import find_chromium
 from tests.bench.report import facts
 from tests.chaos.controls import CONTROLS, check
-from tests.chaos.member import NotReadyError
 from tests.chaos.report import Report
 from tests.chaos.run import Plan, run
 from tests.chaos.scale import Scale
 from tests.chaos.world import Ground
+from tests.long_run import ROOT, run_to_the_end
 
-ROOT: Final = Path(__file__).parents[2]
 _HALF_AN_HOUR_S: Final = 1800
 _QUICK_S: Final = 40
 _MIGRATIONS_TIMEOUT_S: Final = 60.0
-_INTERRUPTED: Final = 130
-_EXPECTED: Final = (DataDirError, EngineError, PrivilegeError, ProcessError, ProductError, NotReadyError)
 
 
 def _arguments(words: list[str]) -> argparse.Namespace:
@@ -82,9 +73,6 @@ async def _ground(engines: Engines, folder: Path, name: str) -> Ground:
 
 
 async def _run(arguments: argparse.Namespace, command: str, folder: Path) -> bool:
-    task = asyncio.current_task()
-    if task is not None:  # SIGINT cancels it already
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     make = Scale.short if arguments.quick else Scale.long
     scale = make(seconds=arguments.seconds, seed=arguments.seed, workers=arguments.workers)
     progress, load = Progress(), OtherLoad()
@@ -106,38 +94,11 @@ async def _run(arguments: argparse.Namespace, command: str, folder: Path) -> boo
     return report.holds
 
 
-def _reason(error: Exception) -> Exception:
-    """The error itself, or the first one of a group of tasks."""
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    return error
-
-
 def main(words: list[str]) -> int:
     """Run it; returns the exit code."""
     arguments = _arguments(words)
-    os.chdir(ROOT)
-    process_tree.adopt_orphans()
     command = " ".join(["python -m tests.chaos", *words])
-    try:
-        with tempfile.TemporaryDirectory(prefix="renderfleet-chaos-", ignore_cleanup_errors=True) as folder:
-            os.environ["MPLCONFIGDIR"] = folder  # matplotlib leaves its caches there, not in somebody's home
-            try:
-                return 0 if asyncio.run(_run(arguments, command, Path(folder))) else 1
-            finally:
-                process_tree.end_all_children()
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        say("\nStopped. Nothing was written, nothing is left running.")
-        return _INTERRUPTED
-    except TimeoutError:
-        say("\nchaos: the run did not come to an end and was stopped.")
-        return 1
-    except (*_EXPECTED, ExceptionGroup) as error:
-        reason = _reason(error)
-        if not isinstance(reason, _EXPECTED):
-            raise
-        say(f"\nchaos: {reason}")
-        return 1
+    return run_to_the_end("chaos", lambda folder: _run(arguments, command, folder))
 
 
 if __name__ == "__main__":

@@ -1,37 +1,25 @@
 """`python -m tests.soak soak|leak-audit`, which is what `make soak` and `make leak-audit` run."""
 
 import argparse
-import asyncio
-import os
-import signal
 import sys
-import tempfile
 from pathlib import Path
 from typing import Final
 
-from deploy.embedded import process_tree
-from deploy.embedded.data_dir import DataDirError
-from deploy.embedded.engines import EngineError
-from deploy.embedded.privileges import PrivilegeError
-from deploy.embedded.process import ProcessError
 from deploy.embedded.progress import Progress, say
 from tests.bench.measure import OtherLoad
-from tests.bench.product import Product, ProductError, find_chromium
+from tests.bench.product import Product, find_chromium
 from tests.bench.report import PLOTS, facts, write_section
-from tests.chaos.member import NotReadyError
+from tests.long_run import ROOT, run_to_the_end
 from tests.soak.plan import Plan
 from tests.soak.report import AUDIT, KILLS, SOAK, Chapter
 from tests.soak.run import run
 
-ROOT: Final = Path(__file__).parents[2]
 _HOUR_S: Final = 3600.0
-_INTERRUPTED: Final = 130
 _SOAK_RENDERS: Final = 5_000
 _AUDIT_RENDERS: Final = 1_500
 _QUICK_RENDERS: Final = 150
 _ENDLESS: Final = 10**6
 _LEAK_KB: Final = 200
-_EXPECTED: Final = (DataDirError, EngineError, PrivilegeError, ProcessError, ProductError, NotReadyError)
 
 
 def _arguments(words: list[str]) -> argparse.Namespace:
@@ -86,9 +74,6 @@ def _plan(arguments: argparse.Namespace) -> tuple[Plan, Chapter]:
 
 
 async def _run(arguments: argparse.Namespace, command: str, folder: Path) -> bool:
-    task = asyncio.current_task()
-    if task is not None:  # SIGINT cancels it already
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     plan, chapter = _plan(arguments)
     progress, load = Progress(), OtherLoad()
     with Product.start(folder, **plan.settings) as product:
@@ -103,38 +88,11 @@ async def _run(arguments: argparse.Namespace, command: str, folder: Path) -> boo
     return all(aim.is_met for aim in section.aims)
 
 
-def _reason(error: Exception) -> Exception:
-    """The error itself, or the first one of a group of tasks."""
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    return error
-
-
 def main(words: list[str]) -> int:
     """Run it; returns the exit code."""
     arguments = _arguments(words)
-    os.chdir(ROOT)
-    process_tree.adopt_orphans()
     command = " ".join(["python -m tests.soak", *words])
-    try:
-        with tempfile.TemporaryDirectory(prefix="renderfleet-soak-", ignore_cleanup_errors=True) as folder:
-            os.environ["MPLCONFIGDIR"] = folder  # matplotlib leaves its caches there, not in somebody's home
-            try:
-                return 0 if asyncio.run(_run(arguments, command, Path(folder))) else 1
-            finally:
-                process_tree.end_all_children()
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        say("\nStopped. Nothing was written, nothing is left running.")
-        return _INTERRUPTED
-    except TimeoutError:
-        say("\nsoak: the run did not come to an end and was stopped.")
-        return 1
-    except (*_EXPECTED, ExceptionGroup) as error:
-        reason = _reason(error)
-        if not isinstance(reason, _EXPECTED):
-            raise
-        say(f"\nsoak: {reason}")
-        return 1
+    return run_to_the_end("soak", lambda folder: _run(arguments, command, folder))
 
 
 if __name__ == "__main__":
