@@ -114,11 +114,22 @@ def canvas(title: str, unit: str) -> tuple[Any, Any]:
     return figure_, axes
 
 
-def finish(file: Path, figure_: Any, axes: Any, groups: Sequence[str] | None) -> Path:
-    """Add a legend, and words below the groups of bars if there are any; write the file."""
+def finish(
+    file: Path, figure_: Any, axes: Any, groups: Sequence[str] | None, *, legend_beside: bool = False
+) -> Path:
+    """Add a legend, and words below the groups of bars if there are any; write the file.
+
+    Args:
+        file: the picture.
+        figure_: from `canvas`.
+        axes: from `canvas`.
+        groups: the words.
+        legend_beside: puts the legend where it hides nothing, because lines go everywhere.
+    """
     if groups is not None:
         axes.set_xticks(range(len(groups)), groups)
-    axes.legend(fontsize=8, frameon=False)
+    place = {"loc": "upper left", "bbox_to_anchor": (1, 1)} if legend_beside else {}
+    axes.legend(fontsize=8, frameon=False, **place)
     figure_.tight_layout()
     file.parent.mkdir(parents=True, exist_ok=True)
     figure_.savefig(file, metadata={"Software": ""})

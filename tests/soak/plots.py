@@ -42,4 +42,4 @@ def memory(file: Path, story: Story, *, title: str) -> Path:
         )
     axes.set_ylim(bottom=0)
     axes.set_xlabel("minutes", fontsize=9)
-    return finish(file, figure_, axes, None)
+    return finish(file, figure_, axes, None, legend_beside=True)
