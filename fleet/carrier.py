@@ -157,7 +157,7 @@ class CarrierWorker(Worker):
         self._failure: BaseException | None = None
         self._is_draining = False
         self._holds: set[str] = set()
-        self._at_most = max_jobs
+        self._limits: dict[str, int] = {}
 
     @property
     def running(self) -> int:
@@ -169,9 +169,14 @@ class CarrierWorker(Worker):
         """Why it takes no new job; empty when it does."""
         return sorted(self._holds) if self.allow_pick_jobs else ["the worker is stopping"]
 
-    def allow(self, at_most: int) -> None:
-        """Have at most so many jobs at once from now on; what runs goes on."""
-        self._at_most = at_most
+    def allow(self, at_most: int, because: str) -> None:
+        """Have at most so many jobs at once from now on; what runs goes on. The least of all limits counts.
+
+        Args:
+            at_most: the limit, which replaces an earlier one of the same reason.
+            because: the reason.
+        """
+        self._limits[because] = at_most
         self._slot_freed.set()
 
     def hold(self, reason: str) -> None:
@@ -189,7 +194,7 @@ class CarrierWorker(Worker):
         if self.on_startup:
             await self.on_startup(self.ctx)
         while True:
-            free = min(self.max_jobs, self._at_most) - len(self.tasks)
+            free = min((self.max_jobs, *self._limits.values())) - len(self.tasks)
             if free <= 0 or self._holds or not self.allow_pick_jobs:
                 await self._wait_for_slot()
                 continue

@@ -104,14 +104,18 @@ class BrowserStage:
 
 @asynccontextmanager
 async def browser_stage(
-    site: Site, *, data_dir: Path | None = None, **settings: Any
+    site: Site,
+    *,
+    data_dir: Path | None = None,
+    offer: Callable[[int], None] = lambda _: None,
+    **settings: Any,
 ) -> AsyncIterator[BrowserStage]:
     """A pool with its own scratch folder; afterwards no process and no file of it is left."""
     with (
         tempfile.TemporaryDirectory() as temporary,
         Scratch(data_dir or Path(temporary), uuid.uuid4()) as scratch,
     ):
-        pool = Pool(BrowserSettings(**settings), scratch.path)
+        pool = Pool(BrowserSettings(**settings), scratch.path, offer=offer)
         await pool.start()
         try:
             yield BrowserStage(pool, site, scratch.path)

@@ -47,8 +47,8 @@ class Jobs(Protocol):
     def running(self) -> int:
         """Jobs that it has."""
 
-    def allow(self, at_most: int) -> None:
-        """Have at most so many at once."""
+    def allow(self, at_most: int, because: str) -> None:
+        """Have at most so many at once, for a reason."""
 
     def hold(self, reason: str) -> None:
         """Take none, for a reason."""
@@ -142,7 +142,7 @@ class Admission:
 
     def _open(self) -> None:
         fit = self.memory.free_bytes // self._reserve_bytes if self._reserve_bytes else self._slots
-        self._jobs.allow(min(self._slots, self._jobs.running + fit))
+        self._jobs.allow(min(self._slots, self._jobs.running + fit), self.REASON)
         if self._state is _State.OPEN:
             return
         self._state = _State.OPEN
@@ -189,7 +189,7 @@ class Admission:
             fix="raise the container's memory limit, or see what else takes memory in it",
             **self._figures(),
         )
-        self._jobs.allow(1)
+        self._jobs.allow(1, self.REASON)
         self._jobs.release(self.REASON)
 
     def _figures(self) -> dict[str, int]:

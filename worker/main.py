@@ -53,6 +53,7 @@ _GOODBYE_S: Final = 2.0
 # Why the carrier takes no jobs.
 _SOLITUDE: Final = "a job renders alone"
 _NO_BROWSER: Final = "there is no browser"
+_REPLACEMENT: Final = "a browser is being replaced"
 
 log = get_logger("worker.main")  # not `__main__`, as it is run
 
@@ -88,7 +89,11 @@ class Main:
         self.artifacts = Artifacts(self.settings.storage)
         self._closing.callback(self.artifacts.close)
         container = Container.own()
-        self.pool = Pool(self._browser_settings(container), scratch.path)
+        self.pool = Pool(
+            self._browser_settings(container),
+            scratch.path,
+            offer=lambda slots: self.carrier.allow(slots, _REPLACEMENT),
+        )
         self._closing.push_async_callback(self.pool.stop)
         await self.pool.start()
         self.admission = Admission(

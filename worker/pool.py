@@ -5,7 +5,7 @@ crash. Renders only ask for a page and get one from whichever generation is curr
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import ExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +29,8 @@ _LAUNCH_ATTEMPTS: Final = 4
 _FIRST_PAUSE_S: Final = 0.25
 # A planned replacement that failed is tried again later: the old browser still serves.
 _RECYCLE_PAUSE_S: Final = 60.0
+# For so long a replacement waits for a slot to be empty.
+_SLOT_PATIENCE_S: Final = 10.0
 
 log = get_logger(__name__)
 
@@ -48,12 +50,15 @@ class Pool:
         rendered_at: when a render last came to a good end, by the loop's clock; None: none has yet.
     """
 
-    def __init__(self, settings: BrowserSettings, folder: Path) -> None:
+    def __init__(
+        self, settings: BrowserSettings, folder: Path, *, offer: Callable[[int], None] = lambda _: None
+    ) -> None:
         """Prepare a pool.
 
         Args:
             settings: how many pages, how long a browser lives, which Chromium.
             folder: this worker's own (`worker/scratch.py`); TMPDIR points there.
+            offer: told how many slots may be filled; one less while a browser is being replaced.
         """
         self.failed: asyncio.Future[RenderError] = asyncio.get_running_loop().create_future()
         self.busy = 0
@@ -61,7 +66,9 @@ class Pool:
         self.rendered_at: float | None = None
         self._settings = settings
         self._folder = folder
+        self._offer = offer
         self._slots = asyncio.Semaphore(settings.browser_max_pages)
+        self._slot_freed = asyncio.Event()
         self._playwright: Playwright | None = None
         self._current: Generation | None = None
         self._changed = asyncio.Event()
@@ -236,8 +243,9 @@ class Pool:
     ) -> None:
         """Launch and warm the next generation, then swap: no render ever finds nothing."""
         with ExitStack() as replacement:
-            replacement.enter_context(self.tally.replacement())
             try:
+                await self._empty_a_slot(ended)
+                replacement.enter_context(self.tally.replacement())
                 self._serve(await self._launch(playwright))
             except RenderError as error:
                 log.warning("cannot replace the browser, keeping it", reason=reason, detail=error.detail)
@@ -246,7 +254,27 @@ class Pool:
                 log.info("browser replaced", generation=old.numbers.generation, reason=reason)
                 _keep(self._retire(old, replacement.pop_all()), self._endings)
                 return
+            finally:
+                self._offer(self._settings.browser_max_pages)
         await asyncio.wait((ended,), timeout=_RECYCLE_PAUSE_S)
+
+    async def _empty_a_slot(self, ended: asyncio.Task[End]) -> None:
+        """Let the launch take the place of a render: with all slots busy it would slow every one of them.
+
+        The job that would have begun goes to another worker, or waits for half a second in the queue. A
+        worker with one slot has none to spare.
+        """
+        slots = self._settings.browser_max_pages
+        self._offer(max(1, slots - 1))
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + _SLOT_PATIENCE_S
+        while 1 < slots <= self.busy and not ended.done() and clock() < deadline:
+            self._slot_freed.clear()
+            freed = asyncio.create_task(self._slot_freed.wait())
+            await asyncio.wait(
+                (freed, ended), timeout=deadline - clock(), return_when=asyncio.FIRST_COMPLETED
+            )
+            freed.cancel()
 
     async def _renew_idle(self, playwright: Playwright, old: Generation, reason: Reason) -> None:
         """End a browser in which nothing renders, then launch the next one."""
@@ -296,6 +324,8 @@ class Pool:
 
     def _count_busy(self, difference: int) -> None:
         self.busy += difference
+        if difference < 0:
+            self._slot_freed.set()
         SLOTS_BUSY.set(self.busy)
 
 

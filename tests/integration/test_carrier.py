@@ -104,7 +104,8 @@ async def test_of_three_slots_only_as_many_are_used_as_are_allowed(engines: Engi
     work = Recorder()
     work.may_end.clear()
     async with running(engines.redis_url, work.run, slots=3) as worker:
-        worker.allow(1)
+        worker.allow(2, "another reason")
+        worker.allow(1, "a reason")
         await dispatch.dispatch(redis, [new_waiting() for _ in range(6)])
         await work.has_run(1)
         work.may_end.set()
@@ -112,7 +113,8 @@ async def test_of_three_slots_only_as_many_are_used_as_are_allowed(engines: Engi
         assert work.most_at_once == 1
         work.may_end.clear()
         await work.has_run(4)
-        worker.allow(3)  # noticed at once, while the only one still runs
+        worker.allow(3, "a reason")
+        worker.allow(3, "another reason")  # noticed at once, while the only one still runs
         await work.has_run(6)
         assert work.most_at_once == 3
         work.may_end.set()

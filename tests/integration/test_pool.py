@@ -119,6 +119,21 @@ async def test_recycle_by_age_keeps_no_render_waiting(site: Site) -> None:
         await until(lambda: len(profiles(stage.folder)) <= 4, "the end of their profiles")
 
 
+async def test_a_replacement_takes_the_place_of_a_render(site: Site) -> None:
+    """With all slots busy it would slow every one of them: it waits until one is empty, and stays so."""
+    offers: list[int] = []
+    async with (
+        browser_stage(site, offer=offers.append, browser_max_pages=2, browser_max_renders=2) as stage,
+        stage.pool.page(),
+    ):
+        async with stage.pool.page():
+            await until(lambda: offers == [1], "one slot less")
+            with pytest.raises(AssertionError):
+                await until(lambda: stage.pool.generation == 2, "a launch, which takes half of this", 1.5)
+        await until(lambda: stage.pool.generation == 2, "the next browser")
+        await until(lambda: offers == [1, 2], "all slots again")
+
+
 async def test_recycle_by_renders(site: Site) -> None:
     async with browser_stage(site, browser_max_pages=2, browser_max_renders=3) as stage:
         before = recycles("renders")

@@ -44,7 +44,7 @@ class Place:
             clock=lambda: self.now,
         )
 
-    def allow(self, at_most: int) -> None:
+    def allow(self, at_most: int, because: str) -> None:  # noqa: ARG002 - as the carrier has it
         self.at_most = at_most
 
     def hold(self, reason: str) -> None:
