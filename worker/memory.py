@@ -110,45 +110,46 @@ class MemoryGuard:
             if not self._open:
                 self._begun.clear()
                 await self._begun.wait()
+            await asyncio.sleep(_LOOK_INTERVAL_S)
             if looks % _LOOKS_PER_WALK == 0:
                 self._processes.walk()
             looks += 1
             self.look()
-            await asyncio.sleep(_LOOK_INTERVAL_S)
 
     def look(self) -> None:
         """Measure everything once; end what takes too much."""
-        self._attribute()
+        strangers = self._attribute(self._processes.renderers())
         for account in self._open:
             used_bytes = account.measure()
             if used_bytes > self._render_limit_bytes + account.allowance_bytes:
                 self._kill(account, Excess(Where.RENDERER, used_bytes, self._render_limit_bytes))
-        self._end_fat_strangers()
+        self._end_fat(strangers)
         self._share_growth()
 
-    def _attribute(self) -> None:
+    def _attribute(self, living: frozenset[int]) -> set[int]:
         """Find the page of each renderer that was born after its page: a navigation may change it.
 
         Renderers change where a page isolates itself (Cross-Origin-Opener-Policy). Should two pages do so
         between two looks, their accounts may be swapped; nothing else comes of it than that.
+
+        Returns:
+            Renderers that are no page's.
         """
-        if self._creating.locked():
-            return
-        living, strangers = self._processes.renderers(), self._strangers()
+        strangers = set(living).difference(*(account.renderers for account in self._accounts))
+        if not strangers or self._creating.locked():
+            return strangers
         bereft = [account for account in self._open if not account.renderers & living]
-        for pid, account in zip(strangers, bereft, strict=False):
+        for pid, account in zip(sorted(strangers), bereft, strict=False):
             account.renderers = frozenset((pid,))
+            strangers.discard(pid)
         if not bereft and len(self._open) == 1:
-            self._open[0].renderers |= frozenset(strangers)
+            self._open[0].renderers |= strangers
+            strangers.clear()
+        return strangers
 
-    def _strangers(self) -> list[int]:
-        """Renderers that are no page's, the oldest first."""
-        claimed = {pid for account in self._accounts for pid in account.renderers}
-        return sorted(self._processes.renderers() - claimed)
-
-    def _end_fat_strangers(self) -> None:
+    def _end_fat(self, strangers: set[int]) -> None:
         """Nobody knows whose they are, and nobody is to be without a limit."""
-        for pid in self._strangers():
+        for pid in strangers:
             memory = read_memory(pid)
             if memory is not None and memory.own_bytes > self._render_limit_bytes:
                 log.warning("ending a renderer that is no page's", pid=pid, used_bytes=memory.own_bytes)

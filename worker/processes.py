@@ -91,7 +91,7 @@ class BrowserProcesses:
 
     def renderers(self) -> frozenset[int]:
         """The renderer processes that live now."""
-        born = {pid for zygote in self._zygotes for pid in _children(zygote, zygote)}
+        born = {pid for zygote in self._zygotes for pid in _children(zygote, zygote)} - self._zygotes
         self._kinds |= {pid: self._kind(pid) for pid in born}
         return frozenset(pid for pid in born if self._kinds[pid] == _RENDERER)
 
