@@ -156,6 +156,7 @@ class CarrierWorker(Worker):
         self._slot_freed = asyncio.Event()
         self._failure: BaseException | None = None
         self._is_draining = False
+        self._is_over = False
         self._holds: set[str] = set()
         self._limits: dict[str, int] = {}
 
@@ -193,7 +194,8 @@ class CarrierWorker(Worker):
         self.ctx["redis"] = self.pool
         if self.on_startup:
             await self.on_startup(self.ctx)
-        while True:
+        # Cancelling alone is not enough: now and then redis-py kept it to itself, and the worker went on.
+        while not self._is_over:
             free = min((self.max_jobs, *self._limits.values())) - len(self.tasks)
             if free <= 0 or self._holds or not self.allow_pick_jobs:
                 await self._wait_for_slot()
@@ -213,7 +215,8 @@ class CarrierWorker(Worker):
 
     async def _wait_for_slot(self) -> None:
         self._slot_freed.clear()
-        await self._slot_freed.wait()
+        if not self._is_over:
+            await self._slot_freed.wait()
 
     async def _wait_for_bell(self) -> None:
         # The union with a plain list in redis-py's types is for its synchronous clients.
@@ -262,6 +265,8 @@ class CarrierWorker(Worker):
             await asyncio.wait(running, timeout=grace_s)
         for task in list(self.tasks.values()):
             task.cancel()
+        self._is_over = True
+        self._slot_freed.set()
         if self.main_task is not None:
             self.main_task.cancel()
 
