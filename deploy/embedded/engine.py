@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 
 from deploy.embedded.data_dir import DataDir
 from deploy.embedded.ports import LOOPBACK, free_port
-from deploy.embedded.process import POLL_S, Child, Pause, ProcessError, Program
+from deploy.embedded.process import INTERRUPTED_S, POLL_S, Child, Pause, ProcessError, Program
 
 START_TIMEOUT_S: Final = 30.0
 STOP_TIMEOUT_S: Final = 5.0
@@ -119,6 +119,7 @@ class Engine(ABC):
             if not child.running:
                 if not last and "in use" in child.log_tail():
                     return False
+                self._pause(INTERRUPTED_S)
                 raise EngineError(f"{self.title} {child.end}. {child.last_words()}")
             if time.monotonic() > deadline:
                 raise EngineError(

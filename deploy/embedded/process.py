@@ -33,6 +33,10 @@ LOG_LIMIT_BYTES: Final = 20 * 1024 * 1024
 # What an interrupted command may take to clean up after itself, for example a package installation.
 INTERRUPT_S: Final = 5.0
 
+# A Ctrl-C reaches a child too that has no session of its own yet, and ends it. Whoever finds a child dead waits
+# for so long whether somebody asked for that, before blaming the child.
+INTERRUPTED_S: Final = 0.1
+
 # The parent may die before the death signal is set. Then this shell has another parent, and ends here.
 PARENT_IS_ALIVE: Final = 'test "$PPID" = "$0" || exit 1; exec "$@"'
 
@@ -229,4 +233,5 @@ def run_to_end(program: Program, *, timeout_s: float, pause: Pause = time.sleep)
     finally:
         child.stop(INTERRUPT_S)
     if child.process.returncode != 0:
+        pause(INTERRUPTED_S)
         raise ProcessError(f"{program.name} {child.end}.", child.last_words())

@@ -9,8 +9,9 @@ import psutil
 import pytest
 
 from deploy.embedded.environment import Environment, bring_up_to_date
-from deploy.embedded.process import Child, ProcessError, Program, run_to_end
+from deploy.embedded.process import INTERRUPTED_S, Child, ProcessError, Program, run_to_end
 from deploy.embedded.progress import Progress
+from deploy.embedded.stopping import StopRequested
 
 DEAF = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
@@ -60,6 +61,16 @@ def test_a_failure_is_told_with_the_last_lines_of_the_log_alone(tmp_path: Path) 
     assert str(told.value).endswith("    it was the lead piping")
     assert len(str(told.value).split("\n")) == 16
     assert told.value.summary == "suspect ended with exit code 1."
+
+
+def test_one_that_dies_of_our_own_ctrl_c_is_not_blamed(tmp_path: Path) -> None:
+    def pause(seconds: float) -> None:
+        if seconds == INTERRUPTED_S:
+            raise StopRequested("SIGINT")
+        time.sleep(seconds)
+
+    with pytest.raises(StopRequested):
+        run_to_end(python(tmp_path, LAST_WORDS), timeout_s=10, pause=pause)
 
 
 def test_a_command_that_hangs_is_ended(tmp_path: Path) -> None:
