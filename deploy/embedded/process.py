@@ -33,8 +33,8 @@ LOG_LIMIT_BYTES: Final = 20 * 1024 * 1024
 # What an interrupted command may take to clean up after itself, for example a package installation.
 INTERRUPT_S: Final = 5.0
 
-# A Ctrl-C reaches a child too that has no session of its own yet, and ends it. Whoever finds a child dead waits
-# for so long whether somebody asked for that, before blaming the child.
+# A Ctrl-C reaches a child too that has no session of its own yet, and ends it. Whoever finds a child dead
+# waits for so long whether somebody asked for that, before blaming the child.
 INTERRUPTED_S: Final = 0.1
 
 # The parent may die before the death signal is set. Then this shell has another parent, and ends here.
