@@ -7,17 +7,21 @@ Sources: IANA's IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890), eac
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final, Protocol, Self
 
 from pydantic_core import Url
 
+from fleet.hosts import HostPatterns
+from fleet.networks import Opening, split_denials, split_network
+
 Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
 
 DEFAULT_PORTS: Final = (80, 443)
+DEFAULT_PROXY_PORTS: Final = (80, 443, 1080, 3128, 8080, 8888)
 
 # Whole blocks, also where the registry calls a part "globally reachable": anycast for name servers and
 # tunnels (AS112, AMT) is answered by whoever stands nearest, and no web page lives there.
@@ -82,6 +86,7 @@ class Rule(StrEnum):
     CREDENTIALS = "The address carries a user name or a password. Leave them out: addresses end up in logs."
     HOST = "The host is not public. Whoever runs this service can open an address with EGRESS_ALLOW."
     PORT = "The port is not open to renders. Whoever runs this service can open it with EGRESS_PORTS."
+    DENIED = "The host is on the list of those that this service does not open."
 
 
 class BlockedAddressError(ValueError):
@@ -132,38 +137,82 @@ class EgressRules(Protocol):
     """What `AddressPolicy` needs of fleet.settings.EgressSettings, which is a layer beside this one."""
 
     @property
-    def egress_networks(self) -> tuple[tuple[Network, int | None], ...]:
+    def egress_networks(self) -> tuple[Opening, ...]:
         """See `AddressPolicy.allow`."""
+
+    @property
+    def egress_denials(self) -> tuple[tuple[Opening, ...], HostPatterns]:
+        """See `AddressPolicy.deny` and `AddressPolicy.denied_hosts`."""
 
     @property
     def egress_ports(self) -> tuple[int, ...]:
         """See `AddressPolicy.ports`."""
 
+    @property
+    def egress_proxy_ports(self) -> tuple[int, ...]:
+        """See `AddressPolicy.proxy_ports`."""
+
 
 @dataclass(frozen=True, slots=True)
 class AddressPolicy:
-    """What may be rendered: public addresses on `ports`, and what `allow` adds.
+    """What may be rendered: public addresses on `ports` and what `allow` adds, without what is denied.
 
     Attributes:
         allow: networks that are reachable besides the public internet, each on one port or (None) on all.
             As long as there is one, private names such as `localhost` are not refused by their spelling: the
             addresses that they resolve to decide, and all of them must be permitted.
         ports: ports at which public addresses are reachable.
+        deny: networks that are not reachable, each on one port or (None) on all, whatever allows them.
+        denied_hosts: hosts that are not reachable, whatever they resolve to.
+        proxy_ports: ports at which a tenant's own proxy may listen at a public address.
     """
 
-    allow: tuple[tuple[Network, int | None], ...] = ()
+    allow: tuple[Opening, ...] = ()
     ports: tuple[int, ...] = DEFAULT_PORTS
+    deny: tuple[Opening, ...] = ()
+    denied_hosts: HostPatterns = HostPatterns()  # noqa: RUF009 - it cannot be changed
+    proxy_ports: tuple[int, ...] = DEFAULT_PROXY_PORTS
 
     @classmethod
     def from_settings(cls, settings: EgressRules) -> Self:
         """The policy that the operator has set."""
-        return cls(allow=settings.egress_networks, ports=settings.egress_ports)
+        deny, denied_hosts = settings.egress_denials
+        return cls(
+            allow=settings.egress_networks,
+            ports=settings.egress_ports,
+            deny=deny,
+            denied_hosts=denied_hosts,
+            proxy_ports=settings.egress_proxy_ports,
+        )
+
+    def for_tenant(self, *, allow: Iterable[str], deny: Iterable[str]) -> Self:
+        """This policy with what the operator has set for one tenant, in the words of the settings.
+
+        Raises:
+            ValueError: an entry cannot be read.
+        """
+        networks, hosts = split_denials(deny)
+        return replace(
+            self,
+            allow=(*self.allow, *map(split_network, allow)),
+            deny=(*self.deny, *networks),
+            denied_hosts=self.denied_hosts | hosts,
+        )
+
+    def of_proxies(self) -> Self:
+        """What holds for the proxies of tenants: the same addresses, at the ports where proxies listen."""
+        return replace(self, ports=self.proxy_ports)
 
     def permits(self, address: Address, port: int) -> bool:
         """Whether a connection to this address and port may be opened. The one decision that counts."""
+        if self._denies(address, port):
+            return False
         if is_public(address) and port in self.ports:
             return True
         return any(address in network and open_port in (None, port) for network, open_port in self.allow)
+
+    def _denies(self, address: Address, port: int) -> bool:
+        return any(address in network and shut_port in (None, port) for network, shut_port in self.deny)
 
     def permits_port(self, port: int) -> bool:
         """Whether there can be any address that is permitted at this port."""
@@ -175,6 +224,8 @@ class AddressPolicy:
         Raises:
             BlockedAddressError: otherwise.
         """
+        if self._denies(address, port):
+            raise BlockedAddressError(Rule.DENIED)
         if not self.permits(address, port):
             raise BlockedAddressError(Rule.PORT if is_public(address) else Rule.HOST)
 
@@ -190,6 +241,8 @@ class AddressPolicy:
             BlockedAddressError: the address may not be rendered.
         """
         target = _parse(url)
+        if target.host in self.denied_hosts:
+            raise BlockedAddressError(Rule.DENIED)
         if target.address is not None:
             self.require(target.address, target.port)
         elif is_private_name(target.host) and not self.allow:

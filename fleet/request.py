@@ -4,8 +4,12 @@ import hashlib
 from typing import Final, Self
 
 from pydantic import model_validator
+from pydantic_core import Url
 
+from fleet.hosts import HostPatterns
+from fleet.options.blocking import BlockingOptions
 from fleet.options.delivery import DeliveryOptions
+from fleet.options.identity import IdentityOptions
 from fleet.options.output import Format, OutputOptions
 from fleet.options.pdf import PdfOptions
 from fleet.options.readiness import ReadinessOptions
@@ -16,6 +20,8 @@ from fleet.options.viewport import ViewportOptions
 # A group named here has a file of its name in worker/steps (a test compares the two lists).
 RENDER_GROUPS: Final = (
     SourceOptions,
+    BlockingOptions,
+    IdentityOptions,
     ViewportOptions,
     ReadinessOptions,
     ScreenshotOptions,
@@ -26,6 +32,8 @@ RENDER_GROUPS: Final = (
 
 class RenderRequest(
     SourceOptions,
+    BlockingOptions,
+    IdentityOptions,
     ViewportOptions,
     ReadinessOptions,
     ScreenshotOptions,
@@ -39,6 +47,14 @@ class RenderRequest(
     def _options_fit_the_format(self) -> Self:
         if self.format is Format.PDF and "full_page" in self.model_fields_set:
             raise ValueError("`full_page` is for pictures; a pdf always holds the whole page")
+        return self
+
+    @model_validator(mode="after")
+    def _page_itself_is_not_blocked(self) -> Self:
+        if self.url is not None and Url(self.url).host in HostPatterns(self.block_requests):
+            raise ValueError(
+                "`block_requests` holds the host of `url`, so that there would be nothing to see"
+            )
         return self
 
     def digest(self) -> bytes:

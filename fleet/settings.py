@@ -5,13 +5,14 @@ Every settings class is read from the environment when its process starts, never
 (`load_settings`). `docs/settings.md` lists them all; a test holds the two together.
 """
 
-import ipaddress
-import re
 from pathlib import Path
 from typing import Annotated, Final, Self, TypeVar
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from fleet.hosts import HostPatterns
+from fleet.networks import Opening, split_denials, split_network
 
 PREFIX: Final = "RENDERFLEET_"
 
@@ -85,7 +86,7 @@ _Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
 class EgressSettings(FleetSettings):
-    """Which addresses are reachable besides the public internet."""
+    """Which addresses are reachable besides the public internet, and which of it are not."""
 
     egress_allow: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
@@ -100,8 +101,20 @@ class EgressSettings(FleetSettings):
         min_length=1,
         description="Ports at which public addresses are reachable, such as `80,443,8443`.",
     )
+    egress_deny: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description=(
+            "Addresses and networks, with optional port, and hosts that are not reachable, whatever else "
+            "allows them: `192.0.2.0/24,tracker.example.com,*.ads.example.com`."
+        ),
+    )
+    egress_proxy_ports: Annotated[tuple[_Port, ...], NoDecode] = Field(
+        default=(80, 443, 1080, 3128, 8080, 8888),
+        min_length=1,
+        description="Ports at which a tenant's own proxy (`proxy.server`) may listen at a public address.",
+    )
 
-    @field_validator("egress_allow", "egress_ports", mode="before")
+    @field_validator("egress_allow", "egress_deny", "egress_ports", "egress_proxy_ports", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -115,10 +128,21 @@ class EgressSettings(FleetSettings):
             split_network(entry)
         return entries
 
+    @field_validator("egress_deny")
+    @classmethod
+    def _entries_are_networks_or_hosts(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        split_denials(entries)
+        return entries
+
     @property
-    def egress_networks(self) -> "tuple[tuple[Network, int | None], ...]":
+    def egress_networks(self) -> tuple[Opening, ...]:
         """`egress_allow` as fleet.addresses.AddressPolicy takes it."""
         return tuple(split_network(entry) for entry in self.egress_allow)
+
+    @property
+    def egress_denials(self) -> tuple[tuple[Opening, ...], HostPatterns]:
+        """`egress_deny` as fleet.addresses.AddressPolicy takes it: networks, and hosts."""
+        return split_denials(self.egress_deny)
 
 
 class TenantSettings(FleetSettings):
@@ -164,35 +188,6 @@ class LogSettings(FleetSettings):
 
 
 SettingsT = TypeVar("SettingsT", bound=FleetSettings)
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-# A colon without a port after it matches nothing here and is then refused as no network: read as "no port" it
-# would open all of them.
-_ENTRY_WITH_PORT: Final = re.compile(
-    r"(?:\[(?P<bracketed>[^\[\]]+)\]|(?P<plain>[^\[\]:]+)):(?P<port>[0-9]{1,6})"
-)
-
-
-def split_network(entry: str) -> tuple[Network, int | None]:
-    """Read one entry of `EGRESS_ALLOW`: an address or a network, with an optional port.
-
-    An IPv6 address with a port needs brackets, as in addresses of the web: `[fd00::1]:80`.
-
-    Raises:
-        ValueError: in words that name the entry and what is allowed.
-    """
-    found = _ENTRY_WITH_PORT.fullmatch(entry)
-    host, port = (found["bracketed"] or found["plain"], int(found["port"])) if found else (entry, None)
-    try:
-        network = ipaddress.ip_network(host)
-    except ValueError as error:
-        raise ValueError(
-            f"{entry!r} is no address or network with an optional port, such as 127.0.0.1:8099, 10.1.0.0/16 "
-            "or [fd00::1]:80"
-        ) from error
-    if port is not None and not 1 <= port <= 65_535:  # noqa: PLR2004 - the range of a port
-        raise ValueError(f"{entry!r} has a port outside 1 to 65535")
-    return network, port
 
 
 class SettingsError(SystemExit):

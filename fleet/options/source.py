@@ -25,14 +25,16 @@ EGRESS_CONTEXT: Final = "egress"
 _STRICTEST: Final = AddressPolicy()
 
 
-def _permitted(url: str, info: ValidationInfo) -> str:
-    """Normalise as the browser will read it, and refuse early what the worker would refuse later.
-
-    Without a policy in the context the strictest one holds: forgetting to hand it in opens nothing.
-    """
+def address_policy(info: ValidationInfo) -> AddressPolicy:
+    """The policy that was handed in; without one the strictest: forgetting to hand it in opens nothing."""
     policy: AddressPolicy = (info.context or {}).get(EGRESS_CONTEXT, _STRICTEST)
+    return policy
+
+
+def _permitted(url: str, info: ValidationInfo) -> str:
+    """Normalise as the browser will read it, and refuse early what the worker would refuse later."""
     try:
-        return policy.check_url(url)
+        return address_policy(info).check_url(url)
     except BlockedAddressError as error:
         raise PydanticCustomError(
             ErrorType.URL_BLOCKED.value,

@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from fleet.addresses import Address, AddressPolicy
-from fleet.settings import split_network
+from fleet.networks import split_network
 from fleet.webhooks import DeliveryError, MessageState
 from tests.post_office import PostOffice, errors
 from tests.receiver import Behaviour, Receiver, answer, flood, receiver, silence

@@ -6,16 +6,18 @@ from hypothesis import strategies as st
 
 from fleet.addresses import (
     DEFAULT_PORTS,
+    DEFAULT_PROXY_PORTS,
     NOT_PUBLIC_IPV4,
     NOT_PUBLIC_IPV6,
     AddressPolicy,
     BlockedAddressError,
     MalformedAddressError,
-    Network,
     Rule,
     is_private_name,
     is_public,
 )
+from fleet.hosts import HostPatterns
+from fleet.networks import Network
 from fleet.settings import EgressSettings
 
 # The last public address before a block (or None), its first, its last, and the next public one.
@@ -266,16 +268,57 @@ def test_a_port_of_the_settings_is_open_at_public_addresses_alone() -> None:
     assert not policy.permits(ip_address("10.0.0.1"), 8443)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://tracker.example.com/",
+        "https://a.b.ads.example.com./",
+        "http://93.184.216.34/",
+        "http://0x5db8d822/",
+        "http://10.1.9.9:8080/",
+    ],
+)
+def test_what_is_denied_is_refused_whatever_allows_it(url: str) -> None:
+    deny = ("tracker.example.com", "*.ads.example.com", "93.184.216.0/24", "10.1.9.0/24:8080")
+    policy = AddressPolicy(allow=LAPTOP.allow).for_tenant(allow=("93.184.216.34",), deny=deny)
+    with pytest.raises(BlockedAddressError) as caught:
+        policy.check_url(url)
+    assert caught.value.rule is Rule.DENIED
+    assert policy.check_url("http://10.1.9.9:8081/")
+    assert policy.check_url("https://ads.example.com/")
+
+
+def test_a_tenant_gets_what_the_fleet_has_and_its_own() -> None:
+    fleet = AddressPolicy(allow=LAPTOP.allow, ports=(443,), proxy_ports=(9999,)).for_tenant(
+        allow=(), deny=("192.0.2.0/24",)
+    )
+    tenant = fleet.for_tenant(allow=("10.2.0.0/16",), deny=("10.2.3.0/24", "x.example"))
+    assert tenant.permits(ip_address("10.2.0.1"), 80)
+    assert tenant.permits(ip_address("10.1.0.1"), 80)
+    assert not tenant.permits(ip_address("10.2.3.1"), 80)
+    assert not tenant.permits(PUBLIC, 80)
+    assert tenant.deny[:1] == fleet.deny
+    assert tenant.of_proxies().permits(PUBLIC, 9999)
+    assert not tenant.of_proxies().permits(PUBLIC, 443)
+    assert not fleet.permits(ip_address("10.2.0.1"), 80)
+
+
 def test_settings_make_the_policy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RENDERFLEET_EGRESS_ALLOW", raising=False)
     monkeypatch.delenv("RENDERFLEET_EGRESS_PORTS", raising=False)
     assert AddressPolicy.from_settings(EgressSettings()) == AddressPolicy()
     assert EgressSettings().egress_ports == DEFAULT_PORTS
+    assert EgressSettings().egress_proxy_ports == DEFAULT_PROXY_PORTS
     monkeypatch.setenv("RENDERFLEET_EGRESS_ALLOW", "127.0.0.1:3000, 10.1.0.0/16,[fd00::1]:80,fd00::/8")
     monkeypatch.setenv("RENDERFLEET_EGRESS_PORTS", "80, 443,8443")
+    monkeypatch.setenv("RENDERFLEET_EGRESS_PROXY_PORTS", "3128")
+    monkeypatch.setenv("RENDERFLEET_EGRESS_DENY", "192.0.2.0/24, *.ads.example,t.example,10.1.0.1:80")
     assert AddressPolicy.from_settings(EgressSettings()) == AddressPolicy(
         allow=(*LAPTOP.allow, (ip_network("fd00::1"), 80), (ip_network("fd00::/8"), None)),
         ports=(80, 443, 8443),
+        deny=((ip_network("192.0.2.0/24"), None), (ip_network("10.1.0.1"), 80)),
+        denied_hosts=HostPatterns(["t.example", "*.ads.example"]),
+        proxy_ports=(3128,),
     )
 
 
@@ -286,6 +329,7 @@ def test_settings_make_the_policy(monkeypatch: pytest.MonkeyPatch) -> None:
         for entry in ("127.0.0.1:", "[::1]:", "[::1]80", "localhost:80", "10.0.0.1/8", "1.1.1.1:0")
     ]
     + [("ALLOW", "1.1.1.1:65536"), ("ALLOW", "1.1.1.1:+80")]
+    + [("DENY", entry) for entry in ("10.0.0.1/8", "*", "http://x.example", "x.example:80")]
     + [("PORTS", ports) for ports in ("", "0", "65536", "http", "80-90")],
 )
 def test_wrong_settings_are_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from fleet.addresses import Address, AddressPolicy, Rule
 from fleet.errors import ErrorType, RenderError
-from fleet.settings import split_network
+from fleet.networks import split_network
 from worker.egress import resolver
 from worker.egress.guard import Guard
 from worker.egress.resolver import SystemResolver

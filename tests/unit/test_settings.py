@@ -5,6 +5,7 @@ import pytest
 
 from api import health as api_health
 from api.settings import ApiSettings
+from fleet.networks import split_network
 from fleet.settings import (
     DatabaseSettings,
     DataSettings,
@@ -12,7 +13,6 @@ from fleet.settings import (
     LogSettings,
     SettingsError,
     load_settings,
-    split_network,
 )
 from worker import health as worker_health
 from worker.settings import BrowserSettings

@@ -5,8 +5,8 @@ from pydantic import ValidationError
 
 from fleet.addresses import AddressPolicy, Rule
 from fleet.errors import ErrorType
+from fleet.networks import split_network
 from fleet.options.source import EGRESS_CONTEXT, MAX_HTML_BYTES, MAX_URL_LENGTH, SourceOptions
-from fleet.settings import split_network
 
 LAPTOP = AddressPolicy(allow=(split_network("127.0.0.1:3000"),))
 
