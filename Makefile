@@ -14,7 +14,7 @@ COMPILE = $(VENV_PYTHON) -m uv pip compile pyproject.toml --quiet --universal --
 LOAD = $(if $(RENDERS),--renders $(RENDERS)) $(if $(WORKERS),--workers $(WORKERS)) $(if $(SECONDS),--seconds $(SECONDS))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench chaos soak leak-audit lock clean environment-run environment-dev
+.PHONY: help run test lint audit bench chaos soak leak-audit lock clean environment-run environment-dev
 
 help: ## list the targets
 	@printf 'Usage: make TARGET [NAME=value ...]\n\n'
@@ -33,6 +33,11 @@ lint: environment-dev ## check style, types and import layers
 	@$(VENV_PYTHON) -m ruff format --check .
 	@$(VENV_PYTHON) -m mypy
 	@$(VENV_PYTHON) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
+
+# --strict: what the index knows nothing about fails, instead of passing unseen.
+audit: environment-dev ## look for known holes in the pinned requirements; asks pypi.org, so it is not part of `make test`
+	@for list in service run dev; do echo "$$list.txt" && $(VENV_PYTHON) -m uv tool run pip-audit@2.10.1 --strict \
+		--require-hashes --disable-pip --progress-spinner off -r deploy/requirements/$$list.txt || exit 1; done
 
 bench: environment-dev ## measure, and write docs/benchmarks.md; CASES=post chooses, OPTIONS=--quick only prints
 	@$(VENV_PYTHON) -m deploy.embedded.chromium_install

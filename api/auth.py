@@ -1,17 +1,14 @@
 """Who calls, and may they: API keys, remembered for seconds, so that a POST stays one transaction."""
 
-import asyncio
-import hashlib
-import time
-from collections import OrderedDict
 from typing import Final
 
 from starlette.datastructures import Headers
 
+from api.lookups import Lookups
 from api.problems import RefusedError
 from fleet.database import Pool
 from fleet.errors import ErrorType
-from fleet.tenants import Scope, Tenant, find_tenant
+from fleet.tenants import KeyDigest, Scope, Tenant, digest_of, find_by_digest
 
 # A key with one of these may make a call that needs the scope on the left.
 _SUFFICIENT: Final = {
@@ -19,55 +16,49 @@ _SUFFICIENT: Final = {
     Scope.READ: frozenset({Scope.READ, Scope.RENDER}),
     Scope.ADMIN: frozenset({Scope.ADMIN}),
 }
-# A key that was just made must work at once for whoever tried it too early.
-_UNKNOWN_KEY_CACHE_S: Final = 1.0
-_MAX_REMEMBERED: Final = 10_000
 
 
 class Authenticator:
     """Finds the tenant of a call. Keys are remembered by their SHA-256, never in clear, never logged."""
 
     def __init__(self, pool: Pool, *, cache_s: float) -> None:
-        self._pool = pool
-        self._cache_s = cache_s
-        self._remembered: OrderedDict[bytes, tuple[Tenant | None, float]] = OrderedDict()
-        self._under_way: dict[bytes, asyncio.Task[Tenant | None]] = {}
+        self._tenants: Lookups[KeyDigest, Tenant] = Lookups(
+            lambda digest: find_by_digest(pool, digest), remember_s=cache_s
+        )
 
-    async def tenant(self, headers: Headers, needed: Scope) -> Tenant:
+    async def tenant(self, headers: Headers) -> Tenant:
         """The tenant whose key the call carries.
 
         Raises:
-            RefusedError: unauthorized or forbidden.
+            RefusedError: unauthorized.
             UnavailableError: the key is not remembered and Postgres does not answer.
         """
-        key = _key_of(headers)
-        digest = hashlib.sha256(key.encode()).digest()
-        tenant, until = self._remembered.get(digest, (None, 0.0))
-        if until < time.monotonic():
-            tenant = await self._find(key, digest)
+        digest = digest_of(_key_of(headers))
+        tenant = None if digest is None else await self._tenants.get(digest)
         if tenant is None:
-            raise RefusedError(ErrorType.UNAUTHORIZED, "the API key is malformed, unknown or revoked")
-        if tenant.scopes.isdisjoint(_SUFFICIENT[needed]):
-            raise RefusedError(ErrorType.FORBIDDEN, f"the API key lacks the scope `{needed}`")
+            raise RefusedError(
+                ErrorType.UNAUTHORIZED, "the API key is malformed, unknown, revoked or expired"
+            )
         return tenant
 
-    async def _find(self, key: str, digest: bytes) -> Tenant | None:
-        # One look at Postgres for a key, however many calls miss it in the cache at the same moment.
-        task = self._under_way.get(digest)
-        if task is None:
-            task = asyncio.create_task(self._find_and_remember(key, digest))
-            self._under_way[digest] = task
-            task.add_done_callback(lambda _: self._under_way.pop(digest))
-        return await asyncio.shield(task)
+    def forget_all(self) -> None:
+        """Look each key up again: keys or limits have changed."""
+        self._tenants.forget_all()
 
-    async def _find_and_remember(self, key: str, digest: bytes) -> Tenant | None:
-        tenant = await find_tenant(self._pool, key)
-        lifetime_s = self._cache_s if tenant else min(self._cache_s, _UNKNOWN_KEY_CACHE_S)
-        self._remembered[digest] = (tenant, time.monotonic() + lifetime_s)
-        self._remembered.move_to_end(digest)
-        if len(self._remembered) > _MAX_REMEMBERED:
-            self._remembered.popitem(last=False)
-        return tenant
+
+def may(tenant: Tenant, needed: Scope) -> bool:
+    """Whether the tenant's key may make a call that needs this scope."""
+    return not tenant.scopes.isdisjoint(_SUFFICIENT[needed])
+
+
+def require(tenant: Tenant, needed: Scope) -> None:
+    """Do nothing if the tenant's key may make a call that needs this scope.
+
+    Raises:
+        RefusedError: forbidden.
+    """
+    if not may(tenant, needed):
+        raise RefusedError(ErrorType.FORBIDDEN, f"the API key lacks the scope `{needed}`")
 
 
 def _key_of(headers: Headers) -> str:

@@ -10,27 +10,35 @@ from arq.connections import ArqRedis
 from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from api.auth import Authenticator
+from api.auth import Authenticator, may, require
 from api.gauges import FleetGauges
 from api.handover import Handover
+from api.link_keys import LinkKeys
 from api.problems import RefusedError, refuse_unknown_parameters
 from api.quotas import Quotas
-from api.settings import ApiSettings
+from api.rates import Rates
+from api.settings import ApiSettings, LinkSettings
+from api.turns import Turns
 from api.waiters import Waiters
+from fleet.addresses import AddressPolicy
 from fleet.artifacts import Artifacts
 from fleet.database import Pool
 from fleet.documents import SignedAddress
 from fleet.errors import ErrorType
 from fleet.jobs import Job, get
+from fleet.options.source import EGRESS_CONTEXT
 from fleet.probes import Probes
 from fleet.settings import (
     DatabaseSettings,
+    DataSettings,
     EgressSettings,
     RedisSettings,
+    SecretSettings,
     StorageSettings,
     TenantSettings,
 )
 from fleet.tenants import Scope, Tenant
+from fleet.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +46,11 @@ class Settings:
     """All settings of an API process."""
 
     api: ApiSettings
+    links: LinkSettings
+    data: DataSettings
     database: DatabaseSettings
     redis: RedisSettings
+    secrets: SecretSettings
     storage: StorageSettings
     egress: EgressSettings
     tenant: TenantSettings
@@ -50,24 +61,50 @@ class Dependencies:
     """Open connections and what is built on them.
 
     Attributes:
-        validation: context for the validation of a RenderRequest: the rules for addresses.
+        policy: which addresses everybody's jobs reach; a tenant may have other ones.
     """
 
     settings: Settings
     pool: Pool
+    vault: Vault
     redis: ArqRedis
     artifacts: Artifacts
     authenticator: Authenticator
+    link_keys: LinkKeys
+    turns: Turns
     waiters: Waiters
     probes: Probes
     gauges: FleetGauges
+    rates: Rates
     quotas: Quotas
     handover: Handover
-    validation: Mapping[str, Any]
+    policy: AddressPolicy
 
     def sign(self, job: Job) -> SignedAddress | None:
         """A presigned address of the job's artifact, if it has one. Takes 0.2 ms and no network."""
         return self.artifacts.sign(job)
+
+    async def caller(self, request: Request, needed: Scope) -> Tenant:
+        """Who makes this call, if it may be made.
+
+        Calls count against the tenant's limit, also those that its key does not allow. An operator's are not
+        counted: who is to stop a flood must not be kept out by it.
+
+        Raises:
+            RefusedError: unauthorized, rate_limited or forbidden.
+            UnavailableError: the key is not remembered and Postgres does not answer.
+        """
+        tenant = await self.authenticator.tenant(request.headers)
+        if needed is not Scope.ADMIN or not may(tenant, needed):
+            await self.rates.admit(request.scope, tenant)
+        require(tenant, needed)
+        return tenant
+
+    def validation_for(self, tenant: Tenant) -> dict[str, Any]:
+        """Context for the validation of a RenderRequest: the rules for this tenant's addresses."""
+        if not (tenant.egress_allow or tenant.egress_deny):
+            return {EGRESS_CONTEXT: self.policy}
+        return {EGRESS_CONTEXT: self.policy.for_tenant(tenant.egress_allow, tenant.egress_deny)}
 
     async def job_of(self, tenant: Tenant, job_id: UUID) -> Job:
         """A job of this tenant.
@@ -88,15 +125,15 @@ def dependencies_of(request: Request) -> Dependencies:
 
 
 async def _reader(request: Request) -> Tenant:
-    return await dependencies_of(request).authenticator.tenant(request.headers, Scope.READ)
+    return await dependencies_of(request).caller(request, Scope.READ)
 
 
 async def _renderer(request: Request) -> Tenant:
-    return await dependencies_of(request).authenticator.tenant(request.headers, Scope.RENDER)
+    return await dependencies_of(request).caller(request, Scope.RENDER)
 
 
 async def _operator(request: Request) -> Tenant:
-    return await dependencies_of(request).authenticator.tenant(request.headers, Scope.ADMIN)
+    return await dependencies_of(request).caller(request, Scope.ADMIN)
 
 
 def _job_id(job_id: str) -> UUID:

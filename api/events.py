@@ -47,6 +47,7 @@ class EventStream(Response):
         super().__init__(headers=headers)
         del self.headers["Content-Length"]
         self._job_id = job.id
+        self._tenant_id = job.tenant_id
         self._first: News | None = News(job)
         self._seen = seen
         self._waiters = waiters
@@ -55,7 +56,7 @@ class EventStream(Response):
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
-        with self._waiters.watch(self._job_id, is_for_end=False) as watch:
+        with self._waiters.watch(self._job_id, tenant_id=self._tenant_id, is_for_end=False) as watch:
             try:
                 await self._put(
                     send, {"type": "http.response.start", "status": 200, "headers": self.raw_headers}

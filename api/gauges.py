@@ -10,8 +10,15 @@ from fleet.database import Pool
 from fleet.errors import UnavailableError
 from fleet.jobs import State, backlog
 from fleet.logs import get_logger
-from fleet.metrics import JOBS_OPEN, OLDEST_QUEUED_SECONDS, WEBHOOKS_OVERDUE_SECONDS, WORKERS_PRESENT
+from fleet.metrics import (
+    JOBS_OPEN,
+    OLDEST_QUEUED_SECONDS,
+    WEBHOOKS_OVERDUE_SECONDS,
+    WORKERS_PRESENT,
+    WORKERS_UNSANDBOXED,
+)
 from fleet.probes import ANSWER_TIMEOUT_S
+from fleet.vitals import Sandbox
 from fleet.webhooks import overdue_s
 
 # Counting a long line of queued jobs takes Postgres some milliseconds.
@@ -21,12 +28,17 @@ log = get_logger(__name__)
 
 
 class FleetGauges:
-    """Backlog, webhooks and workers. They read NaN while Postgres is silent: no figure beats an old one."""
+    """Backlog, webhooks and workers. They read NaN while Postgres is silent: no figure beats an old one.
+
+    Attributes:
+        unsandboxed: workers that said lately that they render without Chromium's sandbox.
+    """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._lock = asyncio.Lock()
         self._counted_at = -math.inf
+        self.unsandboxed = 0
 
     async def refresh(self) -> None:
         """Count again unless that was done a moment ago. Waits `ANSWER_TIMEOUT_S` seconds at most."""
@@ -34,11 +46,15 @@ class FleetGauges:
             if time.monotonic() - self._counted_at < _FRESH_S:
                 return
             queued, running, oldest_s, webhook_s, present = math.nan, math.nan, math.nan, math.nan, math.nan
+            unsandboxed = math.nan
             try:
                 async with asyncio.timeout(ANSWER_TIMEOUT_S):
                     now = await backlog(self._pool)
                     webhook_s = await overdue_s(self._pool)
-                    present = len(await workers.list_present(self._pool))
+                    there = await workers.list_present(self._pool)
+                present = len(there)
+                reports = [one.vitals for one in there if one.vitals is not None]
+                unsandboxed = sum(vitals.sandbox is Sandbox.OFF for vitals in reports)
                 queued, running, oldest_s = now.queued, now.running, now.oldest_queued_s
             except (UnavailableError, TimeoutError) as error:
                 log.warning("cannot count the open jobs", error=repr(error.__cause__ or error))
@@ -48,3 +64,5 @@ class FleetGauges:
             OLDEST_QUEUED_SECONDS.set(oldest_s)
             WEBHOOKS_OVERDUE_SECONDS.set(webhook_s)
             WORKERS_PRESENT.set(present)
+            WORKERS_UNSANDBOXED.set(unsandboxed)
+            self.unsandboxed = 0 if math.isnan(unsandboxed) else int(unsandboxed)

@@ -1,7 +1,7 @@
 """What all calls share that make jobs: idempotency key, quota, dispatch, waiting, answer."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
 from http import HTTPStatus
 from typing import Final, TypeVar
@@ -92,7 +92,8 @@ async def begin(
     wait_s = preferred_wait_s(request.headers.getlist("prefer"))
     job = acceptance.job
     # Watch before dispatching: nothing that happens to the job from here on is missed.
-    with dependencies.waiters.watch(job.id) if wait_s else nullcontext() as end:
+    watch = dependencies.waiters.watch(job.id, tenant_id=tenant.id) if wait_s else nullcontext()
+    with watch as end:
         if acceptance.is_new:
             JOBS_ACCEPTED.inc()
             await dependencies.handover.hand_over([job], weight=tenant.weight)
@@ -101,9 +102,11 @@ async def begin(
     return job_answer(dependencies, job, wait_s)
 
 
-def job_answer(dependencies: Dependencies, job: Job, wait_s: int | None) -> Response:
+def job_answer(
+    dependencies: Dependencies, job: Job, wait_s: int | None, headers: Mapping[str, str] | None = None
+) -> Response:
     """200 with a finished job, 202 with one that is open."""
-    headers = {"Location": job_path(job)}
+    headers = {"Location": job_path(job), **(headers or {})}
     if wait_s is not None:
         headers["Preference-Applied"] = f"wait={wait_s}"
     status = HTTPStatus.OK if job.state.is_terminal else HTTPStatus.ACCEPTED

@@ -16,18 +16,24 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Match
+from starlette.routing import Match, Route
 
 from api.auth import Authenticator
 from api.dependencies import Dependencies, Settings
 from api.descriptors import raise_descriptor_limit
 from api.gauges import FleetGauges
 from api.handover import Handover
+from api.hosts import HostCheck, HostNames
+from api.link_keys import LinkKeys
 from api.middleware import CallLog
 from api.openapi import DESCRIPTION, openapi_document
+from api.origins import allow_origins
 from api.problems import RefusedError, problem_response, refused_parameters, request_id_of
 from api.quotas import Quotas
+from api.rates import Rates
 from api.routes import (
+    admin_keys,
+    admin_tenants,
     artifacts,
     batches,
     deliveries,
@@ -35,12 +41,15 @@ from api.routes import (
     fleet,
     health,
     jobs,
+    links,
+    manual,
     retries,
     schedules,
     webhooks,
 )
-from api.settings import ApiSettings
+from api.settings import ApiSettings, LinkSettings
 from api.streaming import LingeringResponse
+from api.turns import Turns
 from api.waiters import Waiters
 from fleet import VERSION, carrier
 from fleet.addresses import AddressPolicy
@@ -48,17 +57,19 @@ from fleet.artifacts import Artifacts
 from fleet.database import Pool, open_pool
 from fleet.errors import ErrorType, RenderfleetError, UnavailableError
 from fleet.logs import configure_logs, get_logger
-from fleet.options.source import EGRESS_CONTEXT
 from fleet.probes import Probes
 from fleet.settings import (
     DatabaseSettings,
+    DataSettings,
     EgressSettings,
     LogSettings,
     RedisSettings,
+    SecretSettings,
     StorageSettings,
     TenantSettings,
     load_settings,
 )
+from fleet.vault import Vault, WrongKeyError, enrol
 
 _CLOSE_TIMEOUT_S: Final = 3.0
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -75,8 +86,11 @@ def create_app() -> FastAPI:
     configure_logs(load_settings(LogSettings))
     settings = Settings(
         api=load_settings(ApiSettings),
+        links=load_settings(LinkSettings),
+        data=load_settings(DataSettings),
         database=load_settings(DatabaseSettings),
         redis=load_settings(RedisSettings),
+        secrets=load_settings(SecretSettings),
         storage=load_settings(StorageSettings),
         egress=load_settings(EgressSettings),
         tenant=load_settings(TenantSettings),
@@ -94,23 +108,34 @@ def create_app() -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,  # theirs load scripts of a CDN
+        redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
     app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]
+    allow_origins(app, settings.api.api_cors_origins)
+    app.add_middleware(HostCheck, names=HostNames((*settings.api.api_allowed_hosts, settings.api.api_host)))
     app.add_middleware(CallLog)
+    routes = list(app.routes)
     for router in (
         jobs.router,
         batches.router,
         retries.router,
         events.router,
         artifacts.router,
+        links.router,
         deliveries.router,
         webhooks.router,
         schedules.router,
         fleet.router,
+        admin_tenants.router,
+        admin_keys.router,
         health.router,
+        manual.router,
     ):
         app.include_router(router)
+        routes += router.routes
+    app.state.routes = [route for route in routes if isinstance(route, Route)]
     app.add_exception_handler(RenderfleetError, _answer_refusal)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(HTTPException, _answer_unrouted)
@@ -119,9 +144,11 @@ def create_app() -> FastAPI:
 
 async def _open(settings: Settings, stack: AsyncExitStack) -> Dependencies:
     """Open everything. Redis and S3 connect when first needed; each close is limited in time."""
-    raise_descriptor_limit(settings.api.api_max_waiters)
+    raise_descriptor_limit(max(settings.api.api_max_waiters, settings.api.api_max_connections))
     pool = await _open_pool(settings.database)
     stack.push_async_callback(_close_pool, pool)
+    vault = Vault.open(settings.secrets, settings.data.data_dir)
+    await _enrol(pool, vault)
     redis = carrier.connect(settings.redis.redis_url, timeout_s=settings.redis.redis_timeout_s)
     stack.push_async_callback(redis.aclose, close_connection_pool=True)
     store = Artifacts(settings.storage)
@@ -132,18 +159,29 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Dependencies:
     waiters.open()
     stack.push_async_callback(waiters.close)
     _release_on_signals(waiters)
+    rates = Rates(redis, settings.tenant)
+    stack.callback(rates.close)
     return Dependencies(
         settings=settings,
         pool=pool,
+        vault=vault,
         redis=redis,
         artifacts=store,
         authenticator=Authenticator(pool, cache_s=settings.api.api_key_cache_s),
+        link_keys=LinkKeys(
+            pool,
+            vault,
+            cache_s=settings.api.api_key_cache_s,
+            max_lifetime_s=settings.links.link_max_lifetime_s,
+        ),
+        turns=Turns(),
         waiters=waiters,
         probes=probes,
         gauges=FleetGauges(pool),
-        quotas=Quotas(pool, max_queued=settings.tenant.tenant_max_queued),
+        rates=rates,
+        quotas=Quotas(pool, settings.tenant),
         handover=Handover(pool, redis, timeout_s=settings.redis.redis_timeout_s),
-        validation={EGRESS_CONTEXT: AddressPolicy.from_settings(settings.egress)},
+        policy=AddressPolicy.from_settings(settings.egress),
     )
 
 
@@ -154,6 +192,22 @@ async def _open_pool(settings: DatabaseSettings) -> Pool:
         # The order in which things start must not matter: calls are answered with 503 until it is there.
         log.warning("postgres does not answer yet, starting without it", error=repr(error.__cause__))
     return await open_pool(settings, application="api", eager=False)
+
+
+async def _enrol(pool: Pool, vault: Vault) -> None:
+    """Refuse to start with another key than the fleet's.
+
+    Raises:
+        WrongKeyError: this is not the fleet's.
+    """
+    try:
+        await enrol(pool, vault)
+    except WrongKeyError as error:
+        log.error("the API does not start", fix=error.fix)  # noqa: TRY400 - no traceback: it is the setting
+        raise
+    except UnavailableError:
+        # Whoever comes first with a secret will see (fleet/vault/enrolment.py).
+        log.warning("postgres does not answer yet, the key of secrets is not checked yet")
 
 
 async def _close_pool(pool: Pool) -> None:
@@ -213,12 +267,12 @@ async def _answer_unrouted(request: Request, error: Exception) -> Response:
 
 
 def _allowed_methods(request: Request) -> list[str]:
-    # Starlette's own Allow names the methods of the first route of a path alone.
-    return [
-        method
-        for method in _METHODS
-        if any(
-            route.matches({**request.scope, "method": method})[0] is Match.FULL
-            for route in request.app.routes
-        )
-    ]
+    # Starlette's own Allow names the methods of the first route of a path alone. A path of plain words is one
+    # with a parameter as well (`/v1/jobs/batch` and `/v1/jobs/{job_id}`), but nobody means that.
+    routes: list[Route] = request.app.state.routes
+    matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    fewest = min((route.path.count("{") for route in matching), default=0)
+    methods = {
+        method for route in matching if route.path.count("{") == fewest for method in route.methods or ()
+    }
+    return [method for method in _METHODS if method in methods]

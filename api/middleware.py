@@ -1,4 +1,4 @@
-"""Around every call: its id, its log line, its metrics, and the answer to an error that nobody expected."""
+"""Around every call: its id, its log line, its metrics, its headers, and the answer to unexpected errors."""
 
 import re
 import time
@@ -9,7 +9,9 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.headers import with_defaults
 from api.problems import problem_response
+from api.rates import HEADERS
 from fleet.errors import ErrorType, RenderfleetError
 from fleet.logs import bind, get_logger
 from fleet.metrics import HTTP_REQUESTS, HTTP_SECONDS
@@ -46,9 +48,9 @@ class CallLog:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [
-                    *message["headers"],
+                    *with_defaults(message["headers"]),
+                    *scope.get(HEADERS, ()),
                     (b"x-request-id", request_id.encode()),
-                    (b"x-content-type-options", b"nosniff"),
                 ]
             await send(message)
 

@@ -13,10 +13,33 @@ from fleet.documents import JobDocument, WebhookDocument
 from fleet.options.source import MAX_URL_LENGTH
 from fleet.request import RenderRequest
 from fleet.schedule_request import ScheduleRequest
+from fleet.tenant_request import TenantChanges, TenantRequest
+from fleet.tenants import Scope
 
 _REF: Final = "#/components/schemas/{model}"
 _PROBLEM: Final = {MEDIA_TYPE: {"schema": {"$ref": _REF.format(model="Problem")}}}
 _JOB: Final = {"application/json": {"schema": {"$ref": _REF.format(model="JobDocument")}}}
+
+# An operator's calls are not limited.
+_UNLIMITED: Final = ("/v1/admin/", "/v1/fleet")
+# As draft-ietf-httpapi-ratelimit-headers-11 has them: lists of RFC 9651 with one member.
+_LIMIT_HEADERS: Final = {
+    "RateLimit-Policy": {
+        "description": "How many calls may be made: `q` at once, and as many again within `w` seconds.",
+        "schema": {"type": "string"},
+        "example": '"default";q=1000;w=2',
+    },
+    "RateLimit": {
+        "description": "How many of them are left: `r`, which last when they are spread over `t` seconds; "
+        "with `r=0`, the seconds until there is one again.",
+        "schema": {"type": "string"},
+        "example": '"default";r=998;t=2',
+    },
+}
+_RETRY_AFTER: Final = {
+    "description": "Seconds after which it may be tried again.",
+    "schema": {"type": "integer", "minimum": 1},
+}
 
 DESCRIPTION: Final = (
     "Turns web addresses and HTML into PNG, JPEG, WebP or PDF as durable jobs. Enqueue with `POST /v1/jobs`, "
@@ -235,7 +258,7 @@ PAUSE_FLEET: Final[dict[str, Any]] = {
             "application/json": {
                 "schema": {
                     "type": "object",
-                    "properties": {"reason": {"type": "string", "maxLength": 200}},
+                    "properties": {"reason": {"type": ["string", "null"], "maxLength": 200}},
                     "additionalProperties": False,
                 },
                 "examples": {"upgrade": {"value": {"reason": "upgrade of Postgres"}}},
@@ -244,19 +267,84 @@ PAUSE_FLEET: Final[dict[str, Any]] = {
     }
 }
 
-_BYTES: Final = {
+BYTES: Final = {
     media_type: {"schema": {"type": "string", "format": "binary"}}
     for media_type in ("image/png", "image/jpeg", "image/webp", "application/pdf")
 }
 READ_ARTIFACT: Final[dict[str, Any]] = {
     "responses": {
-        "200": {"description": "The whole artifact (`proxy=true`).", "content": _BYTES},
-        "206": {"description": "The part that Range asked for (`proxy=true`).", "content": _BYTES},
+        "200": {"description": "The whole artifact (`proxy=true`).", "content": BYTES},
+        "206": {"description": "The part that Range asked for (`proxy=true`).", "content": BYTES},
         "304": {"description": "If-None-Match names this artifact (`proxy=true`)."},
         "307": {"description": "Redirect to a presigned address.", "headers": _LOCATION},
     },
 }
 
+
+_TENANT_EXAMPLE: Final = {"max_requests_per_s": 20, "max_renders_per_month": 10000}
+CHANGE_TENANT: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"$ref": _REF.format(model="TenantChanges")},
+                "examples": {"limits": {"value": _TENANT_EXAMPLE}},
+            }
+        },
+    }
+}
+CREATE_TENANT: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"$ref": _REF.format(model="TenantRequest")},
+                "examples": {"acme": {"value": {"name": "acme", **_TENANT_EXAMPLE}}},
+            }
+        },
+    },
+    "responses": {
+        "201": {
+            "description": "The tenant is made.",
+            "headers": {"Location": {"description": "Path of the tenant.", "schema": {"type": "string"}}},
+        }
+    },
+}
+CREATE_KEY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "tenant_id": {"type": "string", "format": "uuid"},
+                        "name": {"type": "string", "minLength": 1, "maxLength": 100, "default": "default"},
+                        "scopes": {
+                            "type": "array",
+                            "items": {"enum": [word.value for word in Scope]},
+                            "minItems": 1,
+                            "uniqueItems": True,
+                            "default": ["render", "read"],
+                        },
+                        "expires_in_s": {"type": ["integer", "null"], "minimum": 1, "maximum": 315_360_000},
+                    },
+                    "required": ["tenant_id"],
+                    "additionalProperties": False,
+                },
+                "examples": {
+                    "shop": {"value": {"tenant_id": "0198c1d0-0000-7000-8000-000000000001", "name": "shop"}}
+                },
+            }
+        },
+    },
+    "responses": {
+        "201": {
+            "description": "The key is made; `key` is shown this once.",
+            "headers": {"Location": {"description": "Path of the key.", "schema": {"type": "string"}}},
+        }
+    },
+}
 
 _EVENTS_EXAMPLE: Final = """\
 id: 0-queued
@@ -307,6 +395,8 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
         [
             (RenderRequest, "validation"),
             (ScheduleRequest, "validation"),
+            (TenantChanges, "validation"),
+            (TenantRequest, "validation"),
             (JobDocument, "serialization"),
             (WebhookDocument, "serialization"),
             (Problem, "serialization"),
@@ -315,14 +405,30 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
     )
     schemas |= extra["$defs"]
     document["components"]["securitySchemes"] = _SECURITY_SCHEMES
+    document["components"]["headers"] = _LIMIT_HEADERS
     document["webhooks"] = _WEBHOOKS
     for path, operations in document["paths"].items():
         if path.startswith("/v1/"):
             _require_key(operations)
+            if not path.startswith(_UNLIMITED):
+                _tell_limits(operations)
     app.openapi_schema = document
     return document
 
 
+def _tell_limits(operations: Mapping[str, dict[str, Any]]) -> None:
+    """Any call may be one too many, and each answer to a caller who is known says how many are left."""
+    for operation in operations.values():
+        responses = operation["responses"]
+        too_many = responses.setdefault("429", problems(429)["responses"][429])
+        for status, response in responses.items():
+            if status != "401":
+                headers = {name: {"$ref": f"#/components/headers/{name}"} for name in _LIMIT_HEADERS}
+                response["headers"] = {**response.get("headers", {}), **headers}
+        too_many["headers"]["Retry-After"] = _RETRY_AFTER
+
+
 def _require_key(operations: Mapping[str, dict[str, Any]]) -> None:
     for operation in operations.values():
-        operation["security"] = [{name: []} for name in _SECURITY_SCHEMES]
+        # A signed link is its own permission, and says so.
+        operation.setdefault("security", [{name: []} for name in _SECURITY_SCHEMES])

@@ -13,7 +13,9 @@ from typing import Final, NoReturn
 import uvicorn
 import uvloop
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
+from api.connections import Limits, connection_within
 from api.main import create_app
 from api.settings import ApiSettings
 from api.tenure import Tenure
@@ -64,15 +66,7 @@ def _become_supervisor(listener: socket.socket) -> NoReturn:
 async def _serve(settings: ApiSettings, listener: socket.socket, channel: socket.socket | None) -> None:
     app = create_app()
     tenure = Tenure(app, max_requests=settings.api_max_requests)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            tenure,
-            http="httptools",
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=settings.api_shutdown_grace_s,
-        )
-    )
+    server = uvicorn.Server(uvicorn_config(tenure, settings))
     if channel is None:
         await server.serve(sockets=[listener])
         return
@@ -85,6 +79,27 @@ async def _serve(settings: ApiSettings, listener: socket.socket, channel: socket
     finally:
         part.cancel()
         writer.close()
+
+
+def uvicorn_config(app: ASGIApp, settings: ApiSettings) -> uvicorn.Config:
+    """How the API is served: nothing that it does not use, and nothing without a limit."""
+    limits = Limits(
+        connections=settings.api_max_connections,
+        head_bytes=settings.api_max_head_bytes,
+        head_timeout_s=settings.api_head_timeout_s,
+        send_timeout_s=settings.api_send_timeout_s,
+    )
+    return uvicorn.Config(
+        app,
+        http=connection_within(limits),
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # nothing depends on who calls from where
+        timeout_keep_alive=settings.api_keep_alive_s,
+        timeout_graceful_shutdown=settings.api_shutdown_grace_s,
+    )
 
 
 def _release_waiters(app: FastAPI) -> None:

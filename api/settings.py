@@ -1,8 +1,20 @@
 """Settings of the API alone: bodies, waiting, API keys."""
 
-from pydantic import Field
+import re
+from typing import Annotated, Final
+
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode
 
 from fleet.settings import FleetSettings
+
+_NAME: Final = re.compile(r"\*|(?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?", re.ASCII)
+# As browsers write an origin (RFC 6454, section 6.2): no path, no default port, no upper case.
+_ORIGIN: Final = re.compile(
+    r"https?://(?:\[[0-9a-f:.]+\]|[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)(?::[1-9][0-9]{0,4})?", re.ASCII
+)
+_DAY_S: Final = 24 * 3600
+_DEFAULT_PORT: Final = re.compile(r"http:.*:80|https:.*:443")
 
 
 class ApiSettings(FleetSettings):
@@ -10,6 +22,49 @@ class ApiSettings(FleetSettings):
 
     api_host: str = Field(default="127.0.0.1", description="Address that the API listens at.")
     api_port: int = Field(default=8000, ge=1, le=65_535, description="Port that the API listens at.")
+    api_allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Names under which the API answers, such as `api.example.com,*.example.org`, besides IP "
+        "addresses, `localhost` and API_HOST; others are refused with 421. `*`: any name.",
+    )
+    api_cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Origins whose web pages may call the API, such as `https://app.example.com`: exact "
+        "ones, and never with cookies.",
+    )
+    api_max_connections: int = Field(
+        default=11_000,
+        ge=1,
+        le=200_000,
+        description="Connections that one process may hold; more are answered with 503. Each takes a file "
+        "descriptor.",
+    )
+    api_max_head_bytes: int = Field(
+        default=32 * 1024,
+        ge=1024,
+        le=1024 * 1024,
+        description="Longest request in bytes without its body: address and header fields.",
+    )
+    api_head_timeout_s: float = Field(
+        default=10.0,
+        gt=0,
+        le=600,
+        description="Seconds that a request's address and header fields may take to arrive.",
+    )
+    api_send_timeout_s: float = Field(
+        default=30.0,
+        gt=0,
+        le=600,
+        description="Seconds in which a caller has to take what is ready for it (about 64 KiB), or is cut "
+        "off.",
+    )
+    api_keep_alive_s: int = Field(
+        default=5,
+        ge=1,
+        le=60,
+        description="Seconds for which a connection without a request is kept. Longer than a proxy in front "
+        "keeps its own.",
+    )
     api_max_requests: int = Field(
         default=100_000,
         ge=0,
@@ -37,8 +92,8 @@ class ApiSettings(FleetSettings):
         default=10_000,
         ge=0,
         le=100_000,
-        description="Calls of one process that may wait for jobs or stream events at once. Of more, waits "
-        "are answered without waiting and streams refused.",
+        description="Calls of one process that may wait for jobs or stream events at once, nine tenths of "
+        "them of one tenant. Of more, waits are answered without waiting and streams refused.",
     )
     api_events_keepalive_s: float = Field(
         default=15.0,
@@ -52,4 +107,65 @@ class ApiSettings(FleetSettings):
         ge=0,
         le=300,
         description="Seconds for which an API key is remembered: a revoked one still works so long.",
+    )
+
+    @field_validator("api_allowed_hosts", "api_cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("api_allowed_hosts")
+    @classmethod
+    def _hosts_are_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not _NAME.fullmatch(name):
+                raise ValueError(
+                    f"{name!r} is no host name, such as api.example.com or *.example.com, without a port"
+                )
+        return names
+
+    @field_validator("api_cors_origins")
+    @classmethod
+    def _origins_are_exact(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if not _ORIGIN.fullmatch(origin) or _DEFAULT_PORT.fullmatch(origin):
+                raise ValueError(
+                    f"{origin!r} is no origin as browsers send it, such as https://app.example.com or "
+                    "http://localhost:3000: scheme, host in lower case, a port unless it is the usual one"
+                )
+        return origins
+
+
+class LinkSettings(FleetSettings):
+    """Signed links: how long they hold, how long what they show is kept, and how long a load may take."""
+
+    link_max_lifetime_s: int = Field(
+        default=90 * _DAY_S,
+        ge=60,
+        le=366 * _DAY_S,
+        description="Seconds from now on within which a signed link must expire; one that would hold longer "
+        "is refused.",
+    )
+    link_cache_ttl_s: int = Field(
+        default=_DAY_S,
+        ge=0,
+        le=366 * _DAY_S,
+        description="Seconds for which a signed link without `cache_ttl_s` shows the same render. 0: only "
+        "loads at the same moment share one.",
+    )
+    link_failure_ttl_s: int = Field(
+        default=30,
+        ge=0,
+        le=3600,
+        description="Seconds after a failed render during which loads of the same link are answered with its "
+        "error instead of a new attempt.",
+    )
+    link_wait_s: float = Field(
+        default=55.0,
+        gt=0,
+        le=300,
+        description="Seconds that the load of a signed link waits for its render, then it is answered with "
+        "503 or the placeholder. Less than what proxies in front allow.",
     )

@@ -7,6 +7,7 @@ at the same moment do not take the others from those who enqueue.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,6 +34,10 @@ _READ_BATCH: Final = 200
 # Who is woken together answers together, and every other call waits for so many answers at each of its steps.
 _WAKE_BATCH: Final = 20
 _MAX_BACKOFF_S: Final = 2.0
+# A tenant may hold nine times as many places as are free: alone nine tenths of them, and a tenth is always
+# left for who comes next; two who want all have nine nineteenths each (dynamic thresholds: A. Choudhury,
+# E. Hahne, "Dynamic Queue Length Thresholds for Shared-Memory Packet Switches", IEEE/ACM ToN 6(2), 1998).
+_SHARE_OF_FREE: Final = 9
 
 log = get_logger(__name__)
 
@@ -109,6 +114,7 @@ class Waiters:
         self._is_stale = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._count = 0
+        self._of_tenants: Counter[UUID] = Counter()
         self._is_released = False
 
     def open(self) -> None:
@@ -139,19 +145,18 @@ class Waiters:
         """How many callers wait."""
         return self._count
 
-    @property
-    def is_full(self) -> bool:
-        """Whether the next watch would be over from the start, because there are too many."""
-        return self._count >= self._limit
+    def is_full_for(self, tenant_id: UUID) -> bool:
+        """Whether the next watch of this tenant would be over from the start, because there are too many."""
+        return self._of_tenants[tenant_id] >= _SHARE_OF_FREE * (self._limit - self._count)
 
     @contextmanager
-    def watch(self, job_id: UUID, *, is_for_end: bool = True) -> Iterator[Watch]:
+    def watch(self, job_id: UUID, *, tenant_id: UUID, is_for_end: bool = True) -> Iterator[Watch]:
         """Watch a job from now on, to be woken at its end or, with `is_for_end=False`, at each change.
 
-        Watch first, then read the job: a change in between is not missed. Beyond the limit of waiters, and
-        while the process stops, the watch is over from the start.
+        Watch first, then read the job: a change in between is not missed. Beyond the limit of waiters or the
+        tenant's share of it, and while the process stops, the watch is over from the start.
         """
-        if self._is_released or self.is_full:
+        if self._is_released or self.is_full_for(tenant_id):
             over = Watch(None, is_for_end=is_for_end)
             over.release()
             yield over
@@ -160,6 +165,7 @@ class Waiters:
         watch = Watch(watched.news, is_for_end=is_for_end)
         watched.watches.add(watch)
         self._count += 1
+        self._of_tenants[tenant_id] += 1
         gauge = WAITERS.labels("wait" if is_for_end else "events")
         gauge.inc()
         try:
@@ -167,6 +173,9 @@ class Waiters:
         finally:
             gauge.dec()
             self._count -= 1
+            self._of_tenants[tenant_id] -= 1
+            if not self._of_tenants[tenant_id]:
+                del self._of_tenants[tenant_id]
             watched.watches.remove(watch)
             if not watched.watches:
                 del self._watched[job_id]

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes .env beside compose.yaml: the passwords of Redis, Postgres and S3, made at random, readable by you alone.
+# Writes .env beside compose.yaml: passwords, keys and tokens, made at random, readable by you alone.
 # An .env that is there stays as it is, because the engines' data answers to it.
 set -eu
 
@@ -7,6 +7,10 @@ target=$(dirname "$0")/.env
 
 random() { # 192 bits in characters that need no quoting anywhere
     od -An -v -N24 -tx1 /dev/urandom | tr -d ' \n'
+}
+
+key() { # 256 bits in base64
+    head -c 32 /dev/urandom | base64 | tr -d '\n'
 }
 
 if [ -e "$target" ]; then
@@ -17,9 +21,14 @@ fi
 umask 077
 set -C # never over a file that another run has just made
 cat > "$target" <<END
-REDIS_PASSWORD=$(random)
+REDIS_API_PASSWORD=$(random)
+REDIS_WORKER_PASSWORD=$(random)
 POSTGRES_PASSWORD=$(random)
+POSTGRES_API_PASSWORD=$(random)
+POSTGRES_WORKER_PASSWORD=$(random)
 S3_ACCESS_KEY_ID=renderfleet
 S3_SECRET_ACCESS_KEY=$(random)
+SECRET_KEYS=$(key)
+EGRESS_SERVICE_TOKEN=$(random)
 END
 echo "renderfleet: wrote $target. Keep a copy: without it the data cannot be read. Do not commit it."

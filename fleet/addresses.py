@@ -185,7 +185,7 @@ class AddressPolicy:
             proxy_ports=settings.egress_proxy_ports,
         )
 
-    def for_tenant(self, *, allow: Iterable[str], deny: Iterable[str]) -> Self:
+    def for_tenant(self, allow: Iterable[str], deny: Iterable[str]) -> Self:
         """This policy with what the operator has set for one tenant, in the words of the settings.
 
         Raises:

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, TypeVar
 from uuid import UUID
 
 import boto3
@@ -56,6 +56,13 @@ _KEY: Final = re.compile(r"[0-9a-f-]{36}/\d{4}/\d\d/\d\d/[0-9a-f-]{36}-\d+\.[a-z
 log = get_logger(__name__)
 
 
+class _Encryption(TypedDict, total=False):
+    """As the S3 API calls it (`x-amz-server-side-encryption`)."""
+
+    ServerSideEncryption: Literal["AES256", "aws:kms"]
+    SSEKMSKeyId: str
+
+
 class ArtifactMissingError(Exception):
     """The store holds nothing under this key."""
 
@@ -90,6 +97,7 @@ class Artifacts:
     def __init__(self, settings: StorageSettings) -> None:
         self._bucket = settings.s3_bucket
         self._url_expires_s = settings.artifact_url_expires_s
+        self._encryption = _encryption(settings)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="s3")
         session = _session()  # one: it holds Amazon's descriptions of S3, 8 MB
         self._client = _client(session, settings, settings.s3_endpoint_url)
@@ -109,12 +117,14 @@ class Artifacts:
 
     def _put(self, path: Path, key: str, content_type: str) -> None:
         if path.stat().st_size >= _PART_BYTES:
-            extra = {"ContentType": content_type}
+            extra = {"ContentType": content_type, **self._encryption}
             self._client.upload_file(str(path), self._bucket, key, ExtraArgs=extra, Config=_TRANSFER)
             return
         # The common case is one request and needs no transfer manager.
         with path.open("rb") as body:
-            self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type)
+            self._client.put_object(
+                Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, **self._encryption
+            )
 
     async def delete(self, key: str) -> None:
         """Remove an artifact; one that is not there is fine.
@@ -241,6 +251,18 @@ class Artifacts:
     async def _run(self, call: Callable[[], T]) -> T:
         with _translated():
             return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+
+def _encryption(settings: StorageSettings) -> "_Encryption":
+    """What an upload asks of the store; asked for each object, since a bucket may default to less."""
+    wanted: _Encryption = {}
+    if settings.s3_sse == "AES256":
+        wanted["ServerSideEncryption"] = "AES256"
+    elif settings.s3_sse:
+        wanted["ServerSideEncryption"] = "aws:kms"
+        if settings.s3_sse_kms_key_id:
+            wanted["SSEKMSKeyId"] = settings.s3_sse_kms_key_id
+    return wanted
 
 
 @contextmanager

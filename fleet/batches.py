@@ -14,6 +14,7 @@ from fleet.acceptance import new_row
 from fleet.database import Pool, answering
 from fleet.jobs import JOB_COLUMNS, Job, get_many, job_from_row
 from fleet.request import RenderRequest
+from fleet.vault import Vault, writing_sealed
 
 # Why an item was refused: a problem document, which this module only keeps.
 Refusal: TypeAlias = Mapping[str, Any]
@@ -26,14 +27,17 @@ _ACCEPT: Final = f"""
         SELECT $1, $2, $3, $4 WHERE $2::text IS NOT NULL
         ON CONFLICT DO NOTHING RETURNING idempotency_key
     )
-    INSERT INTO jobs (tenant_id, id, request, request_digest, external_id, max_attempts, priority, run_after,
-                      expires_at, webhook_url, retention_s, dispatched_at)
-    SELECT $1, id, request, digest, external_id, max_attempts, priority, coalesce(run_at, now()),
-           now() + expires_in, webhook_url, retention_s, CASE WHEN run_at > now() THEN NULL ELSE now() END
-    FROM unnest($5::uuid[], $6::json[], $7::bytea[], $8::text[], $9::integer[], $10::smallint[],
-                $11::timestamptz[], $12::interval[], $13::text[], $14::integer[])
-         AS item (id, request, digest, external_id, max_attempts, priority, run_at, expires_in, webhook_url,
-                  retention_s)
+    INSERT INTO jobs (tenant_id, id, request, secrets, sealed_fields, request_digest, external_id,
+                      max_attempts, priority, run_after, expires_at, webhook_url, retention_s, render_digest,
+                      dispatched_at)
+    SELECT $1, id, request, secrets, string_to_array(sealed_fields, ','), digest, external_id, max_attempts,
+           priority, coalesce(run_at, now()), now() + expires_in, webhook_url, retention_s, render_digest,
+           CASE WHEN run_at > now() THEN NULL ELSE now() END
+    FROM unnest($5::uuid[], $6::json[], $7::bytea[], $8::text[], $9::bytea[], $10::text[], $11::integer[],
+                $12::smallint[], $13::timestamptz[], $14::interval[], $15::text[], $16::integer[],
+                $17::bytea[])
+         AS item (id, request, secrets, sealed_fields, digest, external_id, max_attempts, priority, run_at,
+                  expires_in, webhook_url, retention_s, render_digest)
     WHERE $2::text IS NULL OR EXISTS (SELECT FROM batch)
     RETURNING {JOB_COLUMNS}
 """
@@ -46,7 +50,7 @@ class BatchKey:
 
     Attributes:
         key: the caller's idempotency key; it has nothing to do with the keys of single jobs.
-        digest: of what was sent, see `digest_of`.
+        digest: of what was sent, see `digest_of`; stored as a keyed digest of it.
     """
 
     key: str
@@ -85,31 +89,39 @@ def digest_of(documents: Sequence[Any]) -> bytes:
 
 
 async def accept_batch(
-    pool: Pool, *, tenant_id: UUID, items: Sequence[RenderRequest | Refusal], key: BatchKey | None
+    pool: Pool,
+    vault: Vault,
+    *,
+    tenant_id: UUID,
+    items: Sequence[RenderRequest | Refusal],
+    key: BatchKey | None,
 ) -> BatchAcceptance:
     """Store the jobs among the items, at least one: all of them, or none.
 
     Raises:
+        fleet.vault.WrongKeyError: one holds secrets, and this process cannot seal for the fleet.
         UnavailableError: Postgres does not answer; nothing was stored, or (the connection broke during the
             commit) a batch that the same key finds again.
     """
     rows = []
     for item in items:
-        rows.append(new_row(item) if isinstance(item, RenderRequest) else None)
+        rows.append(new_row(item, vault, tenant_id) if isinstance(item, RenderRequest) else None)
         await asyncio.sleep(0)  # writing out a long document takes milliseconds; others get their turn
     columns = list(zip(*(row for row in rows if row is not None), strict=True))
     kept = [
         {"error": item} if row is None else {"job": str(row[0])}
         for item, row in zip(items, rows, strict=True)
     ]
-    batch = (None, None, None) if key is None else (key.key, key.digest, json.dumps(kept))
+    batch: tuple[Any, ...] = (None, None, None)
+    if key is not None:
+        batch = (key.key, vault.digest(key.digest, tenant_id=tenant_id), json.dumps(kept))
     async with answering():
-        stored = await pool.fetch(_ACCEPT, tenant_id, *batch, *columns)
+        stored = await writing_sealed(pool, vault, lambda: pool.fetch(_ACCEPT, tenant_id, *batch, *columns))
     if stored:
         return BatchAcceptance(
             _in_order(kept, [job_from_row(row) for row in stored]), is_new=True, is_same_request=True
         )
-    found = key and await find_batch(pool, tenant_id=tenant_id, key=key)
+    found = key and await find_batch(pool, vault, tenant_id=tenant_id, key=key)
     if not found:
         raise RuntimeError("a batch vanished between a conflict on its idempotency key and the look at it")
     return found
@@ -120,7 +132,7 @@ def _in_order(kept: Sequence[Mapping[str, Any]], jobs: Sequence[Job]) -> list[Jo
     return [item["error"] if "error" in item else by_id.get(item["job"]) for item in kept]
 
 
-async def find_batch(pool: Pool, *, tenant_id: UUID, key: BatchKey) -> BatchAcceptance | None:
+async def find_batch(pool: Pool, vault: Vault, *, tenant_id: UUID, key: BatchKey) -> BatchAcceptance | None:
     """The batch that was accepted under this key before, if any, with its jobs as they are now.
 
     Raises:
@@ -132,4 +144,5 @@ async def find_batch(pool: Pool, *, tenant_id: UUID, key: BatchKey) -> BatchAcce
         return None
     kept = json.loads(row["items"])
     jobs = await get_many(pool, [UUID(item["job"]) for item in kept if "job" in item])
-    return BatchAcceptance(_in_order(kept, jobs), is_new=False, is_same_request=row["digest"] == key.digest)
+    is_same = vault.matches(row["digest"], key.digest, tenant_id=tenant_id)
+    return BatchAcceptance(_in_order(kept, jobs), is_new=False, is_same_request=is_same)

@@ -13,6 +13,7 @@ import asyncpg
 
 from fleet.database import Pool, answering
 from fleet.jobs import WAITING_COLUMNS, Delivery, Waiting, waiting_from_row
+from fleet.sealed_request import SealedRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +22,16 @@ class Attempt:
 
     Attributes:
         expires_in_s: seconds until the job is given up; None: never.
+        request: as it is stored; its secrets are for this job alone.
         is_capped: whether its tenant may run only so many jobs at once.
+        egress_allow: what its tenant reaches besides the settings' addresses, as `EGRESS_ALLOW` is written.
+        egress_deny: what its tenant does not reach, as `EGRESS_DENY` is written.
     """
 
     job_id: UUID
     attempt: int
     tenant_id: UUID
-    request_json: str
+    request: SealedRequest
     max_attempts: int
     failure_count: int
     crash_count: int
@@ -37,6 +41,8 @@ class Attempt:
     expires_in_s: float | None
     schedule_id: UUID | None
     is_capped: bool
+    egress_allow: tuple[str, ...] = ()
+    egress_deny: tuple[str, ...] = ()
 
 
 # How many jobs of this job's tenant run now. Exact only under the lock that _CAP takes.
@@ -52,14 +58,15 @@ _CLAIM_WHERE: Final = """
           AND NOT parked AND (expires_at IS NULL OR expires_at > now())
           AND NOT EXISTS (SELECT FROM fleet WHERE paused_at IS NOT NULL)
           AND {permitted}
-        RETURNING id, attempt, tenant_id, request, max_attempts, failure_count, crash_count, created_at,
-                  schedule_id, extract(epoch FROM expires_at - now()) AS expires_in_s,
+        RETURNING id, attempt, tenant_id, request, secrets, max_attempts, failure_count, crash_count,
+                  created_at, schedule_id, extract(epoch FROM expires_at - now()) AS expires_in_s,
                   extract(epoch FROM clock_timestamp() - greatest(queued_at, run_after)) AS pickup_s,
                   extract(epoch FROM now() - created_at) AS queued_s
     ), recorded AS (
         INSERT INTO attempts (job_id, attempt, worker_id) SELECT id, attempt, $3 FROM claimed
     )
-    SELECT * FROM claimed
+    SELECT claimed.*, tenants.egress_allow, tenants.egress_deny
+    FROM claimed JOIN tenants ON tenants.id = claimed.tenant_id
 """
 # The usual case, one statement: a tenant without a cap.
 _CLAIM: Final = _CLAIM_WHERE.format(
@@ -140,7 +147,7 @@ def _attempt(row: asyncpg.Record, *, is_capped: bool) -> Attempt:
         job_id=row["id"],
         attempt=row["attempt"],
         tenant_id=row["tenant_id"],
-        request_json=row["request"],
+        request=SealedRequest(row["request"], row["secrets"]),
         max_attempts=row["max_attempts"],
         failure_count=row["failure_count"],
         crash_count=row["crash_count"],
@@ -150,6 +157,8 @@ def _attempt(row: asyncpg.Record, *, is_capped: bool) -> Attempt:
         expires_in_s=None if row["expires_in_s"] is None else float(row["expires_in_s"]),
         schedule_id=row["schedule_id"],
         is_capped=is_capped,
+        egress_allow=tuple(row["egress_allow"]),
+        egress_deny=tuple(row["egress_deny"]),
     )
 
 

@@ -1,14 +1,14 @@
 """Endpoints of webhooks: where a tenant's messages go, and the secrets that sign them. All SQL of them.
 
 An endpoint is a webhook address without query and fragment, and has one secret: `whsec_` and the base64 of 32
-random bytes, as the specification wants it (standardwebhooks.com, "Signature scheme"). The database holds the
-secrets in clear. After a rotation the old one stays beside the new one for a while, so that receivers can
-change theirs without losing a message.
+random bytes, as the specification wants it (standardwebhooks.com, "Signature scheme"). It lies sealed in the
+database (`fleet/vault`). After a rotation the old one stays beside the new one for a while, so that receivers
+can change theirs without losing a message.
 """
 
 import base64
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -17,6 +17,7 @@ import asyncpg
 import uuid_utils.compat as uuid_utils
 
 from fleet.database import Pool, answering
+from fleet.vault import Owner, Purpose, Vault, writing_sealed
 
 # What a tenant may make by sending each job to another address stays bounded.
 MAX_ENDPOINTS: Final = 1_000
@@ -26,7 +27,7 @@ _SECRET_BYTES: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One row of `webhook_endpoints`.
+    """One row of `webhook_endpoints`, its secrets unsealed.
 
     Attributes:
         previous_secret: signs beside `secret` until `previous_secret_until`; None when that is over.
@@ -36,8 +37,8 @@ class Endpoint:
     id: UUID
     tenant_id: UUID
     url: str
-    secret: str
-    previous_secret: str | None
+    secret: str = field(repr=False)
+    previous_secret: str | None = field(repr=False)
     previous_secret_until: datetime | None
     disabled_at: datetime | None
     created_at: datetime
@@ -102,74 +103,100 @@ def new_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
 
 
-def _endpoint(row: asyncpg.Record) -> Endpoint:
-    return Endpoint(**{name: row[name] for name in Endpoint.__slots__})
+def _owner(endpoint_id: UUID, tenant_id: UUID) -> Owner:
+    return Owner(Purpose.WEBHOOK, tenant_id, endpoint_id)
+
+
+def _sealed_secret(vault: Vault, endpoint_id: UUID, tenant_id: UUID) -> bytes:
+    return vault.seal(new_secret().encode(), owner=_owner(endpoint_id, tenant_id))
+
+
+def _endpoint(row: asyncpg.Record, vault: Vault) -> Endpoint:
+    values = {name: row[name] for name in Endpoint.__slots__}
+    owner = _owner(row["id"], row["tenant_id"])
+    for name in ("secret", "previous_secret"):
+        if values[name] is not None:
+            values[name] = vault.unseal(values[name], owner=owner).decode()
+    return Endpoint(**values)
 
 
 async def find_or_make(
-    pool: Pool, *, tenant_id: UUID, url: str, limit: int = MAX_ENDPOINTS
+    pool: Pool, vault: Vault, *, tenant_id: UUID, url: str, limit: int = MAX_ENDPOINTS
 ) -> Endpoint | None:
     """The endpoint of a webhook address, made when there is none; None: the tenant has too many.
 
     Raises:
+        fleet.vault.UnsealError: its secret cannot be read.
         UnavailableError: Postgres does not answer.
     """
-    arguments = (uuid_utils.uuid7(), tenant_id, endpoint_of(url), new_secret(), limit)
     async with answering():
         row = await pool.fetchrow(_FIND, tenant_id, url)
-        row = row or await pool.fetchrow(_REGISTER, *arguments)
+        row = row or await _register(pool, vault, tenant_id, url, limit)
         row = row or await pool.fetchrow(_FIND, tenant_id, url)  # made by somebody else in between
-    return None if row is None else _endpoint(row)
+    return None if row is None else _endpoint(row, vault)
+
+
+async def _register(pool: Pool, vault: Vault, tenant_id: UUID, url: str, limit: int) -> asyncpg.Record | None:
+    endpoint_id = uuid_utils.uuid7()
+    sealed = _sealed_secret(vault, endpoint_id, tenant_id)
+    arguments = (endpoint_id, tenant_id, endpoint_of(url), sealed, limit)
+    return await writing_sealed(pool, vault, lambda: pool.fetchrow(_REGISTER, *arguments))
 
 
 async def register(
-    pool: Pool, *, tenant_id: UUID, url: str, limit: int = MAX_ENDPOINTS
+    pool: Pool, vault: Vault, *, tenant_id: UUID, url: str, limit: int = MAX_ENDPOINTS
 ) -> tuple[Endpoint, bool] | None:
     """Make an endpoint, or enable the known one; with it, whether it is new. None: the tenant has too many.
 
     Raises:
+        fleet.vault.UnsealError: its secret cannot be read.
         UnavailableError: Postgres does not answer.
     """
-    arguments = (uuid_utils.uuid7(), tenant_id, endpoint_of(url), new_secret(), limit)
     async with answering():
-        row = await pool.fetchrow(_REGISTER, *arguments)
+        row = await _register(pool, vault, tenant_id, url, limit)
         if row is not None:
-            return _endpoint(row), True
+            return _endpoint(row, vault), True
         row = await pool.fetchrow(_ENABLE, tenant_id, url)
-    return None if row is None else (_endpoint(row), False)
+    return None if row is None else (_endpoint(row, vault), False)
 
 
-async def get(pool: Pool, *, endpoint_id: UUID, tenant_id: UUID) -> Endpoint | None:
+async def get(pool: Pool, vault: Vault, *, endpoint_id: UUID, tenant_id: UUID) -> Endpoint | None:
     """One endpoint of this tenant; None also for one of somebody else.
 
     Raises:
+        fleet.vault.UnsealError: its secret cannot be read.
         UnavailableError: Postgres does not answer.
     """
     async with answering():
         row = await pool.fetchrow(_GET, endpoint_id, tenant_id)
-    return None if row is None else _endpoint(row)
+    return None if row is None else _endpoint(row, vault)
 
 
-async def list_newest(pool: Pool, *, tenant_id: UUID, before: UUID, limit: int) -> list[Endpoint]:
+async def list_newest(
+    pool: Pool, vault: Vault, *, tenant_id: UUID, before: UUID, limit: int
+) -> list[Endpoint]:
     """A page of this tenant's endpoints, newest first, older than `before`.
 
     Raises:
+        fleet.vault.UnsealError: the secret of one cannot be read.
         UnavailableError: Postgres does not answer.
     """
     async with answering():
         rows = await pool.fetch(_LIST, tenant_id, before, limit)
-    return [_endpoint(row) for row in rows]
+    return [_endpoint(row, vault) for row in rows]
 
 
-async def rotate(pool: Pool, *, endpoint_id: UUID, tenant_id: UUID) -> Endpoint | None:
+async def rotate(pool: Pool, vault: Vault, *, endpoint_id: UUID, tenant_id: UUID) -> Endpoint | None:
     """Give it a new secret; the old one signs too for `OVERLAP`. None: there is no such endpoint.
 
     Raises:
+        fleet.vault.UnsealError: the old one cannot be read.
         UnavailableError: Postgres does not answer.
     """
+    arguments = (endpoint_id, tenant_id, _sealed_secret(vault, endpoint_id, tenant_id), OVERLAP)
     async with answering():
-        row = await pool.fetchrow(_ROTATE, endpoint_id, tenant_id, new_secret(), OVERLAP)
-    return None if row is None else _endpoint(row)
+        row = await writing_sealed(pool, vault, lambda: pool.fetchrow(_ROTATE, *arguments))
+    return None if row is None else _endpoint(row, vault)
 
 
 async def disable(pool: Pool, endpoint_id: UUID) -> None:

@@ -36,9 +36,11 @@ class ErrorType(StrEnum):
     PDF_FAILED = "pdf_failed"
     STORAGE_UNAVAILABLE = "storage_unavailable"
     BROWSER_UNAVAILABLE = "browser_unavailable"
+    EGRESS_UNAVAILABLE = "egress_unavailable"
     WORKER_LOST = "worker_lost"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
+    SECRETS_UNREADABLE = "secrets_unreadable"
     INTERNAL_ERROR = "internal_error"
     # The outcome of a call to the API alone.
     UNAUTHORIZED = "unauthorized"
@@ -49,6 +51,12 @@ class ErrorType(StrEnum):
     JOB_NOT_FINISHED = "job_not_finished"
     NO_ARTIFACT = "no_artifact"
     ARTIFACT_EXPIRED = "artifact_expired"
+    RENDER_PENDING = "render_pending"
+    SECRETS_ERASED = "secrets_erased"
+    MALFORMED_REQUEST = "malformed_request"
+    MISDIRECTED_REQUEST = "misdirected_request"
+    HEAD_TOO_LARGE = "head_too_large"
+    TOO_MANY_CONNECTIONS = "too_many_connections"
     BODY_TOO_LARGE = "body_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     RANGE_NOT_SATISFIABLE = "range_not_satisfiable"
@@ -56,6 +64,9 @@ class ErrorType(StrEnum):
     TOO_MANY_WAITERS = "too_many_waiters"
     JOB_FINISHED = "job_finished"
     QUOTA_EXCEEDED = "quota_exceeded"
+    RATE_LIMITED = "rate_limited"
+    TENANT_EXISTS = "tenant_exists"
+    LAST_ADMIN_KEY = "last_admin_key"
     TOO_MANY_WEBHOOKS = "too_many_webhooks"
     TOO_MANY_SCHEDULES = "too_many_schedules"
 
@@ -91,9 +102,11 @@ KINDS: Final[dict[ErrorType, ErrorKind]] = {
     ErrorType.PDF_FAILED: ErrorKind("The browser could not print the page"),
     ErrorType.STORAGE_UNAVAILABLE: ErrorKind("The artifact could not be stored or read", retryable=True),
     ErrorType.BROWSER_UNAVAILABLE: ErrorKind("The browser ended or did not answer", retryable=True),
+    ErrorType.EGRESS_UNAVAILABLE: ErrorKind("The way out to the internet does not work", retryable=True),
     ErrorType.WORKER_LOST: ErrorKind("The worker disappeared during the attempt", retryable=True),
     ErrorType.CANCELLED: ErrorKind("The job was cancelled"),
     ErrorType.EXPIRED: ErrorKind("The job expired before it could finish"),
+    ErrorType.SECRETS_UNREADABLE: ErrorKind("What was given as secret cannot be read", retryable=True),
     ErrorType.INTERNAL_ERROR: ErrorKind("renderfleet failed in a way that it does not know", retryable=True),
     ErrorType.UNAUTHORIZED: ErrorKind("A valid API key is needed"),
     ErrorType.FORBIDDEN: ErrorKind("The API key does not allow this"),
@@ -103,6 +116,12 @@ KINDS: Final[dict[ErrorType, ErrorKind]] = {
     ErrorType.JOB_NOT_FINISHED: ErrorKind("The job has not finished yet"),
     ErrorType.NO_ARTIFACT: ErrorKind("The job has no artifact"),
     ErrorType.ARTIFACT_EXPIRED: ErrorKind("The artifact was erased when its time was over"),
+    ErrorType.RENDER_PENDING: ErrorKind("The render is not ready yet", retryable=True),
+    ErrorType.SECRETS_ERASED: ErrorKind("What was given as secret was erased when the job ended"),
+    ErrorType.MALFORMED_REQUEST: ErrorKind("The request is not proper HTTP"),
+    ErrorType.MISDIRECTED_REQUEST: ErrorKind("The API does not answer under this name"),
+    ErrorType.HEAD_TOO_LARGE: ErrorKind("The request's address and headers are too large"),
+    ErrorType.TOO_MANY_CONNECTIONS: ErrorKind("The server has as many connections as it may", retryable=True),
     ErrorType.BODY_TOO_LARGE: ErrorKind("The request body is too large"),
     ErrorType.UNSUPPORTED_MEDIA_TYPE: ErrorKind("The body's media type or encoding is not supported"),
     ErrorType.RANGE_NOT_SATISFIABLE: ErrorKind("The requested range lies outside the artifact"),
@@ -110,6 +129,9 @@ KINDS: Final[dict[ErrorType, ErrorKind]] = {
     ErrorType.TOO_MANY_WAITERS: ErrorKind("Too many calls wait for jobs at this server", retryable=True),
     ErrorType.JOB_FINISHED: ErrorKind("The job has already finished"),
     ErrorType.QUOTA_EXCEEDED: ErrorKind("You have as many jobs as you may have", retryable=True),
+    ErrorType.RATE_LIMITED: ErrorKind("You make more calls than you may make", retryable=True),
+    ErrorType.TENANT_EXISTS: ErrorKind("There is a tenant of this name"),
+    ErrorType.LAST_ADMIN_KEY: ErrorKind("No other key with the scope admin works"),
     ErrorType.TOO_MANY_WEBHOOKS: ErrorKind("You have as many webhooks as you may have"),
     ErrorType.TOO_MANY_SCHEDULES: ErrorKind("You have as many schedules as you may have"),
 }

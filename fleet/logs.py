@@ -2,7 +2,7 @@
 
 Ids travel as context variables (`bind`), so that every line inside an attempt carries job_id, attempt,
 worker_id and generation without being told. Query strings, user info and header values never go into a log:
-callers log `without_query(url)`.
+callers log `without_query(url)`, and `fleet/redaction.py` takes out what comes by another way.
 """
 
 import logging
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from fleet.redaction import redacted_value
 from fleet.settings import LogSettings
 
 Logger = structlog.stdlib.BoundLogger
@@ -30,9 +31,12 @@ def configure_logs(settings: LogSettings) -> None:
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer() if human else structlog.processors.JSONRenderer()
     )
-    last: list[structlog.typing.Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
-    if not human:
-        last.append(structlog.processors.format_exc_info)
+    last: list[structlog.typing.Processor] = [
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        # For people too: ConsoleRenderer's own tracebacks show local variables wherever `rich` is installed.
+        structlog.processors.format_exc_info,
+        _redact,
+    ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -56,6 +60,11 @@ def configure_logs(settings: LogSettings) -> None:
     # arq writes two lines a job at info; the attempt writes its own, with ids.
     for name in ("arq", "botocore", "boto3", "urllib3", "s3transfer", "websockets", "asyncio", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _redact(_logger: object, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """A processor of structlog: the line without what may be secret in it."""
+    return {name: redacted_value(value) for name, value in line.items()}
 
 
 def get_logger(name: str) -> Logger:

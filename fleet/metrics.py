@@ -99,11 +99,25 @@ CANARIES: Final = Counter(
     "renderfleet_canaries", "Renders that nobody asked for, to know that one would succeed.", ["outcome"]
 )
 SLOTS_BUSY: Final = Gauge("renderfleet_slots_busy", "Slots of this worker that are rendering.")
+EGRESS_CONNECTIONS: Final = Counter(
+    "renderfleet_egress_connections", "Connections that pages asked for, by what came of them.", ["outcome"]
+)
+EGRESS_BLOCKED: Final = Counter(
+    "renderfleet_egress_blocked", "Connections of pages that were refused on purpose.", ["rule"]
+)
+EGRESS_BYTES: Final = Counter(
+    "renderfleet_egress_bytes", "Bytes between pages and their targets.", ["direction"]
+)
 WEBHOOKS: Final = Counter(
     "renderfleet_webhooks", "Attempts to deliver a webhook, by what came of it.", ["outcome"]
 )
 WEBHOOKS_OVERDUE_SECONDS: Final = Gauge(
     "renderfleet_webhooks_overdue_seconds", "For how long the longest waiting webhook has been due."
+)
+CACHE_LOOKUPS: Final = Counter(
+    "renderfleet_cache_lookups",
+    "Looks for an equal request that was rendered before, by who asked and what was found.",
+    ["asked_by", "outcome"],
 )
 HTTP_REQUESTS: Final = Counter(
     "renderfleet_http_requests", "Calls to the API.", ["method", "route", "status"]
@@ -114,6 +128,12 @@ HTTP_SECONDS: Final = Histogram(
     ["method", "route"],
     buckets=SECONDS,
 )
+LIMITED: Final = Counter(
+    "renderfleet_limited", "Calls that were refused because their tenant had reached a limit.", ["limit"]
+)
+RATES_LOCAL: Final = Gauge(
+    "renderfleet_rates_local", "1 while this process counts calls by itself, since Redis does not answer."
+)
 WAITERS: Final = Gauge(
     "renderfleet_waiters", "Calls that wait for a job's end, or stream its events.", ["kind"]
 )
@@ -122,5 +142,8 @@ JOBS_OPEN: Final = Gauge(
 )
 WORKERS_PRESENT: Final = Gauge(
     "renderfleet_workers_present", "Workers that have reported within half a minute, as Postgres counts them."
+)
+WORKERS_UNSANDBOXED: Final = Gauge(
+    "renderfleet_workers_unsandboxed", "Those of them whose pages are not in Chromium's sandbox."
 )
 OLDEST_QUEUED_SECONDS: Final = Gauge("renderfleet_oldest_queued_seconds", "Age of the oldest queued job.")

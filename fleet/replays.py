@@ -1,12 +1,15 @@
 """Running an ended job anew: a new job with the same request. All SQL of it.
 
-Nothing leaves a terminal state, so the old job stays as it is; only its quarantine is over.
+Nothing leaves a terminal state, so the old job stays as it is; only its quarantine is over. What its request
+had as secret was erased at its end: such a job cannot be run anew.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+import asyncpg
 import uuid_utils.compat as uuid_utils
 
 from fleet.acceptance import Acceptance
@@ -16,7 +19,7 @@ from fleet.jobs import JOB_COLUMNS, State, job_from_row
 REPLAYABLE: Final = frozenset({State.FAILED, State.CANCELLED, State.EXPIRED})
 
 _FIND: Final = """
-    SELECT state, CASE WHEN state = ANY($3::text[]) THEN request END AS request
+    SELECT state, CASE WHEN state = ANY($3::text[]) THEN request END AS request, sealed_fields
     FROM jobs WHERE id = $1 AND tenant_id = $2
 """
 # The request is copied here, it may be 2 MiB long. Times count from now; a run_at that is over means now.
@@ -25,14 +28,14 @@ _REPLAY: Final = f"""
     WITH successor AS (
         INSERT INTO jobs (id, tenant_id, idempotency_key, retry_of, crash_count, request, request_digest,
                           external_id, max_attempts, priority, run_after, expires_at, webhook_url,
-                          retention_s, dispatched_at)
+                          retention_s, render_digest, dispatched_at)
         SELECT $4, tenant_id, $5, id, least(crash_count, 1), request, request_digest,
                external_id, max_attempts, priority, greatest(run_at, now()),
                now() + make_interval(secs => expires_in_s), webhook_url,
-               retention_s, CASE WHEN run_at > now() THEN NULL ELSE now() END
+               retention_s, render_digest, CASE WHEN run_at > now() THEN NULL ELSE now() END
         FROM jobs
         CROSS JOIN LATERAL json_to_record(request) AS times (run_at timestamptz, expires_in_s integer)
-        WHERE id = $1 AND tenant_id = $2 AND state = ANY($3::text[])
+        WHERE id = $1 AND tenant_id = $2 AND state = ANY($3::text[]) AND sealed_fields IS NULL
         ON CONFLICT (tenant_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
         RETURNING {JOB_COLUMNS}
     ), released AS (
@@ -52,10 +55,12 @@ class Original:
 
     Attributes:
         request_json: None when the job is open or has succeeded.
+        erased_fields: what the request had as secret, which is no more; such a job cannot be run anew.
     """
 
     state: State
     request_json: str | None
+    erased_fields: Sequence[str]
 
 
 async def find_original(pool: Pool, *, job_id: UUID, tenant_id: UUID) -> Original | None:
@@ -66,7 +71,11 @@ async def find_original(pool: Pool, *, job_id: UUID, tenant_id: UUID) -> Origina
     """
     async with answering():
         row = await pool.fetchrow(_FIND, job_id, tenant_id, sorted(REPLAYABLE))
-    return None if row is None else Original(State(row["state"]), row["request"])
+    return None if row is None else _original(row)
+
+
+def _original(row: asyncpg.Record) -> Original:
+    return Original(State(row["state"]), row["request"], row["sealed_fields"] or ())
 
 
 async def replay(pool: Pool, *, job_id: UUID, tenant_id: UUID, idempotency_key: str | None) -> Acceptance:

@@ -1,9 +1,8 @@
 """RenderRequest: everything that a caller may ask of one render."""
 
-import hashlib
 from typing import Final, Self
 
-from pydantic import model_validator
+from pydantic import ConfigDict, model_validator
 from pydantic_core import Url
 
 from fleet.hosts import HostPatterns
@@ -28,6 +27,8 @@ RENDER_GROUPS: Final = (
     PdfOptions,
     OutputOptions,
 )
+# What reaches the page and the picture, besides `html`: all options but those of delivery.
+_RENDERED: Final = frozenset(name for group in RENDER_GROUPS for name in group.model_fields) - {"html"}
 
 
 class RenderRequest(
@@ -43,6 +44,9 @@ class RenderRequest(
 ):
     """The groups side by side, as one flat document. Unknown fields are refused."""
 
+    # An error that is logged must not hold what was given.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
     @model_validator(mode="after")
     def _options_fit_the_format(self) -> Self:
         if self.format is Format.PDF and "full_page" in self.model_fields_set:
@@ -57,6 +61,11 @@ class RenderRequest(
             )
         return self
 
-    def digest(self) -> bytes:
-        """SHA-256 over the canonical form: equal for requests that mean the same, whatever their spelling."""
-        return hashlib.sha256(self.model_dump_json().encode()).digest()
+    def canonical(self) -> bytes:
+        """The same bytes for requests that mean the same, whatever their spelling."""
+        return self.model_dump_json().encode()
+
+    def rendered(self) -> bytes:
+        """The same bytes for requests that render the same, whenever, however often and for whomever."""
+        # JSON ends at its line: 2 MiB of HTML need not be written as JSON once more, which takes 20 ms.
+        return f"{self.model_dump_json(include=set(_RENDERED))}\n{self.html or ''}".encode()

@@ -126,6 +126,9 @@ class ScheduleRequest(BaseModel):
         if self.job.run_at is not None:
             context = {"field": "job.run_at"}
             raise PydanticCustomError("run_at", "is for single jobs; here `cron` says when", context)
+        if self.job.cache_ttl_s:
+            context = {"field": "job.cache_ttl_s", "allowed": "0"}
+            raise PydanticCustomError("cache_ttl_s", "is for single jobs; a schedule renders", context)
         if self.compare is not None and self.deliver is Deliver.ALWAYS:
             raise PydanticCustomError("compare", "is for `deliver` = when_changed", {"field": "compare"})
         if self.deliver is Deliver.WHEN_CHANGED and self.job.format is Format.PDF:

@@ -16,6 +16,8 @@ import uuid_utils.compat as uuid_utils
 from fleet.cron import Timetable
 from fleet.database import Pool, answering
 from fleet.schedule_request import Deliver, Method, ScheduleRequest
+from fleet.sealed_request import SealedRequest, sealed_columns, whole_json
+from fleet.vault import Owner, Purpose, UnsealError, Vault, writing_sealed
 
 MAX_SCHEDULES_OF_TENANT: Final = 1_000
 NEXT_FIRES: Final = 3
@@ -26,7 +28,8 @@ class Schedule:
     """One row of `schedules`.
 
     Attributes:
-        request: the template as JSON; None in lists when it is long (HTML may have 2 MiB).
+        request: the public part of the template as JSON; None in lists when it is long.
+        sealed_fields: what else the template has, as secret; None: nothing.
         next_fire_at: None while it is not enabled.
         last_error_type: why the last time made no job; None when it did.
     """
@@ -36,6 +39,7 @@ class Schedule:
     cron: str
     timezone: str
     request: str | None
+    sealed_fields: list[str] | None
     deliver: Deliver
     compare_method: Method | None
     compare_threshold: float | None
@@ -62,7 +66,7 @@ class Schedule:
 
 _ALL_BUT_REQUEST: Final = """
     id, name, cron, timezone, deliver, compare_method, compare_threshold, enabled, next_fire_at,
-    last_fired_at, last_job_id, last_error_type, last_error_detail, last_error_at, created_at
+    last_fired_at, last_job_id, last_error_type, last_error_detail, last_error_at, created_at, sealed_fields
 """
 _COLUMNS: Final = f"{_ALL_BUT_REQUEST}, request"
 _COLUMNS_OF_LIST: Final = f"""
@@ -74,25 +78,26 @@ _COLUMNS_OF_LIST: Final = f"""
 _LOCK_TENANT: Final = "SELECT now() FROM tenants WHERE id = $1 FOR NO KEY UPDATE"
 _COUNT: Final = "SELECT count(*) FROM schedules WHERE tenant_id = $1"
 _INSERT: Final = f"""
-    INSERT INTO schedules (id, tenant_id, name, cron, timezone, request, deliver, compare_method,
-                           compare_threshold, enabled, next_fire_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    INSERT INTO schedules (id, tenant_id, name, cron, timezone, deliver, compare_method, compare_threshold,
+                           enabled, request, secrets, sealed_fields, next_fire_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, string_to_array($12, ','), $13)
     RETURNING {_COLUMNS}
 """
 _GET: Final = f"SELECT {_COLUMNS} FROM schedules WHERE id = $1 AND tenant_id = $2"
 _LIST: Final = f"""
     SELECT {_COLUMNS_OF_LIST} FROM schedules WHERE tenant_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3
 """
-_LOCK: Final = f"SELECT {_COLUMNS}, now() FROM schedules WHERE id = $1 AND tenant_id = $2 FOR UPDATE"
+_LOCK: Final = f"SELECT {_COLUMNS}, secrets, now() FROM schedules WHERE id = $1 AND tenant_id = $2 FOR UPDATE"
 # What the picture shows, or what counts as equal, is another thing now: the next picture is a first one, also
 # when a job of the old kind is still under way.
 _REPLACE: Final = f"""
     UPDATE schedules
-    SET name = $2, cron = $3, timezone = $4, request = $5, deliver = $6, compare_method = $7,
-        compare_threshold = $8, enabled = $9, next_fire_at = $10, revision = revision + 1,
-        picture = CASE WHEN $11 THEN NULL ELSE picture END,
-        picture_key = CASE WHEN $11 THEN NULL ELSE picture_key END,
-        picture_for = CASE WHEN $11 THEN least(now(), $10::timestamptz - interval '1 us') ELSE picture_for END
+    SET name = $2, cron = $3, timezone = $4, deliver = $5, compare_method = $6, compare_threshold = $7,
+        enabled = $8, request = $9, secrets = $10, sealed_fields = string_to_array($11, ','),
+        next_fire_at = $12, revision = revision + 1,
+        picture = CASE WHEN $13 THEN NULL ELSE picture END,
+        picture_key = CASE WHEN $13 THEN NULL ELSE picture_key END,
+        picture_for = CASE WHEN $13 THEN least(now(), $12::timestamptz - interval '1 us') ELSE picture_for END
     WHERE id = $1
     RETURNING {_COLUMNS}
 """
@@ -121,7 +126,6 @@ def _columns(wanted: ScheduleRequest) -> tuple[object, ...]:
         wanted.name,
         wanted.cron,
         wanted.timezone,
-        wanted.job.model_dump_json(exclude_defaults=True),
         wanted.deliver,
         comparison and comparison.method,
         comparison and comparison.limit,
@@ -129,21 +133,29 @@ def _columns(wanted: ScheduleRequest) -> tuple[object, ...]:
     )
 
 
-async def create(pool: Pool, *, tenant_id: UUID, wanted: ScheduleRequest) -> Schedule | None:
+async def create(pool: Pool, vault: Vault, *, tenant_id: UUID, wanted: ScheduleRequest) -> Schedule | None:
     """Store a schedule. None: the tenant has as many as it may have.
 
     Raises:
+        fleet.vault.WrongKeyError: it holds secrets, and this process cannot seal for the fleet.
         UnavailableError: Postgres does not answer.
     """
-    async with answering(), pool.acquire() as connection, connection.transaction():
-        now = await connection.fetchval(_LOCK_TENANT, tenant_id)
-        if await connection.fetchval(_COUNT, tenant_id) >= MAX_SCHEDULES_OF_TENANT:
-            return None
-        next_fire_at = wanted.timetable.after(now) if wanted.enabled else None
-        row = await connection.fetchrow(
-            _INSERT, uuid_utils.uuid7(), tenant_id, *_columns(wanted), next_fire_at
-        )
-        return _only(row)
+    schedule_id = uuid_utils.uuid7()
+    sealed = sealed_columns(wanted.job, vault, Owner(Purpose.SCHEDULE, tenant_id, schedule_id))
+
+    async def insert() -> Schedule | None:
+        async with pool.acquire() as connection, connection.transaction():
+            now = await connection.fetchval(_LOCK_TENANT, tenant_id)
+            if await connection.fetchval(_COUNT, tenant_id) >= MAX_SCHEDULES_OF_TENANT:
+                return None
+            next_fire_at = wanted.timetable.after(now) if wanted.enabled else None
+            row = await connection.fetchrow(
+                _INSERT, schedule_id, tenant_id, *_columns(wanted), *sealed, next_fire_at
+            )
+            return _only(row)
+
+    async with answering():
+        return await writing_sealed(pool, vault, insert)
 
 
 async def get(pool: Pool, *, schedule_id: UUID, tenant_id: UUID) -> Schedule | None:
@@ -169,29 +181,47 @@ async def list_newest(pool: Pool, *, tenant_id: UUID, before: UUID, limit: int) 
 
 
 async def replace(
-    pool: Pool, *, schedule_id: UUID, tenant_id: UUID, wanted: ScheduleRequest
+    pool: Pool, vault: Vault, *, schedule_id: UUID, tenant_id: UUID, wanted: ScheduleRequest
 ) -> Schedule | None:
     """Make it what is wanted now. None: there is no such schedule.
 
     A time that has come and is not fired yet stays due, unless the times themselves are other ones now.
 
     Raises:
+        fleet.vault.WrongKeyError: it holds secrets, and this process cannot seal for the fleet.
         UnavailableError: Postgres does not answer.
     """
-    async with answering(), pool.acquire() as connection, connection.transaction():
-        row = await connection.fetchrow(_LOCK, schedule_id, tenant_id)
-        if row is None:
-            return None
-        before, columns = _schedule(row), _columns(wanted)
-        next_fire_at = _first(wanted.timetable, row["now"], enabled=wanted.enabled)
-        has_same_times = (before.cron, before.timezone) == (wanted.cron, wanted.timezone)
-        if has_same_times and before.enabled and wanted.enabled:
-            next_fire_at = before.next_fire_at
-        compared = (before.request, before.deliver, before.compare_method, before.compare_threshold)
-        row = await connection.fetchrow(
-            _REPLACE, schedule_id, *columns, next_fire_at, compared != columns[3:7]
-        )
-        return _only(row)
+    owner = Owner(Purpose.SCHEDULE, tenant_id, schedule_id)
+    columns, sealed = _columns(wanted), sealed_columns(wanted.job, vault, owner)
+
+    async def update() -> Schedule | None:
+        async with pool.acquire() as connection, connection.transaction():
+            row = await connection.fetchrow(_LOCK, schedule_id, tenant_id)
+            if row is None:
+                return None
+            before = _schedule(row)
+            next_fire_at = _first(wanted.timetable, row["now"], enabled=wanted.enabled)
+            has_same_times = (before.cron, before.timezone) == (wanted.cron, wanted.timezone)
+            if has_same_times and before.enabled and wanted.enabled:
+                next_fire_at = before.next_fire_at
+            compared = (before.deliver, before.compare_method, before.compare_threshold)
+            shows_another = compared != columns[3:6] or not _renders(row, wanted, vault, owner)
+            row = await connection.fetchrow(
+                _REPLACE, schedule_id, *columns, *sealed, next_fire_at, shows_another
+            )
+            return _only(row)
+
+    async with answering():
+        return await writing_sealed(pool, vault, update)
+
+
+def _renders(row: asyncpg.Record, wanted: ScheduleRequest, vault: Vault, owner: Owner) -> bool:
+    """Whether the stored template is the wanted one."""
+    try:
+        stored = SealedRequest(row["request"], row["secrets"]).unseal(vault, owner)
+    except UnsealError:
+        return False
+    return stored == whole_json(wanted.job)
 
 
 async def switch(pool: Pool, *, schedule_id: UUID, tenant_id: UUID, enabled: bool) -> Schedule | None:

@@ -5,16 +5,19 @@ Every settings class is read from the environment when its process starts, never
 (`load_settings`). `docs/settings.md` lists them all; a test holds the two together.
 """
 
+import base64
+import re
 from pathlib import Path
 from typing import Annotated, Final, Self, TypeVar
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from fleet.hosts import HostPatterns
 from fleet.networks import Opening, split_denials, split_network
 
 PREFIX: Final = "RENDERFLEET_"
+_ROLE: Final = r"^[a-z_][a-z0-9_]{0,62}$"
 
 
 class FleetSettings(BaseSettings):
@@ -40,6 +43,23 @@ class DatabaseSettings(FleetSettings):
         gt=0,
         le=60,
         description="Seconds that connecting, waiting for a connection, or one statement may take.",
+    )
+
+
+class RoleSettings(FleetSettings):
+    """Whom the migrations let read and write rows."""
+
+    database_api_role: str | None = Field(
+        default=None,
+        pattern=_ROLE,
+        description="Role of the API, to which the migrations grant what it needs; empty: the API is the "
+        "tables' owner.",
+    )
+    database_worker_role: str | None = Field(
+        default=None,
+        pattern=_ROLE,
+        description="Role of the workers, to which the migrations grant what they need; empty: they are the "
+        "tables' owner.",
     )
 
 
@@ -80,6 +100,26 @@ class StorageSettings(FleetSettings):
     artifact_url_expires_s: int = Field(
         default=900, ge=1, le=604_800, description="Seconds that a presigned address stays valid."
     )
+    s3_sse: str = Field(
+        default="",
+        pattern=r"^(AES256|aws:kms)?$",
+        description="How the store encrypts artifacts: `AES256` (its own keys), `aws:kms`, or empty for what "
+        "the bucket says.",
+    )
+    s3_sse_kms_key_id: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=2048,
+        description="Id, ARN or alias of the KMS key for `aws:kms`; empty means the account's own for S3.",
+    )
+
+    @field_validator("s3_sse_kms_key_id")
+    @classmethod
+    def _key_is_for_kms(cls, key_id: str | None, info: ValidationInfo) -> str | None:
+        # What is wrong with S3_SSE itself is told there.
+        if key_id is not None and info.data.get("s3_sse", "aws:kms") != "aws:kms":
+            raise ValueError(f"a KMS key is used only with {PREFIX}S3_SSE=aws:kms")
+        return key_id
 
 
 _Port = Annotated[int, Field(ge=1, le=65_535)]
@@ -146,7 +186,7 @@ class EgressSettings(FleetSettings):
 
 
 class TenantSettings(FleetSettings):
-    """What a tenant may have open that has no limits of its own (`python -m fleet.limits`)."""
+    """What a tenant may have and do that has no limits of its own (`python -m fleet.limits`)."""
 
     tenant_max_queued: int = Field(
         default=100_000,
@@ -157,6 +197,25 @@ class TenantSettings(FleetSettings):
         default=0,
         ge=0,
         description="Jobs of a tenant that run at once; more wait in the queue. 0: any number.",
+    )
+    tenant_max_requests_per_s: float = Field(
+        default=500.0,
+        ge=0,
+        le=100_000,
+        description="Calls that a tenant may make in a second, over all API processes; more are refused with "
+        "429. 0: any number.",
+    )
+    tenant_burst: int = Field(
+        default=0,
+        ge=0,
+        le=1_000_000,
+        description="Calls that a tenant may make at once, after a pause. 0: what two seconds bring.",
+    )
+    tenant_max_renders_per_month: int = Field(
+        default=0,
+        ge=0,
+        description="Jobs that a tenant may have accepted in a calendar month (UTC); more are refused with "
+        "429. 0: any number.",
     )
 
     @property
@@ -174,6 +233,29 @@ class DataSettings(FleetSettings):
     )
 
 
+class SecretSettings(FleetSettings):
+    """The keys that seal what tenants give as secret."""
+
+    secret_keys: SecretStr = Field(
+        default=SecretStr(""),
+        description=(
+            "Keys of 32 bytes in base64, separated by commas, for what tenants give as secret: the first "
+            "seals, all unseal. Empty: the one in `DATA_DIR/secret-key`, made at the first start."
+        ),
+    )
+
+    @field_validator("secret_keys")
+    @classmethod
+    def _keys_are_keys(cls, value: SecretStr) -> SecretStr:
+        keys_from_text(value)
+        return value
+
+    @property
+    def keys(self) -> list[bytes]:
+        """The keys, the one that seals first; none: there is a file."""
+        return keys_from_text(self.secret_keys)
+
+
 class LogSettings(FleetSettings):
     """What is logged and how."""
 
@@ -188,6 +270,33 @@ class LogSettings(FleetSettings):
 
 
 SettingsT = TypeVar("SettingsT", bound=FleetSettings)
+
+
+_KEY: Final = re.compile(r"[A-Za-z0-9+/_-]{43}=?", re.ASCII)
+
+
+def key_from_text(text: str) -> bytes:
+    """Read a key of 32 bytes in base64 or base64url (RFC 4648).
+
+    Raises:
+        ValueError: in words that do not hold the text.
+    """
+    if not _KEY.fullmatch(text):
+        raise ValueError("a key is 32 bytes in base64; `python -m fleet.vault key` makes one")
+    return base64.b64decode(text.rstrip("=").translate(str.maketrans("-_", "+/")) + "=")
+
+
+def keys_from_text(value: SecretStr) -> list[bytes]:
+    """Read keys that are separated by commas.
+
+    Raises:
+        ValueError: one of them is none, or given twice.
+    """
+    texts = (part.strip() for part in value.get_secret_value().split(","))
+    keys = [key_from_text(text) for text in texts if text]
+    if len(set(keys)) < len(keys):
+        raise ValueError("a key is given twice")
+    return keys
 
 
 class SettingsError(SystemExit):

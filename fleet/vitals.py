@@ -4,6 +4,7 @@ Workers of two versions may report to one database: fields are only added, each 
 """
 
 from collections.abc import Mapping
+from enum import StrEnum
 from statistics import median
 from typing import Final
 from uuid import UUID
@@ -16,6 +17,14 @@ _MIB: Final = 2**20
 _HOUR_S: Final = 3600.0
 # Caches and heaps of a new worker fill with its first renders; before, it is no peer of those that work.
 _FEWEST_RENDERS: Final = 50
+
+
+class Sandbox(StrEnum):
+    """Whether a worker's pages are in Chromium's sandbox."""
+
+    ON = "on"
+    OFF = "off"
+    UNVERIFIED = "unverified"
 
 
 class MemoryVitals(BaseModel):
@@ -72,6 +81,7 @@ class Vitals(BaseModel):
 
     holds: list[str] = Field(default_factory=list, description="Why it takes no jobs; empty when it does.")
     cpu_percent: float | None = Field(default=None, description="CPU time of all its processes.")
+    sandbox: Sandbox | None = Field(default=None, description="Whether pages are in Chromium's sandbox.")
     memory: MemoryVitals | None = None
     browser: BrowserVitals = BrowserVitals()
 

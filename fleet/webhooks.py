@@ -54,6 +54,8 @@ class Message:
         id: stable over all attempts; the receiver's `webhook-id`.
         attempt: of all its attempts, from 1; fences what is recorded.
         tries: attempts since its schedule began (anew, when it was redelivered by hand).
+        egress_allow: what its tenant reaches besides the settings' addresses, as `EGRESS_ALLOW` is written.
+        egress_deny: what its tenant does not reach, as `EGRESS_DENY` is written.
     """
 
     id: UUID
@@ -62,6 +64,8 @@ class Message:
     url: str
     attempt: int
     tries: int
+    egress_allow: Sequence[str]
+    egress_deny: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +159,7 @@ _CLAIM: Final = """
     ), begun AS (
         INSERT INTO webhook_attempts (message_id, attempt) SELECT id, attempt FROM claimed
     )
-    SELECT * FROM claimed
+    SELECT claimed.*, egress_allow, egress_deny FROM claimed JOIN tenants ON tenants.id = claimed.tenant_id
 """
 # Fenced by the attempt: who lost the lease moves nothing. But what a receiver has taken is delivered, whoever
 # brought it.

@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from fleet.logs import get_logger
-from fleet.settings import DatabaseSettings, load_settings
+from fleet.settings import DatabaseSettings, RoleSettings, load_settings
+from migrations.grants import grants
 
 # Any constant that nobody else uses in this database; "rend" in ASCII.
 LOCK_ID: Final = 0x72656E64
@@ -23,6 +24,9 @@ def _upgrade(connection: Connection) -> None:
         # Held until commit: a second `python -m migrations` waits here, then finds nothing left to do.
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK_ID})
         context.run_migrations()
+        roles = load_settings(RoleSettings)
+        for statement in grants(api_role=roles.database_api_role, worker_role=roles.database_worker_role):
+            connection.execute(text(statement))
 
 
 async def _run() -> None:

@@ -17,27 +17,33 @@ from fleet.settings import EgressSettings
 from tests.processes import command_line
 from tests.site.server import Site
 from worker import pipeline
-from worker.egress.guard import Guard
+from worker.egress.proxy import Egress
+from worker.egress.terms import Terms
+from worker.page import Page
 from worker.pipeline import Rendered
 from worker.pool import Pool
 from worker.scratch import Scratch
-from worker.settings import BrowserSettings
+from worker.settings import BrowserSettings, EgressProxySettings
 
 MAX_BYTES = 500 * 1024 * 1024
 POLICY = AddressPolicy.from_settings(EgressSettings(egress_allow=("127.0.0.1",)))
 END_S = 20.0
-# The browser finds the site under this name too; the guard allows 127.0.0.1 alone.
+# It leads to this machine, as the site does; the policy allows 127.0.0.1 alone.
 FORBIDDEN_HOST = "localhost"
+# Whatever is below leads to the site, so that a page can have parts at several hosts.
+SITE_DOMAIN = ".site.test"
 
 
 async def resolve(host: str) -> list[Address]:
-    """A resolver for tests, which send no packet off this machine: it knows one name, a forbidden one."""
+    """For tests, which send no packet off this machine: a forbidden name, and the names of the site."""
     if host == FORBIDDEN_HOST:
         return [ipaddress.ip_address("127.0.0.2")]
+    if host.endswith(SITE_DOMAIN):
+        return [ipaddress.ip_address("127.0.0.1")]
     raise OSError(f"no such name: {host}")
 
 
-GUARD = Guard(POLICY, resolve)
+TERMS = Terms(POLICY)
 
 
 def request_for(**options: Any) -> RenderRequest:
@@ -76,19 +82,27 @@ async def until(condition: Callable[[], bool], what: str, timeout_s: float = END
 class BrowserStage:
     """A running pool and what renders need beside it."""
 
-    def __init__(self, pool: Pool, site: Site, folder: Path) -> None:
+    def __init__(self, pool: Pool, site: Site, folder: Path, egress: Egress) -> None:
         self.pool = pool
+        self.egress = egress
         self.site = site
         self.folder = folder
         self.output = folder / "artifact"
 
-    async def render(self, path: str | None = None, **options: Any) -> Rendered:
+    async def render(self, path: str | None = None, *, terms: Terms = TERMS, **options: Any) -> Rendered:
         """One render of a page of the site, or of `html=`; the artifact is in `output` afterwards."""
         if path is not None:
             options["url"] = self.site.url(path)
         limit = options.pop("max_bytes", MAX_BYTES)
         async with self.pool.page() as page:
-            return await pipeline.render(page, request_for(**options), self.output, GUARD, max_bytes=limit)
+            return await pipeline.render(page, request_for(**options), self.output, terms, max_bytes=limit)
+
+    @asynccontextmanager
+    async def page(self) -> AsyncIterator[Page]:
+        """A page that may go to the site, for tests that drive it by themselves."""
+        async with self.pool.page() as page:
+            page.port.admit(TERMS)
+            yield page
 
     def descendants(self, kind: str) -> list[psutil.Process]:
         """Chromium's processes of one `--type`, such as `renderer`; of all generations."""
@@ -100,6 +114,17 @@ class BrowserStage:
         """The process id of the only browser."""
         (pid,) = browser_pids(self.folder)
         return pid
+
+
+@asynccontextmanager
+async def open_egress() -> AsyncIterator[Egress]:
+    """The way out of a stage's pages."""
+    egress = Egress(resolve, EgressProxySettings())
+    await egress.start()
+    try:
+        yield egress
+    finally:
+        await egress.stop()
 
 
 @asynccontextmanager
@@ -115,11 +140,12 @@ async def browser_stage(
         tempfile.TemporaryDirectory() as temporary,
         Scratch(data_dir or Path(temporary), uuid.uuid4()) as scratch,
     ):
-        pool = Pool(BrowserSettings(**settings), scratch.path, offer=offer)
-        await pool.start()
-        try:
-            yield BrowserStage(pool, site, scratch.path)
-        finally:
-            await pool.stop()
+        async with open_egress() as egress:
+            pool = Pool(BrowserSettings(**settings), scratch.path, egress, offer=offer)
+            await pool.start()
+            try:
+                yield BrowserStage(pool, site, scratch.path, egress)
+            finally:
+                await pool.stop()
         await until(lambda: not chromium_processes(scratch.path), "Chromium's end")
     assert not scratch.path.exists()

@@ -23,8 +23,10 @@ from fleet.request import RenderRequest
 from fleet.webhooks import DeliveryError, MessageRecord, MessageState
 from tests.receiver import Received
 from tests.stage import LOOPBACK
-from worker.egress.guard import Guard, Resolver
-from worker.egress.resolver import SystemResolver
+from tests.vaults import VAULT
+from worker.egress.proxy import Egress
+from worker.egress.resolver import Resolver, SystemResolver
+from worker.settings import EgressProxySettings
 from worker.webhooks.posting import tls_context
 from worker.webhooks.sender import Sender
 
@@ -59,10 +61,14 @@ class PostOffice:
         poll_s: float = 0.05,
     ) -> AsyncIterator[Sender]:
         """A sender at work."""
+        egress = Egress(resolver or SystemResolver(timeout_s=5), EgressProxySettings())
+        await egress.start()
         made = Sender(
             self.database,
+            VAULT,
             self.artifacts,
-            Guard(policy, resolver or SystemResolver(timeout_s=5)),
+            egress,
+            policy,
             tls=tls or tls_context(),
             timeout_s=timeout_s,
             poll_s=poll_s,
@@ -73,6 +79,7 @@ class PostOffice:
         finally:
             await made.stop()
             await running
+            await egress.stop()
 
     async def accepted(self, url: str, tenant_id: UUID | None = None) -> Job:
         """A job that waits."""
@@ -80,7 +87,7 @@ class PostOffice:
             {"html": "<p>x</p>", "webhook_url": url}, context={"egress": LOOPBACK}
         )
         tenant_id = tenant_id or self.tenant_id
-        return (await acceptance.accept(self.database, tenant_id=tenant_id, request=request)).job
+        return (await acceptance.accept(self.database, VAULT, tenant_id=tenant_id, request=request)).job
 
     async def ended(self, url: str, state: State = State.SUCCEEDED, tenant_id: UUID | None = None) -> Job:
         """A job that has ended, and whose message is in the outbox by that."""
@@ -127,7 +134,7 @@ class PostOffice:
 
     async def endpoint(self, url: str) -> Endpoint:
         """The endpoint of an address."""
-        found = await endpoints.find_or_make(self.database, tenant_id=self.tenant_id, url=url)
+        found = await endpoints.find_or_make(self.database, VAULT, tenant_id=self.tenant_id, url=url)
         assert found is not None
         return found
 

@@ -15,6 +15,7 @@ import httpx
 import psutil
 
 from deploy.embedded.engines import Engines
+from tests.vaults import SECRET_KEY
 
 ROOT = Path(__file__).parents[1]
 START_S = 40.0
@@ -30,6 +31,7 @@ def product_environment(engines: Engines, database_url: str, data_dir: Path) -> 
         "RENDERFLEET_REDIS_URL": engines.redis_url,
         "RENDERFLEET_S3_ENDPOINT_URL": engines.s3_endpoint_url,
         "RENDERFLEET_DATA_DIR": str(data_dir),
+        "RENDERFLEET_SECRET_KEYS": SECRET_KEY,
         "RENDERFLEET_EGRESS_ALLOW": "127.0.0.1",
         "RENDERFLEET_BROWSER_MAX_PAGES": "2",
         "RENDERFLEET_LEASE_S": "3",

@@ -17,6 +17,7 @@ from fleet.request import RenderRequest
 from fleet.settings import EgressSettings
 from tests.gate import Gate
 from tests.processes import ProductProcess, product_environment, worker
+from tests.vaults import VAULT
 
 END_S = 45.0
 LOOPBACK = AddressPolicy.from_settings(EgressSettings(egress_allow=("127.0.0.1",)))
@@ -43,10 +44,10 @@ class Stage:
         """A worker that is ready."""
         return worker(self.environment(**settings), self.folder / f"{name}.log")
 
-    async def enqueue(self, **options: object) -> Job:
+    async def enqueue(self, *, policy: AddressPolicy = LOOPBACK, **options: object) -> Job:
         """Accept and dispatch a job, as the API does."""
-        request = RenderRequest.model_validate(options, context={"egress": LOOPBACK})
-        job = (await acceptance.accept(self.database, tenant_id=self.tenant_id, request=request)).job
+        request = RenderRequest.model_validate(options, context={"egress": policy})
+        job = (await acceptance.accept(self.database, VAULT, tenant_id=self.tenant_id, request=request)).job
         ready = jobs.waiting(job, weight=1)
         await dispatch.dispatch(self.redis, [ready] if ready else [])
         return job

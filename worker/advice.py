@@ -4,6 +4,13 @@ from typing import Final
 
 from fleet.logs import get_logger
 
+SANDBOX_ADVICE: Final = (
+    "Chromium's sandbox needs an ordinary user and user namespaces: do not run as root; in a container use "
+    "deploy/seccomp/chromium.json; allow user namespaces on the host (sysctls user.max_user_namespaces, "
+    "kernel.unprivileged_userns_clone; kernel.apparmor_restrict_unprivileged_userns on Ubuntu from 23.10). "
+    "RENDERFLEET_CHROMIUM_SANDBOX=off turns it off and leaves pages one bug away from this machine"
+)
+
 # The first word that the reason holds, in lower case, decides.
 ADVICE: Final = (
     (
@@ -17,14 +24,7 @@ ADVICE: Final = (
         "spawn ",
         "RENDERFLEET_CHROMIUM_EXECUTABLE must name a program that this user may run",
     ),
-    (
-        "sandbox",
-        (
-            "Chromium's sandbox needs an ordinary user and user namespaces: do not run as root, and allow "
-            "unprivileged user namespaces (in containers: deploy's seccomp profile). "
-            "RENDERFLEET_CHROMIUM_SANDBOX=off turns it off and leaves pages one bug away from this machine"
-        ),
-    ),
+    ("sandbox", SANDBOX_ADVICE),
     (
         "error while loading shared libraries",
         "install the libraries that Chromium needs: `python -m playwright install-deps chromium`",

@@ -25,14 +25,18 @@ from fleet.errors import ErrorType, RenderError, UnavailableError
 from fleet.jobs import Delivery, State
 from fleet.logs import bind, get_logger
 from fleet.metrics import DELIVERIES_DROPPED, PICKUP_SECONDS
+from fleet.options.source import EGRESS_CONTEXT
 from fleet.request import RenderRequest
+from fleet.vault import Owner, Purpose, Vault
 from worker.comparison import Comparison
-from worker.egress.guard import Guard
+from worker.egress.terms import Caps, Terms
 from worker.ending import DATABASE_RETRY_S, Ending, Place, to_the_end
 from worker.heartbeat import Heartbeat
 from worker.pipeline import Rendered, render
-from worker.pool import BrokenPoolError, Pool
+from worker.pool import Pool
+from worker.settings import EgressProxySettings
 from worker.solitude import Solitude
+from worker.succession import BrokenPoolError
 
 log = get_logger(__name__)
 
@@ -43,10 +47,10 @@ class Attempts:
 
     worker_id: UUID
     database: Database
+    vault: Vault
     artifacts: Artifacts
     comparison: Comparison
     pool: Pool
-    guard: Guard
     policy: AddressPolicy
     heartbeat: Heartbeat
     ending: Ending
@@ -56,6 +60,7 @@ class Attempts:
     max_running_of_tenant: int | None
     folder: Path
     max_artifact_bytes: int
+    egress: EgressProxySettings
 
     async def run(self, ctx: dict[str, Any]) -> None:
         """Execute one delivery; this is the function that arq calls. Raises nothing but bugs."""
@@ -103,7 +108,10 @@ class Attempts:
 
     async def _render_and_store(self, attempt: Attempt, place: Place) -> Outcome:
         """The work itself, under the attempt's one deadline."""
-        request = self._request(attempt)
+        policy = self.policy.for_tenant(attempt.egress_allow, attempt.egress_deny)
+        request = self._request(attempt, policy)
+        caps = Caps.from_settings(self.egress, max_s=request.timeout_ms / 1000)
+        terms = Terms(policy, caps=caps)
         key = artifact_key(
             attempt.tenant_id, attempt.job_id, attempt.attempt, attempt.created_at, request.format.value
         )
@@ -114,9 +122,7 @@ class Attempts:
             async with asyncio.timeout(request.timeout_ms / 1000) as deadline:
                 async with self.pool.page() as page:
                     place.page = page
-                    rendered = await render(
-                        page, request, path, self.guard, max_bytes=self.max_artifact_bytes
-                    )
+                    rendered = await render(page, request, path, terms, max_bytes=self.max_artifact_bytes)
                 upload_started = clock()
                 await self.artifacts.upload(path, key, content_type=rendered.content_type)
             ended = clock()
@@ -151,13 +157,17 @@ class Attempts:
             unchanged=verdict.unchanged,
         )
 
-    def _request(self, attempt: Attempt) -> RenderRequest:
+    def _request(self, attempt: Attempt, policy: AddressPolicy) -> RenderRequest:
+        owner = Owner(Purpose.JOB, attempt.tenant_id, attempt.job_id)
+        request_json = attempt.request.unseal(self.vault, owner)
         try:
-            return RenderRequest.model_validate_json(attempt.request_json, context={"egress": self.policy})
+            return RenderRequest.model_validate_json(request_json, context={EGRESS_CONTEXT: policy})
         except ValidationError as error:
-            # Accepted by another release, or under another EGRESS_ALLOW than this worker's.
-            detail = "; ".join(finding["msg"] for finding in error.errors(include_input=False))
-            raise RenderError(ErrorType.INVALID_REQUEST, detail) from error
+            # Accepted by another release, or under other lists of what is reachable than this worker's.
+            findings = error.errors(include_input=False)
+            is_blocked = all(finding["type"] == ErrorType.URL_BLOCKED.value for finding in findings)
+            type_ = ErrorType.URL_BLOCKED if is_blocked else ErrorType.INVALID_REQUEST
+            raise RenderError(type_, "; ".join(finding["msg"] for finding in findings)) from error
 
 
 def _facts(rendered: Rendered) -> dict[str, Any]:

@@ -26,11 +26,13 @@ from fleet.metrics import BROWSER_LAUNCHES
 from worker.advice import log_launch_failure
 from worker.devtools import Connection, DevToolsError
 from worker.disk import full_error, is_cramped, is_dev_shm_roomy, means_full
+from worker.egress.proxy import Egress
 from worker.flags import DEVTOOLS_PORTS, command_line
 from worker.memory import MemoryGuard
 from worker.page import Page
 from worker.scratch import BrowserFolder
 from worker.settings import BrowserSettings
+from worker.strays import Strays
 
 _PORT_ATTEMPTS: Final = 3
 _PORT_FILE_TIMEOUT_S: Final = 5.0
@@ -75,6 +77,7 @@ class Browser:
         connection: Connection,
         settings: BrowserSettings,
         folder: BrowserFolder,
+        egress: Egress,
         *,
         pid: int,
         generation: int,
@@ -85,13 +88,14 @@ class Browser:
         self._playwright_browser = playwright_browser
         self._connection = connection
         self._folder = folder
+        self._egress = egress
         self._born = time.monotonic()
         self._watch = asyncio.create_task(self.memory.watch(), name="watch memory")
         self._watch.add_done_callback(self._watch_ended)
 
     @classmethod
     async def launch(
-        cls, playwright: Playwright, settings: BrowserSettings, generation: int, folder: Path
+        cls, playwright: Playwright, settings: BrowserSettings, generation: int, folder: Path, egress: Egress
     ) -> "Browser":
         """Start Chromium and connect to it.
 
@@ -100,13 +104,14 @@ class Browser:
             settings: what to start and how.
             generation: the number of this browser.
             folder: the worker's own.
+            egress: the only way out of its pages.
 
         Raises:
             RenderError: `browser_unavailable`, or `storage_unavailable` when the disk is full; the log says
                 what an operator can do about it.
         """
         try:
-            browser = await cls._launch_on_a_free_port(playwright, settings, generation, folder)
+            browser = await cls._launch_on_a_free_port(playwright, settings, generation, folder, egress)
         except (OSError, RenderError) as error:
             if means_full(error) or is_cramped(folder):
                 raise full_error(folder) from error
@@ -116,12 +121,14 @@ class Browser:
 
     @classmethod
     async def _launch_on_a_free_port(
-        cls, playwright: Playwright, settings: BrowserSettings, generation: int, folder: Path
+        cls, playwright: Playwright, settings: BrowserSettings, generation: int, folder: Path, egress: Egress
     ) -> "Browser":
         for attempt in range(1, _PORT_ATTEMPTS + 1):
             own = BrowserFolder(folder, generation)
             try:
-                return await cls._launch(playwright, settings, generation, own, _free_port())
+                return await cls._launch(
+                    playwright, settings, generation, own, egress=egress, port=_free_port()
+                )
             except _PortTakenError:
                 if is_cramped(folder):  # the file that tells the port could not be written
                     break
@@ -136,7 +143,14 @@ class Browser:
 
     @classmethod
     async def _launch(
-        cls, playwright: Playwright, settings: BrowserSettings, generation: int, own: BrowserFolder, port: int
+        cls,
+        playwright: Playwright,
+        settings: BrowserSettings,
+        generation: int,
+        own: BrowserFolder,
+        *,
+        egress: Egress,
+        port: int,
     ) -> "Browser":
         line = command_line(
             settings.chromium_executable,
@@ -144,6 +158,7 @@ class Browser:
             port=port,
             sandbox=settings.chromium_sandbox,
             dev_shm=is_dev_shm_roomy(),
+            proxy_port=egress.refusing_port,
         )
         try:
             playwright_browser = await playwright.chromium.launch(
@@ -165,12 +180,13 @@ class Browser:
             connection = await Connection.open(f"ws://127.0.0.1:{port}{path}")
             processes = (await connection.browser.send("SystemInfo.getProcessInfo"))["processInfo"]
             pid = next(process["id"] for process in processes if process["type"] == "browser")
+            await Strays(connection.browser).watch()
         except BaseException:
             await _close_quietly(playwright_browser)
             await asyncio.to_thread(own.remove)
             raise
         log.info("browser launched", generation=generation, pid=pid, version=playwright_browser.version)
-        return cls(playwright_browser, connection, settings, own, pid=pid, generation=generation)
+        return cls(playwright_browser, connection, settings, own, egress, pid=pid, generation=generation)
 
     @property
     def is_alive(self) -> bool:
@@ -183,16 +199,26 @@ class Browser:
         return time.monotonic() - self._born
 
     async def new_page(self) -> Page:
-        """A page in a fresh context.
+        """A page in a fresh context, with a way out of its own.
 
         Raises:
-            DevToolsError: the browser ended, or refuses.
+            DevToolsError: the browser ended, or refuses, or this machine has no port for the page.
         """
-        async with self.memory.creating() as birth:
-            page = await Page.create(self._connection, birth.account, generation=self.numbers.generation)
-            if not birth.is_clear():
-                async with page.marked():
-                    birth.look_for_mark()
+        try:
+            port = await self._egress.open_port()
+        except OSError as error:
+            raise DevToolsError("no port of the egress proxy can be opened") from error
+        try:
+            async with self.memory.creating() as birth:
+                page = await Page.create(
+                    self._connection, birth.account, port, generation=self.numbers.generation
+                )
+                if not birth.is_clear():
+                    async with page.marked():
+                        birth.look_for_mark()
+        except BaseException:
+            await port.close()
+            raise
         return page
 
     async def ping(self) -> None:

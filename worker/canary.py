@@ -13,14 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from fleet.addresses import AddressPolicy
 from fleet.errors import RenderError
 from fleet.logs import get_logger
 from fleet.metrics import CANARIES
-from fleet.options.output import Format
 from fleet.request import RenderRequest
 from worker.devtools import DevToolsError
-from worker.egress.guard import Guard
-from worker.pipeline import STEPS
+from worker.egress.terms import Terms
+from worker.pipeline import walk
 from worker.pool import Pool
 from worker.render import Render
 
@@ -44,6 +44,8 @@ _MAX_BYTES: Final = 1024 * 1024
 _RGB, _RGBA, _BITS = 2, 6, 8
 
 log = get_logger(__name__)
+# It asks for nothing.
+_TERMS: Final = Terms(AddressPolicy())
 
 
 class CanaryError(Exception):
@@ -53,20 +55,16 @@ class CanaryError(Exception):
 class Canary:
     """Renders now and then, and says whether this worker can."""
 
-    def __init__(
-        self, pool: Pool, guard: Guard, folder: Path, *, interval_s: float, allowed: Callable[[], bool]
-    ) -> None:
+    def __init__(self, pool: Pool, folder: Path, *, interval_s: float, allowed: Callable[[], bool]) -> None:
         """Render nothing yet.
 
         Args:
             pool: where to render.
-            guard: of the egress, as every render has it.
             folder: where pictures lie until they have been looked at.
             interval_s: after so many seconds without a render that succeeded a canary is due.
             allowed: whether there may be one now.
         """
         self._pool = pool
-        self._guard = guard
         self._path = folder / "canary.png"
         self._interval_s = interval_s
         self._allowed = allowed
@@ -139,12 +137,8 @@ class Canary:
         deadline = _now() + _TIMEOUT_S
         try:
             async with self._pool.spare_page() as page:
-                work = Render(
-                    page, request, self._path, self._guard, _MAX_BYTES, navigation_deadline=deadline
-                )
-                for step in STEPS:
-                    if Format.PNG in step.formats:
-                        await step.run(work)
+                work = Render(page, request, self._path, _TERMS, _MAX_BYTES, navigation_deadline=deadline)
+                await walk(work)
             require_colour(self._path.read_bytes(), colour)
         finally:
             self._path.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from playwright.async_api import Playwright, async_playwright
 
 from fleet.errors import ErrorType, RenderError
 from fleet.logs import get_logger
+from worker.environment import secret_names
 
 _TIMEOUT_S: Final = 5.0
 
@@ -35,7 +36,7 @@ async def start() -> Playwright:
         RenderError: `browser_unavailable`; the log says what an operator can do.
     """
     try:
-        with _small():
+        with _own_variables():
             return await async_playwright().start()
     except Exception as error:
         # Playwright raises whatever its pipe met, a bare Exception among it.
@@ -69,16 +70,19 @@ async def answers(playwright: Playwright) -> bool:
 
 
 @contextmanager
-def _small() -> Iterator[None]:
-    """Lend the driver its variables: it takes over this process's, and browsers must not get them."""
+def _own_variables() -> Iterator[None]:
+    """Lend the driver its variables for its start: it takes over this process's, and gets no secret."""
     before = dict(os.environ)
+    secrets = secret_names(before)
+    for name in secrets:
+        del os.environ[name]
     # What an operator set stands behind ours, and the last word wins.
     os.environ["NODE_OPTIONS"] = f"{_SMALL_HEAP} {before.get('NODE_OPTIONS', '')}".strip()
     os.environ.setdefault("MALLOC_ARENA_MAX", _ONE_ARENA)
     try:
         yield
     finally:
-        for name in ("NODE_OPTIONS", "MALLOC_ARENA_MAX"):
-            os.environ.pop(name)
+        for name in {"NODE_OPTIONS", "MALLOC_ARENA_MAX", *secrets}:
+            os.environ.pop(name, None)
             if name in before:
                 os.environ[name] = before[name]

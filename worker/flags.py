@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-# Debugging ports of all workers on a machine come from this hundred, so that one rule hides all of them from
-# every page. They lie below the ports that Linux gives out by itself (32768 and up).
+# Debugging ports of all workers on a machine come from this hundred, so that the egress proxy can refuse all
+# of them, whatever the operator opens. They lie below the ports that Linux itself gives out (32768 and up).
 DEVTOOLS_PORTS: Final = range(29_200, 29_300)
-DEVTOOLS_PORTS_PATTERN: Final = "*:292??"
+# What goes past the proxy: nothing. By itself Chromium sends loopback and link-local addresses past it
+# (net/proxy_resolution/proxy_bypass_rules.h).
+EVERYTHING_THROUGH_PROXY: Final = "<-loopback>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,11 @@ PER_LAUNCH: Final[tuple[Flag, ...]] = (
         "docs/adr/0004: a process hop and an encoding less for every command",
     ),
     Flag(
+        "--proxy-server",
+        "whatever belongs to no page goes to a port that lets nothing through; each page has its own port",
+        "worker/egress/proxy.py, worker/page.py; tests/security/test_walls.py",
+    ),
+    Flag(
         "--disable-dev-shm-usage",
         (
             "only where /dev/shm has less than 1 GiB (Docker gives 64 MB) or the container less than 2 GiB: "
@@ -84,12 +91,25 @@ FLAGS: Final[tuple[Flag, ...]] = (
         "content/browser/devtools/devtools_pipe_handler.cc; tests/fault/test_browser_faults.py",
     ),
     Flag(
-        f"--host-resolver-rules=MAP {DEVTOOLS_PORTS_PATTERN} ~NOTFOUND",
+        f"--proxy-bypass-list={EVERYTHING_THROUGH_PROXY}",
+        "nothing goes past the proxy: by itself Chromium sends loopback and link-local addresses past it",
+        "net/proxy_resolution/proxy_bypass_rules.h; tests/security/test_walls.py",
+    ),
+    Flag(
+        "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
         (
-            "a page must not reach the browser's own controls; the rule comes before any look-up, also of "
-            "addresses given as numbers, in every spelling"
+            "the browser itself finds no address but that of its proxy: where something goes past the proxy "
+            "all the same, it ends here"
         ),
-        "net/base/host_mapping_rules.cc; tests/security/test_devtools_port.py does it with and without",
+        "net/base/host_mapping_rules.cc; tests/security/test_walls.py",
+    ),
+    Flag(
+        "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
+        "STUN and TURN over UDP know no proxy; without `force` the switch does nothing in the shell",
+        (
+            "content/public/common/content_switches.cc; tests/security/test_walls.py. Measured: 2 of 56 "
+            "channels went past the proxy without it, none with it"
+        ),
     ),
     Flag(
         "--block-new-web-contents",
@@ -311,7 +331,7 @@ PLAYWRIGHT_ONLY: Final[tuple[Flag, ...]] = (
 
 
 def command_line(
-    executable: Path | None, *, profile: Path, port: int, sandbox: bool, dev_shm: bool
+    executable: Path | None, *, profile: Path, port: int, proxy_port: int, sandbox: bool, dev_shm: bool
 ) -> list[str]:
     """All that Chromium is started with.
 
@@ -319,6 +339,7 @@ def command_line(
         executable: the program; None means Playwright's own headless shell.
         profile: an empty folder of this browser's own, as an absolute path.
         port: of the DevTools server, on loopback.
+        proxy_port: on loopback, of the proxy for whatever belongs to no page.
         sandbox: whether Chromium's own sandbox is on.
         dev_shm: whether shared memory goes to /dev/shm.
     """
@@ -333,7 +354,12 @@ def command_line(
         line.append("--disable-dev-shm-usage")
     if not sandbox:
         line.append("--no-sandbox")
-    return [*line, f"--user-data-dir={profile}", f"--remote-debugging-port={port}"]
+    return [
+        *line,
+        f"--proxy-server=http://127.0.0.1:{proxy_port}",
+        f"--user-data-dir={profile}",
+        f"--remote-debugging-port={port}",
+    ]
 
 
 def is_headless_shell(executable: Path | None) -> bool:

@@ -7,9 +7,12 @@ from playwright.async_api import Playwright
 
 from fleet.errors import ErrorType, RenderError
 from fleet.logs import get_logger
+from fleet.vitals import Sandbox
+from worker import sandbox
 from worker.browser import Browser, BrowserNumbers
 from worker.devtools import ConnectionLostError, DevToolsError
 from worker.disk import full_error, is_cramped
+from worker.egress.proxy import Egress
 from worker.page import Page
 from worker.recycle import RecycleTimer
 from worker.settings import BrowserSettings
@@ -24,6 +27,7 @@ class Generation:
     Attributes:
         browser: the process.
         timer: tells when the browser is due.
+        sandbox: whether its pages are in Chromium's sandbox.
     """
 
     def __init__(self, browser: Browser, settings: BrowserSettings) -> None:
@@ -31,10 +35,11 @@ class Generation:
         self.timer = RecycleTimer(browser, settings)
         self._warm = WarmPages(browser, settings.browser_warm_pages)
         self._idle = asyncio.Event()
+        self.sandbox = Sandbox.UNVERIFIED
 
     @classmethod
     async def launch(
-        cls, playwright: Playwright, settings: BrowserSettings, number: int, folder: Path
+        cls, playwright: Playwright, settings: BrowserSettings, number: int, folder: Path, egress: Egress
     ) -> "Generation":
         """Start a browser and make its warm pages.
 
@@ -42,9 +47,13 @@ class Generation:
             RenderError: `browser_unavailable`, or `storage_unavailable` when the disk is full; the log says
                 what an operator can do.
         """
-        generation = cls(await Browser.launch(playwright, settings, number, folder), settings)
+        generation = cls(await Browser.launch(playwright, settings, number, folder, egress), settings)
         try:
             await generation._warm.fill()
+            await generation._look_at_sandbox(settings)
+        except RenderError:
+            await generation.end()
+            raise
         except DevToolsError as error:
             await generation.end()
             if is_cramped(folder):
@@ -131,6 +140,25 @@ class Generation:
         """End the browser now; pages that are open lose it. Never raises."""
         await self._warm.close()
         await self.browser.close()
+
+    async def _look_at_sandbox(self, settings: BrowserSettings) -> None:
+        """Refuse a browser whose pages are not locked up, unless somebody has said that they need not be.
+
+        Raises:
+            DevToolsError: the browser ended, or refuses.
+            RenderError: `browser_unavailable`: there is no sandbox.
+        """
+        if not settings.chromium_sandbox:
+            self.sandbox = Sandbox.OFF
+            log.warning(
+                "CHROMIUM_SANDBOX is off: pages are one bug of Chromium away from this machine",
+                generation=self.numbers.generation,
+            )
+            return
+        seen = None if settings.browser_warm_pages else await self.browser.new_page()
+        self.sandbox = await sandbox.verify(self.browser.memory.renderers)
+        if seen is not None:
+            await seen.close()
 
     def _closed_one(self) -> None:
         self.numbers.pages_open -= 1

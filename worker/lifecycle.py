@@ -28,13 +28,13 @@ class Lifecycle:
         loader: Chromium's id of the current document; changes with every navigation.
         reached: stages of that document: `commit`, then Chromium's own words (`DOMContentLoaded`, `load`,
             and others).
-        is_error_page: whether the document is Chromium's own, shown instead of an address that failed.
+        unreachable_url: the address that failed, when the document is Chromium's error page in its place.
     """
 
     def __init__(self, session: Session, frame_id: str) -> None:
         self.loader = ""
         self.reached: set[str] = set()
-        self.is_error_page = False
+        self.unreachable_url: str | None = None
         self._session = session
         self._frame_id = frame_id
         self._scheduled = False
@@ -58,7 +58,7 @@ class Lifecycle:
         """Forget the current document, just before another one is asked for."""
         self.loader = ""
         self.reached = set()
-        self.is_error_page = False
+        self.unreachable_url = None
 
     async def reach(self, stage: str) -> None:
         """Wait until the current document has reached `stage` and is going to stay.
@@ -133,7 +133,7 @@ class Lifecycle:
 
     def _frame_navigated(self, params: Params) -> None:
         if params["frame"]["id"] == self._frame_id:
-            self.is_error_page = "unreachableUrl" in params["frame"]
+            self.unreachable_url = params["frame"].get("unreachableUrl")
 
     def _scheduled_navigation(self, params: Params) -> None:
         if params["frameId"] == self._frame_id and params["delay"] < _REDIRECT_WITHIN_S:

@@ -21,6 +21,7 @@ from fleet.errors import RenderfleetError, UnavailableError
 from fleet.logs import bind_for_good, configure_logs, get_logger
 from fleet.probes import Probes
 from fleet.settings import LogSettings, load_settings
+from fleet.vault import Vault, enrol
 from worker.admission import Admission
 from worker.allocator import give_back_large_blocks
 from worker.attempt import Attempts
@@ -29,7 +30,7 @@ from worker.canary import Canary
 from worker.comparison import Comparison
 from worker.container import Container
 from worker.disk import DiskWatch
-from worker.egress.guard import Guard
+from worker.egress.proxy import Egress
 from worker.egress.resolver import SystemResolver
 from worker.ending import Ending
 from worker.eraser import Eraser
@@ -86,12 +87,23 @@ class Main:
         self.disk.look()  # said before whatever else a full disk breaks
         self.database = await open_pool(self.settings.database, application="worker")
         self._closing.push_async_callback(_close_pool, self.database)
+        self.vault = Vault.open(self.settings.secrets, self.settings.data.data_dir)
+        await enrol(self.database, self.vault)
         self.artifacts = Artifacts(self.settings.storage)
         self._closing.callback(self.artifacts.close)
+        resolver = SystemResolver(timeout_s=self.settings.egress_guard.egress_resolve_timeout_s)
+        egress = Egress(
+            resolver,
+            self.settings.egress_proxy,
+            forbidden_ports=(self.settings.health.worker_metrics_port,),
+        )
+        self._closing.push_async_callback(egress.stop)
+        await egress.start()
         container = Container.own()
         self.pool = Pool(
             self._browser_settings(container),
             scratch.path,
+            egress,
             offer=lambda slots: self.carrier.allow(slots, _REPLACEMENT),
         )
         self._closing.push_async_callback(self.pool.stop)
@@ -106,18 +118,17 @@ class Main:
         self.admission.look()  # before the first job
         self.vitals = VitalSigns(self.pool, container, self.admission, holds=lambda: self.carrier.holds)
         self.policy = AddressPolicy.from_settings(self.settings.egress)
-        resolver = SystemResolver(timeout_s=self.settings.egress_guard.egress_resolve_timeout_s)
-        self.guard = Guard(self.policy, resolver)
         self.sender = Sender(
             self.database,
+            self.vault,
             self.artifacts,
-            self.guard,
+            egress,
+            self.policy,
             tls=tls_context(),
             timeout_s=self.settings.webhook.webhook_timeout_s,
         )
         self.canary = Canary(
             self.pool,
-            self.guard,
             scratch.path,
             interval_s=self.settings.health.canary_interval_s,
             allowed=lambda: not set(self.carrier.holds) - {PAUSE},
@@ -155,10 +166,10 @@ class Main:
         return Attempts(
             worker_id=self.worker_id,
             database=self.database,
+            vault=self.vault,
             artifacts=self.artifacts,
             comparison=comparison,
             pool=self.pool,
-            guard=self.guard,
             policy=self.policy,
             heartbeat=self.heartbeat,
             ending=Ending(self.database, self.redis, self.artifacts, nudge_sender=self.sender.nudge),
@@ -170,6 +181,7 @@ class Main:
             lease=self.lease,
             folder=folder,
             max_artifact_bytes=self.settings.attempt.max_artifact_bytes,
+            egress=self.settings.egress_proxy,
         )
 
     def _start_background(self) -> None:
@@ -182,7 +194,12 @@ class Main:
             max_running_of_tenant=self.settings.tenant.max_running,
         )
         scheduler = Scheduler(
-            self.database, self.redis, self.policy, max_queued=self.settings.tenant.tenant_max_queued
+            self.database,
+            self.vault,
+            self.redis,
+            self.policy,
+            max_queued=self.settings.tenant.tenant_max_queued,
+            max_renders_per_month=self.settings.tenant.tenant_max_renders_per_month,
         )
         history = timedelta(seconds=self.settings.retention.job_history_s)
         eraser = Eraser(self.database, self.artifacts, history=history)

@@ -87,6 +87,10 @@ class MemoryGuard:
             yield birth
             self._accounts.add(birth.account)
 
+    def renderers(self) -> frozenset[int]:
+        """The processes of pages that live now."""
+        return self._processes.renderers()
+
     def begin(self, account: Account) -> None:
         """A render has got this page."""
         if not self._open:

@@ -14,12 +14,17 @@ from typing import Any, Final
 from fleet.logs import get_logger
 from worker.account import Account
 from worker.devtools import Connection, DevToolsError, Params, Session
+from worker.egress.proxy import Port
+from worker.flags import EVERYTHING_THROUGH_PROXY
 from worker.lifecycle import Lifecycle
 
 # The product's default viewport: the common case needs no resizing after the window has opened.
 DEFAULT_WIDTH_PX: Final = 1280
 DEFAULT_HEIGHT_PX: Final = 720
 
+# A service worker begins to load a whole site ahead of a second visit that never comes. Without the property
+# pages do as in browsers that have none. Takes no time that could be measured (docs/browser.md).
+_NO_SERVICE_WORKERS: Final = "delete Navigator.prototype.serviceWorker"
 _CLOSE_TIMEOUT_S: Final = 5
 _WORLD: Final = "renderfleet"
 _PDF_CHUNK_BYTES: Final = 256 * 1024
@@ -55,6 +60,7 @@ class Page:
         generation: which browser of this worker it lives in.
         lifecycle: how far its document has come.
         memory: what it holds.
+        port: of the egress proxy, the page's only way out; it refuses everything until it is admitted.
         waited_s: how long the render waited for it.
     """
 
@@ -63,6 +69,7 @@ class Page:
         connection: Connection,
         session_id: str,
         memory: Account,
+        port: Port,
         *,
         context_id: str,
         target_id: str,
@@ -70,6 +77,7 @@ class Page:
     ) -> None:
         self.generation = generation
         self.memory = memory
+        self.port = port
         self._connection = connection
         self._session_id = session_id
         self._context_id = context_id
@@ -81,11 +89,15 @@ class Page:
         self._session.on("Page.javascriptDialogOpening", self._answer_dialog)
 
     @classmethod
-    async def create(cls, connection: Connection, memory: Account, *, generation: int) -> "Page":
+    async def create(cls, connection: Connection, memory: Account, port: Port, *, generation: int) -> "Page":
         """Open a context and a page in it: four round trips, what can go together goes together."""
         browser = connection.browser
-        # disposeOnDetach: if our connection ends, the browser drops the context by itself.
-        created = await browser.send("Target.createBrowserContext", disposeOnDetach=True)
+        created = await browser.send(
+            "Target.createBrowserContext",
+            disposeOnDetach=True,  # if our connection ends, the browser drops the context by itself
+            proxyServer=f"http://127.0.0.1:{port.number}",
+            proxyBypassList=EVERYTHING_THROUGH_PROXY,
+        )
         context_id = created["browserContextId"]
         try:
             target, _ = await asyncio.gather(
@@ -105,6 +117,7 @@ class Page:
                 connection,
                 attached["sessionId"],
                 memory,
+                port,
                 context_id=context_id,
                 target_id=target_id,
                 generation=generation,
@@ -113,6 +126,7 @@ class Page:
                 page.send("Page.enable"),
                 page.send("Page.setLifecycleEventsEnabled", enabled=True),
                 page.send("Inspector.enable"),  # tells of a crash
+                page.send("Page.addScriptToEvaluateOnNewDocument", source=_NO_SERVICE_WORKERS),
             )
         except BaseException:
             browser.post("Target.disposeBrowserContext", browserContextId=context_id)
@@ -216,6 +230,8 @@ class Page:
         except DevToolsError as error:
             # The browser has ended and took the context along, or Chromium knows it no more.
             log.debug("browser context already gone", generation=self.generation, reason=str(error))
+        finally:
+            await self.port.close()  # last: the kernel may give its number to another page at once
 
     def _answer_dialog(self, params: Params) -> None:
         # An open dialog stops the page. Leaving a page (beforeunload) is agreed to, the rest declined.

@@ -15,10 +15,10 @@ from fleet.options.output import Format
 from fleet.request import RenderRequest
 from worker.devtools import ConnectionLostError, DevToolsError, TargetCrashedError
 from worker.disk import full_error, is_cramped
-from worker.egress.guard import Guard
+from worker.egress.terms import Terms
 from worker.page import Page
 from worker.render import Facts, Render
-from worker.steps import output, pdf, readiness, screenshot, source, viewport
+from worker.steps import blocking, identity, output, pdf, readiness, screenshot, source, viewport
 
 PICTURES: Final = frozenset({Format.PNG, Format.JPEG, Format.WEBP})
 DOCUMENTS: Final = frozenset({Format.PDF})
@@ -36,11 +36,14 @@ class Step:
 
 STEPS: Final = (
     Step("context", viewport.apply),
+    Step("context", blocking.apply),
+    Step("context", identity.apply),
     Step("navigation", source.open_source),
     Step("readiness", readiness.wait),
     Step("capture", screenshot.capture, PICTURES),
     Step("capture", pdf.print_page, DOCUMENTS),
     Step("capture", output.deliver),
+    Step("capture", blocking.tell),
 )
 
 
@@ -72,7 +75,7 @@ class Rendered:
 
 
 async def render(
-    page: Page, request: RenderRequest, output_path: Path, guard: Guard, *, max_bytes: int
+    page: Page, request: RenderRequest, output_path: Path, terms: Terms, *, max_bytes: int
 ) -> Rendered:
     """Render a request in a fresh page and write the artifact to `output_path`.
 
@@ -81,16 +84,10 @@ async def render(
     Raises:
         RenderError: for every reason that the job's owner is told.
     """
-    clock = asyncio.get_running_loop().time
-    deadline = clock() + request.navigation_timeout_ms / 1000
-    work = Render(page, request, output_path, guard, max_bytes, navigation_deadline=deadline)
-    timings_s = {"context": page.waited_s}
+    deadline = asyncio.get_running_loop().time() + request.navigation_timeout_ms / 1000
+    work = Render(page, request, output_path, terms, max_bytes, navigation_deadline=deadline)
     try:
-        for step in STEPS:
-            if request.format in step.formats:
-                started = clock()
-                await step.run(work)
-                timings_s[step.stage] = timings_s.get(step.stage, 0) + clock() - started
+        timings_s = await walk(work)
     except DevToolsError as error:
         raise _render_error(error, page, output_path.parent) from error
     except RenderError as error:
@@ -98,6 +95,23 @@ async def render(
             raise full_error(output_path.parent) from error
         raise
     return _rendered(work, timings_s)
+
+
+async def walk(work: Render) -> dict[str, float]:
+    """Go through the steps of the work's format; the seconds of each stage, the wait for a page included.
+
+    Raises:
+        RenderError: a step's.
+        DevToolsError: the browser ended, or refuses.
+    """
+    clock = asyncio.get_running_loop().time
+    timings_s = {"context": work.page.waited_s}
+    for step in STEPS:
+        if work.request.format in step.formats:
+            started = clock()
+            await step.run(work)
+            timings_s[step.stage] = timings_s.get(step.stage, 0) + clock() - started
+    return timings_s
 
 
 def _render_error(error: DevToolsError, page: Page, folder: Path) -> RenderError:

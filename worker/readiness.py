@@ -3,12 +3,16 @@
 import time
 from collections.abc import Callable
 from enum import StrEnum
+from typing import Final
 
 from pydantic import BaseModel, Field
 
 from fleet.probes import Condition, DependencyState, Probes
+from fleet.vitals import Sandbox
 from worker.canary import Canary
 from worker.pool import Pool
+
+NO_SANDBOX: Final = "pages are rendered without Chromium's sandbox (CHROMIUM_SANDBOX=off)"
 
 
 class Readiness(StrEnum):
@@ -23,6 +27,10 @@ class BrowserState(BaseModel):
 
     generation: int = Field(description="How many browsers this worker has had, with this one.")
     age_s: float | None = Field(description="Seconds since its launch; null while there is none.")
+    sandbox: Sandbox | None = Field(
+        description="Chromium's sandbox: on (seen at a page's process), off (CHROMIUM_SANDBOX) or unverified "
+        "(no /proc here)."
+    )
 
 
 class ReadinessDocument(BaseModel):
@@ -32,6 +40,7 @@ class ReadinessDocument(BaseModel):
     reasons: list[str] = Field(description="Why it is not ready.")
     worker_id: str = Field(description="Its id in `GET /v1/fleet`.")
     browser: BrowserState = Field(description="The browser that renders now.")
+    warnings: list[str] = Field(description="What is not as it should be, and does not keep it from working.")
     slots: int = Field(description="Renders at once.")
     busy: int = Field(description="Slots that are taken.")
     takes_jobs: bool = Field(description="Whether it takes jobs now. A worker that does not can be ready.")
@@ -80,7 +89,9 @@ class WorkerReadiness:
             browser=BrowserState(
                 generation=self._pool.generation,
                 age_s=None if numbers is None else round(time.time() - numbers.launched_at, 1),
+                sandbox=self._pool.sandbox,
             ),
+            warnings=[NO_SANDBOX] if self._pool.sandbox is Sandbox.OFF else [],
             slots=self._slots,
             busy=self._pool.busy,
             takes_jobs=not holds,

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from fleet.errors import ErrorType, RenderError
 from fleet.request import RenderRequest
-from worker.egress.guard import Guard
+from worker import refusals
+from worker.egress.terms import Terms
 from worker.page import Page
 
 
@@ -47,7 +48,7 @@ class Render:
         page: fresh, and thrown away afterwards.
         request: what the caller asked.
         path: the file that the artifact becomes.
-        guard: says which addresses may be rendered.
+        terms: what the page may reach; holds from `source` on.
         max_bytes: the largest artifact that is allowed.
         navigation_deadline: the loop's time by which the page must be ready.
         warnings: sentences for the caller about what is not as asked.
@@ -59,13 +60,24 @@ class Render:
     page: Page
     request: RenderRequest
     path: Path
-    guard: Guard
+    terms: Terms
     max_bytes: int
     navigation_deadline: float
     warnings: list[str] = field(default_factory=list)
     facts: Facts = field(default_factory=Facts)
     content: AsyncIterator[bytes] | None = None
     artifact: Artifact | None = None
+
+    def require_reached(self, url: str) -> None:
+        """Do nothing if the document at this address came from there, as far as the egress proxy knows.
+
+        Over plain http Chromium shows what the proxy says in the document's place, as if it were one.
+
+        Raises:
+            RenderError: why it could not be had, such as `url_blocked`.
+        """
+        if error := refusals.refusal(self.page.port, url):
+            raise error
 
     @asynccontextmanager
     async def until_ready(self, awaited: str) -> AsyncIterator[None]:

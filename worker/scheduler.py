@@ -20,6 +20,7 @@ from fleet.jobs import Waiting
 from fleet.logs import get_logger
 from fleet.metrics import SCHEDULE_FIRES
 from fleet.recovery import mark_undispatched
+from fleet.vault import Vault
 
 _LONGEST_SLEEP_S: Final = 2.0
 # Also what spreads workers that wake for the same time.
@@ -34,19 +35,32 @@ log = get_logger(__name__)
 class Scheduler:
     """One worker's share of the firing."""
 
-    def __init__(self, database: Pool, redis: ArqRedis, policy: AddressPolicy, *, max_queued: int) -> None:
+    def __init__(
+        self,
+        database: Pool,
+        vault: Vault,
+        redis: ArqRedis,
+        policy: AddressPolicy,
+        *,
+        max_queued: int,
+        max_renders_per_month: int = 0,
+    ) -> None:
         """Know what firing needs.
 
         Args:
             database: connections to Postgres.
+            vault: for what schedules hold as secret.
             redis: where jobs are dispatched to.
-            policy: which addresses may be rendered.
+            policy: which addresses everybody's jobs reach.
             max_queued: jobs that a tenant without a limit of its own may have queued; 0: any number.
+            max_renders_per_month: jobs that such a tenant may have accepted in a month; 0: any number.
         """
         self._database = database
+        self._vault = vault
         self._redis = redis
         self._policy = policy
         self._max_queued = max_queued
+        self._max_renders_per_month = max_renders_per_month
         self._redis_answers = True
 
     async def run(self) -> None:
@@ -65,7 +79,12 @@ class Scheduler:
                 if wait_s is None or wait_s > 0:
                     return _LONGEST_SLEEP_S if wait_s is None else min(wait_s, _LONGEST_SLEEP_S)
                 fired = await firing.fire_due(
-                    self._database, self._policy, max_queued=self._max_queued, limit=_AT_ONCE
+                    self._database,
+                    self._vault,
+                    self._policy,
+                    max_queued=self._max_queued,
+                    limit=_AT_ONCE,
+                    max_renders_per_month=self._max_renders_per_month,
                 )
                 if not fired:
                     return _TAKEN_S

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from fleet.errors import ErrorType, UnavailableError
 from fleet.logs import get_logger
+from worker.environment import for_browser
 
 # Processes of a browser that was just killed may write once more while its folder is being removed.
 _REMOVALS: Final = 5
@@ -101,8 +102,8 @@ class BrowserFolder:
 
     @property
     def environment(self) -> dict[str, str]:
-        """This process's environment, with the folder in the place of HOME and TMPDIR."""
-        return {**os.environ, "HOME": str(self.path), "TMPDIR": str(self.path)}
+        """What Chromium gets, with the folder in the place of HOME and TMPDIR."""
+        return {**for_browser(os.environ), "HOME": str(self.path), "TMPDIR": str(self.path)}
 
     def remove(self) -> None:
         """Remove it with all that is in it, once the browser has ended; takes a moment. Never raises."""

@@ -1,11 +1,12 @@
 """Settings of a worker: its browser, its slots, its attempts."""
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator
 
 from fleet.settings import (
     DatabaseSettings,
@@ -13,6 +14,7 @@ from fleet.settings import (
     EgressSettings,
     FleetSettings,
     RedisSettings,
+    SecretSettings,
     StorageSettings,
     TenantSettings,
     load_settings,
@@ -20,6 +22,13 @@ from fleet.settings import (
 
 # One render keeps about one core busy; more slots than this only help pages that wait for the network.
 _DEFAULT_PAGES: Final = max(1, min(4, os.cpu_count() or 1))
+
+# Of characters that need no escaping in an address.
+_UNESCAPED: Final = r"[A-Za-z0-9._~-]{16,256}"
+SERVICE_URL: Final = re.compile(
+    rf"http://:(?P<token>{_UNESCAPED})@(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]+))"
+    r":(?P<port>[0-9]{1,5})/?"
+)
 
 
 class BrowserSettings(FleetSettings):
@@ -185,6 +194,65 @@ class EgressGuardSettings(FleetSettings):
     )
 
 
+class EgressProxySettings(FleetSettings):
+    """How much a page may have of the network, and how patient the egress proxy is."""
+
+    egress_max_bytes_per_job: int = Field(
+        default=1024 * 1024 * 1024,
+        ge=1024,
+        description="Bytes that one page may send and receive together; what is beyond is cut.",
+    )
+    egress_max_connections_per_job: int = Field(
+        default=10_000, ge=1, description="Connections that one page may ask for in total."
+    )
+    # Chromium opens 32 for a page at most, and as many again for its WebSockets.
+    egress_max_open_connections_per_job: int = Field(
+        default=64, ge=1, le=1000, description="Connections that one page may have open at once."
+    )
+    egress_connect_timeout_s: float = Field(
+        default=10, gt=0, le=60, description="Seconds that connecting to a target may take."
+    )
+    egress_idle_timeout_s: float = Field(
+        default=60, ge=1, le=3600, description="Seconds after which a silent connection is cut."
+    )
+    egress_service_url: SecretStr | None = Field(
+        default=None,
+        description="The egress service that connects in this worker's place, as `http://:TOKEN@host:3128`; "
+        "empty means that the worker connects itself.",
+    )
+
+    @field_validator("egress_service_url")
+    @classmethod
+    def _is_address_with_token(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and SERVICE_URL.fullmatch(url.get_secret_value()) is None:
+            raise ValueError(
+                "it must look like http://:TOKEN@host:3128, with a token of 16 characters or more"
+            )
+        return url
+
+
+class EgressServiceSettings(FleetSettings):
+    """The egress service, `python -m worker.egress`."""
+
+    egress_service_token: SecretStr = Field(
+        description="What workers must say to the egress service: 16 to 256 letters, digits, `.`, `_`, `~`, "
+        "`-`. Without it the service does not start.",
+    )
+    egress_service_host: str = Field(
+        default="127.0.0.1", description="Address that the egress service listens at."
+    )
+    egress_service_port: int = Field(
+        default=3128, ge=0, le=65_535, description="Port that the egress service listens at; 0: any free one."
+    )
+
+    @field_validator("egress_service_token")
+    @classmethod
+    def _is_long_and_plain(cls, token: SecretStr) -> SecretStr:
+        if re.fullmatch(_UNESCAPED, token.get_secret_value()) is None:
+            raise ValueError("it must be 16 to 256 letters, digits, dots, underscores, tildes and dashes")
+        return token
+
+
 class WebhookSettings(FleetSettings):
     """How patient the sender of webhooks is."""
 
@@ -205,9 +273,11 @@ class WorkerSettings:
     disk: DiskSettings
     egress: EgressSettings
     egress_guard: EgressGuardSettings
+    egress_proxy: EgressProxySettings
     health: HealthSettings
     redis: RedisSettings
     retention: RetentionSettings
+    secrets: SecretSettings
     storage: StorageSettings
     tenant: TenantSettings
     webhook: WebhookSettings
@@ -228,9 +298,11 @@ class WorkerSettings:
             disk=load_settings(DiskSettings),
             egress=load_settings(EgressSettings),
             egress_guard=load_settings(EgressGuardSettings),
+            egress_proxy=load_settings(EgressProxySettings),
             health=load_settings(HealthSettings),
             redis=load_settings(RedisSettings),
             retention=load_settings(RetentionSettings),
+            secrets=load_settings(SecretSettings),
             storage=load_settings(StorageSettings),
             tenant=load_settings(TenantSettings),
             webhook=load_settings(WebhookSettings),

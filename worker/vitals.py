@@ -80,6 +80,7 @@ class VitalSigns:
             cpu_percent=None
             if reading is None or reading.cpu_percent is None
             else round(reading.cpu_percent, 1),
+            sandbox=self._pool.sandbox,
             memory=None if reading is None else self._memory(reading),
             browser=self._browser(),
         )

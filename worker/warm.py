@@ -39,7 +39,7 @@ class WarmPages:
         Raises:
             DevToolsError: the browser ended, or refuses.
         """
-        page = self._pop()
+        page = await self._pop()
         self.refill()
         return page if page is not None else await self.browser.new_page()
 
@@ -54,14 +54,16 @@ class WarmPages:
         if self._refilling is not None:
             self._refilling.cancel()
             await asyncio.wait((self._refilling,))
-        self._pages.clear()
+        while self._pages:
+            await self._pages.popleft().port.close()
 
-    def _pop(self) -> Page | None:
+    async def _pop(self) -> Page | None:
         while self._pages:
             page = self._pages.popleft()
             if page.is_alive and page.memory.is_living:
                 return page
             log.info("a warm page died while it waited", generation=page.generation)
+            await page.close()
         return None
 
     async def _refill(self) -> None:

@@ -30,6 +30,7 @@ from fleet.request import RenderRequest
 from fleet.tenants import Scope, Tenant
 
 MAX_JOBS: Final = 100
+MAX_VALUES_OF_ALL: Final = 100_000  # parsing them takes 40 ms
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -72,12 +73,12 @@ async def create_batch(request: Request) -> Response:
     `Idempotency-Key` the same body gives the same jobs and the same refusals.
     """
     dependencies = dependencies_of(request)
-    tenant = await dependencies.authenticator.tenant(request.headers, Scope.RENDER)
+    tenant = await dependencies.caller(request, Scope.RENDER)
     refuse_unknown_parameters(request.query_params, allowed=())
     key = idempotency_key(request)
     documents = await _read_documents(request, dependencies)
     batch_key = None if key is None else BatchKey(key, digest_of(documents))
-    items = await _judged(documents, dependencies, request_id_of(request))
+    items = await _judged(documents, dependencies.validation_for(tenant), request_id_of(request))
     acceptance = await _accept(dependencies, tenant, items, batch_key)
     if not acceptance.is_same_request:
         raise conflict()
@@ -90,7 +91,10 @@ async def create_batch(request: Request) -> Response:
 async def _read_documents(request: Request, dependencies: Dependencies) -> list[Any]:
     settings = dependencies.settings.api
     body = await read_json_body(
-        request, max_bytes=settings.api_max_batch_bytes, timeout_s=settings.api_body_timeout_s
+        request,
+        max_bytes=settings.api_max_batch_bytes,
+        timeout_s=settings.api_body_timeout_s,
+        max_values=MAX_VALUES_OF_ALL,
     )
     try:
         return BatchRequest.model_validate_json(body).jobs
@@ -99,11 +103,10 @@ async def _read_documents(request: Request, dependencies: Dependencies) -> list[
 
 
 async def _judged(
-    documents: list[Any], dependencies: Dependencies, request_id: str
+    documents: list[Any], context: dict[str, Any], request_id: str
 ) -> list[RenderRequest | Refusal]:
     """Each item validated by itself; other calls get their turn between two of them."""
     items: list[RenderRequest | Refusal] = []
-    context = dict(dependencies.validation)
     for document in documents:
         try:
             items.append(_validated(document, context))
@@ -118,19 +121,26 @@ def _validated(document: object, context: dict[str, Any]) -> RenderRequest:
     if not isinstance(document, dict):
         raise refused_field("", "is no object", allowed="a request as for POST /v1/jobs")
     try:
-        return RenderRequest.model_validate(document, context=context)
+        request = RenderRequest.model_validate(document, context=context)
     except ValidationError as error:
         raise refused_input(error, RenderRequest) from None
+    if request.cache_ttl_s:
+        raise refused_field("cache_ttl_s", "is for single jobs", allowed="0")
+    return request
 
 
 async def _accept(
     dependencies: Dependencies, tenant: Tenant, items: list[RenderRequest | Refusal], key: BatchKey | None
 ) -> BatchAcceptance:
     async def find() -> BatchAcceptance | None:
-        return None if key is None else await find_batch(dependencies.pool, tenant_id=tenant.id, key=key)
+        if key is None:
+            return None
+        return await find_batch(dependencies.pool, dependencies.vault, tenant_id=tenant.id, key=key)
 
     async def accept() -> BatchAcceptance:
-        return await accept_batch(dependencies.pool, tenant_id=tenant.id, items=items, key=key)
+        return await accept_batch(
+            dependencies.pool, dependencies.vault, tenant_id=tenant.id, items=items, key=key
+        )
 
     refusals = [item for item in items if not isinstance(item, RenderRequest)]
     valid = len(items) - len(refusals)

@@ -33,7 +33,7 @@ async def read_events(
     the document lacks what is no longer known. A comment keeps a silent connection alive.
     """
     refuse_unknown_parameters(request.query_params, allowed=())
-    if dependencies.waiters.is_full:
+    if dependencies.waiters.is_full_for(tenant.id):
         raise RefusedError(
             ErrorType.TOO_MANY_WAITERS, "this server follows no more jobs at the moment; poll, or try again"
         )

@@ -16,7 +16,7 @@ from api.problems import refused_input
 from fleet import jobs, pause, workers
 from fleet.announcements import announce_pause
 from fleet.logs import get_logger
-from fleet.vitals import BrowserVitals, MemoryVitals, out_of_line
+from fleet.vitals import BrowserVitals, MemoryVitals, Sandbox, out_of_line
 
 # What `suggested_replicas` reckons with.
 _USUAL_JOB_S: Final = 2.0
@@ -39,6 +39,10 @@ class WorkerDocument(BaseModel):
     last_seen_at: datetime = Field(description="Its last report.")
     takes_jobs: bool | None = Field(description="Whether it takes jobs; null when it does not tell.")
     holds: list[str] = Field(description="Why it takes none.")
+    sandbox: Sandbox | None = Field(
+        description="Whether Chromium's sandbox is on (seen at a page's process), off (CHROMIUM_SANDBOX) or "
+        "unverified (no /proc there); null when it does not tell."
+    )
     cpu_percent: float | None = Field(description="CPU of all its processes lately; 100 is one core.")
     memory: MemoryVitals | None = Field(description="Its memory, measured every 15 seconds.")
     memory_stands_out: bool = Field(
@@ -164,6 +168,7 @@ def _worker(worker: workers.PresentWorker, leak: str | None) -> WorkerDocument:
         last_seen_at=worker.last_seen_at,
         takes_jobs=None if vitals is None else not vitals.holds,
         holds=[] if vitals is None else vitals.holds,
+        sandbox=None if vitals is None else vitals.sandbox,
         cpu_percent=None if vitals is None else vitals.cpu_percent,
         memory=None if vitals is None else vitals.memory,
         memory_stands_out=leak is not None,

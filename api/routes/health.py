@@ -32,6 +32,7 @@ class ReadinessDocument(BaseModel):
 
     status: Readiness = Field(description="ready or degraded (200), or unavailable (503).")
     dependencies: dict[str, DependencyState] = Field(description="postgres, redis and s3.")
+    warnings: list[str] = Field(description="What is not as it should be, and does not keep calls away.")
 
 
 @router.head("/livez", include_in_schema=False)
@@ -52,7 +53,12 @@ async def readyz(dependencies: OpenDependencies) -> Response:
     states = await dependencies.probes.states()
     down = {name for name, state in states.items() if state.status is Condition.DOWN}
     status = Readiness.UNAVAILABLE if "postgres" in down else Readiness.DEGRADED if down else Readiness.READY
-    document = ReadinessDocument(status=status, dependencies=dict(states))
+    warnings = []
+    if "postgres" not in down:
+        await dependencies.gauges.refresh()
+        if count := dependencies.gauges.unsandboxed:
+            warnings = [f"workers that render without Chromium's sandbox (CHROMIUM_SANDBOX=off): {count}"]
+    document = ReadinessDocument(status=status, dependencies=dict(states), warnings=warnings)
     code = HTTPStatus.SERVICE_UNAVAILABLE if status is Readiness.UNAVAILABLE else HTTPStatus.OK
     return Response(document.model_dump_json(), status_code=code, media_type=JSON)
 

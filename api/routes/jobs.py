@@ -3,6 +3,7 @@
 import base64
 import binascii
 from contextlib import nullcontext
+from datetime import timedelta
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -25,18 +26,20 @@ from api.openapi import CANCEL_JOB, CREATE_JOB, problems
 from api.preferences import MAX_WAIT_S, preferred_wait_s
 from api.problems import RefusedError, refuse_unknown_parameters, refused_field, refused_input
 from api.waiters import wait_for
-from fleet.acceptance import Acceptance, accept, find_idempotent
+from fleet.acceptance import Acceptance, accept, find_idempotent, render_digest
 from fleet.announcements import announce_cancel, announce_change
+from fleet.cache import Find, keep_rendered
 from fleet.dispatch import withdraw
 from fleet.documents import JobDocument, JobListDocument
 from fleet.errors import ErrorType
 from fleet.jobs import LAST_ID, Delivery, Job, State, cancel, list_newest
-from fleet.metrics import JOBS_FINISHED
+from fleet.metrics import CACHE_LOOKUPS, JOBS_FINISHED
 from fleet.request import RenderRequest
 from fleet.tenants import Scope, Tenant
 
 # A worker closes the page of a cancelled job in some milliseconds.
 _CANCEL_WAIT_S: Final = 1.0
+CACHE_HEADER: Final = "Renderfleet-Cache"
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -47,20 +50,44 @@ async def create_job(request: Request) -> Response:
 
     The same `Idempotency-Key` with the same request gives the same job; with another request it is refused.
     `Prefer: wait=N` waits up to N seconds (60 at most) and answers 200 with the job if it ends in time.
+    With `cache_ttl_s`, a job that has rendered the same is the answer, with 200 and `Renderfleet-Cache: hit`.
     """
     # A plain endpoint: FastAPI's own reading and checking of the body would double the cost of a POST.
     dependencies = dependencies_of(request)
-    tenant = await dependencies.authenticator.tenant(request.headers, Scope.RENDER)
+    tenant = await dependencies.caller(request, Scope.RENDER)
     refuse_unknown_parameters(request.query_params, allowed=())
     key = idempotency_key(request)
-    render = await _read_request(request, dependencies)
+    render = await _read_request(request, dependencies, tenant)
+    if render.cache_ttl_s:
+        job = await _rendered_before(dependencies, tenant, render, key)
+        if job is not None:
+            return job_answer(dependencies, job, None, {CACHE_HEADER: "hit"})
     acceptance = await within_quota(
         dependencies,
         tenant,
-        accept=lambda: accept(dependencies.pool, tenant_id=tenant.id, request=render, idempotency_key=key),
+        accept=lambda: accept(
+            dependencies.pool, dependencies.vault, tenant_id=tenant.id, request=render, idempotency_key=key
+        ),
         find=lambda: _find(dependencies, tenant, render, key),
     )
     return await begin(request, dependencies, tenant, acceptance)
+
+
+async def _rendered_before(
+    dependencies: Dependencies, tenant: Tenant, render: RenderRequest, key: str | None
+) -> Job | None:
+    """A job that has rendered the same lately; its artifact is kept as long as this call's would be."""
+    if await _find(dependencies, tenant, render, key) is not None:
+        return None  # what the key has made before is the answer, or the refusal
+    job = await keep_rendered(
+        dependencies.pool,
+        render_digest(render, dependencies.vault, tenant.id),
+        tenant_id=tenant.id,
+        max_age=timedelta(seconds=render.cache_ttl_s),
+        retention=timedelta(seconds=render.retention_s),
+    )
+    CACHE_LOOKUPS.labels("job", Find.NEW if job is None else Find.ARTIFACT).inc()
+    return job
 
 
 async def _find(
@@ -68,16 +95,18 @@ async def _find(
 ) -> Acceptance | None:
     if key is None:
         return None
-    return await find_idempotent(dependencies.pool, tenant_id=tenant.id, request=render, idempotency_key=key)
+    return await find_idempotent(
+        dependencies.pool, dependencies.vault, tenant_id=tenant.id, request=render, idempotency_key=key
+    )
 
 
-async def _read_request(request: Request, dependencies: Dependencies) -> RenderRequest:
+async def _read_request(request: Request, dependencies: Dependencies, tenant: Tenant) -> RenderRequest:
     settings = dependencies.settings.api
     body = await read_json_body(
         request, max_bytes=settings.api_max_body_bytes, timeout_s=settings.api_body_timeout_s
     )
     try:
-        return RenderRequest.model_validate_json(body, context=dict(dependencies.validation))
+        return RenderRequest.model_validate_json(body, context=dependencies.validation_for(tenant))
     except ValidationError as error:
         raise refused_input(error, RenderRequest) from None
 
@@ -99,7 +128,8 @@ async def read_job(
     parameters: Annotated[ReadParameters, Query()],
 ) -> Response:
     """Read a job. With `wait`, answer as soon as it ends, or after so many seconds as it is then."""
-    with dependencies.waiters.watch(job_id) if parameters.wait else nullcontext() as end:
+    watch = dependencies.waiters.watch(job_id, tenant_id=tenant.id) if parameters.wait else nullcontext()
+    with watch as end:
         job = await dependencies.job_of(tenant, job_id)
         if end is not None and not job.state.is_terminal:
             job = await wait_for(end, timeout_s=parameters.wait, receive=request.receive) or job
@@ -122,7 +152,7 @@ async def cancel_job(
     """
     refuse_unknown_parameters(request.query_params, allowed=())
     wait_s = preferred_wait_s(request.headers.getlist("prefer"))
-    with dependencies.waiters.watch(job_id) as end:
+    with dependencies.waiters.watch(job_id, tenant_id=tenant.id) as end:
         job = await cancel(dependencies.pool, job_id=job_id, tenant_id=tenant.id)
         if job is None:
             ended = await dependencies.job_of(tenant, job_id)

@@ -1,5 +1,7 @@
 """Running a job anew that ended without success."""
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter, Request
 from pydantic import ValidationError
 from starlette.responses import Response
@@ -65,8 +67,19 @@ async def _check(dependencies: Dependencies, tenant: Tenant, job_id: JobId) -> N
             ErrorType.JOB_FINISHED,
             f"the job {original.state.value}; to render its page again, send the request with POST /v1/jobs",
         )
+    if original.erased_fields:
+        raise RefusedError(
+            ErrorType.SECRETS_ERASED,
+            f"{_listed(original.erased_fields)} erased when the job ended; "
+            "to render it again, send the request anew with POST /v1/jobs",
+        )
     try:
-        RenderRequest.model_validate_json(original.request_json, context=dict(dependencies.validation))
+        RenderRequest.model_validate_json(original.request_json, context=dependencies.validation_for(tenant))
     except ValidationError as error:
         # Accepted by another release, or under another EGRESS_ALLOW.
         raise refused_input(error, RenderRequest) from None
+
+
+def _listed(fields: Sequence[str]) -> str:
+    names = " and ".join(f"`{name}`" for name in fields)
+    return f"{names} {'was' if len(fields) == 1 else 'were'}"

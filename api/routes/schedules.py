@@ -20,6 +20,7 @@ from fleet.errors import ErrorType
 from fleet.jobs import LAST_ID
 from fleet.schedule_request import CompareOptions, Deliver, ScheduleRequest
 from fleet.schedules import MAX_SCHEDULES_OF_TENANT, Schedule
+from fleet.tenants import Tenant
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -50,7 +51,12 @@ class ScheduleDocument(BaseModel):
     cron: str = Field(description="The cron expression.")
     timezone: str = Field(description="The time zone in which it is meant.")
     job: dict[str, Any] | None = Field(
-        description="What is rendered, without what has its default. In lists null when longer than 4 KiB."
+        description="What is rendered, without what has its default and without its secrets. In lists null "
+        "when longer than 4 KiB."
+    )
+    sealed_fields: list[str] = Field(
+        description="What `job` was given as secret and is not shown again, such as `html`; a PUT has to "
+        "give it anew."
     )
     deliver: Deliver = Field(description="always or when_changed.")
     compare: CompareOptions | None = Field(description="With when_changed: when two pictures count as equal.")
@@ -73,6 +79,7 @@ class ScheduleDocument(BaseModel):
             cron=schedule.cron,
             timezone=schedule.timezone,
             job=None if schedule.request is None else json.loads(schedule.request),
+            sealed_fields=schedule.sealed_fields or [],
             deliver=schedule.deliver,
             compare=_compare(schedule),
             enabled=schedule.enabled,
@@ -138,8 +145,10 @@ async def create_schedule(request: Request, tenant: Renderer, dependencies: Open
     `deliver`: `when_changed` the webhook is told only of a picture that differs from the last one delivered.
     """
     refuse_unknown_parameters(request.query_params, allowed=())
-    wanted = await _read(request, dependencies, ScheduleRequest)
-    schedule = await schedules.create(dependencies.pool, tenant_id=tenant.id, wanted=wanted)
+    wanted = await _read(request, dependencies, tenant, ScheduleRequest)
+    schedule = await schedules.create(
+        dependencies.pool, dependencies.vault, tenant_id=tenant.id, wanted=wanted
+    )
     if schedule is None:
         raise RefusedError(
             ErrorType.TOO_MANY_SCHEDULES,
@@ -190,9 +199,9 @@ async def replace_schedule(
 
     When `job`, `deliver` or `compare` are other ones than before, the next picture counts as changed.
     """
-    wanted = await _read(request, dependencies, ScheduleRequest)
+    wanted = await _read(request, dependencies, tenant, ScheduleRequest)
     found = await schedules.replace(
-        dependencies.pool, schedule_id=schedule_id, tenant_id=tenant.id, wanted=wanted
+        dependencies.pool, dependencies.vault, schedule_id=schedule_id, tenant_id=tenant.id, wanted=wanted
     )
     return _found(found)
 
@@ -207,7 +216,7 @@ async def switch_schedule(
     request: Request, schedule_id: ScheduleId, tenant: Renderer, dependencies: OpenDependencies
 ) -> Response:
     """Disable a schedule, or enable it again from its next time on: nothing is made up for."""
-    wish = await _read(request, dependencies, ScheduleSwitch)
+    wish = await _read(request, dependencies, tenant, ScheduleSwitch)
     found = await schedules.switch(
         dependencies.pool, schedule_id=schedule_id, tenant_id=tenant.id, enabled=wish.enabled
     )
@@ -224,13 +233,15 @@ async def delete_schedule(
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
-async def _read(request: Request, dependencies: Dependencies, model: type[ModelT]) -> ModelT:
+async def _read(
+    request: Request, dependencies: Dependencies, tenant: Tenant, model: type[ModelT]
+) -> ModelT:
     settings = dependencies.settings.api
     body = await read_json_body(
         request, max_bytes=settings.api_max_body_bytes, timeout_s=settings.api_body_timeout_s
     )
     try:
-        return model.model_validate_json(body, context=dict(dependencies.validation))
+        return model.model_validate_json(body, context=dependencies.validation_for(tenant))
     except ValidationError as error:
         raise refused_input(error, model) from None
 

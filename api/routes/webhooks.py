@@ -19,6 +19,7 @@ from fleet.endpoints import Endpoint
 from fleet.errors import ErrorType
 from fleet.jobs import LAST_ID
 from fleet.options.source import PermittedUrl
+from fleet.tenants import Tenant
 from fleet.webhooks import DeliveryError
 
 _NO_STORE: Final = {"Cache-Control": "no-store"}  # an answer with a secret stays in no cache
@@ -99,8 +100,8 @@ async def create_webhook(request: Request, tenant: Renderer, dependencies: OpenD
     shows it.
     """
     refuse_unknown_parameters(request.query_params, allowed=())
-    wish = await _webhook_request(request, dependencies)
-    found = await endpoints.register(dependencies.pool, tenant_id=tenant.id, url=wish.url)
+    wish = await _webhook_request(request, dependencies, tenant)
+    found = await endpoints.register(dependencies.pool, dependencies.vault, tenant_id=tenant.id, url=wish.url)
     if found is None:
         raise RefusedError(
             ErrorType.TOO_MANY_WEBHOOKS, f"you have {endpoints.MAX_ENDPOINTS:,} webhooks; delete one first"
@@ -111,13 +112,13 @@ async def create_webhook(request: Request, tenant: Renderer, dependencies: OpenD
     return _json(_details(endpoint), status, headers)
 
 
-async def _webhook_request(request: Request, dependencies: Dependencies) -> WebhookRequest:
+async def _webhook_request(request: Request, dependencies: Dependencies, tenant: Tenant) -> WebhookRequest:
     settings = dependencies.settings.api
     body = await read_json_body(
         request, max_bytes=settings.api_max_body_bytes, timeout_s=settings.api_body_timeout_s
     )
     try:
-        return WebhookRequest.model_validate_json(body, context=dict(dependencies.validation))
+        return WebhookRequest.model_validate_json(body, context=dependencies.validation_for(tenant))
     except ValidationError as error:
         raise refused_input(error, WebhookRequest) from None
 
@@ -130,6 +131,7 @@ async def list_webhooks(
     # One more than the page holds tells whether there is another page.
     found = await endpoints.list_newest(
         dependencies.pool,
+        dependencies.vault,
         tenant_id=tenant.id,
         before=_before(parameters.cursor),
         limit=parameters.limit + 1,
@@ -149,7 +151,10 @@ def _before(cursor: str | None) -> UUID:
 @router.get("/{webhook_id}", response_model=WebhookDetails, **problems(401, 403, 404, 422, 503))
 async def read_webhook(webhook_id: WebhookId, tenant: Renderer, dependencies: OpenDependencies) -> Response:
     """Read a webhook with its secret. Needs the scope `render`."""
-    return _secret_answer(await endpoints.get(dependencies.pool, endpoint_id=webhook_id, tenant_id=tenant.id))
+    found = await endpoints.get(
+        dependencies.pool, dependencies.vault, endpoint_id=webhook_id, tenant_id=tenant.id
+    )
+    return _secret_answer(found)
 
 
 @router.post("/{webhook_id}/rotate", response_model=WebhookDetails, **problems(401, 403, 404, 422, 503))
@@ -159,7 +164,9 @@ async def rotate_webhook(webhook_id: WebhookId, tenant: Renderer, dependencies: 
     A second rotation within that time ends the first secret at once.
     """
     return _secret_answer(
-        await endpoints.rotate(dependencies.pool, endpoint_id=webhook_id, tenant_id=tenant.id)
+        await endpoints.rotate(
+            dependencies.pool, dependencies.vault, endpoint_id=webhook_id, tenant_id=tenant.id
+        )
     )
 
 

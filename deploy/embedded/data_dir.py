@@ -3,6 +3,7 @@
 lock          held with flock by the instance and its engines; says whose it is
 secrets.json  passwords of the engines, made once (mode 0600)
 api-key       a key for the local API (mode 0600)
+secret-key    what API and workers seal tenants' secrets with; they make it themselves (mode 0600)
 redis/ postgres/ s3/   the engines' data
 home/ tmp/    what processes may scribble in
 log/          one file for each process

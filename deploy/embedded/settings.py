@@ -12,6 +12,8 @@ from typing import Final, Self
 PREFIX: Final = "RENDERFLEET_"
 
 HANDED_ON: Final = (
+    "API_ALLOWED_HOSTS",
+    "API_CORS_ORIGINS",
     "BROWSER_MAX_AGE_S",
     "BROWSER_MAX_PAGES",
     "BROWSER_MAX_RENDERS",
@@ -28,6 +30,9 @@ HANDED_ON: Final = (
 IGNORED: Final = ("DATABASE_URL", "REDIS_URL", "S3_BUCKET", "S3_ENDPOINT_URL", "S3_PUBLIC_ENDPOINT_URL")
 
 MAX_WORKERS: Final = 64
+
+# What the workers read as no.
+_OFF: Final = {"off", "false", "0", "no", "n", "f"}
 
 
 class SettingError(Exception):
@@ -81,6 +86,11 @@ class LaunchSettings:
             chromium_executable=read(environment, "CHROMIUM_EXECUTABLE"),
             handed_on={PREFIX + name: text for name in HANDED_ON if (text := read(environment, name))},
         )
+
+    @property
+    def sandbox(self) -> bool:
+        """Whether the workers will keep pages in Chromium's sandbox."""
+        return self.handed_on.get(f"{PREFIX}CHROMIUM_SANDBOX", "on").lower() not in _OFF
 
     @property
     def local_host(self) -> str:

@@ -27,10 +27,15 @@ _TEXT: Final = """
   For a page of the web, send {{"url": "https://example.com"}} instead. Ctrl-C stops everything; data stays.
 """
 
+_NO_SANDBOX: Final = """
+  CHROMIUM_SANDBOX is off: whoever breaks Chromium is on this machine. Render only pages that you trust.
+"""
+
 
 def welcome(settings: LaunchSettings, key_file: Path) -> str:
     """The text, with paths as the user would type them."""
-    return _TEXT.format(
+    text = _TEXT if settings.sandbox else _TEXT + _NO_SANDBOX
+    return text.format(
         address=settings.address,
         key=key_file.read_text().strip(),
         key_file=_typed(key_file),

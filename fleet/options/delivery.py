@@ -50,6 +50,15 @@ class DeliveryOptions(BaseModel):
         le=MAX_RETENTION_S,
         description="Seconds from the job's end for which its artifact is kept.",
     )
+    cache_ttl_s: int = Field(
+        default=0,
+        ge=0,
+        le=MAX_RETENTION_S,
+        description=(
+            "An equal request of yours that has succeeded within so many seconds is the answer: nothing is "
+            "rendered. 0: render."
+        ),
+    )
     webhook_url: PermittedUrl | None = Field(
         default=None,
         description=(
@@ -65,6 +74,15 @@ class DeliveryOptions(BaseModel):
         pattern=r"^[^\x00-\x1f\x7f]+$",
         description="Your own name for the job, given back as it is; no control characters.",
     )
+
+    @model_validator(mode="after")
+    def _nothing_waits_for_the_cache(self) -> Self:
+        if self.cache_ttl_s and (self.webhook_url is not None or self.run_at is not None):
+            raise ValueError(
+                "`cache_ttl_s` may answer at once with an earlier job: "
+                "it goes with neither `webhook_url` nor `run_at`"
+            )
+        return self
 
     @model_validator(mode="after")
     def _times_fit(self) -> Self:

@@ -20,6 +20,7 @@ from tests.bench import (
     backlog,
     cancel,
     cgroup,
+    egress,
     make_run,
     memory_budget,
     pickup,
@@ -54,6 +55,7 @@ CASES: Final[dict[str, Callable[[Bench], Awaitable[Section]]]] = {
     "cancel": cancel.run,
     "recycle": recycle.run,
     "memory_budget": memory_budget.run,
+    "egress": egress.run,
     "cgroup": cgroup.run,
 }
 EXPECTED: Final = (

@@ -120,25 +120,30 @@ class Devtools:
 
 
 @asynccontextmanager
-async def raw(executable: str, folder: Path) -> AsyncIterator[RenderPage]:
-    """The limit: what Chromium itself costs for the same picture as the product's."""
-    profile = folder / "raw-profile"
+async def launched(executable: str, profile: Path, *flags: str) -> AsyncIterator[str]:
+    """Chromium, started by hand: its DevTools address. Whoever asks for it tells it to end."""
     process = await asyncio.create_subprocess_exec(
-        executable, *_FLAGS, f"--user-data-dir={profile}", stderr=asyncio.subprocess.DEVNULL
+        executable, *_FLAGS, *flags, f"--user-data-dir={profile}", stderr=asyncio.subprocess.DEVNULL
     )
     try:
-        address = await _address(profile / "DevToolsActivePort")
-        async with connect(
-            address, max_size=None, compression=None, ping_interval=None, proxy=None
-        ) as socket:
-            devtools = Devtools(socket)
-            yield lambda url, full_page: _render(devtools, url, full_page=full_page)
-            with suppress(RuntimeError):  # it may be gone before it has answered
-                await devtools.send("Browser.close")
+        yield await _address(profile / "DevToolsActivePort")
     finally:
         if process.returncode is None:
             async with asyncio.timeout(_START_TIMEOUT_S):
                 await process.wait()
+
+
+@asynccontextmanager
+async def raw(executable: str, folder: Path) -> AsyncIterator[RenderPage]:
+    """The limit: what Chromium itself costs for the same picture as the product's."""
+    async with (
+        launched(executable, folder / "raw-profile") as address,
+        connect(address, max_size=None, compression=None, ping_interval=None, proxy=None) as socket,
+    ):
+        devtools = Devtools(socket)
+        yield lambda url, full_page: _render(devtools, url, full_page=full_page)
+        with suppress(RuntimeError):  # it may be gone before it has answered
+            await devtools.send("Browser.close")
 
 
 async def _address(port_file: Path) -> str:

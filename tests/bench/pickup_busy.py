@@ -23,6 +23,7 @@ from tests.bench.measure import figure, percentile
 from tests.bench.plots import distribution
 from tests.bench.product import Product
 from tests.bench.report import Aim, Plot, Section, Table
+from tests.vaults import VAULT
 
 _RUNNING: Final = 200
 # A few free slots beside them, as a fleet has that is not full.
@@ -110,7 +111,7 @@ async def run(bench: Bench) -> Section:
 
 
 async def _send(database: Pool, redis: ArqRedis, tenant_id: UUID) -> UUID:
-    job = (await acceptance.accept(database, tenant_id=tenant_id, request=_REQUEST)).job
+    job = (await acceptance.accept(database, VAULT, tenant_id=tenant_id, request=_REQUEST)).job
     queued = jobs.waiting(job, weight=1)
     await dispatch.dispatch(redis, [queued] if queued else [])
     return job.id

@@ -17,6 +17,7 @@ from deploy.embedded.engines import Engines
 from deploy.embedded.ports import LOOPBACK, free_port
 from deploy.embedded.process import Child, Program, run_to_end
 from fleet.tenants import Scope, create_key
+from fleet.vault.key_file import new_key
 from tests.bench.caller import Caller, http_request
 
 _READY_TIMEOUT_S: Final = 60.0
@@ -94,6 +95,9 @@ class Product:
                 **clean_environment(HOME=str(folder), TMPDIR=str(folder)),
                 **engines.environment,
                 "RENDERFLEET_DATA_DIR": str(folder / "data"),
+                "RENDERFLEET_SECRET_KEYS": new_key(),
+                # One tenant makes all calls: they are counted as ever, and none is refused.
+                "RENDERFLEET_TENANT_MAX_REQUESTS_PER_S": "100000",
                 "RENDERFLEET_CHROMIUM_EXECUTABLE": str(find_chromium().executable),
                 **named,
             }

@@ -127,7 +127,9 @@ def _check_descriptors(many: int) -> None:
 
 
 async def _world(stack: AsyncExitStack, bench: Bench) -> World:
-    engines = stack.enter_context(Product.start(bench.folder, log_level="info"))
+    # A tenant alone may take nine tenths of the places.
+    places = str(_MANY * 5 // 4)
+    engines = stack.enter_context(Product.start(bench.folder, log_level="info", api_max_waiters=places))
     product = await engines.migrated()
     api = stack.enter_context(product.api())
     await product.api_ready(api)

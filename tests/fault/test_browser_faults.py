@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from fleet.errors import ErrorType, RenderError
-from tests.browser_stage import BrowserStage, browser_stage, until
+from tests.browser_stage import BrowserStage, browser_stage, open_egress, until
 from tests.processes import command_line
 from tests.site.server import Site
 from worker.pool import Pool
@@ -24,15 +24,17 @@ pytest_plugins = ("tests.browser_fixtures",)
 WORKER = """
 import asyncio, sys, uuid
 from pathlib import Path
+from tests.browser_stage import open_egress
 from worker.pool import Pool
 from worker.scratch import Scratch
 from worker.settings import BrowserSettings
 
 async def main():
     with Scratch(Path(sys.argv[1]), uuid.UUID(int=1)) as scratch:
-        await Pool(BrowserSettings(), scratch.path).start()
-        print("ready", flush=True)
-        await asyncio.Event().wait()
+        async with open_egress() as egress:
+            await Pool(BrowserSettings(), scratch.path, egress).start()
+            print("ready", flush=True)
+            await asyncio.Event().wait()
 
 asyncio.run(main())
 """
@@ -119,9 +121,10 @@ async def test_missing_executable_is_said_at_the_start(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with Scratch(tmp_path, uuid.uuid4()) as scratch:
-        pool = Pool(BrowserSettings(chromium_executable=tmp_path / "nothing"), scratch.path)
-        with pytest.raises(RenderError) as caught:
-            await pool.start()
+        async with open_egress() as egress:
+            pool = Pool(BrowserSettings(chromium_executable=tmp_path / "nothing"), scratch.path, egress)
+            with pytest.raises(RenderError) as caught:
+                await pool.start()
     assert caught.value.type is ErrorType.BROWSER_UNAVAILABLE
     assert "RENDERFLEET_CHROMIUM_EXECUTABLE" in "".join(capsys.readouterr())
 

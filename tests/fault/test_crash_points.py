@@ -8,7 +8,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 import httpx
 import pytest
@@ -22,7 +22,7 @@ from tests.stage import Stage
 from tests.wire import Wire, wire
 
 WAIT_S = 20
-HTML = {"html": "<p>x</p>"}
+HTML: Final[dict[str, Any]] = {"html": "<p>x</p>"}
 
 # A transaction that leaves a job in this state sleeps within its COMMIT, after everything was written.
 SLOW_COMMIT = """

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 from prometheus_client import REGISTRY
 
-from tests.browser_stage import GUARD, BrowserStage, browser_stage
+from tests.browser_stage import BrowserStage, browser_stage
 from tests.processes import ROOT, free_port
 from tests.site.server import Site
 from tests.stage import Stage
@@ -84,6 +84,7 @@ async def test_a_worker_is_ready_while_a_canary_renders_and_its_engines_answer(s
             document = await worker.until(200)
             assert (document["status"], document["takes_jobs"], document["holds"]) == ("ready", True, [])
             assert document["browser"]["generation"] == 1
+            assert (document["browser"]["sandbox"], document["warnings"]) == ("on", [])
             assert 0 < document["browser"]["age_s"] < PATIENCE_S
             assert (document["slots"], document["busy"]) == (2, 0)
             assert await command(data_dir, "--ready") == (0, "1 worker is ready\n")
@@ -126,7 +127,7 @@ def outcomes() -> dict[str, float]:
 
 
 def canary(stage: BrowserStage, *, allowed: bool = True) -> Canary:
-    return Canary(stage.pool, GUARD, stage.folder, interval_s=60, allowed=lambda: allowed)
+    return Canary(stage.pool, stage.folder, interval_s=60, allowed=lambda: allowed)
 
 
 async def test_canaries_leave_the_slots_to_jobs(site: Site) -> None:

@@ -11,6 +11,8 @@ from fleet.database import Pool
 from fleet.errors import ErrorType
 from fleet.jobs import Delivery, Job, State, Waiting
 from fleet.request import RenderRequest
+from fleet.vault import Owner, Purpose
+from tests.vaults import VAULT
 
 LEASE = timedelta(seconds=15)
 NO_LEASE = timedelta(seconds=0)
@@ -19,13 +21,17 @@ DONE = Outcome(State.SUCCEEDED, artifact_key="k", artifact={"size_bytes": 1})
 
 
 async def accepted(database: Pool, tenant_id: UUID) -> Job:
-    return (await acceptance.accept(database, tenant_id=tenant_id, request=REQUEST)).job
+    return (await acceptance.accept(database, VAULT, tenant_id=tenant_id, request=REQUEST)).job
 
 
 async def claimed(database: Pool, job: Job, *, dispatch: int = 1, lease: timedelta = LEASE) -> Attempt:
     attempt = await claims.claim(database, Delivery(job.id, dispatch), worker_id=uuid4(), lease=lease)
     assert attempt is not None
     return attempt
+
+
+def unsealed(attempt: Attempt) -> str:
+    return attempt.request.unseal(VAULT, Owner(Purpose.JOB, attempt.tenant_id, attempt.job_id))
 
 
 async def state_of(database: Pool, job: Job) -> Job:
@@ -46,7 +52,7 @@ async def test_one_delivery_to_fifty_workers_is_claimed_once(database: Pool, ten
 
 async def test_a_claimed_request_reads_back_as_it_was_asked(database: Pool, tenant_id: UUID) -> None:
     attempt = await claimed(database, await accepted(database, tenant_id))
-    assert RenderRequest.model_validate_json(attempt.request_json) == REQUEST
+    assert RenderRequest.model_validate_json(unsealed(attempt)) == REQUEST
 
 
 async def test_a_stale_dispatch_claims_nothing(database: Pool, tenant_id: UUID) -> None:
@@ -203,7 +209,9 @@ async def test_sweeps_at_the_same_time_share_the_work(database: Pool, tenant_id:
 async def test_an_idempotency_key_gives_one_job_to_racing_callers(database: Pool, tenant_id: UUID) -> None:
     answers = await asyncio.gather(
         *(
-            acceptance.accept(database, tenant_id=tenant_id, request=REQUEST, idempotency_key="order-7")
+            acceptance.accept(
+                database, VAULT, tenant_id=tenant_id, request=REQUEST, idempotency_key="order-7"
+            )
             for _ in range(20)
         )
     )
@@ -211,7 +219,7 @@ async def test_an_idempotency_key_gives_one_job_to_racing_callers(database: Pool
     assert sum(answer.is_new for answer in answers) == 1
     other = RenderRequest(html="<p>another</p>")
     conflict = await acceptance.accept(
-        database, tenant_id=tenant_id, request=other, idempotency_key="order-7"
+        database, VAULT, tenant_id=tenant_id, request=other, idempotency_key="order-7"
     )
     assert not conflict.is_same_request
 

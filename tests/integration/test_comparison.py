@@ -23,6 +23,7 @@ from fleet.schedule_request import ScheduleRequest
 from fleet.schedules import Schedule
 from fleet.settings import StorageSettings
 from tests.stage import LOOPBACK, Stage
+from tests.vaults import VAULT
 from worker.comparison import Comparison, Verdict
 from worker.scheduler import Scheduler
 
@@ -45,7 +46,7 @@ class Watch:
     async def fire(self) -> Attempt:
         """Make a job and claim it."""
         await self.database.execute("UPDATE schedules SET next_fire_at = now() - interval '1 ms'")
-        await Scheduler(self.database, self.redis, LOOPBACK, max_queued=0).look()
+        await Scheduler(self.database, VAULT, self.redis, LOOPBACK, max_queued=0).look()
         job_id = await self.database.fetchval("SELECT last_job_id FROM schedules")
         lease = timedelta(seconds=60)
         attempt = await claims.claim(self.database, Delivery(job_id, 1), worker_id=uuid4(), lease=lease)
@@ -76,7 +77,7 @@ class Watch:
         """Set how it compares."""
         wanted = request(compare=compare)
         ids = {"schedule_id": self.schedule.id, "tenant_id": self.tenant_id}
-        assert await schedules.replace(self.database, **ids, wanted=wanted)
+        assert await schedules.replace(self.database, VAULT, **ids, wanted=wanted)
 
     async def told(self) -> int:
         """How many messages there are for the webhook."""
@@ -117,7 +118,7 @@ def facts_of(picture: Path) -> dict[str, Any]:
 async def watch(
     database: Pool, redis: ArqRedis, storage_settings: StorageSettings, tenant_id: UUID, tmp_path: Path
 ) -> AsyncIterator[Watch]:
-    made = await schedules.create(database, tenant_id=tenant_id, wanted=request())
+    made = await schedules.create(database, VAULT, tenant_id=tenant_id, wanted=request())
     assert made is not None
     artifacts = Artifacts(storage_settings)
     comparison = Comparison(database, artifacts)
@@ -217,6 +218,7 @@ async def test_jobs_of_their_own_and_of_schedules_that_tell_always_are_not_compa
     picture = watch.picture("a")
     await schedules.replace(
         watch.database,
+        VAULT,
         schedule_id=watch.schedule.id,
         tenant_id=watch.tenant_id,
         wanted=request(deliver="always"),
@@ -273,7 +275,7 @@ async def test_a_watched_page_is_told_of_when_it_changes(stage: Stage, showcase:
         "compare": {"method": "perceptual"},
     }
     request = ScheduleRequest.model_validate(wanted, context={"egress": LOOPBACK})
-    await schedules.create(stage.database, tenant_id=stage.tenant_id, wanted=request)
+    await schedules.create(stage.database, VAULT, tenant_id=stage.tenant_id, wanted=request)
     half = b"<body style='margin:0'><div style='margin-left:%dpx;width:640px;height:720px;background:#0a7'>%s"
     pages = [half % (0, b"In stock: 7"), half % (0, b"In stock: 6"), half % (320, b"")]
     seen: list[Job] = []

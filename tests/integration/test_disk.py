@@ -20,6 +20,7 @@ from fleet.request import RenderRequest
 from fleet.settings import StorageSettings
 from tests.browser_stage import BrowserStage, browser_stage, until
 from tests.site.server import Site
+from tests.vaults import VAULT
 from worker.devtools import TargetCrashedError
 from worker.disk import DiskWatch
 from worker.ending import Ending, Place
@@ -70,7 +71,7 @@ def files_in(folder: Path) -> dict[str, int]:
 async def test_no_page_makes_the_folder_of_its_browser_grow(site: Site) -> None:
     async with browser_stage(site, browser_warm_pages=0) as stage:
         (folder,) = browser_folders(stage)
-        async with stage.pool.page() as page:
+        async with stage.page() as page:
             await page.navigate(site.url("/tiny"))
             await page.lifecycle.reach("load")
             assert await page.evaluate(HOARD)
@@ -111,7 +112,7 @@ async def test_disk_that_is_full_where_no_step_writes_is_named_too(
     database: Database, redis: ArqRedis, storage_settings: StorageSettings, tenant_id: UUID
 ) -> None:
     request = RenderRequest(html="<p>hello</p>")
-    job = (await acceptance.accept(database, tenant_id=tenant_id, request=request)).job
+    job = (await acceptance.accept(database, VAULT, tenant_id=tenant_id, request=request)).job
     delivery = Delivery(job.id, job.dispatch)
     attempt = await claims.claim(database, delivery, worker_id=uuid.uuid4(), lease=timedelta(seconds=15))
     assert attempt is not None

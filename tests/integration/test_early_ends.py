@@ -14,6 +14,7 @@ from fleet.database import Pool
 from fleet.errors import ErrorType
 from fleet.jobs import Delivery, Job, State
 from fleet.request import RenderRequest
+from tests.vaults import VAULT
 from worker.sweeper import Sweeper
 
 LEASE = timedelta(seconds=15)
@@ -23,7 +24,7 @@ HOOK = "https://example.com/hook"
 
 async def accepted(database: Pool, tenant_id: UUID, **options: object) -> Job:
     request = RenderRequest.model_validate({"html": "<p>x</p>", **options})
-    return (await acceptance.accept(database, tenant_id=tenant_id, request=request)).job
+    return (await acceptance.accept(database, VAULT, tenant_id=tenant_id, request=request)).job
 
 
 async def claimed(database: Pool, job: Job, *, lease: timedelta = LEASE) -> Attempt:

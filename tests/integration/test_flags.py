@@ -31,6 +31,7 @@ async def test_chromium_is_started_with_our_list_and_nothing_else(shared: Browse
         BrowserSettings().chromium_executable,
         profile=Path(values["--user-data-dir"]),
         port=int(values["--remote-debugging-port"]),
+        proxy_port=shared.egress.refusing_port,
         sandbox=True,
         dev_shm=is_dev_shm_roomy(),
     )
@@ -38,7 +39,7 @@ async def test_chromium_is_started_with_our_list_and_nothing_else(shared: Browse
 
 
 async def test_pages_are_in_chromiums_sandbox(shared: BrowserStage) -> None:
-    async with shared.pool.page() as page:
+    async with shared.page() as page:
         await page.navigate(shared.site.url("/tiny"))
         # The next warm page's process may have begun a moment ago: it closes the door behind itself.
         await until(lambda: all(map(is_sandboxed, shared.descendants("renderer"))), "the sandbox")
@@ -93,7 +94,7 @@ def strings_missing(program: Path, wanted: list[str]) -> list[str]:
 
 
 async def test_pages_are_shown_as_to_somebody_with_a_mouse(shared: BrowserStage) -> None:
-    async with shared.pool.page() as page:
+    async with shared.page() as page:
         await page.navigate(shared.site.url("/long"))
         await page.lifecycle.reach("load")
         assert await page.evaluate("matchMedia('(hover: hover) and (pointer: fine)').matches")

@@ -16,6 +16,7 @@ import pytest
 
 from deploy.embedded.ports import free_port
 from tests.processes import command_line
+from worker.sandbox import missing_walls
 
 pytestmark = pytest.mark.timeout(180)  # the first start may have to fill .venv
 
@@ -27,9 +28,15 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 class Run:
-    """One `make run` with a data folder and a port of its own."""
+    """One `make run` with a data folder and a port of its own.
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    Args:
+        folder: for what it writes.
+        before: words before `make`, such as those that make it run as root.
+        settings: as they are given to `make run`.
+    """
+
+    def __init__(self, folder: Path, *, before: tuple[str, ...] = (), **settings: str) -> None:
         self.data_dir = folder / "data"
         self.port = free_port()
         folder.mkdir(exist_ok=True)
@@ -48,7 +55,7 @@ class Run:
         }
         with self.output.open("wb") as output:
             self.make = subprocess.Popen(
-                ["make", "run", *(f"{name}={text}" for name, text in words.items())],
+                [*before, "make", "run", *(f"{name}={text}" for name, text in words.items())],
                 cwd=ROOT,
                 env=inherited,
                 stdout=output,
@@ -111,8 +118,8 @@ def gone(process: psutil.Process) -> bool:
 
 
 @contextmanager
-def running(folder: Path, **settings: str) -> Iterator[Run]:
-    run = Run(folder, **settings)
+def running(folder: Path, *, before: tuple[str, ...] = (), **settings: str) -> Iterator[Run]:
+    run = Run(folder, before=before, **settings)
     try:
         yield run
     finally:
@@ -158,6 +165,19 @@ def test_from_nothing_to_a_picture_and_again_with_the_same_data(tmp_path: Path) 
             f"http://127.0.0.1:{again.port}/v1/jobs", headers={"Authorization": f"Bearer {key}"}
         ).json()
         assert [job["status"] for job in jobs["jobs"]] == ["succeeded"]
+
+
+def test_roots_pages_are_in_chromiums_sandbox(tmp_path: Path) -> None:
+    """Root of a user namespace: as far as `make run` can see, and may do less harm."""
+    with running(tmp_path, before=("unshare", "--user", "--map-root-user")) as run:
+        run.wait_for(READY)
+        launcher, worker = run.launcher().pid, run.child("worker.main").pid
+        user_ids = [Path(f"/proc/{pid}/ns/user").readlink() for pid in (launcher, worker)]
+        assert user_ids[0] != user_ids[1], "the worker is not root"
+        renderers = [one.pid for one in run.family() if "--type=renderer" in command_line(one)]
+        assert renderers
+        assert not any(map(missing_walls, renderers))
+        assert "CHROMIUM_SANDBOX" not in run.said()
 
 
 def test_a_killed_launcher_takes_everything_along_and_the_data_starts_again(tmp_path: Path) -> None:

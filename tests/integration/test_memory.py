@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.browser_stage import GUARD, MAX_BYTES, BrowserStage, browser_stage, request_for, until
+from tests.browser_stage import MAX_BYTES, TERMS, BrowserStage, browser_stage, request_for, until
 from tests.site.server import Site
 from worker import pipeline
 from worker.account import MIB
@@ -28,7 +28,7 @@ async def peak_mib(stage: BrowserStage, path: str, name: str = "artifact") -> fl
     """Render a page; the most that it held."""
     async with stage.pool.page() as page:
         request = request_for(url=stage.site.url(path))
-        await pipeline.render(page, request, stage.folder / name, GUARD, max_bytes=MAX_BYTES)
+        await pipeline.render(page, request, stage.folder / name, TERMS, max_bytes=MAX_BYTES)
     assert page.memory.peak_bytes is not None
     return page.memory.peak_bytes / MIB
 

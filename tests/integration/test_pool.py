@@ -39,7 +39,7 @@ async def test_warm_page_is_used_once_and_replaced(site: Site) -> None:
         waits = []
         for _ in range(4):
             await until(lambda: len(stage.descendants("renderer")) >= 1, "a warm page")
-            async with stage.pool.page() as page:
+            async with stage.page() as page:
                 waits.append(page.waited_s)
                 assert await page.evaluate("location.href") == "about:blank"
                 await page.navigate(site.url("/tiny"))
@@ -102,7 +102,7 @@ async def test_recycle_by_age_keeps_no_render_waiting(site: Site) -> None:
         before, slowest = recycles("age"), 0.0
         generations = set()
         while recycles("age") < before + 3:
-            async with stage.pool.page() as page:
+            async with stage.page() as page:
                 slowest = max(slowest, page.waited_s)
                 generations.add(page.generation)
                 await page.navigate(site.url("/tiny"))

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from fleet import attempts, batches, claims, jobs, recovery, replays, retention
+from fleet import attempts, batches, cache, claims, jobs, months, recovery, replays, retention
 from fleet.database import Pool
 from fleet.jobs import State
 
@@ -23,10 +23,10 @@ MOST_PAGES = 400
 # Of ten, nine are erased; the tenth is due, or will be.
 SEED_FINISHED = """
     INSERT INTO jobs (id, tenant_id, request, request_digest, max_attempts, state, finished_at, artifact_key,
-                      erase_at, artifact_erased_at)
+                      erase_at, artifact_erased_at, render_digest)
     SELECT (lpad(to_hex(n), 12, '0') || '7000800000000000' || lpad(to_hex(n % 16), 4, '0'))::uuid, $1, '{}',
            '\\x00', 3, 'succeeded', now() - n * interval '1 s', 'k', now() + (100 - n) * interval '1 s',
-           CASE WHEN n % 10 > 0 THEN now() END
+           CASE WHEN n % 10 > 0 THEN now() END, '\\x00'
     FROM generate_series(1, $2::integer) AS n
 """
 SEED_ATTEMPTS = """
@@ -115,9 +115,12 @@ async def test_hot_statements_touch_few_pages(old_fleet: Pool, tenant_id: UUID) 
         jobs._CHANGED: (some, ["running"], [0]),
         jobs._GET_MANY: (some,),
         jobs._BACKLOG: (),
+        months._READ: (tenant_id,),
         replays._FIND: (queued["id"], tenant_id, ["failed"]),
         replays._REPLAY: (queued["id"], tenant_id, ["queued"], uuid4(), "k"),
         batches._FIND: (tenant_id, "k"),
+        cache._FIND: (tenant_id, b"\0", second * 3600, second * 30),
+        cache._KEEP: (tenant_id, b"\0", second * 3600, second),
         retention._ERASABLE: (*place, 20),
         retention._MARK_ERASED: (some,),
         retention._ORPHANED: (second, *place, 0, 20),

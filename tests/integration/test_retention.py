@@ -22,6 +22,7 @@ from fleet.jobs import Delivery, Job, State
 from fleet.metrics import ERASED
 from fleet.request import RenderRequest
 from fleet.settings import StorageSettings
+from tests.vaults import VAULT
 from worker.ending import Ending
 from worker.eraser import Eraser
 
@@ -48,7 +49,7 @@ class Past:
 
     async def accept(self) -> Job:
         request = RenderRequest(html="<p>x</p>")
-        return (await acceptance.accept(self.database, tenant_id=self.tenant_id, request=request)).job
+        return (await acceptance.accept(self.database, VAULT, tenant_id=self.tenant_id, request=request)).job
 
     async def claim(self, job: Job) -> Attempt:
         dispatch = await self.database.fetchval("SELECT dispatch FROM jobs WHERE id = $1", job.id)

@@ -1,6 +1,7 @@
 """Each time of a schedule makes one job, however many look, and whatever dies in between."""
 
 import asyncio
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
@@ -19,7 +20,10 @@ from fleet.firing import Due, Refusal, plan
 from fleet.jobs import LAST_ID, Job
 from fleet.schedule_request import ScheduleRequest
 from fleet.schedules import Schedule
+from fleet.sealed_request import SealedRequest
 from fleet.settings import DatabaseSettings
+from fleet.vault import Owner, Purpose
+from tests.vaults import VAULT
 from tests.wire import wire
 from worker.scheduler import Scheduler
 from worker.sweeper import Sweeper
@@ -31,7 +35,7 @@ STRICT = AddressPolicy()
 async def scheduled(database: Pool, tenant_id: UUID, **options: object) -> Schedule:
     """A schedule whose time has just come."""
     wanted = ScheduleRequest.model_validate(HOURLY | options)
-    made = await schedules.create(database, tenant_id=tenant_id, wanted=wanted)
+    made = await schedules.create(database, VAULT, tenant_id=tenant_id, wanted=wanted)
     assert made is not None
     await come(database)
     return await read(database, tenant_id, made)
@@ -58,7 +62,7 @@ async def in_line(redis: ArqRedis) -> set[str]:
 
 @pytest.fixture
 def scheduler(database: Pool, redis: ArqRedis) -> Scheduler:
-    return Scheduler(database, redis, STRICT, max_queued=0)
+    return Scheduler(database, VAULT, redis, STRICT, max_queued=0)
 
 
 async def test_a_time_that_has_come_makes_a_job_and_puts_it_into_the_line(
@@ -87,7 +91,7 @@ async def test_ten_schedulers_at_once_fire_each_time_once_also_across_a_restart_
     made = [await scheduled(database, tenant_id, name=str(number)) for number in range(30)]
     settings = DatabaseSettings(database_url=database_url, database_pool_size=2)
     pools = [await open_pool(settings, application="tests") for _ in range(10)]
-    schedulers = [Scheduler(pool, redis, STRICT, max_queued=0) for pool in pools]
+    schedulers = [Scheduler(pool, VAULT, redis, STRICT, max_queued=0) for pool in pools]
     for seconds in (1, 2, 3):
         await come(database, f"{seconds} seconds")
         due = {(one.id, (await read(database, tenant_id, one)).next_fire_at) for one in made}
@@ -126,7 +130,7 @@ async def test_a_look_that_is_cut_off_in_the_middle_leaves_each_time_fired_or_du
     made = [await scheduled(database, tenant_id, name=str(number)) for number in range(40)]
     async with wire(database_url) as (cable, url):
         through = await open_pool(DatabaseSettings(database_url=url), application="tests")
-        scheduler = Scheduler(through, redis, STRICT, max_queued=0)
+        scheduler = Scheduler(through, VAULT, redis, STRICT, max_queued=0)
         look = asyncio.create_task(scheduler.look())
         while not await in_line(redis):  # noqa: ASYNC110 - the first are fired by then, the last are not
             await asyncio.sleep(0)
@@ -135,7 +139,7 @@ async def test_a_look_that_is_cut_off_in_the_middle_leaves_each_time_fired_or_du
         through.terminate()
     before = len(await jobs_of(database, tenant_id))
     assert 0 < before < len(made), "the cut came too early or too late to show anything"
-    await Scheduler(database, redis, STRICT, max_queued=0).look()
+    await Scheduler(database, VAULT, redis, STRICT, max_queued=0).look()
     found = await jobs_of(database, tenant_id)
     assert {job.schedule_id for job in found} == {schedule.id for schedule in made}
     assert len(found) == len(made)
@@ -145,7 +149,7 @@ async def test_a_job_whose_scheduler_died_between_commit_and_redis_is_found_by_t
     database: Pool, redis: ArqRedis, tenant_id: UUID
 ) -> None:
     await scheduled(database, tenant_id)
-    [fired] = await firing.fire_due(database, STRICT, max_queued=0, limit=10)
+    [fired] = await firing.fire_due(database, VAULT, STRICT, max_queued=0, limit=10)
     assert not isinstance(fired.result, Refusal)
     assert await in_line(redis) == set()
     await database.execute("UPDATE jobs SET dispatched_at = dispatched_at - interval '3 seconds'")
@@ -171,7 +175,7 @@ async def test_without_postgres_a_look_is_only_put_off(
     await scheduled(database, tenant_id)
     async with wire(database_url) as (cable, url):
         through = await open_pool(DatabaseSettings(database_url=url), application="tests")
-        scheduler = Scheduler(through, redis, STRICT, max_queued=0)
+        scheduler = Scheduler(through, VAULT, redis, STRICT, max_queued=0)
         await cable.cut()
         assert await scheduler.look() > 0
         await cable.mend()
@@ -212,15 +216,20 @@ async def test_what_was_changed_or_disabled_meanwhile_is_not_fired_as_it_was(
     schedule = await scheduled(database, tenant_id)
     row = await database.fetchrow(firing._DUE, 1)  # noqa: SLF001 - a look that goes no further
     assert row is not None
-    as_read = firing._due(row)  # noqa: SLF001
+    as_read = firing._due(row, VAULT)  # noqa: SLF001
     wanted = ScheduleRequest.model_validate(HOURLY | {"job": {"html": "<p>another</p>"}})
-    changed = await schedules.replace(database, schedule_id=schedule.id, tenant_id=tenant_id, wanted=wanted)
+    changed = await schedules.replace(
+        database, VAULT, schedule_id=schedule.id, tenant_id=tenant_id, wanted=wanted
+    )
     assert changed is not None
     assert changed.next_fire_at == schedule.next_fire_at, "the time that has come stays due"
-    assert await firing._fire(database, as_read, plan(as_read, STRICT), 0) is None  # noqa: SLF001
+    assert await firing._fire(database, VAULT, as_read, plan(as_read, STRICT)) is None  # noqa: SLF001
     assert await jobs_of(database, tenant_id) == []
-    await firing.fire_due(database, STRICT, max_queued=0, limit=10)
-    assert await database.fetchval("SELECT request->>'html' FROM jobs") == "<p>another</p>"
+    await firing.fire_due(database, VAULT, STRICT, max_queued=0, limit=10)
+    [job] = await database.fetch("SELECT id, request, secrets FROM jobs")
+    rendered = SealedRequest(job["request"], job["secrets"])
+    owner = Owner(Purpose.JOB, tenant_id, job["id"])
+    assert json.loads(rendered.unseal(VAULT, owner)) == {"html": "<p>another</p>"}
 
 
 async def test_two_that_look_before_and_after_the_full_hour_make_one_job(
@@ -230,10 +239,10 @@ async def test_two_that_look_before_and_after_the_full_hour_make_one_job(
     await scheduled(database, tenant_id)
     row = await database.fetchrow(firing._DUE, 1)  # noqa: SLF001 - a look that goes no further
     assert row is not None
-    before = firing._due(row)  # noqa: SLF001
+    before = firing._due(row, VAULT)  # noqa: SLF001
     after = replace(before, now=before.now + timedelta(hours=1))
     made = [
-        await firing._fire(database, due, plan(due, STRICT), 0)  # noqa: SLF001
+        await firing._fire(database, VAULT, due, plan(due, STRICT))  # noqa: SLF001
         for due in (before, after)
     ]
     assert made[1] is None
@@ -268,7 +277,7 @@ async def test_a_template_that_is_refused_now_is_skipped_with_the_reason_and_tri
     assert refused.next_fire_at > await database.fetchval("SELECT now()")
     await come(database)
     opened = AddressPolicy(allow=((ip_network("127.0.0.1"), None),))
-    await Scheduler(database, redis, opened, max_queued=0).look()
+    await Scheduler(database, VAULT, redis, opened, max_queued=0).look()
     assert len(await jobs_of(database, tenant_id)) == 1
     assert (await read(database, tenant_id, schedule)).last_error_type is None
 
@@ -277,7 +286,7 @@ async def test_a_full_queue_skips_the_time_and_says_so(
     database: Pool, redis: ArqRedis, tenant_id: UUID
 ) -> None:
     made = [await scheduled(database, tenant_id, name=str(number)) for number in range(3)]
-    await Scheduler(database, redis, STRICT, max_queued=2).look()
+    await Scheduler(database, VAULT, redis, STRICT, max_queued=2).look()
     after = [await read(database, tenant_id, schedule) for schedule in made]
     assert len(await jobs_of(database, tenant_id)) == 2
     assert [one.last_error_type for one in after if one.last_job_id is None] == [ErrorType.QUOTA_EXCEEDED]

@@ -24,6 +24,7 @@ from fleet.jobs import Delivery, State
 from fleet.recovery import CRASH_CAP
 from fleet.request import RenderRequest
 from fleet.settings import DatabaseSettings
+from tests.vaults import VAULT
 
 T = TypeVar("T")
 
@@ -139,7 +140,7 @@ class Queue(RuleBasedStateMachine):
 
     def accept(self, *, is_told: bool) -> None:
         request = TOLD if is_told else PLAIN
-        job = self.run(acceptance.accept(self.pool, tenant_id=self.tenant_id, request=request)).job
+        job = self.run(acceptance.accept(self.pool, VAULT, tenant_id=self.tenant_id, request=request)).job
         self.models[job.id] = Model(is_told)
 
     def claim(self, pick: int, *, age: int) -> None:

@@ -14,6 +14,7 @@ from fleet.database import Pool, open_pool
 from fleet.jobs import Delivery, Job
 from fleet.request import RenderRequest
 from fleet.settings import DatabaseSettings
+from tests.vaults import VAULT
 from tests.wire import wire
 from worker.sweeper import Sweeper
 
@@ -27,7 +28,8 @@ def sweep(database: Pool, redis: ArqRedis) -> Sweeper:
 
 async def accepted(database: Pool, tenant_id: UUID, count: int = 1) -> list[Job]:
     return [
-        (await acceptance.accept(database, tenant_id=tenant_id, request=REQUEST)).job for _ in range(count)
+        (await acceptance.accept(database, VAULT, tenant_id=tenant_id, request=REQUEST)).job
+        for _ in range(count)
     ]
 
 

@@ -7,13 +7,14 @@ from uuid import UUID, uuid4
 import pytest
 from arq.connections import ArqRedis
 
-from fleet import acceptance, attempts, claims, dispatch, jobs, limits, recovery
+from fleet import acceptance, accounts, attempts, claims, dispatch, jobs, limits, recovery
 from fleet.attempts import Outcome
 from fleet.claims import Attempt
 from fleet.database import Pool
 from fleet.errors import ErrorType
 from fleet.jobs import Delivery, Job, State
 from fleet.request import RenderRequest
+from tests.vaults import VAULT
 from worker.sweeper import Sweeper
 
 LEASE = timedelta(seconds=15)
@@ -23,7 +24,8 @@ FAILED = Outcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="x")
 async def accepted(database: Pool, tenant_id: UUID, count: int, **options: object) -> list[Job]:
     request = RenderRequest.model_validate({"html": "<p>x</p>", **options})
     return [
-        (await acceptance.accept(database, tenant_id=tenant_id, request=request)).job for _ in range(count)
+        (await acceptance.accept(database, VAULT, tenant_id=tenant_id, request=request)).job
+        for _ in range(count)
     ]
 
 
@@ -138,12 +140,36 @@ async def test_limits_are_set_on_the_command_line(
     assert tuple(row) == (2.5, 7, None)
 
 
+async def test_calls_renders_and_addresses_are_set_on_the_command_line(
+    database: Pool, database_url: str, tenant_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RENDERFLEET_DATABASE_URL", database_url)
+    words = "--max-requests-per-s 0.5 --burst 3 --max-renders-per-month 0"
+    words += " --egress-allow 10.1.0.0/16,[fd00::1]:80 --egress-deny *.example.com,192.0.2.0/24"
+    assert await asyncio.to_thread(limits.main, ["--tenant", "tests", *words.split()]) == 0
+    account = await accounts.get(database, tenant_id)
+    assert account is not None
+    assert (account.max_requests_per_s, account.burst, account.max_renders_per_month) == (0.5, 3, 0)
+    assert account.egress_allow == ("10.1.0.0/16", "[fd00::1]:80")
+    assert account.egress_deny == ("*.example.com", "192.0.2.0/24")
+    words = "--max-requests-per-s default --burst default --egress-deny="
+    assert await asyncio.to_thread(limits.main, ["--tenant", "tests", *words.split()]) == 0
+    account = await accounts.get(database, tenant_id)
+    assert account is not None
+    assert (account.max_requests_per_s, account.burst, account.egress_deny) == (None, None, ())
+    assert account.max_renders_per_month == 0, "what is not given stays"
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["--weight", "0"], "a weight is from 0.01 to 100"),
         (["--max-running", "0"], "a whole number from 1"),
         (["--max-queued", "-1"], "a whole number from 0"),
+        (["--max-requests-per-s", "0"], "calls a second are from 0.01"),
+        (["--burst", "0"], "a whole number from 1"),
+        (["--egress-allow", "example.com"], "'example.com' is no address or network"),
+        (["--egress-deny", "two words"], "'two words' is no address or network"),
         ([], "give at least one of"),
     ],
 )

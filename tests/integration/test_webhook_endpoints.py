@@ -4,14 +4,16 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from fleet import endpoints
+from fleet.vault import Owner, Purpose, enrol
 from fleet.webhooks import DeliveryError, MessageState
 from tests.post_office import PostOffice, errors, redelivered, wait_s
 from tests.receiver import Receiver, answer
+from tests.vaults import VAULT
 
 
 async def test_after_a_rotation_both_secrets_verify_for_a_day(office: PostOffice, there: Receiver) -> None:
     old = await office.endpoint(there.url)
-    new = await endpoints.rotate(office.database, endpoint_id=old.id, tenant_id=office.tenant_id)
+    new = await endpoints.rotate(office.database, VAULT, endpoint_id=old.id, tenant_id=office.tenant_id)
     assert new is not None
     assert new.secret != old.secret
     async with office.sender():
@@ -55,7 +57,7 @@ async def test_gone_ends_the_sending_until_the_owner_wants_more(office: PostOffi
         second = await office.ended(there.url)
         assert errors(await office.over(second)) == ["endpoint_disabled"]
         assert len(there.received) == 1
-        known = await endpoints.register(office.database, tenant_id=office.tenant_id, url=there.url)
+        known = await endpoints.register(office.database, VAULT, tenant_id=office.tenant_id, url=there.url)
         assert known is not None
         assert (known[0].disabled_at, known[1]) == (None, False)
         third = await office.ended(there.url)
@@ -99,10 +101,12 @@ async def test_deleting_an_endpoint_fails_what_waits_for_it(office: PostOffice, 
 
 
 async def test_more_addresses_than_allowed_fail_with_a_word(office: PostOffice, there: Receiver) -> None:
+    await enrol(office.database, VAULT)
     await office.database.execute(
         "INSERT INTO webhook_endpoints (id, tenant_id, url, secret) "
-        "SELECT gen_random_uuid(), $1, 'https://example.com/' || n, 'whsec_' FROM generate_series(1, 1000) n",
+        "SELECT gen_random_uuid(), $1, 'https://example.com/' || n, $2 FROM generate_series(1, 1000) n",
         office.tenant_id,
+        VAULT.seal(b"whsec_", owner=Owner(Purpose.WEBHOOK, office.tenant_id, "all of them")),
     )
     job = await office.ended(there.url)
     async with office.sender():

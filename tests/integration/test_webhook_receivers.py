@@ -125,6 +125,19 @@ async def test_an_address_that_may_not_be_reached_any_more_fails_for_good(
     assert there.received == []
 
 
+async def test_a_tenants_own_lists_hold_for_its_webhooks(office: PostOffice, there: Receiver) -> None:
+    lists = "UPDATE tenants SET egress_allow = $1, egress_deny = $2"
+    await office.database.execute(lists, ["127.0.0.1"], [])
+    opened = await office.ended(there.url)
+    async with office.sender(policy=AddressPolicy()):
+        message = await office.over(opened)
+        assert (message.state, len(there.received)) == (MessageState.DELIVERED, 1)
+        await office.database.execute(lists, ["127.0.0.1"], [f"127.0.0.1:{there.port}"])
+        message = await office.over(await office.ended(there.url))
+    assert (message.state, errors(message)) == (MessageState.FAILED, ["url_blocked"])
+    assert len(there.received) == 1
+
+
 class FakeDns:
     """What a name server answers is one of the few things that a test cannot have for real."""
 

@@ -1,7 +1,10 @@
 """The corpus of bad addresses, as the schema's test and the browser's tests read it."""
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
+
+from fleet.addresses import Address
 
 CORPUS: Final = Path(__file__).with_name("ssrf_corpus.txt")
 
@@ -14,3 +17,38 @@ def lines() -> list[tuple[str, str]]:
             kind, _, text = line.partition("\t")
             found.append((kind, text))
     return found
+
+
+PUBLIC: Final = ip_address("93.184.216.34")
+PRIVATE: Final = ip_address("10.0.0.1")
+# Each list is one answer of the name server; the last one is repeated.
+ANSWERS: Final[dict[str, list[list[Address]]]] = {
+    "public.resolver.test": [[PUBLIC]],
+    "private.resolver.test": [[PRIVATE]],
+    "mixed.resolver.test": [[PUBLIC, PRIVATE]],
+    "rebind.resolver.test": [[PUBLIC], [PRIVATE]],
+}
+
+
+class RecordingResolver:
+    """The name server of the corpus.
+
+    Attributes:
+        asked: the names that it was asked for, in order.
+    """
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def __call__(self, host: str) -> list[Address]:
+        """The next answer for a name.
+
+        Raises:
+            OSError: nobody knows it.
+        """
+        answers = ANSWERS.get(host)
+        times = self.asked.count(host)
+        self.asked.append(host)
+        if answers is None:
+            raise OSError(f"no such name: {host}")
+        return answers[min(times, len(answers) - 1)]

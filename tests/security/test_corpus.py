@@ -1,7 +1,7 @@
 """Every address of the corpus is refused: by the schema, or by the guard once the name is resolved."""
 
 from collections import Counter
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 
 import pytest
 from pydantic import ValidationError
@@ -9,31 +9,13 @@ from pydantic import ValidationError
 from fleet.addresses import Address, AddressPolicy
 from fleet.errors import ErrorType, RenderError
 from fleet.options.source import SourceOptions
-from tests.security.corpus import lines
+from fleet.request import RenderRequest
+from tests.security.corpus import PRIVATE, PUBLIC, RecordingResolver, lines
 from worker.egress.guard import Guard
 
-PUBLIC, PRIVATE = ip_address("93.184.216.34"), ip_address("10.0.0.1")
-# Each list is one answer of the name server; the last one is repeated.
-ANSWERS: dict[str, list[list[Address]]] = {
-    "public.resolver.test": [[PUBLIC]],
-    "private.resolver.test": [[PRIVATE]],
-    "mixed.resolver.test": [[PUBLIC, PRIVATE]],
-    "rebind.resolver.test": [[PUBLIC], [PRIVATE]],
-}
 BAD = [(kind, text) for kind, text in lines() if kind != "channel"]
 # Nothing but a look at the name's addresses can tell that these are bad.
 RESOLVED = {"http://private.resolver.test/", "http://mixed.resolver.test/", "http://rebind.resolver.test/"}
-
-
-class RecordingResolver:
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-
-    async def __call__(self, host: str) -> list[Address]:
-        answers = ANSWERS[host]
-        answer = answers[min(self.asked.count(host), len(answers) - 1)]
-        self.asked.append(host)
-        return answer
 
 
 def accepted(url: str) -> bool:
@@ -46,7 +28,7 @@ def accepted(url: str) -> bool:
 
 async def verdict(guard: Guard, url: str) -> ErrorType | None:
     try:
-        await guard.check(url)
+        await guard.admit(url)
     except RenderError as error:
         return error.type
     return None
@@ -54,22 +36,33 @@ async def verdict(guard: Guard, url: str) -> ErrorType | None:
 
 def test_the_corpus_is_whole() -> None:
     assert Counter(kind for kind, _ in lines()) == {
-        "loopback": 15,
-        "ipv6": 16,
-        "metadata": 15,
-        "range": 12,
-        "name": 13,
-        "parser": 13,
-        "idna": 7,
-        "port": 7,
-        "scheme": 20,
-        "channel": 5,
+        "loopback": 30,
+        "ipv6": 45,
+        "metadata": 23,
+        "range": 26,
+        "name": 27,
+        "parser": 44,
+        "idna": 30,
+        "port": 20,
+        "scheme": 48,
+        "channel": 6,
     }
 
 
 @pytest.mark.parametrize(("kind", "url"), BAD)
 def test_the_schema_refuses_all_that_needs_no_resolver(kind: str, url: str) -> None:
     assert accepted(url) == (url in RESOLVED), kind
+
+
+def test_webhooks_and_proxies_are_judged_as_pages_are() -> None:
+    for kind, url in BAD:
+        for options in ({"webhook_url": url}, {"proxy": {"server": url}}):
+            try:
+                RenderRequest.model_validate({"html": "x", **options})
+            except ValidationError:
+                continue
+            # A proxy has no path; and it may listen where no page may be.
+            assert url in RESOLVED or (kind == "port" and "proxy" in options), (kind, url, options)
 
 
 @pytest.mark.parametrize(("kind", "url"), BAD)

@@ -12,15 +12,16 @@ import pytest
 import api.settings
 import fleet.settings
 import worker.settings
-from fleet.settings import PREFIX, FleetSettings
+from fleet.settings import PREFIX, FleetSettings, key_from_text
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 COMPOSE = (DEPLOY / "compose.yaml").read_text()
+EGRESS = (DEPLOY / "compose.egress.yaml").read_text()
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
 PROFILE: dict[str, Any] = json.loads((DEPLOY / "seccomp" / "chromium.json").read_text())
 
-SECRET = r"[A-Z0-9_]*(?:PASSWORD|SECRET|ACCESS_KEY|AUTH)[A-Z0-9_]*"
+SECRET = r"[A-Z0-9_]*(?:PASSWORD|SECRET|ACCESS_KEY|AUTH|TOKEN)[A-Z0-9_]*"
 CLONE_FLAGS = {  # linux/sched.h
     "NEWNS": 0x20000,
     "NEWCGROUP": 0x2000000,
@@ -32,9 +33,9 @@ CLONE_FLAGS = {  # linux/sched.h
 }
 
 
-def service(name: str) -> str:
+def service(name: str, compose: str = COMPOSE) -> str:
     """The lines of one service."""
-    found = re.search(rf"^  {name}:\n((?:    .*\n|\n)+)", COMPOSE, re.MULTILINE)
+    found = re.search(rf"^  {name}:\n((?:    .*\n|\n)+)", compose, re.MULTILINE)
     assert found is not None
     return found[1]
 
@@ -59,18 +60,19 @@ def test_each_setting_named_is_a_setting() -> None:
         if isinstance(thing, type) and issubclass(thing, FleetSettings)
         for name in thing.model_fields
     }
-    named = set(re.findall(rf"\b({PREFIX}[A-Z0-9_]+)\b[=:]", COMPOSE + DOCKERFILE))
+    named = set(re.findall(rf"\b({PREFIX}[A-Z0-9_]+)\b[=:]", COMPOSE + EGRESS + DOCKERFILE))
     assert len(named) > 5
     assert named <= settings
 
 
 def test_no_secret_has_a_value_or_a_default() -> None:
-    values = re.findall(rf"^ *{SECRET}: *(.+)$", COMPOSE, re.MULTILINE)
-    values += re.findall(r"://\w*:(\$\{[^}]*\}|[^@\s]+)@", COMPOSE)
-    assert len(values) > 5
+    both = COMPOSE + EGRESS
+    values = re.findall(rf"^ *{SECRET}: *(.+)$", both, re.MULTILINE)
+    values += re.findall(r"://\w*:(\$\{[^}]*\}|[^@\s]+)@", both)
+    assert len(values) > 12
     for value in values:
         assert re.fullmatch(r"""['"]*(\$\{\w+(:\?[^}]+)?\},?)+['"]*""", value), value
-    assert not re.findall(rf"\$\{{{SECRET}:?[-+=]", COMPOSE)
+    assert not re.findall(rf"\$\{{{SECRET}:?[-+=]", both)
 
 
 def test_the_script_makes_every_variable_that_is_required(tmp_path: Path) -> None:
@@ -78,12 +80,42 @@ def test_the_script_makes_every_variable_that_is_required(tmp_path: Path) -> Non
     written = tmp_path / ".env"
     subprocess.run(["sh", script], check=True, capture_output=True)
     made = dict(line.split("=", 1) for line in written.read_text().splitlines())
-    assert set(made) == set(re.findall(r"\$\{(\w+):\?", COMPOSE))
+    assert set(made) == set(re.findall(r"\$\{(\w+):\?", COMPOSE + EGRESS))
     assert written.stat().st_mode & 0o777 == 0o600
     del made["S3_ACCESS_KEY_ID"]  # a name
+    assert len(key_from_text(made.pop("SECRET_KEYS"))) == 32
     assert len(set(made.values())) == len(made)
     for value in made.values():
         assert re.fullmatch(r"[0-9a-f]{48}", value)
+
+
+def test_each_service_has_a_door_of_its_own() -> None:
+    """The owner's password is for the migrations alone, and neither of the others has that of the other."""
+    doors = {
+        "api": {"POSTGRES_API_PASSWORD", "REDIS_API_PASSWORD"},
+        "worker": {"POSTGRES_WORKER_PASSWORD", "REDIS_WORKER_PASSWORD"},
+        "migrate": {"POSTGRES_PASSWORD"},
+    }
+    for name, own in doors.items():
+        named = set(re.findall(r"\$\{((?:POSTGRES|REDIS)_\w+):\?", service(name)))
+        assert named == own, name
+    shared = COMPOSE.split("services:")[0]
+    assert not re.findall(r"\$\{(?:POSTGRES|REDIS)_\w+", shared)
+
+
+def test_with_an_egress_service_workers_have_no_internet() -> None:
+    assert "networks: [workers, internet]" in service("worker")
+    assert "networks: !override [workers, egress]" in service("worker", EGRESS)
+    assert "networks: [egress, internet]" in service("egress", EGRESS)
+    assert re.search(r"^  egress:\n    internal: true$", EGRESS.split("\nnetworks:")[1], re.MULTILINE)
+    # No password of an engine, no key of a tenant.
+    assert set(re.findall(r"\$\{(\w+)", service("egress", EGRESS))) == {"EGRESS_SERVICE_TOKEN"}
+
+
+def test_files_that_containers_read_are_there() -> None:
+    mounted = re.findall(r'"\./([^:"]+):[^:"]+:ro"', COMPOSE)
+    assert len(mounted) == 2
+    assert all((DEPLOY / path).is_file() for path in mounted)
 
 
 def test_the_script_keeps_what_is_there(tmp_path: Path) -> None:

@@ -16,7 +16,14 @@ EVERY_FLAG = [flag for listed in LISTS.values() for flag in listed]
 
 
 def line(executable: Path | None, *, sandbox: bool = True, dev_shm: bool = True) -> list[str]:
-    return command_line(executable, profile=Path("/profile"), port=29_201, sandbox=sandbox, dev_shm=dev_shm)
+    return command_line(
+        executable,
+        profile=Path("/profile"),
+        port=29_201,
+        proxy_port=40_000,
+        sandbox=sandbox,
+        dev_shm=dev_shm,
+    )
 
 
 def test_nothing_is_listed_twice() -> None:
@@ -37,7 +44,10 @@ def test_page_has_no_flag_of_its_own() -> None:
 @pytest.mark.parametrize("executable", [None, SHELL, FULL])
 def test_every_program_gets_the_rules_that_keep_pages_in(executable: Path | None) -> None:
     assert {
-        "--host-resolver-rules=MAP *:292?? ~NOTFOUND",
+        "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+        "--proxy-server=http://127.0.0.1:40000",
+        "--proxy-bypass-list=<-loopback>",
+        "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
         "--block-new-web-contents",
         "--user-data-dir=/profile",
         "--remote-debugging-port=29201",

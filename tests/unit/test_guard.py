@@ -37,7 +37,7 @@ class FakeDns:
 
 async def refusal(answer: Sequence[Address] | OSError, url: str, policy: AddressPolicy) -> RenderError:
     with pytest.raises(RenderError) as caught:
-        await Guard(policy, FakeDns(answer)).check(url)
+        await Guard(policy, FakeDns(answer)).admit(url)
     return caught.value
 
 
@@ -67,9 +67,9 @@ async def test_one_private_address_is_enough_and_is_not_told(answer: list[Addres
 async def test_private_names_are_refused_without_asking_or_by_their_addresses() -> None:
     dns = FakeDns([ip_address("127.0.0.1")])
     with pytest.raises(RenderError):
-        await Guard(AddressPolicy(), dns).check("http://localhost/")
+        await Guard(AddressPolicy(), dns).admit("http://localhost/")
     assert dns.asked == []
-    await Guard(LAPTOP, dns).check("http://localhost:3000/")
+    await Guard(LAPTOP, dns).admit("http://localhost:3000/")
     assert dns.asked == ["localhost"]
     both = [ip_address("127.0.0.1"), ip_address("::1")]
     assert (await refusal(both, "http://localhost:3000/", LAPTOP)).type == ErrorType.URL_BLOCKED

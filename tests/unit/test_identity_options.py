@@ -10,7 +10,7 @@ from fleet.networks import split_network
 from fleet.request import RenderRequest
 
 
-def proxied(policy: AddressPolicy | None = None, **proxy: Any) -> RenderRequest:
+def proxied(policy: AddressPolicy | None = None, /, **proxy: Any) -> RenderRequest:
     context = {"egress": policy} if policy else None
     return RenderRequest.model_validate({"html": "x", "proxy": proxy}, context=context)
 

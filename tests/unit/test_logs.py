@@ -66,3 +66,50 @@ def test_the_level_is_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
 def test_secrets_in_an_address_do_not_reach_the_log() -> None:
     url = "https://user:hunter2@example.com:8443/path?token=secret#part"
     assert without_query(url) == "https://example.com:8443/path"
+
+
+LINES = [
+    (
+        "GET https://user:hunter2@example.com/a?token=hunter2#hunter2 failed",
+        "GET https://example.com/a?*** failed",
+    ),
+    ("postgresql://renderfleet:hunter2@db:5432/renderfleet", "postgresql://db:5432/renderfleet"),
+    ("redis://:hunter@2@cache:6379/0", "redis://cache:6379/0"),
+    ("/v1/screenshot?url=x&signature=hunter2&expires=1", "/v1/screenshot?url=x&signature=***&expires=1"),
+    ("'https://s3/b/k?X-Amz-Signature=hunter2'", "'https://s3/b/k?***'"),
+    ("Authorization: Bearer hunter2hunter2", "Authorization: ***"),
+    ("rf_0123456789ab_" + "h" * 43, "rf_0123456789ab_***"),
+    ("secret whsec_aHVudGVyMg==", "secret whsec_***"),
+    ("nothing to hide: 3 of 4 at 10:30, a=b", "nothing to hide: 3 of 4 at 10:30, a=b"),
+]
+
+
+@pytest.mark.parametrize("log_format", ["human", "json"])
+@pytest.mark.parametrize(("given", "written"), LINES)
+def test_a_line_is_written_without_what_may_be_secret_in_it(
+    capsys: pytest.CaptureFixture[str], log_format: str, given: str, written: str
+) -> None:
+    configure_logs(LogSettings(log_format=log_format))
+    get_logger("tests").warning("failed", reason=given, tried=[{"address": given}])
+    logging.getLogger("library").warning("it said %s", given)
+    ours, theirs = capsys.readouterr().err.splitlines()
+    assert "hunter" not in ours + theirs
+    assert f"it said {written}" in theirs
+    if log_format == "json":
+        line = json.loads(ours)
+        assert (line["reason"], line["tried"]) == (written, [{"address": written}])
+
+
+@pytest.mark.parametrize("log_format", ["human", "json"])
+def test_a_traceback_shows_neither_variables_nor_secrets_of_an_address(
+    capsys: pytest.CaptureFixture[str], log_format: str
+) -> None:
+    configure_logs(LogSettings(log_format=log_format))
+    password = "hunter" + str(2)
+    try:
+        raise ConnectionError(f"cannot reach http://user:{password}@proxy:3128/?{password}")
+    except ConnectionError:
+        get_logger("tests").exception("failed")
+    words = capsys.readouterr().err
+    assert "cannot reach http://proxy:3128/?***" in words
+    assert password not in words

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from ipaddress import ip_address
 from typing import Final
 
@@ -13,6 +13,9 @@ from fleet.addresses import Address
 # A silent name server holds a thread for as long as resolv.conf says, often 10 s, whatever our own limit is.
 # This many such names at once make the next ones wait, and fail within that limit.
 DEFAULT_THREADS: Final = 8
+
+# Raises OSError for a name that has no address. SystemResolver is the real one.
+Resolver = Callable[[str], Awaitable[Sequence[Address]]]
 
 
 class SystemResolver:

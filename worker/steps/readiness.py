@@ -44,7 +44,7 @@ async def wait(render: Render) -> None:
 
     Raises:
         RenderError: `navigation_timeout`, `connection_failed` when the page led to an address that does not
-            load, or the guard's when it led to one that may not be rendered.
+            load, or `url_blocked` when it led to one that may not be rendered.
     """
     lifecycle = render.page.lifecycle
     wanted = render.request.wait_until
@@ -62,12 +62,13 @@ async def wait(render: Render) -> None:
     else:
         detail = f"the page went on to another address {_MAX_DOCUMENTS} times"
         raise RenderError(ErrorType.NAVIGATION_TIMEOUT, detail)
-    if lifecycle.is_error_page:
+    if lifecycle.unreachable_url is not None:
+        render.require_reached(lifecycle.unreachable_url)
         detail = "the page led to an address that the browser could not open"
         raise RenderError(ErrorType.CONNECTION_FAILED, detail)
     if not answer["fonts"]:
         render.warnings.append(f"fonts: not all were loaded within {_FONTS_TIMEOUT_MS} ms")
-    await _check_final_address(render, answer["url"])
+    _check_final_address(render, answer["url"])
     render.facts = Facts(final_url=answer["url"], http_status=answer["status"] or None, title=answer["title"])
 
 
@@ -79,12 +80,11 @@ async def _ask(render: Render) -> Any:
         return None  # the document was replaced while it was asked
 
 
-async def _check_final_address(render: Render, url: str) -> None:
+def _check_final_address(render: Render, url: str) -> None:
     """Refuse what the page led to, before anybody sees a picture of it."""
     parts = urlsplit(url)
     if parts.scheme in {"about", "blob", "data"}:
         return  # made by a page that was checked itself
     if parts.scheme not in {"http", "https"}:
         raise RenderError(ErrorType.URL_BLOCKED, f"the page led to an address of the scheme {parts.scheme}")
-    if render.request.url is None or urlsplit(render.request.url).netloc != parts.netloc:
-        await render.guard.check(url)
+    render.require_reached(url)

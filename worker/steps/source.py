@@ -4,6 +4,7 @@ from typing import Final
 
 from fleet.errors import ErrorType, RenderError
 from fleet.options.readiness import WaitUntil
+from worker import refusals
 from worker.page import Navigation
 from worker.render import Render
 
@@ -26,6 +27,8 @@ NET_ERRORS: Final[tuple[tuple[str, ErrorType], ...]] = (
     ("net::ERR_CONNECTION_TIMED_OUT", ErrorType.NAVIGATION_TIMEOUT),
     ("net::ERR_HTTP_RESPONSE_CODE_FAILURE", ErrorType.HTTP_STATUS_REJECTED),
     (ABORTED, ErrorType.CONTENT_REJECTED),
+    # Its own port of the egress proxy is gone.
+    ("net::ERR_PROXY_", ErrorType.EGRESS_UNAVAILABLE),
     # No memory, or no room on the disk for shared memory: ours, not the target's.
     ("net::ERR_INSUFFICIENT_RESOURCES", ErrorType.BROWSER_UNAVAILABLE),
     ("net::ERR_OUT_OF_MEMORY", ErrorType.BROWSER_UNAVAILABLE),
@@ -33,27 +36,27 @@ NET_ERRORS: Final[tuple[tuple[str, ErrorType], ...]] = (
 
 
 async def open_source(render: Render) -> None:
-    """Navigate to `url` after asking the guard, or write `html` into the empty page.
+    """Let the page out, and navigate to `url` or write `html` into the empty page.
 
     Raises:
-        RenderError: the guard's, or what Chromium's refusal means.
+        RenderError: why the egress proxy let nothing through, or what Chromium's refusal means.
     """
     request, page = render.request, render.page
     if request.wait_until is WaitUntil.NETWORKIDLE:
         await page.lifecycle.follow_requests()
+    page.port.admit(render.terms)
     if request.html is not None:
         await page.set_html(request.html)
         return
     assert request.url is not None, "the schema asks for exactly one of the two"  # noqa: S101
     async with render.until_ready("the beginning of the response"):
-        await render.guard.check(request.url)
         navigation = await page.navigate(request.url)
         if navigation.error == ABORTED and not navigation.is_download:
             await page.evaluate(
                 "0"
             )  # a renderer that died meanwhile aborts the navigation too, but cannot answer
     if navigation.error:
-        raise _refusal(navigation)
+        raise refusals.last_refusal(page.port) or _refusal(navigation)
 
 
 def error_type(net_error: str) -> ErrorType:

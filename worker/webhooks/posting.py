@@ -1,13 +1,14 @@
-"""One POST to an address that others chose: dialled where it was checked, bounded in time and in bytes.
+"""One POST to an address that others chose: through the egress proxy, bounded in time and in bytes.
 
-Nothing of httpcore that could reach further is used: no second look at the name (the guard's addresses are
-dialled), no proxy of the environment, no redirect, no connection that is used twice, HTTP/1.1 alone.
+Nothing of httpcore that could reach further is used: every connection is a tunnel of the egress proxy, which
+judges, resolves and dials; no proxy of the environment, no redirect, no connection that is used twice,
+HTTP/1.1 alone.
 """
 
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -16,8 +17,9 @@ from typing import Any, Final
 import httpcore
 from pydantic_core import Url
 
-from fleet.addresses import Address
 from fleet.webhooks import DeliveryError
+from worker.egress.proxy import LOOPBACK
+from worker.egress.request import END_OF_HEAD
 
 # Of an answer, its head included: what counts is its status.
 MAX_ANSWER_BYTES: Final = 64 * 1024
@@ -26,8 +28,7 @@ MAX_ANSWER_BYTES: Final = 64 * 1024
 _PIECE_BYTES: Final = 4 * 1024
 # For the body, once the status is known. Closing before it has arrived would look like a fault to receivers.
 _BODY_TIMEOUT_S: Final = 1.0
-_CONNECT_TIMEOUT_S: Final = 5.0
-_MAX_ADDRESSES: Final = 3
+_ESTABLISHED: Final = b"HTTP/1.1 200 "
 
 
 class PostError(Exception):
@@ -56,7 +57,7 @@ async def post(
     body: bytes,
     headers: Mapping[str, str],
     *,
-    addresses: Sequence[Address],
+    proxy_port: int,
     tls: ssl.SSLContext,
 ) -> Answer:
     """Send it, and read the answer's head. The caller limits the time.
@@ -65,7 +66,7 @@ async def post(
         url: a web address as `AddressPolicy` normalised it.
         body: what is sent.
         headers: without Host and Content-Length.
-        addresses: permitted ones of the address's host. One connection is made, to the first that accepts it.
+        proxy_port: of the egress proxy; says by its terms what is reachable. One connection is made.
         tls: for https; it verifies the certificate for the host's name.
 
     Raises:
@@ -88,7 +89,7 @@ async def post(
         "Content-Length": str(len(body)),
     }
     pool = httpcore.AsyncConnectionPool(
-        ssl_context=tls, max_connections=1, network_backend=_Dialler(addresses[:_MAX_ADDRESSES])
+        ssl_context=tls, max_connections=1, network_backend=_Tunnels(proxy_port)
     )
     try:
         async with (
@@ -142,32 +143,33 @@ class _HandshakeError(httpcore.ConnectError):
     """The connection stood, but TLS did not come about."""
 
 
-class _Dialler(httpcore.AsyncNetworkBackend):
-    """Connects to addresses that were admitted, whatever the host's name would resolve to by now."""
+class _Tunnels(httpcore.AsyncNetworkBackend):
+    """Connects through a port of the egress proxy, and in no other way."""
 
-    def __init__(self, addresses: Sequence[Address]) -> None:
-        self._addresses = addresses
+    def __init__(self, proxy_port: int) -> None:
+        self._proxy_port = proxy_port
         self._backend = httpcore.AnyIOBackend()
 
     async def connect_tcp(
         self,
-        host: str,  # noqa: ARG002 - its addresses are known
+        host: str,
         port: int,
         timeout: float | None = None,  # noqa: ASYNC109, ARG002 - httpcore's interface; the caller limits the time
-        local_address: str | None = None,
+        local_address: str | None = None,  # noqa: ARG002 - the same
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        failure: Exception = httpcore.ConnectError("no address")
-        for address in self._addresses:
-            try:
-                stream = await self._backend.connect_tcp(
-                    str(address), port, _CONNECT_TIMEOUT_S, local_address, socket_options
-                )
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failure = error
-            else:
-                return _MeteredStream(stream)
-        raise failure
+        stream = await self._backend.connect_tcp(LOOPBACK, self._proxy_port, socket_options=socket_options)
+        authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        await stream.write(f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n".encode("ascii"))
+        head = b""
+        while not head.endswith(END_OF_HEAD):
+            # Nobody speaks before we do: what comes is the proxy's head, to its end.
+            piece = await stream.read(_PIECE_BYTES)
+            head += piece
+            if not piece or not head.startswith(_ESTABLISHED[: len(head)]) or len(head) > _PIECE_BYTES:
+                await stream.aclose()
+                raise httpcore.ConnectError("the egress proxy made no connection")
+        return _MeteredStream(stream)
 
 
 class _MeteredStream(httpcore.AsyncNetworkStream):

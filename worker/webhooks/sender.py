@@ -13,19 +13,25 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from pydantic_core import Url
+
 from fleet import endpoints, jobs, webhooks
+from fleet.addresses import AddressPolicy, BlockedAddressError, MalformedAddressError
 from fleet.artifacts import Artifacts
 from fleet.database import Pool
 from fleet.endpoints import Endpoint
-from fleet.errors import ErrorType, RenderError, UnavailableError
+from fleet.errors import UnavailableError
 from fleet.jobs import Job
 from fleet.logs import bind, get_logger
 from fleet.metrics import WEBHOOKS
+from fleet.vault import Vault
 from fleet.webhooks import DeliveryError, Limits, Message, MessageState
-from worker.egress.guard import Guard
-from worker.webhooks.posting import PostError, post
+from worker.egress.proxy import Egress
+from worker.egress.record import Outcome
+from worker.egress.terms import Caps, Terms
+from worker.webhooks.posting import Answer, PostError, post
 from worker.webhooks.schedule import Result, decide, judge
-from worker.webhooks.signing import sign_message
+from worker.webhooks.signing import SignedMessage, sign_message
 
 # A message under way takes a task, a connection and at most 64 KiB. A tenant whose receivers are all slow
 # keeps half of a sender at most, and a receiver is never asked by more than four at once.
@@ -40,10 +46,12 @@ _RECORD_AGAIN_S: Final = 0.5
 # What a stopping sender still gives to those under way.
 _GOODBYE_S: Final = 2.0
 
-_WORDS: Final = {
-    ErrorType.URL_BLOCKED: DeliveryError.URL_BLOCKED,
-    ErrorType.INVALID_REQUEST: DeliveryError.URL_BLOCKED,
-    ErrorType.NAME_NOT_RESOLVED: DeliveryError.NAME_NOT_RESOLVED,
+# Why the egress proxy made no connection; whatever is not named here is a connection that failed.
+_REFUSALS: Final = {
+    Outcome.BLOCKED: DeliveryError.URL_BLOCKED,
+    Outcome.MALFORMED: DeliveryError.URL_BLOCKED,
+    Outcome.NOT_RESOLVED: DeliveryError.NAME_NOT_RESOLVED,
+    Outcome.TIMED_OUT: DeliveryError.TIMEOUT,
 }
 
 log = get_logger(__name__)
@@ -64,8 +72,10 @@ class Sender:
     def __init__(
         self,
         database: Pool,
+        vault: Vault,
         artifacts: Artifacts,
-        guard: Guard,
+        egress: Egress,
+        policy: AddressPolicy,
         *,
         tls: ssl.SSLContext,
         timeout_s: float,
@@ -75,15 +85,19 @@ class Sender:
 
         Args:
             database: where the outbox is.
+            vault: opens the secrets that sign.
             artifacts: makes the addresses at which receivers fetch what was rendered.
-            guard: says where a connection may go.
+            egress: makes the connections.
+            policy: says where they may go, beside what is said of each tenant.
             tls: verifies receivers.
             timeout_s: for all of one attempt, the look-up of the name included.
             poll_s: between two looks, give or take a half.
         """
         self._database = database
+        self._vault = vault
         self._artifacts = artifacts
-        self._guard = guard
+        self._egress = egress
+        self._policy = policy
         self._tls = tls
         self._timeout_s = timeout_s
         self._poll_s = poll_s
@@ -192,7 +206,7 @@ class Sender:
         try:
             job = await jobs.get(self._database, job_id=message.job_id, tenant_id=message.tenant_id)
             endpoint = await endpoints.find_or_make(
-                self._database, tenant_id=message.tenant_id, url=message.url
+                self._database, self._vault, tenant_id=message.tenant_id, url=message.url
             )
             started = time.monotonic()
             result = await self._send(message, job, endpoint)
@@ -217,20 +231,34 @@ class Sender:
             secrets=endpoint.secrets,
             now=datetime.now(UTC),
         )
+        policy = self._policy.for_tenant(message.egress_allow, message.egress_deny)
         try:
+            # Judged again, whatever was checked when it was accepted: the lists may have changed since.
+            url = policy.check_url(message.url)
             async with asyncio.timeout(self._timeout_s):
-                addresses = await self._guard.admit(message.url)
-                answer = await post(
-                    message.url, signed.body, signed.headers, addresses=addresses, tls=self._tls
-                )
+                answer = await self._post(url, signed, policy)
+        except (BlockedAddressError, MalformedAddressError):
+            return Result(None, DeliveryError.URL_BLOCKED)
         except TimeoutError:
             return Result(None, DeliveryError.TIMEOUT)
-        except RenderError as error:
-            return Result(None, _WORDS[error.type])
         except PostError as error:
             log.debug("no answer to a webhook", error=repr(error.__cause__))
             return Result(None, error.error)
         return Result(answer.status, judge(answer.status), answer.retry_after_s)
+
+    async def _post(self, url: str, signed: SignedMessage, policy: AddressPolicy) -> Answer:
+        port = await self._egress.open_port()
+        try:
+            port.admit(Terms(policy, caps=Caps(max_s=self._timeout_s)))
+            return await post(url, signed.body, signed.headers, proxy_port=port.number, tls=self._tls)
+        except PostError as error:
+            target = Url(url)
+            verdict = port.verdict(target.host or "", target.port or 0)
+            if verdict is None or verdict.outcome is Outcome.CONNECTED:
+                raise
+            raise PostError(_REFUSALS.get(verdict.outcome, DeliveryError.CONNECTION_FAILED)) from error
+        finally:
+            await port.close()
 
     async def _record(
         self, message: Message, attempt: _Attempt, state: MessageState, delay: timedelta

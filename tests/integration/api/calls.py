@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,10 @@ REQUEST = {"html": "<p>hello</p>"}
 CONTENT = bytes(range(256)) * 4096  # 1 MiB: several chunks of the store
 
 
-async def enqueue(client: httpx.AsyncClient, **headers: str) -> dict[str, Any]:
-    answer = await client.post("/v1/jobs", json=REQUEST, headers=headers)
+async def enqueue(
+    client: httpx.AsyncClient, request: Mapping[str, object] = REQUEST, /, **headers: str
+) -> dict[str, Any]:
+    answer = await client.post("/v1/jobs", json=request, headers=headers)
     assert answer.status_code == 202, answer.text
     document: dict[str, Any] = answer.json()
     return document

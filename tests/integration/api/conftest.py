@@ -14,9 +14,12 @@ from fastapi import FastAPI
 
 from api.dependencies import Dependencies
 from api.main import create_app
+from api.serve import uvicorn_config
+from api.settings import ApiSettings
 from deploy.embedded.engines import Engines
 from fleet.artifacts import Artifacts
-from fleet.settings import StorageSettings
+from fleet.settings import StorageSettings, load_settings
+from tests.vaults import SECRET_KEY
 
 
 @dataclass(frozen=True)
@@ -50,16 +53,18 @@ def serve(
 
     @asynccontextmanager
     async def start(**settings: object) -> AsyncIterator[Api]:
-        environment = {**engines.environment, "RENDERFLEET_DATABASE_URL": database_url}
+        environment = {
+            **engines.environment,
+            "RENDERFLEET_DATABASE_URL": database_url,
+            "RENDERFLEET_SECRET_KEYS": SECRET_KEY,
+        }
         environment |= {f"RENDERFLEET_{name}": str(value) for name, value in settings.items()}
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         app = create_app()
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
-            server = uvicorn.Server(
-                uvicorn.Config(app, http="httptools", log_config=None, access_log=False, server_header=False)
-            )
+            server = uvicorn.Server(uvicorn_config(app, load_settings(ApiSettings)))
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             headers = {"Authorization": f"Bearer {tenant_key}"}
             async with httpx.AsyncClient(

@@ -172,7 +172,7 @@ async def test_a_silent_store_is_a_proper_answer(
 async def test_a_caller_that_hangs_up_in_a_stream_does_no_harm(api: Api, path: str, tenant_key: str) -> None:
     for _ in range(10):
         reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
-        head = f"GET {path}?proxy=true HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {tenant_key}\r\n\r\n"
+        head = f"GET {path}?proxy=true HTTP/1.1\r\nHost: [::1]\r\nAuthorization: Bearer {tenant_key}\r\n\r\n"
         writer.write(head.encode())
         await reader.readexactly(1000)
         writer.transport.abort()

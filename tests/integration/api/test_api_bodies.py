@@ -133,7 +133,7 @@ async def test_a_flood_of_wrong_fields_is_counted_not_listed(api: Api) -> None:
 async def test_a_body_that_does_not_arrive_is_given_up(serve: Serve, tenant_key: str) -> None:
     async with serve(API_BODY_TIMEOUT_S=0.2) as api:
         reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
-        head = f"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {tenant_key}\r\n"
+        head = f"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {tenant_key}\r\n"
         writer.write(head.encode() + b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
         answer = await asyncio.wait_for(reader.read(), timeout=10)
         assert answer.startswith(b"HTTP/1.1 422 ")
@@ -144,7 +144,7 @@ async def test_a_body_that_does_not_arrive_is_given_up(serve: Serve, tenant_key:
 
 async def test_a_caller_that_hangs_up_in_the_middle_leaves_no_job(api: Api, tenant_key: str) -> None:
     _, writer = await asyncio.open_connection("127.0.0.1", api.port)
-    head = f"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {tenant_key}\r\n"
+    head = f"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {tenant_key}\r\n"
     writer.write(head.encode() + b'Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"html":')
     await writer.drain()
     writer.close()

@@ -206,7 +206,7 @@ async def open_raw(api: Api, key: str, job: dict[str, Any], **headers: str) -> s
     """A connection that has asked for the events and reads nothing."""
     connection = socket.create_connection(("127.0.0.1", api.port))
     connection.settimeout(0)
-    fields = {"Host": "x", "Authorization": f"Bearer {key}", **headers}
+    fields = {"Host": "localhost", "Authorization": f"Bearer {key}", **headers}
     head = "".join(f"{name.replace('_', '-')}: {text}\r\n" for name, text in fields.items())
     connection.send(f"GET {job['links']['events']} HTTP/1.1\r\n{head}\r\n".encode())
     await until(lambda: api.dependencies.waiters.count == 1)
@@ -326,7 +326,7 @@ class Stream:
     @classmethod
     async def open(cls, port: int, key: str, job_id: UUID) -> Self:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        fields = f"Host: x\r\nAuthorization: Bearer {key}\r\n"
+        fields = f"Host: localhost\r\nAuthorization: Bearer {key}\r\n"
         writer.write(f"GET /v1/jobs/{job_id}/events HTTP/1.1\r\n{fields}\r\n".encode())
         return cls(reader, writer)
 

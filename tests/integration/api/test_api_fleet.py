@@ -9,7 +9,7 @@ from fleet import workers
 from fleet.database import Pool
 from fleet.errors import ErrorType
 from fleet.tenants import Scope, create_key
-from fleet.vitals import BrowserVitals, MemoryVitals, Vitals
+from fleet.vitals import BrowserVitals, MemoryVitals, Sandbox, Vitals
 from fleet.workers import WorkerReport
 from tests.integration.api.calls import claim, enqueue, problem
 from tests.integration.api.conftest import Api
@@ -64,6 +64,17 @@ async def test_workers_tell_how_they_are_and_a_leak_is_flagged(api: Api, databas
     memory = told[0]["memory"]
     assert (memory["rss_bytes"], memory["pss_bytes"], memory["free_bytes"]) == (900, None, 77)
     assert (told[0]["browser"]["recycles"], told[0]["browser"]["crashes"]) == ({"age": 3}, {})
+
+
+async def test_workers_without_chromiums_sandbox_are_named(api: Api, database: Pool) -> None:
+    for sandbox in (Sandbox.ON, Sandbox.OFF, None):
+        await workers.report(database, report(vitals=healthy().model_copy(update={"sandbox": sandbox})))
+    told = (await api.client.get("/v1/fleet")).json()["workers"]
+    assert [worker["sandbox"] for worker in told] == ["on", "off", None]
+    ready = (await api.client.get("/readyz")).json()
+    assert (ready["status"], len(ready["warnings"])) == ("ready", 1)
+    assert ready["warnings"][0].endswith("(CHROMIUM_SANDBOX=off): 1")
+    assert "renderfleet_workers_unsandboxed 1.0" in (await api.client.get("/metrics")).text
 
 
 async def test_a_worker_that_takes_no_jobs_says_why(api: Api, database: Pool) -> None:

@@ -18,6 +18,7 @@ async def test_health_needs_no_key_and_names_each_dependency(api: Api) -> None:
         assert (await anyone.head("/readyz")).status_code == 200
         ready = (await anyone.get("/readyz")).json()
     assert ready["status"] == "ready"
+    assert ready["warnings"] == []
     assert set(ready["dependencies"]) == {"postgres", "redis", "s3"}
     assert all(
         state["status"] == "up" and state["latency_ms"] > 0 for state in ready["dependencies"].values()

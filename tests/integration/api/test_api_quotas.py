@@ -45,6 +45,30 @@ async def test_a_repeated_call_is_answered_also_at_the_limit(serve: Serve) -> No
         problem(await api.client.post("/v1/jobs", json=REQUEST, headers=other), 429, ErrorType.QUOTA_EXCEEDED)
 
 
+async def test_a_month_has_so_many_renders_and_the_refusal_tells_when_it_is_over(
+    serve: Serve, database: Pool
+) -> None:
+    async with serve(TENANT_MAX_RENDERS_PER_MONTH=3) as api:
+        first = await enqueue(api.client, **{"Idempotency-Key": "k"})
+        batch = await api.client.post("/v1/jobs/batch", json={"jobs": [REQUEST] * 3})
+        problem(batch, 429, ErrorType.QUOTA_EXCEEDED)
+        assert (await api.client.post("/v1/jobs/batch", json={"jobs": [REQUEST] * 2})).status_code == 202
+        refused = await api.client.post("/v1/jobs", json=REQUEST)
+        assert "this month" in problem(refused, 429, ErrorType.QUOTA_EXCEEDED)["detail"]
+        left_s = await database.fetchval(
+            "SELECT extract(epoch FROM (date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month') "
+            "AT TIME ZONE 'UTC' - now())"
+        )
+        assert abs(int(refused.headers["retry-after"]) - left_s) < 60
+        assert (await enqueue(api.client, **{"Idempotency-Key": "k"}))["id"] == first["id"]
+        assert await database.fetchval("SELECT count(*) FROM jobs") == 3
+    async with serve(TENANT_MAX_RENDERS_PER_MONTH=3) as another:
+        problem(await another.client.post("/v1/jobs", json=REQUEST), 429, ErrorType.QUOTA_EXCEEDED)
+        await database.execute("UPDATE tenants SET max_renders_per_month = 4")
+        another.dependencies.authenticator.forget_all()
+        await enqueue(another.client)
+
+
 async def test_a_frozen_redis_costs_the_first_post_its_time_out_and_not_the_others(
     serve: Serve, engines: Engines, database: Pool, redis: ArqRedis
 ) -> None:

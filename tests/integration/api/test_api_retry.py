@@ -21,13 +21,14 @@ from fleet.tenants import Scope, create_key
 from tests.integration.api.calls import REQUEST, claim, enqueue, fail, problem, succeed
 from tests.integration.api.conftest import Api, Serve
 
+PAGE = {"url": "https://example.com/"}
 CRASHED = Outcome(
     State.FAILED, error_type=ErrorType.PAGE_CRASHED, error_detail="it crashed", is_quarantined=True
 )
 
 
 async def failed(api: Api, database: Pool, **options: object) -> dict[str, Any]:
-    answer = await api.client.post("/v1/jobs", json={**REQUEST, **options})
+    answer = await api.client.post("/v1/jobs", json={**PAGE, **options})
     assert answer.status_code == 202, answer.text
     await fail(database, answer.json()["id"])
     document: dict[str, Any] = answer.json()
@@ -36,7 +37,7 @@ async def failed(api: Api, database: Pool, **options: object) -> dict[str, Any]:
 
 async def quarantined(api: Api, database: Pool) -> str:
     """A job that crashed as often as it may; its id."""
-    job_id = str((await enqueue(api.client))["id"])
+    job_id = str((await enqueue(api.client, PAGE))["id"])
     attempt = await claim(database, job_id)
     await database.execute("UPDATE jobs SET crash_count = 2 WHERE id = $1", attempt.job_id)
     assert await finish(database, attempt, CRASHED)
@@ -71,9 +72,9 @@ async def test_a_failed_job_is_run_anew_as_a_new_job(api: Api, database: Pool, r
 
 
 async def test_cancelled_and_expired_jobs_are_run_anew_too(api: Api, database: Pool) -> None:
-    cancelled = await enqueue(api.client)
+    cancelled = await enqueue(api.client, PAGE)
     await api.client.delete(cancelled["links"]["self"])
-    expired = await enqueue(api.client)
+    expired = await enqueue(api.client, PAGE)
     await finish(database, await claim(database, expired["id"]), Outcome(State.EXPIRED))
     for job in (cancelled, expired):
         answer = await retry(api.client, job["id"])
@@ -106,7 +107,7 @@ async def test_times_count_from_the_retry(api: Api, database: Pool, redis: ArqRe
 
 
 async def cancelled_in_time(api: Api, **options: object) -> str:
-    answer = await api.client.post("/v1/jobs", json={**REQUEST, **options})
+    answer = await api.client.post("/v1/jobs", json={**PAGE, **options})
     job_id = str(answer.json()["id"])
     assert (await api.client.delete(f"/v1/jobs/{job_id}")).status_code == 200
     return job_id
@@ -115,12 +116,21 @@ async def cancelled_in_time(api: Api, **options: object) -> str:
 async def test_what_has_not_failed_is_not_run_anew(
     api: Api, database: Pool, artifacts: Artifacts, tmp_path: Path
 ) -> None:
-    job = await enqueue(api.client)
+    job = await enqueue(api.client, PAGE)
     said = problem(await retry(api.client, job["id"]), 409, ErrorType.JOB_NOT_FINISHED)
     assert "queued" in said["detail"]
     await succeed(database, artifacts, tmp_path, job["id"])
     said = problem(await retry(api.client, job["id"]), 409, ErrorType.JOB_FINISHED)
     assert "succeeded" in said["detail"]
+    assert await database.fetchval("SELECT count(*) FROM jobs") == 1
+
+
+async def test_what_was_erased_at_the_end_cannot_be_rendered_again(api: Api, database: Pool) -> None:
+    job = await enqueue(api.client, REQUEST)
+    await fail(database, job["id"])
+    said = problem(await retry(api.client, job["id"]), 409, ErrorType.SECRETS_ERASED)
+    assert "`html` was erased when the job ended" in said["detail"]
+    assert "POST /v1/jobs" in said["detail"]
     assert await database.fetchval("SELECT count(*) FROM jobs") == 1
 
 
@@ -177,19 +187,19 @@ async def test_the_same_key_gives_the_same_retry(api: Api, database: Pool, redis
 async def test_a_key_belongs_to_one_call(api: Api, database: Pool) -> None:
     """The job, its retry and another job's retry have the same request; they are three calls."""
     keyed = {"Idempotency-Key": "k"}
-    job_id = (await enqueue(api.client, **keyed))["id"]
+    job_id = (await enqueue(api.client, PAGE, **keyed))["id"]
     await fail(database, job_id)
     problem(await retry(api.client, job_id, **keyed), 422, ErrorType.IDEMPOTENCY_CONFLICT)
     fresh = {"Idempotency-Key": "fresh"}
     assert (await retry(api.client, job_id, **fresh)).status_code == 202
     other = await failed(api, database)
     problem(await retry(api.client, other["id"], **fresh), 422, ErrorType.IDEMPOTENCY_CONFLICT)
-    answer = await api.client.post("/v1/jobs", json=REQUEST, headers=fresh)
+    answer = await api.client.post("/v1/jobs", json=PAGE, headers=fresh)
     problem(answer, 422, ErrorType.IDEMPOTENCY_CONFLICT)
 
 
 async def test_a_key_of_another_call_leaves_the_quarantine_as_it_is(api: Api, database: Pool) -> None:
-    await enqueue(api.client, **{"Idempotency-Key": "k"})
+    await enqueue(api.client, PAGE, **{"Idempotency-Key": "k"})
     job_id = await quarantined(api, database)
     answer = await retry(api.client, job_id, **{"Idempotency-Key": "k"})
     problem(answer, 422, ErrorType.IDEMPOTENCY_CONFLICT)

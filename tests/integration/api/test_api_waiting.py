@@ -60,11 +60,11 @@ async def nobody_hangs_up() -> dict[str, str]:
 
 
 async def test_who_waits_is_handed_the_row_as_it_is_and_has_nothing_to_read(
-    api: Api, database: Pool, redis: ArqRedis
+    api: Api, database: Pool, redis: ArqRedis, tenant_id: UUID
 ) -> None:
     waiters = api.dependencies.waiters
     job = await enqueue(api.client)
-    with waiters.watch(UUID(job["id"])) as watch:
+    with waiters.watch(UUID(job["id"]), tenant_id=tenant_id) as watch:
         assert await wait_for(watch, timeout_s=0.01, receive=nobody_hangs_up) is None
         attempt = await claim(database, job["id"])
         await announce_change(redis, attempt.job_id)
@@ -78,7 +78,7 @@ async def test_who_waits_is_handed_the_row_as_it_is_and_has_nothing_to_read(
         found = await wait_for(watch, timeout_s=10, receive=nobody_hangs_up)
         assert found == await get(database, job_id=attempt.job_id, tenant_id=attempt.tenant_id)
         # Who comes too late for the word is not left waiting for another one.
-        with waiters.watch(UUID(job["id"])) as late:
+        with waiters.watch(UUID(job["id"]), tenant_id=tenant_id) as late:
             assert await wait_for(late, timeout_s=10, receive=nobody_hangs_up) == found
 
 
@@ -129,7 +129,7 @@ async def test_a_caller_that_hangs_up_frees_its_waiter(api: Api, tenant_key: str
     job = await enqueue(api.client)
     _, writer = await asyncio.open_connection("127.0.0.1", api.port)
     path = f"{job['links']['self']}?wait=60"
-    writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {tenant_key}\r\n\r\n".encode())
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: [::1]\r\nAuthorization: Bearer {tenant_key}\r\n\r\n".encode())
     await until(lambda: api.dependencies.waiters.count == 1)
     writer.close()
     await writer.wait_closed()

@@ -118,7 +118,8 @@ async def test_there_is_an_end_to_webhooks(api: Api, database: Pool, tenant_id: 
     made = await registered(api.client)
     await database.execute(
         "INSERT INTO webhook_endpoints (id, tenant_id, url, secret) "
-        "SELECT gen_random_uuid(), $1, 'https://example.com/' || n, 'whsec_' FROM generate_series(1, 999) n",
+        "SELECT gen_random_uuid(), $1, 'https://example.com/' || n, secret "
+        "FROM webhook_endpoints, generate_series(1, 999) n",
         tenant_id,
     )
     problem(

@@ -1,0 +1,256 @@
+"""Signed links: a picture or a pdf as the answer to GET, for `<img src>`."""
+
+import re
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Request
+from pydantic import ValidationError
+from starlette.responses import Response
+
+from api import placeholders
+from api.artifacts import artifact_answer
+from api.dependencies import Dependencies, dependencies_of
+from api.headers import CONTENT_SECURITY_POLICY
+from api.intake import within_quota
+from api.link_operation import PLACEHOLDER, parameter_names, read_link_operation
+from api.openapi import problems
+from api.placeholders import Placeholder
+from api.problems import RefusedError, refuse_unknown_parameters, refused_field, refused_input
+from api.waiters import wait_for
+from fleet.acceptance import accept_of_link, render_digest
+from fleet.cache import Find, Found, find_rendered
+from fleet.errors import KINDS, ErrorType, RenderError, RenderfleetError
+from fleet.jobs import Job, State
+from fleet.link_request import LinkParameterError, read_link
+from fleet.links import EXPIRES, KEY, Link, UnusableLinkError, parse
+from fleet.metrics import CACHE_LOOKUPS, JOBS_ACCEPTED
+from fleet.request import RenderRequest
+from fleet.tenants import Tenant
+
+SCREENSHOT: Final = "/v1/screenshot"
+PDF: Final = "/v1/pdf"
+# Tells that a placeholder is one, and what for.
+ERROR_HEADER: Final = "Renderfleet-Error"
+
+_OF_THE_LINK: Final = frozenset({KEY, EXPIRES})
+# How often another load's job may have come and gone between two looks before this one gives up.
+_TRIES: Final = 5
+_UNUSUAL: Final = re.compile(r"[^a-z0-9.-]+", re.ASCII)
+# The picture is made to be shown on pages of others. `frame-ancestors` outranks X-Frame-Options (CSP, 7.7.1).
+_EMBEDDABLE: Final = {
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    CONTENT_SECURITY_POLICY: "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors *",
+}
+
+router = APIRouter(tags=["links"])
+
+
+@router.head(SCREENSHOT, include_in_schema=False)
+@router.get(
+    SCREENSHOT,
+    openapi_extra=read_link_operation(is_document=False),
+    **problems(401, 403, 404, 409, 410, 416, 422, 429, 502, 503, 504),
+)
+async def read_screenshot(request: Request) -> Response:
+    """Show a picture of a page, stored or rendered now. For `<img src>`: the link is the permission.
+
+    docs/links.md tells how a link is signed. Loads of the same picture at the same time share one render.
+    """
+    return await _answer(request, is_document=False)
+
+
+@router.head(PDF, include_in_schema=False)
+@router.get(
+    PDF,
+    openapi_extra=read_link_operation(is_document=True),
+    **problems(401, 403, 404, 409, 410, 416, 422, 429, 502, 503, 504),
+)
+async def read_pdf(request: Request) -> Response:
+    """Show a page as a pdf, stored or rendered now. The link is the permission.
+
+    docs/links.md tells how a link is signed. Loads of the same pdf at the same time share one render.
+    """
+    return await _answer(request, is_document=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Load:
+    """One load of a link that holds."""
+
+    request: Request
+    dependencies: Dependencies
+    tenant: Tenant
+    link: Link
+    render: RenderRequest
+    placeholder: Placeholder | None
+
+
+async def _answer(request: Request, *, is_document: bool) -> Response:
+    dependencies = dependencies_of(request)
+    try:
+        link = parse(request.scope["path"], request.scope["query_string"])
+    except UnusableLinkError as error:
+        raise RefusedError(ErrorType.UNAUTHORIZED, f"this is no signed link: {error}") from None
+    tenant = await dependencies.link_keys.tenant(link)
+    options = {name: value for name, value in link.parameters.items() if name not in _OF_THE_LINK}
+    placeholder = None if is_document else _placeholder(options.pop(PLACEHOLDER, None))
+    render = _render_request(options, dependencies, tenant, is_document=is_document)
+    load = _Load(request, dependencies, tenant, link, render, placeholder)
+    try:
+        return await _shown(load)
+    except RenderfleetError as error:
+        if placeholder is None or error.type is ErrorType.RANGE_NOT_SATISFIABLE:
+            raise
+        return _instead(load, placeholder, error)
+
+
+def _placeholder(word: str | None) -> Placeholder | None:
+    try:
+        return None if word is None else Placeholder(word)
+    except ValueError:
+        raise refused_field(PLACEHOLDER, "is not known", allowed=" or ".join(Placeholder)) from None
+
+
+def _render_request(
+    options: dict[str, str], dependencies: Dependencies, tenant: Tenant, *, is_document: bool
+) -> RenderRequest:
+    refuse_unknown_parameters(options, allowed=parameter_names(is_document=is_document))
+    try:
+        return read_link(
+            options,
+            cache_ttl_s=dependencies.settings.links.link_cache_ttl_s,
+            is_document=is_document,
+            context=dependencies.validation_for(tenant),
+        )
+    except LinkParameterError as error:
+        raise refused_field(error.name, error.message, allowed=error.allowed) from None
+    except ValidationError as error:
+        raise refused_input(error, RenderRequest) from None
+
+
+async def _shown(load: _Load) -> Response:
+    """The artifact: of an earlier job, or of a new one."""
+    try:
+        return await _artifact(load, await _job(load, max_age_s=load.render.cache_ttl_s))
+    except RefusedError as error:
+        if error.type is not ErrorType.NO_ARTIFACT:
+            raise
+        # The store has lost what the database says it has: rendering again gives a newer one.
+        return await _artifact(load, await _job(load, max_age_s=0))
+
+
+async def _artifact(load: _Load, job: Job) -> Response:
+    headers = {
+        **_EMBEDDABLE,
+        "Cache-Control": f"public, max-age={_max_age_s(load, job)}",
+        "Content-Disposition": f'inline; filename="{_filename(load.render, job)}"',
+    }
+    return await artifact_answer(load.request, job, load.dependencies, headers=headers)
+
+
+def _max_age_s(load: _Load, job: Job) -> int:
+    """Seconds for which caches on the way may serve it: as long as we would, and as the link holds."""
+    age_s = (datetime.now(UTC) - (job.finished_at or job.created_at)).total_seconds()
+    return max(0, int(min(load.render.cache_ttl_s - age_s, load.link.expires - time.time())))
+
+
+def _filename(render: RenderRequest, job: Job) -> str:
+    """The name under which a browser saves it: the page's host."""
+    host = _UNUSUAL.sub("-", urlsplit(render.url or "").hostname or "").strip("-.")
+    return f"{host or job.id}.{(job.artifact_key or '').rpartition('.')[2]}"
+
+
+async def _job(load: _Load, *, max_age_s: int) -> Job:
+    """A job that has succeeded with what the link asks for.
+
+    Raises:
+        RenderfleetError: it has failed, may not be made, or has not ended in time.
+    """
+    digest = render_digest(load.render, load.dependencies.vault, load.tenant.id)
+    for _ in range(_TRIES):
+        found = await _found(load, digest, max_age_s)
+        if found is None:
+            # Loads at the same moment take turns: only the first one counts against the tenant's limits.
+            async with load.dependencies.turns.of(digest):
+                found = await _found(load, digest, max_age_s) or await _accepted(load)
+        if found is not None:
+            CACHE_LOOKUPS.labels("link", found.what).inc()
+            return _succeeded(await _ended(load, found))
+    raise _pending()
+
+
+async def _found(load: _Load, digest: bytes, max_age_s: int) -> Found | None:
+    return await find_rendered(
+        load.dependencies.pool,
+        digest,
+        tenant_id=load.tenant.id,
+        max_age=timedelta(seconds=max_age_s),
+        failed_within=timedelta(seconds=load.dependencies.settings.links.link_failure_ttl_s),
+    )
+
+
+async def _accepted(load: _Load) -> Found | None:
+    """A new job, within all limits; None: a load at another process was faster."""
+    dependencies, tenant = load.dependencies, load.tenant
+    await dependencies.rates.admit(load.request.scope, tenant)
+
+    async def accept() -> Job | None:
+        return await accept_of_link(
+            dependencies.pool, dependencies.vault, tenant_id=tenant.id, request=load.render
+        )
+
+    async def find() -> None:
+        """There was none a moment ago."""
+
+    job = await within_quota(dependencies, tenant, accept=accept, find=find)
+    return None if job is None else Found(Find.NEW, job)
+
+
+async def _ended(load: _Load, found: Found) -> Job:
+    """The job at its end, or as it is when the time of this load is over."""
+    dependencies, job = load.dependencies, found.job
+    if job.state.is_terminal:
+        return job
+    with dependencies.waiters.watch(job.id, tenant_id=load.tenant.id) as end:
+        if found.what is Find.NEW:
+            JOBS_ACCEPTED.inc()
+            await dependencies.handover.hand_over([job], weight=load.tenant.weight)
+        # An open one that has ended since it was found is told of by the next look of the waiters.
+        timeout_s = dependencies.settings.links.link_wait_s
+        return await wait_for(end, timeout_s=timeout_s, receive=load.request.receive) or job
+
+
+def _succeeded(job: Job) -> Job:
+    if job.state is State.SUCCEEDED:
+        return job
+    if not job.state.is_terminal:
+        raise _pending()
+    if job.state is State.FAILED:
+        raise RenderError(ErrorType(job.error_type or ErrorType.INTERNAL_ERROR), job.error_detail or "")
+    type_ = ErrorType.CANCELLED if job.state is State.CANCELLED else ErrorType.EXPIRED
+    raise RenderError(type_, f"job {job.id} ended so; load the link again to render anew")
+
+
+def _pending() -> RefusedError:
+    return RefusedError(ErrorType.RENDER_PENDING, "the render takes longer than a load waits; load it again")
+
+
+def _instead(load: _Load, kind: Placeholder, error: RenderfleetError) -> Response:
+    viewport, scale = load.render.viewport, load.render.device_scale_factor
+    picture = placeholders.placeholder_picture(
+        kind,
+        KINDS[error.type].title,
+        width_px=round(viewport.width * scale),
+        height_px=round(viewport.height * scale),
+    )
+    headers = {
+        **_EMBEDDABLE,
+        "Cache-Control": "no-store",
+        "Content-Disposition": 'inline; filename="placeholder.png"',
+        ERROR_HEADER: error.type.value,
+    }
+    return Response(picture, media_type=placeholders.MEDIA_TYPE, headers=headers)

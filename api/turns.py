@@ -1,0 +1,15 @@
+"""One after the other, for calls of this process that would do the same."""
+
+import asyncio
+from weakref import WeakValueDictionary
+
+
+class Turns:
+    """A lock for each name, for as long as somebody holds it or waits for it."""
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
+
+    def of(self, name: bytes) -> asyncio.Lock:
+        """The lock of this name; `async with` it."""
+        return self._locks.setdefault(name, asyncio.Lock())

@@ -1,0 +1,31 @@
+#!/bin/sh
+# Starts Valkey with a user for the API and one for the workers, who may do what they need and nothing else: no KEYS, no
+# CONFIG, no FLUSHALL, no key or channel that is not renderfleet's or arq's. tests/integration/test_least_privilege.py
+# runs the fleet on this file.
+#
+# By standard input, because arguments can be read by whoever lists this machine's processes. Nothing is ever evicted:
+# keys are jobs.
+set -eu
+
+session="+ping +hello +auth +select +client|setinfo"
+# What both send: a job enters the line (fleet/carrier.py, fleet/line.py), words go round (fleet/announcements.py).
+both="+eval +evalsha +get +set +hget +hset +zadd +zscore +zmscore +zrem +lpush +ltrim +publish +subscribe +unsubscribe"
+# The API counts calls (fleet/buckets.py); workers take jobs, and arq keeps its books on them.
+api="+time"
+worker="+zpopmin +zcard +blpop +del +incrby +expire +pexpire +multi +exec"
+place="resetkeys ~renderfleet:* ~arq:* resetchannels &renderfleet:*"
+
+exec "${VALKEY_SERVER:-valkey-server}" - <<END
+bind ${REDIS_BIND:-* -::*}
+port ${REDIS_PORT:-6379}
+protected-mode no
+dir ${REDIS_DIR:-/data}
+appendonly yes
+appendfsync everysec
+maxmemory-policy noeviction
+save ""
+user default off
+user renderfleet_api on >$REDIS_API_PASSWORD $place -@all $session $both $api
+user renderfleet_worker on >$REDIS_WORKER_PASSWORD $place -@all $session $both $worker
+user health on nopass -@all +ping
+END

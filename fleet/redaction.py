@@ -1,0 +1,58 @@
+"""What no log may hold, taken out of its lines: the second net, for whatever a library puts into its errors.
+
+Addresses lose user info, query and fragment, which may hold tokens or be presigned; keys of ours lose their
+secret half; words such as `token=` lose what follows.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+_MARK: Final = "***"
+
+# One look for most texts, which are short and hold nothing of the kind.
+_SIGNS: Final = ("://", "=", "rf_", "whsec_", "earer ", "asic ", "uthorization")
+
+_ADDRESS: Final = re.compile(
+    r"""
+    (?P<scheme>\b[a-z][a-z0-9+.-]{1,20}://)
+    (?:[^\s/?#"'<>]*@)?             # user info, up to the last @ before the path
+    (?P<rest>[^\s?\#"'<>]*)
+    (?P<secret>[?\#][^\s"'<>]*)?
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_NAMED: Final = re.compile(
+    r"\b(x-amz-[a-z-]+|signature|sig|token|access_token|api_key|key|password|secret)=[^\s&\"'<>]+",
+    re.IGNORECASE,
+)
+_HEADER: Final = re.compile(
+    r"\b((?:proxy-)?authorization\W{1,4}|bearer |basic )[a-z0-9+/=._ -]{8,}", re.IGNORECASE
+)
+_KEY: Final = re.compile(r"\b(rf_[a-z0-9]{12}_)[A-Za-z0-9_-]{43}|\b(whsec_)[A-Za-z0-9+/=]+")
+
+
+def redacted(text: str) -> str:
+    """A text without what may be secret in it."""
+    if not any(sign in text for sign in _SIGNS):
+        return text
+    text = _ADDRESS.sub(_address, text)
+    text = _NAMED.sub(rf"\1={_MARK}", text)
+    text = _KEY.sub(lambda match: f"{match[1] or match[2]}{_MARK}", text)
+    return _HEADER.sub(rf"\1{_MARK}", text)
+
+
+def _address(match: re.Match[str]) -> str:
+    mark = f"{match['secret'][0]}{_MARK}" if match["secret"] else ""
+    return f"{match['scheme']}{match['rest']}{mark}"
+
+
+def redacted_value(value: object) -> object:
+    """A value of a log line: texts in it redacted, however deep."""
+    if isinstance(value, str):
+        return redacted(value)
+    if isinstance(value, Mapping):
+        return {name: redacted_value(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [redacted_value(inner) for inner in value]
+    return value

@@ -1,0 +1,52 @@
+"""`python -m fleet.vault key|rotate`: print a new key for secrets; seal everything by the newest one."""
+
+import argparse
+import asyncio
+import sys
+
+from fleet.database import open_pool
+from fleet.errors import UnavailableError
+from fleet.settings import DatabaseSettings, DataSettings, SecretSettings, load_settings
+from fleet.vault.key_file import new_key
+from fleet.vault.rotation import Rotation, rotate
+from fleet.vault.sealing import Vault
+
+
+def _arguments(words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m fleet.vault", description="Keys for tenants' secrets.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("key", help="make a key for RENDERFLEET_SECRET_KEYS and print it")
+    commands.add_parser("rotate", help="seal everything by the first key and retire the others")
+    return parser.parse_args(words)
+
+
+async def _rotate() -> Rotation:
+    vault = Vault.open(load_settings(SecretSettings), load_settings(DataSettings).data_dir)
+    pool = await open_pool(load_settings(DatabaseSettings), application="vault")
+    try:
+        return await rotate(pool, vault)
+    finally:
+        await pool.close()
+
+
+def _said(rotation: Rotation) -> str:
+    sealed = ", ".join(f"{table}: {count:,}" for table, count in rotation.sealed.items())
+    retired = ", ".join(key.hex() for key in rotation.retired) or "none"
+    return f"Sealed anew: {sealed}. Keys that nothing needs any more: {retired}."
+
+
+def main(words: list[str]) -> int:
+    """Run one command; returns the exit code."""
+    if _arguments(words).command == "key":
+        print(new_key())
+        return 0
+    try:
+        print(_said(asyncio.run(_rotate())))
+    except UnavailableError as error:
+        print(f"renderfleet: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,115 @@
+"""Chromium with the worker's own command line, or with a wall of it taken away."""
+
+import asyncio
+import contextlib
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from worker.devtools import Connection, Params, Session
+from worker.flags import EVERYTHING_THROUGH_PROXY, command_line
+from worker.settings import BrowserSettings
+
+
+class Tab:
+    """A page in a context of its own, without what the worker's pages have around them."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @classmethod
+    async def open(
+        cls, connection: Connection, *, proxy_port: int | None = None, bypass_loopback: bool = False
+    ) -> "Tab":
+        """Open one.
+
+        Args:
+            connection: to the browser.
+            proxy_port: of a proxy on loopback for the context; None: as the browser has it.
+            bypass_loopback: whether what Chromium sends past a proxy by itself goes past this one.
+        """
+        browser = connection.browser
+        proxy = {} if proxy_port is None else {"proxyServer": f"http://127.0.0.1:{proxy_port}"}
+        if proxy and not bypass_loopback:
+            proxy["proxyBypassList"] = EVERYTHING_THROUGH_PROXY
+        context = (await browser.send("Target.createBrowserContext", **proxy))["browserContextId"]
+        target = await browser.send("Target.createTarget", url="about:blank", browserContextId=context)
+        attached = await browser.send("Target.attachToTarget", targetId=target["targetId"], flatten=True)
+        tab = cls(connection.session(attached["sessionId"]))
+        await tab.send("Page.enable")
+        return tab
+
+    async def send(self, method: str, **params: Any) -> Params:
+        """One DevTools command."""
+        return await self._session.send(method, **params)
+
+    async def navigate(self, url: str) -> str:
+        """Ask for an address; Chromium's word for what went wrong, or nothing."""
+        answer = await self.send("Page.navigate", url=url)
+        text: str = answer.get("errorText", "")
+        return text
+
+    async def evaluate(self, expression: str) -> Any:
+        """Run a script in the page; a promise is waited for."""
+        answer = await self.send(
+            "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
+        )
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
+
+
+@asynccontextmanager
+async def chromium(
+    *more: str, without: tuple[str, ...] = (), proxy_port: int = 9
+) -> AsyncIterator[Connection]:
+    """A browser; ended when the block ends.
+
+    Args:
+        more: further words of the command line.
+        without: beginnings of the words that are taken away.
+        proxy_port: of the proxy on loopback that the browser as a whole is given; nobody listens at 9.
+    """
+    program = BrowserSettings().chromium_executable
+    assert program is not None
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        profile = Path(folder)
+        line = command_line(
+            program, profile=profile, port=0, proxy_port=proxy_port, sandbox=True, dev_shm=True
+        )
+        # Nobody holds the other end of a pipe here.
+        taken = ("--remote-debugging-pipe", *without)
+        words = [word for word in line if not word.startswith(taken)]
+        process = await asyncio.create_subprocess_exec(
+            program,
+            *words,
+            *more,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            env={**os.environ, "HOME": folder, "TMPDIR": folder},
+        )
+        try:
+            port, path = await _door(profile)
+            connection = await Connection.open(f"ws://127.0.0.1:{port}{path}")
+            try:
+                yield connection
+            finally:
+                with contextlib.suppress(Exception):
+                    await connection.browser.send("Browser.close")
+                await connection.close()
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            await process.wait()
+
+
+async def _door(profile: Path) -> tuple[int, str]:
+    file = profile / "DevToolsActivePort"
+    async with asyncio.timeout(20):
+        while True:
+            lines = file.read_text().splitlines() if file.exists() else []
+            if len(lines) == 2:
+                return int(lines[0]), lines[1]
+            await asyncio.sleep(0.01)  # Chromium writes the file once it listens, and tells nobody

@@ -1,0 +1,169 @@
+"""Parts of the egress proxy: the order of addresses, shared look-ups, the worker's own ports, settings."""
+
+import asyncio
+from collections.abc import Sequence
+from ipaddress import ip_address
+
+import pytest
+
+from fleet.addresses import Address, AddressPolicy, Rule
+from fleet.errors import ErrorType, RenderError
+from fleet.networks import split_network
+from worker.egress.dial import interleave
+from worker.egress.guard import Guard
+from worker.egress.names import MAX_LOOKUPS, MAX_NAMES, Names
+from worker.egress.own import OwnPorts
+from worker.egress.record import Outcome, Verdict
+from worker.egress.refusal import answer, read_status
+from worker.egress.through import ServiceAddress
+from worker.flags import DEVTOOLS_PORTS
+from worker.settings import SERVICE_URL
+
+A4, B4 = ip_address("93.184.216.34"), ip_address("93.184.216.35")
+A6, B6 = ip_address("2606:2800:220:1::1"), ip_address("2606:2800:220:1::2")
+
+
+@pytest.mark.parametrize(
+    ("found", "ordered"),
+    [
+        ([A6, B6, A4, B4], [A6, A4, B6, B4]),
+        ([A4, B4, A6], [A4, A6, B4]),
+        ([A4, B4], [A4, B4]),
+        ([A6], [A6]),
+    ],
+)
+def test_families_take_turns_and_the_systems_first_stays_first(
+    found: list[Address], ordered: list[Address]
+) -> None:
+    assert interleave(found) == ordered
+
+
+class SlowDns:
+    """Answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.busy = self.most = 0
+        self.may_answer = asyncio.Event()
+
+    async def __call__(self, host: str) -> Sequence[Address]:
+        self.asked.append(host)
+        self.busy += 1
+        self.most = max(self.most, self.busy)
+        await self.may_answer.wait()
+        self.busy -= 1
+        return [A4]
+
+
+async def test_a_page_has_a_few_lookups_at_once_and_the_others_wait() -> None:
+    names = Names(dns := SlowDns())
+    asking = [asyncio.create_task(names.addresses(f"{number}.example.com")) for number in range(20)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    dns.may_answer.set()
+    assert await asyncio.gather(*asking) == [(A4,)] * 20
+    assert dns.most == MAX_LOOKUPS
+
+
+async def test_who_gives_up_does_not_take_the_answer_from_the_others() -> None:
+    names = Names(dns := SlowDns())
+    first, second = (asyncio.create_task(names.addresses("example.com")) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    dns.may_answer.set()
+    assert await second == (A4,)
+    assert dns.asked == ["example.com"]
+
+
+async def test_an_answer_is_shared_for_a_moment_and_names_are_not_kept_without_number() -> None:
+    dns = SlowDns()
+    dns.may_answer.set()
+    names = Names(dns)
+    for number in range(2 * MAX_NAMES):
+        await names.addresses(f"{number}.example.com")
+    await names.addresses(f"{2 * MAX_NAMES - 1}.example.com")
+    assert len(dns.asked) == 2 * MAX_NAMES
+    await names.addresses("0.example.com")  # forgotten
+    assert len(dns.asked) == 2 * MAX_NAMES + 1
+
+
+async def test_after_a_moment_a_name_is_asked_again() -> None:
+    dns = SlowDns()
+    dns.may_answer.set()
+    names = Names(dns, shared_s=0)
+    await names.addresses("example.com")
+    await names.addresses("example.com")
+    assert dns.asked == ["example.com"] * 2
+
+
+def test_own_ports_are_those_of_this_machine_at_all_its_addresses() -> None:
+    own = OwnPorts((8077, 0))
+    for port in (8077, DEVTOOLS_PORTS[0], DEVTOOLS_PORTS[-1]):
+        for text in ("127.0.0.1", "127.8.9.10", "0.0.0.0", "::1", "::", "::ffff:127.0.0.1"):
+            assert own.has(ip_address(text), port), (text, port)
+        assert not own.has(A4, port)
+    assert not own.has(ip_address("127.0.0.1"), 8078)
+    own.add(8078)
+    assert own.has(ip_address("127.0.0.1"), 8078)
+    own.remove(8078)
+    assert not own.has(ip_address("127.0.0.1"), 8078)
+
+
+async def test_webhooks_do_not_reach_the_browsers_controls_either() -> None:
+    async def nobody(_: str) -> Sequence[Address]:
+        return []
+
+    guard = Guard(AddressPolicy(allow=(split_network("127.0.0.0/8"),)), nobody)
+    assert await guard.admit("http://127.0.0.1:8000/") == (ip_address("127.0.0.1"),)
+    with pytest.raises(RenderError) as caught:
+        await guard.admit(f"http://127.0.0.1:{DEVTOOLS_PORTS[0]}/json/new")
+    assert caught.value.type == ErrorType.URL_BLOCKED
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        *(Verdict(Outcome.BLOCKED, rule) for rule in Rule),
+        *map(Verdict, (Outcome.OVER_CAP, Outcome.NOT_RESOLVED, Outcome.FAILED, Outcome.TIMED_OUT)),
+    ],
+)
+def test_what_a_service_says_is_what_the_worker_reads(verdict: Verdict) -> None:
+    line = next(line for line in answer(verdict).decode().split("\r\n") if line.startswith("Proxy-Status: "))
+    assert read_status(line.removeprefix("Proxy-Status: ")) == verdict
+
+
+@pytest.mark.parametrize(
+    "words", ["", "renderfleet", "x; error=no_such", "renderfleet; error=http_request_denied"]
+)
+def test_what_nobody_means_is_no_verdict_on_the_target(words: str) -> None:
+    assert read_status(words) == Verdict(Outcome.UNAVAILABLE)
+
+
+def test_every_outcome_has_an_answer_of_its_own_size_without_a_fact() -> None:
+    for outcome in set(Outcome) - {Outcome.CONNECTED}:
+        head, _, body = answer(Verdict(outcome, detail="secret")).partition(b"\r\n\r\n")
+        assert f"Content-Length: {len(body)}".encode() in head
+        assert b"secret" not in head + body
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://egress:3128",
+        "http://:short@egress:3128",
+        "http://user:long-enough-token@egress:3128",
+        "https://:long-enough-token@egress:3128",
+        "http://:long-enough-token@egress",
+        "http://:long-enough-token@egress:3128/path",
+        "http://:long/enough/token@egress:3128",
+    ],
+)
+def test_addresses_of_a_service_that_are_none(url: str) -> None:
+    assert SERVICE_URL.fullmatch(url) is None
+
+
+def test_addresses_of_a_service_are_read_and_never_shown_with_the_token() -> None:
+    found = ServiceAddress.parse("http://:long-enough-token@[fd00::1]:3128/")
+    assert (found.host, found.port) == ("fd00::1", 3128)
+    assert found.credentials == b"Basic OmxvbmctZW5vdWdoLXRva2Vu"
+    assert "Basic" not in repr(found)

@@ -1,0 +1,157 @@
+import hashlib
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from uuid import UUID
+
+import pytest
+from pydantic import SecretStr
+
+from fleet.request import RenderRequest
+from fleet.sealed_request import SECRET_FIELDS, SealedRequest, sealed_columns, whole_json
+from fleet.settings import SecretSettings, SettingsError, load_settings
+from fleet.vault import Owner, Purpose, UnsealError, Vault
+from fleet.vault.key_file import new_key, read_or_make
+
+OLD, NEW = b"o" * 32, b"n" * 32
+TENANT, OTHER, JOB = UUID(int=1), UUID(int=2), UUID(int=3)
+OWNER = Owner(Purpose.JOB, TENANT, JOB)
+MARKER = b"marker-of-a-secret"
+KEY = new_key()
+# Made when the format was, for OWNER, by OLD.
+SEALED = bytes.fromhex(
+    "0103b7916f41c349ebefe0dee9557b230f6bcf50afecd376f894453"
+    "8e44f117d21600a9ec4f69247838fcc2257b3f4717ce604dabb27c3"
+)
+DIGEST = bytes.fromhex("f0f5df3e015ff14bc5ad3c80bbf810e9498c7d6ada38d4a4c9e3761c2ba25818")
+
+
+def test_what_was_sealed_opens_and_does_not_show() -> None:
+    vault = Vault([OLD])
+    sealed = vault.seal(MARKER, owner=OWNER)
+    assert vault.unseal(sealed, owner=OWNER) == MARKER
+    assert MARKER not in sealed
+    assert sealed != vault.seal(MARKER, owner=OWNER)
+
+
+def test_what_lies_in_databases_since_the_beginning_opens() -> None:
+    vault = Vault([OLD])
+    assert vault.unseal(SEALED, owner=OWNER) == MARKER
+    assert vault.digest(MARKER, tenant_id=TENANT) == DIGEST
+
+
+@pytest.mark.parametrize(
+    "other",
+    [Owner(Purpose.JOB, OTHER, JOB), Owner(Purpose.JOB, TENANT, OTHER), Owner(Purpose.SCHEDULE, TENANT, JOB)],
+)
+def test_it_opens_for_its_owner_alone(other: Owner) -> None:
+    vault = Vault([OLD])
+    sealed = vault.seal(MARKER, owner=OWNER)
+    with pytest.raises(UnsealError):
+        vault.unseal(sealed, owner=other)
+
+
+def test_nothing_of_it_can_be_changed_or_left_out() -> None:
+    vault = Vault([OLD])
+    sealed = vault.seal(MARKER, owner=OWNER)
+    for place in range(len(sealed)):
+        changed = bytearray(sealed)
+        changed[place] ^= 1
+        with pytest.raises(UnsealError):
+            vault.unseal(bytes(changed), owner=OWNER)
+        with pytest.raises(UnsealError):
+            vault.unseal(sealed[:place], owner=OWNER)
+
+
+def test_the_first_key_seals_and_all_unseal() -> None:
+    sealed = Vault([OLD]).seal(MARKER, owner=OWNER)
+    both = Vault([NEW, OLD])
+    assert both.unseal(sealed, owner=OWNER) == MARKER
+    anew = both.seal(MARKER, owner=OWNER)
+    assert Vault([NEW]).unseal(anew, owner=OWNER) == MARKER
+    with pytest.raises(UnsealError):
+        Vault([NEW]).unseal(sealed, owner=OWNER)
+
+
+def test_a_digest_tells_nothing_without_the_key_and_is_known_under_each_key() -> None:
+    digest = Vault([OLD]).digest(MARKER, tenant_id=TENANT)
+    assert digest not in (hashlib.sha256(MARKER).digest(), hashlib.sha256(TENANT.bytes + MARKER).digest())
+    assert digest != Vault([NEW]).digest(MARKER, tenant_id=TENANT)
+    assert digest != Vault([OLD]).digest(MARKER, tenant_id=OTHER)
+    both = Vault([NEW, OLD])
+    assert both.matches(digest, MARKER, tenant_id=TENANT)
+    assert not both.matches(digest, MARKER, tenant_id=OTHER)
+    assert not both.matches(digest, b"another", tenant_id=TENANT)
+    assert not Vault([NEW]).matches(digest, MARKER, tenant_id=TENANT)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"html": "<p>marker</p>"},
+        {"html": "<p>marker</p>", "format": "pdf", "priority": 9},
+        {"url": "https://example.com/", "proxy": {"server": "http://marker.example.com:3128"}},
+        {"url": "https://example.com/"},
+    ],
+)
+def test_a_request_is_whole_again_and_its_public_part_shows_no_secret(given: dict[str, object]) -> None:
+    vault, request = Vault([OLD]), RenderRequest.model_validate(given)
+    public_json, secrets, names = sealed_columns(request, vault, OWNER)
+    assert "marker" not in public_json
+    assert (names or "") == ",".join(sorted(SECRET_FIELDS & set(given)))
+    whole = SealedRequest(public_json, secrets).unseal(vault, OWNER)
+    assert RenderRequest.model_validate_json(whole) == request
+    assert whole == whole_json(request)
+
+
+def test_every_secret_field_is_an_option() -> None:
+    assert set(RenderRequest.model_fields) >= SECRET_FIELDS
+
+
+def test_all_that_start_at_once_get_the_same_key(tmp_path: Path) -> None:
+    at_once = Barrier(8)
+
+    def start(folder: Path) -> bytes:
+        at_once.wait(timeout=10)
+        return read_or_make(folder)
+
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(20):
+            folder = tmp_path / str(number)
+            keys = set(pool.map(start, [folder] * 8))
+            assert keys == {read_or_make(folder)}
+            assert [path.name for path in folder.iterdir()] == ["secret-key"]
+            assert stat.S_IMODE((folder / "secret-key").stat().st_mode) == 0o600
+
+
+def test_a_damaged_key_file_is_not_replaced(tmp_path: Path) -> None:
+    file = tmp_path / "secret-key"
+    file.write_text("half a ke")
+    with pytest.raises(SettingsError, match="secret-key is damaged") as caught:
+        read_or_make(tmp_path)
+    assert "half a ke" not in str(caught.value)
+    assert file.read_text() == "half a ke"
+
+
+def test_a_folder_that_cannot_hold_the_key_is_named() -> None:
+    with pytest.raises(SettingsError, match="/proc/nowhere/secret-key cannot be read or made"):
+        read_or_make(Path("/proc/nowhere"))
+
+
+def test_keys_of_the_settings_go_before_the_file(tmp_path: Path) -> None:
+    settings = SecretSettings(secret_keys=SecretStr(f"{KEY}, {new_key()}"))
+    vault = Vault.open(settings, tmp_path)
+    assert vault.key_ids > {vault.newest_id}
+    assert vault.newest_id == Vault.open(SecretSettings(secret_keys=SecretStr(KEY)), tmp_path).newest_id
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("keys", ["c2hvcnQ=", f"{KEY},{KEY}", f"{KEY};{KEY}", KEY + "A", "é" * 43])
+def test_keys_that_are_none_stop_the_start_and_are_not_shown(
+    keys: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RENDERFLEET_SECRET_KEYS", keys)
+    with pytest.raises(SettingsError, match="RENDERFLEET_SECRET_KEYS is wrong") as caught:
+        load_settings(SecretSettings)
+    assert keys not in str(caught.value)

@@ -1,0 +1,76 @@
+"""How the proxy says no: a status, a reason that machines can read (RFC 9209), a body without any fact."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+from fleet.addresses import Rule
+from worker.egress.record import Outcome, Verdict
+
+
+class RefusalError(Exception):
+    """A connection does not come about; the verdict says why."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.outcome.value)
+        self.verdict = verdict
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    status: HTTPStatus
+    token: str
+
+
+_WORDS: Final = {
+    Outcome.BLOCKED: _Words(HTTPStatus.FORBIDDEN, "destination_ip_prohibited"),
+    Outcome.UNWANTED: _Words(HTTPStatus.FORBIDDEN, "http_request_denied"),
+    Outcome.NOT_ADMITTED: _Words(HTTPStatus.FORBIDDEN, "http_request_denied"),
+    Outcome.OVER_CAP: _Words(HTTPStatus.FORBIDDEN, "connection_limit_reached"),
+    Outcome.MALFORMED: _Words(HTTPStatus.BAD_REQUEST, "http_request_error"),
+    Outcome.NOT_RESOLVED: _Words(HTTPStatus.BAD_GATEWAY, "dns_error"),
+    Outcome.FAILED: _Words(HTTPStatus.BAD_GATEWAY, "connection_refused"),
+    Outcome.TIMED_OUT: _Words(HTTPStatus.GATEWAY_TIMEOUT, "connection_timeout"),
+    Outcome.PROXY_REFUSED: _Words(HTTPStatus.BAD_GATEWAY, "proxy_configuration_error"),
+    Outcome.PROXY_FAILED: _Words(HTTPStatus.BAD_GATEWAY, "proxy_configuration_error"),
+    Outcome.UNAVAILABLE: _Words(HTTPStatus.BAD_GATEWAY, "proxy_internal_error"),
+}
+# What an egress service says of its own decisions, read back by the worker that asked.
+_OUTCOMES: Final = {
+    _WORDS[outcome].token: outcome
+    for outcome in (
+        Outcome.BLOCKED,
+        Outcome.OVER_CAP,
+        Outcome.MALFORMED,
+        Outcome.NOT_RESOLVED,
+        Outcome.FAILED,
+        Outcome.TIMED_OUT,
+    )
+}
+NAME: Final = b"renderfleet"
+_BODY: Final = b"The connection was not made.\n"
+
+
+def answer(verdict: Verdict) -> bytes:
+    """The whole answer; of the reason no more than its kind."""
+    words = _WORDS[verdict.outcome]
+    details = f'; details="{verdict.rule.name}"' if verdict.rule is not None else ""
+    head = (
+        f"HTTP/1.1 {words.status.value} {words.status.phrase}\r\n"
+        f"Proxy-Status: {NAME.decode()}; error={words.token}{details}\r\n"
+        "Content-Type: text/plain\r\n"
+        f"Content-Length: {len(_BODY)}\r\n"
+        "Cache-Control: no-store\r\n"
+        "Connection: close\r\n\r\n"
+    )
+    return head.encode() + _BODY
+
+
+def read_status(proxy_status: str) -> Verdict:
+    """What an egress service meant with its Proxy-Status."""
+    words = dict(part.strip().partition("=")[::2] for part in proxy_status.split(";"))
+    outcome = _OUTCOMES.get(words.get("error", ""), Outcome.UNAVAILABLE)
+    if outcome is not Outcome.BLOCKED:
+        return Verdict(outcome)
+    name = words.get("details", "").strip('"')
+    return Verdict(outcome, Rule[name] if name in Rule.__members__ else Rule.HOST)
