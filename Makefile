@@ -35,7 +35,7 @@ lint: environment-dev ## check style, types and import layers
 	@$(VENV_PYTHON) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
 
 # --strict: what the index knows nothing about fails, instead of passing unseen.
-audit: environment-dev ## look for known holes in the pinned requirements; asks pypi.org, so it is not part of `make test`
+audit: environment-dev ## look for known holes in the pinned requirements; asks the package index, so it is not part of `make test`
 	@for list in service run dev; do echo "$$list.txt" && $(VENV_PYTHON) -m uv tool run pip-audit@2.10.1 --strict \
 		--require-hashes --disable-pip --progress-spinner off -r deploy/requirements/$$list.txt || exit 1; done
 

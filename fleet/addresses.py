@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final, Protocol, Self
 
@@ -118,6 +119,7 @@ class Target:
     address: Address | None
 
 
+@lru_cache(maxsize=4096)  # 15 us a look, and a page asks for the same few addresses again and again
 def is_public(address: Address) -> bool:
     """Whether an address belongs to the public internet and to nothing else."""
     if isinstance(address, IPv4Address):
@@ -202,6 +204,10 @@ class AddressPolicy:
     def of_proxies(self) -> Self:
         """What holds for the proxies of tenants: the same addresses, at the ports where proxies listen."""
         return replace(self, ports=self.proxy_ports)
+
+    def with_proxies(self) -> Self:
+        """What holds for pages and for the proxies of tenants together."""
+        return replace(self, ports=tuple(sorted({*self.ports, *self.proxy_ports})))
 
     def permits(self, address: Address, port: int) -> bool:
         """Whether a connection to this address and port may be opened. The one decision that counts."""

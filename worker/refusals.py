@@ -73,6 +73,8 @@ def warnings(record: Record) -> Iterator[str]:
 def _error(verdict: Verdict | None) -> RenderError | None:
     if verdict is None or verdict.outcome is Outcome.CONNECTED:
         return None
+    if verdict.outcome is Outcome.PROXY_FAILED and verdict.rule is not None:
+        return RenderError(ErrorType.URL_BLOCKED, f"The proxy of the request: {verdict.rule.value}")
     type_, words = _ERRORS[verdict.outcome]
     return RenderError(type_, verdict.detail or (verdict.rule.value if verdict.rule else words))
 

@@ -233,9 +233,7 @@ async def delete_schedule(
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
-async def _read(
-    request: Request, dependencies: Dependencies, tenant: Tenant, model: type[ModelT]
-) -> ModelT:
+async def _read(request: Request, dependencies: Dependencies, tenant: Tenant, model: type[ModelT]) -> ModelT:
     settings = dependencies.settings.api
     body = await read_json_body(
         request, max_bytes=settings.api_max_body_bytes, timeout_s=settings.api_body_timeout_s

@@ -22,11 +22,15 @@ class Listening(Wire):
         self.heard = bytearray()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65_536):
-            self.heard += data
-            writer.write(data)
-            await writer.drain()
-        writer.close()
+        try:
+            while data := await reader.read(65_536):
+                self.heard += data
+                writer.write(data)
+                await writer.drain()
+        except ConnectionError:
+            return  # the wire was cut
+        finally:
+            writer.close()
 
     def requests(self) -> list[str]:
         """Heads of those that begin an object."""

@@ -21,6 +21,7 @@ ADDRESSES: Final = ("127.0.0.1", "127.0.0.3", "::1")
 OVER_TCP: Final = ("turn-tcp", "turns", "ice-tcp", "preconnect")
 OVER_UDP: Final = ("stun", "turn-udp", "ice-udp", "webtransport")
 
+_SETTLE_S: Final = 20.0
 _PATH: Final = re.compile(rb"^[A-Z]+ /([a-z0-9-]+)[? ]")
 _BODY: Final = b"/* what no page of another may read */"
 _ANSWER: Final = (
@@ -61,6 +62,15 @@ class Canaries:
                 while any(channel not in self.hits or wanted - self.hits[channel] for channel in channels):
                     self._changed.clear()
                     await self._changed.wait()
+
+    async def settle(self) -> None:
+        """Return when whoever came before now has been noted: visitors are served in the order they came."""
+        for address in ADDRESSES:
+            _, writer = await asyncio.open_connection(address, self.ports["http"])
+            writer.write(b"GET /settled HTTP/1.1\r\n\r\n")
+            await self.until({"settled"}, _SETTLE_S)
+            writer.close()
+            del self.hits["settled"]
 
 
 class _Udp(asyncio.DatagramProtocol):

@@ -44,7 +44,7 @@ def test_the_corpus_is_whole() -> None:
         "parser": 44,
         "idna": 30,
         "port": 20,
-        "scheme": 48,
+        "scheme": 53,
         "channel": 6,
     }
 

@@ -145,6 +145,7 @@ async def test_a_page_gets_at_nothing_of_the_corpus(walled: Walled) -> None:
         assert await page.evaluate(doors(walled.birds, only_loopback=False)) > 180
         shown = frames((await page.send("Page.getFrameTree"))["frameTree"])
         blocked = sum(page.port.record.blocked.values())
+        await walled.birds.settle()
     assert [url for url in shown if url.startswith(LOCAL)] == []
     assert len(shown) > 100
     assert walled.birds.hits == {}

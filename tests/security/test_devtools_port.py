@@ -21,6 +21,7 @@ HOSTS = (
     "127.0.0.1",
     "localhost",
     "anything.localhost",
+    "a.site.test",  # a name as any other, which leads here
     "127.1",
     "2130706433",
     "0x7f000001",
@@ -66,7 +67,7 @@ async def probe(stage: BrowserStage, port: int) -> set[str]:
             await page.navigate(f"http://{host}:{port}/json/list")
         verdicts = page.port.record.verdicts.items()
         asked = {host for (host, asked_port), _ in verdicts if asked_port == port}
-        assert {"127.0.0.1", "localhost", "::1"} <= asked, "or else the probe tells nothing"
+        assert {"127.0.0.1", "localhost", "::1", "a.site.test"} <= asked, "or else the probe tells nothing"
         return {
             host
             for (host, asked_port), verdict in verdicts
@@ -119,7 +120,7 @@ async def test_control_without_the_rule_pages_do_reach_both(
     """The same probe with the rule taken away: it is the rule that protects, and the probe that tells."""
     monkeypatch.setattr(own, "DEVTOOLS_PORTS", ())
     async with browser_stage(site) as stage:
-        assert await probe(stage, own_port(stage.folder)) == {"127.0.0.1"}
+        assert await probe(stage, own_port(stage.folder)) == {"127.0.0.1", "a.site.test"}
         with neighbour() as (port, visits):
             await probe(stage, port)
             assert visits

@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 import pytest_asyncio
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from fleet.addresses import AddressPolicy, Target
@@ -53,6 +53,8 @@ TEXTS: Final = st.one_of(
     PIECES,
     st.builds(insert, st.sampled_from(CORPUS), st.integers(0, 60), PIECES),
 )
+# Each try is a round trip to a browser: what fails is shown as it was found.
+PHASES: Final = (Phase.explicit, Phase.generate)
 READ: Final = """texts => texts.map(text => {
   try {
     const url = new URL(text);
@@ -94,7 +96,7 @@ def targets(texts: list[str]) -> list[tuple[str, Target]]:
 @given(texts=st.lists(TEXTS, min_size=150, max_size=300))
 @example(texts=CORPUS)
 @example(texts=[f"http://a{chr(point)}b.example/" for point in range(0x80, 0x3000)])
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck))
 async def test_whatever_is_let_through_chromium_reads_alike(tab: Tab, texts: list[str]) -> None:
     ours = targets(texts)
     expected = [(target.host, target.port) for _, target in ours]

@@ -300,6 +300,7 @@ def test_a_tenant_gets_what_the_fleet_has_and_its_own() -> None:
     assert tenant.deny[:1] == fleet.deny
     assert tenant.of_proxies().permits(PUBLIC, 9999)
     assert not tenant.of_proxies().permits(PUBLIC, 443)
+    assert [port for port in (80, 443, 9999) if tenant.with_proxies().permits(PUBLIC, port)] == [443, 9999]
     assert not fleet.permits(ip_address("10.2.0.1"), 80)
 
 

@@ -16,6 +16,7 @@ from worker.artifact_facts import count_pages, picture_size
 from worker.pipeline import ALL, STEPS
 from worker.recycle import spread
 from worker.scratch import Scratch
+from worker.steps import blocking
 from worker.steps.screenshot import MAX_SIDE_PX, fit
 from worker.steps.source import error_type
 
@@ -49,7 +50,9 @@ def test_every_net_error_has_a_type(word: str, expected: ErrorType) -> None:
 def test_every_format_is_captured_once_and_written_last(format_: Format) -> None:
     steps = [step for step in STEPS if format_ in step.formats]
     assert sum(step.formats != ALL for step in steps) == 1
-    assert steps[-1].run.__module__ == "worker.steps.output"
+    written = steps[-2].run
+    assert written.__module__ == "worker.steps.output"
+    assert steps[-1].run is blocking.tell, "what the page did not get is known when it is captured"
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ async def _serve() -> None:
     timeout_s = load_settings(EgressGuardSettings).egress_resolve_timeout_s
     port = ServicePort(
         SystemResolver(timeout_s=timeout_s, threads=LOOKUPS),
-        AddressPolicy.from_settings(load_settings(EgressSettings)),
+        AddressPolicy.from_settings(load_settings(EgressSettings)).with_proxies(),
         load_settings(EgressProxySettings),
         settings,
     )
