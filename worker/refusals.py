@@ -81,10 +81,11 @@ def _error(verdict: Verdict | None) -> RenderError | None:
 
 def _some(hosts: list[str]) -> str:
     names = [host for host in hosts if not _is_address(host)]
-    named = names[:_NAMED]
-    if (others := len(hosts) - len(named)) and named:
-        named.append(f"{others} more")
-    return ", ".join(named) or ("an address" if others == 1 else f"{others} addresses")
+    named = ", ".join(names[:_NAMED])
+    others = len(hosts) - len(names[:_NAMED])
+    if not named:
+        return "an address" if others == 1 else f"{others} addresses"
+    return f"{named} and {others} more" if others else named
 
 
 def _is_address(host: str) -> bool:

@@ -147,7 +147,11 @@ def test_keys_of_the_settings_go_before_the_file(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("keys", ["c2hvcnQ=", f"{KEY},{KEY}", f"{KEY};{KEY}", KEY + "A", "é" * 43])
+@pytest.mark.parametrize(
+    "keys",
+    ["c2hvcnQ=", f"{KEY},{KEY}", f"{KEY};{KEY}", KEY + "A", "é" * 43],
+    ids=["short", "twice", "semicolon", "long", "not base64"],
+)
 def test_keys_that_are_none_stop_the_start_and_are_not_shown(
     keys: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

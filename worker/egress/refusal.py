@@ -48,7 +48,8 @@ _OUTCOMES: Final = {
     )
 }
 NAME: Final = b"renderfleet"
-_BODY: Final = b"The connection was not made.\n"
+# Blank, for Chromium shows it where a frame or a picture would be.
+_BODY: Final = b"\n"
 
 
 def answer(verdict: Verdict) -> bytes:
