@@ -91,7 +91,7 @@ class Main:
         await enrol(self.database, self.vault)
         self.artifacts = Artifacts(self.settings.storage)
         self._closing.callback(self.artifacts.close)
-        resolver = SystemResolver(timeout_s=self.settings.egress_guard.egress_resolve_timeout_s)
+        resolver = SystemResolver(timeout_s=self.settings.egress_resolver.egress_resolve_timeout_s)
         egress = Egress(
             resolver,
             self.settings.egress_proxy,

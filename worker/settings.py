@@ -186,7 +186,7 @@ class RetentionSettings(FleetSettings):
     )
 
 
-class EgressGuardSettings(FleetSettings):
+class EgressResolverSettings(FleetSettings):
     """How long the check before a navigation may take."""
 
     egress_resolve_timeout_s: float = Field(
@@ -272,7 +272,7 @@ class WorkerSettings:
     database: DatabaseSettings
     disk: DiskSettings
     egress: EgressSettings
-    egress_guard: EgressGuardSettings
+    egress_resolver: EgressResolverSettings
     egress_proxy: EgressProxySettings
     health: HealthSettings
     redis: RedisSettings
@@ -297,7 +297,7 @@ class WorkerSettings:
             database=load_settings(DatabaseSettings),
             disk=load_settings(DiskSettings),
             egress=load_settings(EgressSettings),
-            egress_guard=load_settings(EgressGuardSettings),
+            egress_resolver=load_settings(EgressResolverSettings),
             egress_proxy=load_settings(EgressProxySettings),
             health=load_settings(HealthSettings),
             redis=load_settings(RedisSettings),

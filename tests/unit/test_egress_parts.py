@@ -6,11 +6,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from fleet.addresses import Address, AddressPolicy, Rule
-from fleet.errors import ErrorType, RenderError
-from fleet.networks import split_network
+from fleet.addresses import Address, Rule
 from worker.egress.dial import interleave
-from worker.egress.guard import Guard
 from worker.egress.names import MAX_LOOKUPS, MAX_NAMES, Names
 from worker.egress.own import OwnPorts
 from worker.egress.record import Outcome, Verdict
@@ -107,17 +104,6 @@ def test_own_ports_are_those_of_this_machine_at_all_its_addresses() -> None:
     assert own.has(ip_address("127.0.0.1"), 8078)
     own.remove(8078)
     assert not own.has(ip_address("127.0.0.1"), 8078)
-
-
-async def test_webhooks_do_not_reach_the_browsers_controls_either() -> None:
-    async def nobody(_: str) -> Sequence[Address]:
-        return []
-
-    guard = Guard(AddressPolicy(allow=(split_network("127.0.0.0/8"),)), nobody)
-    assert await guard.admit("http://127.0.0.1:8000/") == (ip_address("127.0.0.1"),)
-    with pytest.raises(RenderError) as caught:
-        await guard.admit(f"http://127.0.0.1:{DEVTOOLS_PORTS[0]}/json/new")
-    assert caught.value.type == ErrorType.URL_BLOCKED
 
 
 @pytest.mark.parametrize(

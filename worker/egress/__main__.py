@@ -12,14 +12,14 @@ from fleet.logs import configure_logs, get_logger
 from fleet.settings import EgressSettings, LogSettings, SettingsError, load_settings
 from worker.egress.resolver import SystemResolver
 from worker.egress.service import LOOKUPS, ServicePort
-from worker.settings import EgressGuardSettings, EgressProxySettings, EgressServiceSettings
+from worker.settings import EgressResolverSettings, EgressProxySettings, EgressServiceSettings
 
 log = get_logger("worker.egress")  # not `__main__`, as it is run
 
 
 async def _serve() -> None:
     settings = load_settings(EgressServiceSettings)
-    timeout_s = load_settings(EgressGuardSettings).egress_resolve_timeout_s
+    timeout_s = load_settings(EgressResolverSettings).egress_resolve_timeout_s
     port = ServicePort(
         SystemResolver(timeout_s=timeout_s, threads=LOOKUPS),
         AddressPolicy.from_settings(load_settings(EgressSettings)).with_proxies(),
