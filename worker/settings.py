@@ -187,10 +187,10 @@ class RetentionSettings(FleetSettings):
 
 
 class EgressResolverSettings(FleetSettings):
-    """How long the check before a navigation may take."""
+    """How patient the egress proxy is with name servers."""
 
     egress_resolve_timeout_s: float = Field(
-        default=5, gt=0, le=60, description="Seconds that resolving the host name of a page may take."
+        default=5, gt=0, le=60, description="Seconds that resolving a host name may take."
     )
 
 

@@ -49,9 +49,10 @@ async def test_a_part_at_a_forbidden_host_is_left_out_and_told_once(shared: Brow
 
 async def test_an_address_is_not_repeated_to_the_caller(shared: BrowserStage) -> None:
     rendered = await shared.render(html=part(shared, "10.1.2.3", 14) + part(shared, FORBIDDEN_HOST, 14))
-    assert rendered.warnings == ["blocked: the page asked for what may not be rendered, at localhost and 1 more"]
+    begin = "blocked: the page asked for what may not be rendered, at"
+    assert rendered.warnings == [f"{begin} localhost and 1 more"]
     alone = await shared.render(html=part(shared, "10.1.2.3", 14))
-    assert alone.warnings == ["blocked: the page asked for what may not be rendered, at an address"]
+    assert alone.warnings == [f"{begin} an address"]
 
 
 async def test_block_requests_keeps_out_what_it_names_and_says_nothing(shared: BrowserStage) -> None:

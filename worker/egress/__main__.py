@@ -12,7 +12,7 @@ from fleet.logs import configure_logs, get_logger
 from fleet.settings import EgressSettings, LogSettings, SettingsError, load_settings
 from worker.egress.resolver import SystemResolver
 from worker.egress.service import LOOKUPS, ServicePort
-from worker.settings import EgressResolverSettings, EgressProxySettings, EgressServiceSettings
+from worker.settings import EgressProxySettings, EgressResolverSettings, EgressServiceSettings
 
 log = get_logger("worker.egress")  # not `__main__`, as it is run
 
