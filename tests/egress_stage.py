@@ -13,7 +13,8 @@ from ipaddress import ip_address
 
 from fleet.addresses import Address, AddressPolicy, is_public
 from worker.egress.dial import dial
-from worker.egress.proxy import Egress, Port
+from worker.egress.port import Port
+from worker.egress.proxy import Egress
 from worker.egress.stream import Stream
 from worker.egress.terms import Terms
 from worker.settings import EgressProxySettings
@@ -70,6 +71,13 @@ class Recorder:
             return await dial(ip_address(STAND_IN), self.servers[port])
         assert address.is_loopback, f"{address} would have been dialled"
         return await dial(address, port)
+
+
+async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A target that says what it hears."""
+    while data := await reader.read(65_536):
+        writer.write(data)
+        await writer.drain()
 
 
 @asynccontextmanager

@@ -1,6 +1,6 @@
 """The key of the tests' fleet, and its vault."""
 
-from fleet.settings import key_from_text
+from fleet.secret_keys import key_from_text
 from fleet.vault import Vault
 
 SECRET_KEY = "dGhlIGtleSBvZiBhIGZsZWV0IHVuZGVyIHRlc3QhISE="

@@ -14,7 +14,7 @@ from typing import Any, Final
 from fleet.logs import get_logger
 from worker.account import Account
 from worker.devtools import Connection, DevToolsError, Params, Session
-from worker.egress.proxy import Port
+from worker.egress.port import Port
 from worker.flags import EVERYTHING_THROUGH_PROXY
 from worker.lifecycle import Lifecycle
 

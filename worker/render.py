@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fleet.errors import ErrorType, RenderError
 from fleet.request import RenderRequest
-from worker import refusals
+from worker import unreached
 from worker.egress.terms import Terms
 from worker.page import Page
 
@@ -76,7 +76,7 @@ class Render:
         Raises:
             RenderError: why it could not be had, such as `url_blocked`.
         """
-        if error := refusals.refusal(self.page.port, url):
+        if error := unreached.refusal(self.page.port, url):
             raise error
 
     @asynccontextmanager

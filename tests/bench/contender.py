@@ -157,14 +157,16 @@ def _lines(file: Path) -> list[str]:
     return file.read_text().split() if file.exists() else []
 
 
-async def _render(devtools: Devtools, url: str, *, full_page: bool) -> bytes:
-    created = await devtools.send("Target.createBrowserContext", disposeOnDetach=True)
-    context = created["browserContextId"]
+@asynccontextmanager
+async def loaded_page(devtools: Devtools, url: str, **context: str) -> AsyncIterator[str]:
+    """The session of a page at this address, in a browser context that is made with these parameters."""
+    created = await devtools.send("Target.createBrowserContext", disposeOnDetach=True, **context)
+    context_id = created["browserContextId"]
     try:
         target = await devtools.send(
             "Target.createTarget",
             url="about:blank",
-            browserContextId=context,
+            browserContextId=context_id,
             width=WIDTH_PX,
             height=HEIGHT_PX,
         )
@@ -174,9 +176,14 @@ async def _render(devtools: Devtools, url: str, *, full_page: bool) -> bytes:
         loaded = devtools.expect_load(session)
         await devtools.send("Page.navigate", session, url=url)
         await loaded
-        return base64.b64decode(await _capture(devtools, session, full_page=full_page))
+        yield session
     finally:
-        await devtools.send("Target.disposeBrowserContext", browserContextId=context)
+        await devtools.send("Target.disposeBrowserContext", browserContextId=context_id)
+
+
+async def _render(devtools: Devtools, url: str, *, full_page: bool) -> bytes:
+    async with loaded_page(devtools, url) as session:
+        return base64.b64decode(await _capture(devtools, session, full_page=full_page))
 
 
 async def _capture(devtools: Devtools, session: str, *, full_page: bool) -> str:

@@ -15,9 +15,10 @@ from websockets.asyncio.client import connect
 
 from fleet.addresses import AddressPolicy
 from fleet.networks import split_network
-from tests.bench.contender import HEIGHT_PX, WIDTH_PX, Devtools, insist, launched
+from tests.bench.contender import Devtools, insist, launched, loaded_page
 from tests.bench.responder import Document, respond
-from worker.egress.proxy import Egress, Port
+from worker.egress.port import Port
+from worker.egress.proxy import Egress
 from worker.egress.resolver import SystemResolver
 from worker.egress.terms import Terms
 from worker.settings import EgressProxySettings
@@ -28,29 +29,14 @@ _MORE_FLAGS: Final = ("--ignore-certificate-errors",)
 
 
 async def _render(devtools: Devtools, url: str, port: Port | None) -> bytes:
-    proxy = {} if port is None else {"proxyServer": f"http://127.0.0.1:{port.number}"}
-    bypass = {} if port is None else {"proxyBypassList": "<-loopback>"}
-    created = await devtools.send("Target.createBrowserContext", disposeOnDetach=True, **proxy, **bypass)
-    context = created["browserContextId"]
-    try:
-        target = await devtools.send(
-            "Target.createTarget",
-            url="about:blank",
-            browserContextId=context,
-            width=WIDTH_PX,
-            height=HEIGHT_PX,
-        )
-        attached = await devtools.send("Target.attachToTarget", targetId=target["targetId"], flatten=True)
-        session = attached["sessionId"]
-        await devtools.send("Page.enable", session)
-        loaded = devtools.expect_load(session)
-        await devtools.send("Page.navigate", session, url=url)
-        await loaded
-        params: dict[str, Any] = {"format": "png", "optimizeForSpeed": True}
+    # Chromium leaves loopback out of any proxy unless told otherwise.
+    proxy = {}
+    if port is not None:
+        proxy = {"proxyServer": f"http://127.0.0.1:{port.number}", "proxyBypassList": "<-loopback>"}
+    params: dict[str, Any] = {"format": "png", "optimizeForSpeed": True}
+    async with loaded_page(devtools, url, **proxy) as session:
         answer = await insist(lambda: devtools.send("Page.captureScreenshot", session, **params))
-        return base64.b64decode(answer["data"])
-    finally:
-        await devtools.send("Target.disposeBrowserContext", browserContextId=context)
+    return base64.b64decode(answer["data"])
 
 
 async def _main(executable: str, folder: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from deploy.embedded.engines import Engines
 from fleet.database import Pool
 from fleet.links import link_key
-from fleet.settings import key_from_text
+from fleet.secret_keys import key_from_text
 from fleet.tenants import Scope, find_link_key
 from fleet.vault import UnsealError, Vault
 from fleet.vault.rotation import rotate

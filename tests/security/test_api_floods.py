@@ -78,8 +78,8 @@ async def test_a_batch_has_a_limit_of_its_own(api: Api) -> None:
 
 async def test_deep_or_enormous_values_are_refused_at_once(api: Api) -> None:
     for value in (b"[" * SIZE, b'{"a":' * (SIZE // 5), b"9" * SIZE, b"1e" + b"9" * SIZE, b"-" * SIZE):
-        began = time.perf_counter()
+        began = time.process_time()  # of this process, whatever else the machine does
         body = b'{"html":"x","priority":' + value + b"}"
         answer = await api.client.post("/v1/jobs", content=body, headers=JSON)
         problem(answer, 422, ErrorType.INVALID_REQUEST)
-        assert time.perf_counter() - began < 1, value[:10]
+        assert time.process_time() - began < 1, value[:10]

@@ -12,7 +12,8 @@ import pytest
 import api.settings
 import fleet.settings
 import worker.settings
-from fleet.settings import PREFIX, FleetSettings, key_from_text
+from fleet.secret_keys import key_from_text
+from fleet.settings import PREFIX, FleetSettings
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

@@ -12,6 +12,7 @@ from worker.egress.names import MAX_LOOKUPS, MAX_NAMES, Names
 from worker.egress.own import OwnPorts
 from worker.egress.record import Outcome, Verdict
 from worker.egress.refusal import answer, read_status
+from worker.egress.resolver import StillAskingError
 from worker.egress.through import ServiceAddress
 from worker.flags import DEVTOOLS_PORTS
 from worker.settings import SERVICE_URL
@@ -60,6 +61,24 @@ async def test_a_page_has_a_few_lookups_at_once_and_the_others_wait() -> None:
     dns.may_answer.set()
     assert await asyncio.gather(*asking) == [(A4,)] * 20
     assert dns.most == MAX_LOOKUPS
+
+
+async def test_names_without_an_answer_never_take_all_threads_from_other_pages() -> None:
+    asked: dict[str, asyncio.Future[Sequence[Address]]] = {}
+
+    async def silent(host: str) -> Sequence[Address]:
+        asked[host] = asyncio.get_running_loop().create_future()
+        raise StillAskingError(asked[host])
+
+    names = Names(silent)
+    asking = [asyncio.create_task(names.addresses(f"{number}.test")) for number in range(2 * MAX_LOOKUPS)]
+    first, others = asking[:MAX_LOOKUPS], asking[MAX_LOOKUPS:]
+    assert await asyncio.gather(*first) == [()] * MAX_LOOKUPS
+    await asyncio.wait(others, timeout=0.05)
+    assert len(asked) == MAX_LOOKUPS, "the time was over, the threads were not"
+    for end in tuple(asked.values()):
+        end.set_result([])
+    assert await asyncio.gather(*others) == [()] * MAX_LOOKUPS
 
 
 async def test_who_gives_up_does_not_take_the_answer_from_the_others() -> None:

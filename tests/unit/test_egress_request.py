@@ -1,16 +1,18 @@
 """The proxy's parser of requests: what it takes, what it refuses, and what no input makes it do."""
 
+import contextlib
 import re
 import string
+import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet.addresses import AddressPolicy, BlockedAddressError, MalformedAddressError
-from worker.egress.answer import AnswerHeads, MalformedAnswerError
+from worker.egress.answer import MAX_INTERIM, MAX_LINES, AnswerHeads, MalformedAnswerError
 from worker.egress.record import MAX_REMEMBERED, Outcome, Record, Verdict
-from worker.egress.request import MAX_FIELDS, MalformedRequestError, Request, parse_head
+from worker.egress.request import MAX_FIELDS, MAX_HEAD_BYTES, MalformedRequestError, Request, parse_head
 
 EXAMPLES = 200
 
@@ -163,6 +165,18 @@ def test_lines_that_end_otherwise_are_refused(raw: bytes) -> None:
         parse_head(raw)
 
 
+def test_a_long_value_that_is_malformed_takes_no_more_time_than_one_that_is_not() -> None:
+    values = {mark: "a" * (MAX_HEAD_BYTES - 200) + mark for mark in ("", "\x01")}
+    took_s: dict[str, float] = {}
+    for mark, value in values.items():
+        started = time.process_time()
+        with contextlib.suppress(MalformedRequestError):
+            parse_head(head("GET http://example.com/ HTTP/1.1", f"A: {value}"))
+        took_s[mark] = time.process_time() - started
+    # 20 s where the time grows with the square: a page writes values with such characters (fetch).
+    assert took_s["\x01"] < took_s[""] + 0.5
+
+
 def test_a_connect_with_a_body_is_refused() -> None:
     with pytest.raises(MalformedRequestError):
         parse_head(head("CONNECT example.com:443 HTTP/1.1", "Content-Length: 5"))
@@ -304,6 +318,33 @@ def test_an_answer_cut_into_any_pieces_gives_the_same(pieces: list[bytes], statu
         assert b"\r\nConnection: close\r\n" in passed
         names = [line.partition(b":")[0].lower() for line in passed.partition(b"\r\n\r\n")[0].split(b"\r\n")]
         assert names.count(b"connection") == 1 or status == 103
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        b"HTTP/1.1 100 \n\n" * (MAX_INTERIM + 1),
+        b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * MAX_LINES + b"\r\n",
+    ],
+    ids=["interim answers", "lines"],
+)
+@pytest.mark.parametrize("piece_bytes", [15, 1_000_000])
+def test_a_target_that_floods_with_heads_is_no_target(flood: bytes, piece_bytes: int) -> None:
+    heads = AnswerHeads()
+
+    def feed() -> None:
+        for start in range(0, len(flood), piece_bytes):
+            heads.feed(flood[start : start + piece_bytes])
+
+    with pytest.raises(MalformedAnswerError):
+        feed()
+
+
+def test_some_answers_before_the_answer_and_many_lines_are_passed_on() -> None:
+    interim = b"HTTP/1.1 103 Early Hints\r\n\r\n" * MAX_INTERIM
+    lines = b"A: b\r\n" * (MAX_LINES - 10)
+    passed = AnswerHeads().feed(interim + b"HTTP/1.1 200 OK\r\n" + lines + b"\r\nrest")
+    assert passed == interim + b"HTTP/1.1 200 OK\r\nConnection: close\r\n" + lines + b"\r\nrest"
 
 
 def test_of_a_page_that_asks_for_much_no_more_is_remembered_than_fits() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from fleet.addresses import Address
 from worker.egress import resolver
-from worker.egress.resolver import SystemResolver
+from worker.egress.resolver import StillAskingError, SystemResolver
 
 PUBLIC = ip_address("93.184.216.34")
 
@@ -44,6 +44,7 @@ async def test_a_silent_name_server_holds_its_thread_but_not_the_caller(
         answers = await asyncio.gather(*(resolve(f"{n}.test") for n in range(6)), return_exceptions=True)
         assert all(isinstance(answer, TimeoutError) for answer in answers)
         assert len(asked) == 2, "more threads than allowed"
+        assert [isinstance(answer, StillAskingError) for answer in answers].count(True) == 2
     finally:
         silence.set()
     # The threads come back: the same resolver answers again.

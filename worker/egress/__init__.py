@@ -1,8 +1,8 @@
 """The only way out of a page, and of a webhook.
 
-proxy.py listens, one port a page. connection.py is one connection at it: request.py reads what is asked for,
-routes.py judges and connects (names.py resolves, own.py knows the worker's own ports, dial.py dials; or
-through.py asks the egress service), upstream.py talks to a tenant's proxy, answer.py rewrites the answer's
-head, refusal.py says no. terms.py is what a job may, record.py what came of it. service.py is the same proxy
-as a process of its own. resolver.py asks the system's name servers.
+proxy.py opens a port for each page; port.py holds it to what its job may (terms.py), record.py remembers what
+came of it. connection.py is one connection at it: request.py reads what is asked for, pipes.py pass bytes on,
+answer.py rewrites the head of an answer, refusal.py says no. routes.py judges and connects (names.py shares
+look-ups of resolver.py, own.py knows the worker's own ports, dial.py dials), or through.py asks the egress
+service, which is the same proxy as a process of its own (service.py); upstream.py talks to a tenant's proxy.
 """

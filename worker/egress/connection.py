@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
 from fleet.logs import get_logger
-from worker.egress.answer import PROXY_AUTHENTICATION_REQUIRED, AnswerHeads, MalformedAnswerError
+from worker.egress.pipes import AnswerPipe, BodyPipe, Pipe
 from worker.egress.record import Outcome, Verdict
 from worker.egress.refusal import NAME, RefusalError, answer
 from worker.egress.request import END_OF_HEAD, MAX_HEAD_BYTES, MalformedRequestError, Request, parse_head
 from worker.egress.stream import Stream
-from worker.egress.upstream import refused_status
 
 # Chromium writes a head in one piece; the rest is for a machine that is busy.
 HEAD_TIMEOUT_S: Final = 10.0
@@ -192,7 +191,7 @@ class Connection(asyncio.Protocol):
             if transport is not None:
                 _reset(transport)
 
-    def half_closed(self, pipe: "Pipe") -> None:
+    def half_closed(self, pipe: Pipe) -> None:
         """One side says no more."""
         if self._half_closed:  # the other one did before: all is said
             for transport in (self._near, self._far):
@@ -219,121 +218,6 @@ class Connection(asyncio.Protocol):
     def _settle(self) -> None:
         if self._near is None and self._far is None and self._task is None:
             self.owner.ended(self)
-
-
-class Pipe(asyncio.Protocol):
-    """One direction: what is read at one transport is written to the other, no faster than that takes it."""
-
-    __slots__ = ("_connection", "_is_down", "_sink", "_source")
-
-    def __init__(
-        self,
-        connection: Connection,
-        source: asyncio.Transport,
-        sink: asyncio.Transport,
-        *,
-        is_down: bool = False,
-    ) -> None:
-        self._connection = connection
-        self._source = source
-        self._sink = sink
-        self._is_down = is_down
-
-    def data_received(self, data: bytes) -> None:
-        """Pass it on."""
-        connection = self._connection
-        connection.moved = True
-        size = len(data)
-        if connection.owner.spend(down=size) if self._is_down else connection.owner.spend(up=size):
-            self._sink.write(data)
-
-    def pause_writing(self) -> None:
-        """The source of this direction cannot take what comes from the other one: read that no further."""
-        self._sink.pause_reading()
-
-    def resume_writing(self) -> None:
-        """It can again."""
-        self._sink.resume_reading()
-
-    def eof_received(self) -> bool:
-        """The source says no more."""
-        self._connection.half_closed(self)
-        return True
-
-    def pass_end(self) -> None:
-        """Tell the sink that no more comes."""
-        if self._sink.can_write_eof():
-            self._sink.write_eof()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The source has gone."""
-        self._connection.lost(self._source, exc)
-
-
-class BodyPipe(Pipe):
-    """A plain request of so many bytes, and nothing behind it."""
-
-    __slots__ = ("_left",)
-
-    def __init__(
-        self, connection: Connection, source: asyncio.Transport, sink: asyncio.Transport, size_bytes: int
-    ) -> None:
-        super().__init__(connection, source, sink)
-        self._left = size_bytes
-
-    def data_received(self, data: bytes) -> None:
-        """Pass it on as long as it belongs to the request."""
-        self._left -= len(data)
-        if self._left < 0:
-            self._connection.cut()
-        else:
-            super().data_received(data)
-
-
-class AnswerPipe(Pipe):
-    """The answer to a plain request, its head rewritten."""
-
-    __slots__ = ("_heads", "_is_proxy", "_request")
-
-    def __init__(
-        self,
-        connection: Connection,
-        source: asyncio.Transport,
-        sink: asyncio.Transport,
-        request: Request,
-        *,
-        is_proxy: bool,
-    ) -> None:
-        super().__init__(connection, source, sink, is_down=True)
-        self._request = request
-        self._heads: AnswerHeads | None = AnswerHeads()
-        self._is_proxy = is_proxy
-
-    def data_received(self, data: bytes) -> None:
-        """Pass it on, the head when it is whole."""
-        if self._heads is None:
-            super().data_received(data)
-            return
-        try:
-            passed = self._heads.feed(data)
-        except MalformedAnswerError as error:
-            asks_for_credentials = self._is_proxy and error.status == PROXY_AUTHENTICATION_REQUIRED
-            verdict = refused_status(error.status) if asks_for_credentials else Verdict(Outcome.FAILED)
-            self._connection.refuse(self._request, verdict)
-            return
-        if self._heads.is_complete:
-            self._heads = None
-        if passed:
-            super().data_received(passed)
-
-    def eof_received(self) -> bool:
-        """The target says no more: after an answer that is its end, without one it is none."""
-        if self._heads is not None:
-            self._connection.refuse(self._request, Verdict(Outcome.FAILED))
-            return True
-        self._sink.close()
-        self._source.close()
-        return True
 
 
 def _reset(transport: asyncio.Transport) -> None:

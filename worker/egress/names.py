@@ -1,18 +1,19 @@
 """The addresses of names, asked once for the connections of one page that want the same name together."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 from fleet.addresses import Address
-from worker.egress.resolver import Resolver
+from worker.egress.resolver import Resolver, StillAskingError
 
 # A page opens up to six connections to a host at once, and plain http one for each request. What a name was
 # judged by is what is dialled, so an answer that is shared is as safe as a fresh one; it is kept for so short
 # a time that no page sees a site move.
 SHARED_S: Final = 5.0
 MAX_NAMES: Final = 256
-# The resolver has a few threads for all pages of the worker: one page with slow names does not get them all.
-MAX_LOOKUPS: Final = 4
+# The resolver's threads are for all pages of the worker: one page with slow names does not get them all.
+MAX_LOOKUPS: Final = 8
 
 
 class Names:
@@ -52,8 +53,17 @@ class Names:
         return task
 
     async def _answer(self, host: str) -> tuple[Address, ...]:
-        async with self._permits:
-            try:
-                return tuple(await self._resolve(host))
-            except OSError:
-                return ()
+        await self._permits.acquire()
+        held: asyncio.Future[Sequence[Address]] | None = None
+        try:
+            return tuple(await self._resolve(host))
+        except StillAskingError as error:
+            held = error.end  # or else names without an answer would take the threads one time-out at a time
+            return ()
+        except OSError:
+            return ()
+        finally:
+            if held is None or held.done():
+                self._permits.release()
+            else:
+                held.add_done_callback(lambda _: self._permits.release())

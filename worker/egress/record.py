@@ -30,7 +30,7 @@ class Outcome(StrEnum):
 
 
 class Cap(StrEnum):
-    """What a page had too much of; the value is the name of the setting, or of the fact."""
+    """What a page had too much of; the value is what the log calls it."""
 
     BYTES = "bytes"
     CONNECTIONS = "connections"

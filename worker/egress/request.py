@@ -22,8 +22,7 @@ _LINE: Final = re.compile(rb"(" + _TOKEN + rb") ([\x21-\x7e]+) HTTP/1\.1")
 _AUTHORITY_FORM: Final = re.compile(_HOST + rb":([0-9]{1,5})")
 _ABSOLUTE_FORM: Final = re.compile(rb"http://" + _HOST + rb"(?::([0-9]{1,5}))?(/[!-\"$-~]*)?")
 # obs-text (0x80 up) stays: cookies hold UTF-8, which Chromium sends as it is.
-_FIELD: Final = re.compile(rb"(" + _TOKEN + rb"):([\t\x20-\x7e\x80-\xff]*)\r\n")
-_FIELD_MARKS: Final = 3  # colon, CR, LF
+_FIELD: Final = re.compile(rb"(" + _TOKEN + rb"):([\t\x20-\x7e\x80-\xff]*)")
 _LENGTH: Final = re.compile(rb"[0-9]{1,15}")
 
 # RFC 9110, section 7.6.1, and what older ones have named. Via is not added: some servers send
@@ -31,6 +30,10 @@ _LENGTH: Final = re.compile(rb"[0-9]{1,15}")
 _HOP_BY_HOP: Final = frozenset(
     (b"connection", b"keep-alive", b"te", b"trailer", b"upgrade", b"http2-settings", b"host")
 )
+# What frames a message cannot be called off hop by hop.
+_FRAMING: Final = frozenset((b"content-length",))
+_JUDGED: Final = frozenset((b"transfer-encoding", b"content-length", b"connection", b"proxy-authorization"))
+_SINGLE: Final = frozenset((b"host", b"content-length", b"proxy-authorization"))
 _PORT_OF_HTTP: Final = 80
 
 
@@ -144,13 +147,18 @@ class _Fields:
         self.body_bytes = 0
         self.credentials = b""
         self._dropped: set[bytes] = set(_HOP_BY_HOP)
-        found: list[tuple[bytes, bytes]] = _FIELD.findall(block)
-        if sum(len(name) + len(value) + _FIELD_MARKS for name, value in found) != len(block):
-            # Something lies between them: a folded line, a bare CR or LF, a space before a colon.
-            raise MalformedRequestError("a field is malformed")
-        if len(found) > MAX_FIELDS:
+        lines = block.split(b"\r\n")[:-1]
+        if len(lines) > MAX_FIELDS:
             raise MalformedRequestError("too many fields")
-        self._found = [(name.lower(), name, value) for name, value in found]
+        self._found: list[tuple[bytes, bytes, bytes]] = []
+        for line in lines:
+            # Line by line: a pattern that is searched for in all of it takes time that grows with the square
+            # of a value, and a page writes values as it likes.
+            found = _FIELD.fullmatch(line)
+            if found is None:  # a folded line, a bare CR or LF, a space before a colon
+                raise MalformedRequestError("a field is malformed")
+            name, value = found.groups()
+            self._found.append((name.lower(), name, value))
         seen: set[bytes] = set()
         for name, _, value in self._found:
             if name in _SINGLE:
@@ -170,7 +178,6 @@ class _Fields:
                 raise MalformedRequestError("Content-Length is no number")
             self.body_bytes = int(value)
         elif name == b"connection":
-            # What frames the message cannot be called off hop by hop.
             self._dropped.update({word.strip().lower() for word in value.split(b",")} - _FRAMING)
         elif name == b"proxy-authorization":
             self.credentials = value
@@ -182,8 +189,3 @@ class _Fields:
             for name, given, value in self._found
             if name not in self._dropped and not name.startswith(b"proxy-")
         ]
-
-
-_FRAMING: Final = frozenset((b"content-length",))
-_JUDGED: Final = frozenset((b"transfer-encoding", b"content-length", b"connection", b"proxy-authorization"))
-_SINGLE: Final = frozenset((b"host", b"content-length", b"proxy-authorization"))

@@ -11,11 +11,24 @@ from typing import Final
 from fleet.addresses import Address
 
 # A silent name server holds a thread for as long as resolv.conf says, often 10 s, whatever our own limit is.
-# This many such names at once make the next ones wait, and fail within that limit.
-DEFAULT_THREADS: Final = 8
+# This many such names at once make the next ones wait, and fail within that limit: eight times what one page
+# has at once (names.py). A thread that waits takes some 20 KB.
+DEFAULT_THREADS: Final = 64
 
 # Raises OSError for a name that has no address. SystemResolver is the real one.
 Resolver = Callable[[str], Awaitable[Sequence[Address]]]
+
+
+class StillAskingError(TimeoutError):
+    """There was no answer in time, but a thread goes on to wait for one.
+
+    Attributes:
+        end: done when the thread has ended.
+    """
+
+    def __init__(self, end: asyncio.Future[Sequence[Address]]) -> None:
+        super().__init__("no answer in time")
+        self.end = end
 
 
 class SystemResolver:
@@ -34,11 +47,17 @@ class SystemResolver:
 
         Raises:
             OSError: the name does not exist or the system cannot tell (`socket.gaierror`), or there was no
-                answer in time (`TimeoutError`).
+                answer in time (`TimeoutError`, and `StillAskingError` if a thread is held).
         """
-        async with asyncio.timeout(self._timeout_s):
-            await self._permits.acquire()
-            return await self._ask(host)
+        asking: asyncio.Future[Sequence[Address]] | None = None
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._permits.acquire()
+                asking = self._ask(host)
+                asking.add_done_callback(_seen)
+                return await asyncio.shield(asking)
+        except TimeoutError as error:
+            raise (error if asking is None else StillAskingError(asking)) from None
 
     def _ask(self, host: str) -> asyncio.Future[Sequence[Address]]:
         loop = asyncio.get_running_loop()
@@ -46,8 +65,6 @@ class SystemResolver:
 
         def deliver(result: Sequence[Address] | OSError) -> None:
             self._permits.release()  # only now: a thread that nobody waits for any more still counts
-            if answer.done():
-                return
             if isinstance(result, OSError):
                 answer.set_exception(result)
             else:
@@ -67,6 +84,11 @@ class SystemResolver:
         except RuntimeError as error:  # the system gives no more threads
             deliver(OSError(str(error)))
         return answer
+
+
+def _seen(answer: asyncio.Future[Sequence[Address]]) -> None:
+    """Whoever asked may have given up: then nobody else looks at the error."""
+    answer.exception()
 
 
 def _look_up(host: str) -> Sequence[Address]:

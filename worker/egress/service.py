@@ -15,7 +15,7 @@ from worker.egress.connection import Opened
 from worker.egress.dial import Dialer, dial
 from worker.egress.names import Names
 from worker.egress.own import OwnPorts
-from worker.egress.proxy import Port
+from worker.egress.port import Port
 from worker.egress.record import Outcome, Verdict
 from worker.egress.refusal import RefusalError
 from worker.egress.request import Request
@@ -25,8 +25,8 @@ from worker.egress.terms import Caps, Terms
 from worker.egress.upstream import basic
 from worker.settings import EgressProxySettings, EgressServiceSettings
 
-# For all workers together; each page has its own caps where it is rendered.
-LOOKUPS: Final = 32
+# For all workers together: eight times what one page has at once (through.py).
+LOOKUPS: Final = 128
 _CAPS: Final = Caps(max_bytes=sys.maxsize, max_connections=sys.maxsize, max_open=4_000, max_s=math.inf)
 
 

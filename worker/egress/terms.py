@@ -1,20 +1,13 @@
 """What one page may reach, through what, and how much of it."""
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Final, Protocol, Self
 
 from fleet.addresses import AddressPolicy
 from fleet.hosts import HostPatterns
+from fleet.options.identity import ProxyScheme
 
 NO_HOSTS: Final = HostPatterns()
-
-
-class UpstreamScheme(StrEnum):
-    """How a tenant's proxy is spoken to."""
-
-    HTTP = "http"
-    SOCKS5 = "socks5"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +22,7 @@ class Upstream:
         password: the same.
     """
 
-    scheme: UpstreamScheme
+    scheme: ProxyScheme
     host: str
     port: int
     username: str = field(default="", repr=False)

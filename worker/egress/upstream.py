@@ -8,14 +8,16 @@ import re
 from typing import Final
 
 from fleet.addresses import Target
+from fleet.hosts import authority
+from fleet.options.identity import ProxyScheme
+from worker.egress.answer import PROXY_AUTHENTICATION_REQUIRED
 from worker.egress.record import Outcome, Verdict
 from worker.egress.refusal import RefusalError
 from worker.egress.request import END_OF_HEAD
 from worker.egress.stream import Stream, StreamEndedError
-from worker.egress.terms import Upstream, UpstreamScheme
+from worker.egress.terms import Upstream
 
 _STATUS: Final = re.compile(rb"HTTP/1\.[0-9] ([0-9]{3})(?=[ \r])")
-_PROXY_AUTHENTICATION_REQUIRED: Final = 407
 _GATEWAY_STATUSES: Final = {502: Outcome.FAILED, 503: Outcome.FAILED, 504: Outcome.TIMED_OUT}
 
 _SOCKS5: Final = 5
@@ -51,7 +53,7 @@ def basic(username: str, password: str) -> bytes:
 
 def refused_status(status: int) -> Verdict:
     """What an HTTP proxy meant with an answer that is no connection."""
-    if status == _PROXY_AUTHENTICATION_REQUIRED:
+    if status == PROXY_AUTHENTICATION_REQUIRED:
         return Verdict(Outcome.PROXY_REFUSED, detail=WRONG_CREDENTIALS)
     if status in _GATEWAY_STATUSES:
         return Verdict(_GATEWAY_STATUSES[status], detail=f"The proxy answered {status}.")
@@ -67,7 +69,7 @@ async def enter(stream: Stream, upstream: Upstream, target: Target) -> None:
         RefusalError: the proxy does not do it.
     """
     try:
-        if upstream.scheme is UpstreamScheme.SOCKS5:
+        if upstream.scheme is ProxyScheme.SOCKS5:
             await _socks5(stream, upstream, target)
         else:
             credentials = basic(upstream.username, upstream.password)
@@ -88,9 +90,8 @@ async def connect(stream: Stream, target: Target, credentials: bytes) -> tuple[i
     Raises:
         StreamEndedError: there is no answer.
     """
-    host = f"[{target.host}]" if ":" in target.host else target.host
-    authority = f"{host}:{target.port}".encode()
-    lines = [b"CONNECT " + authority + b" HTTP/1.1", b"Host: " + authority]
+    wanted = authority(target.host, target.port).encode()
+    lines = [b"CONNECT " + wanted + b" HTTP/1.1", b"Host: " + wanted]
     if credentials:
         lines.append(b"Proxy-Authorization: " + credentials)
     stream.transport.write(b"\r\n".join((*lines, b"", b"")))

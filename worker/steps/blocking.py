@@ -7,7 +7,7 @@ Refused in the egress proxy, on the way out: intercepting in the browser would c
 from dataclasses import replace
 
 from fleet.hosts import HostPatterns
-from worker import refusals
+from worker import unreached
 from worker.render import Render
 
 
@@ -19,4 +19,4 @@ async def apply(render: Render) -> None:
 
 async def tell(render: Render) -> None:
     """Warn of what the page asked for and did not get; what the caller itself blocked is no news."""
-    render.warnings.extend(refusals.warnings(render.page.port.record))
+    render.warnings.extend(unreached.warnings(render.page.port.record))

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from pydantic_core import Url
 
-from worker.egress.terms import Upstream, UpstreamScheme
+from fleet.hosts import without_brackets
+from worker.egress.terms import Upstream
 from worker.render import Render
 
 
@@ -15,8 +16,8 @@ async def apply(render: Render) -> None:
         return
     address = Url(proxy.address)
     upstream = Upstream(
-        UpstreamScheme(proxy.scheme.value),
-        host=(address.host or "").removeprefix("[").removesuffix("]"),
+        proxy.scheme,
+        host=without_brackets(address.host or ""),
         port=address.port or 0,
         username=proxy.username or "",
         password=proxy.password or "",

@@ -4,7 +4,7 @@ from typing import Final
 
 from fleet.errors import ErrorType, RenderError
 from fleet.options.readiness import WaitUntil
-from worker import refusals
+from worker import unreached
 from worker.page import Navigation
 from worker.render import Render
 
@@ -56,7 +56,7 @@ async def open_source(render: Render) -> None:
                 "0"
             )  # a renderer that died meanwhile aborts the navigation too, but cannot answer
     if navigation.error:
-        raise refusals.last_refusal(page.port) or _refusal(navigation)
+        raise unreached.last_refusal(page.port) or _refusal(navigation)
 
 
 def error_type(net_error: str) -> ErrorType:

@@ -17,6 +17,7 @@ from tests.egress_stage import (
     Dns,
     Recorder,
     ask,
+    echo,
     egress,
     get,
     opened,
@@ -52,12 +53,6 @@ class Target:
             self.bodies.append(await reader.read())
         finally:
             self.served += 1
-
-
-async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(65_536):
-        writer.write(data)
-        await writer.drain()
 
 
 async def test_a_tunnel_passes_bytes_as_they_are() -> None:

@@ -13,6 +13,7 @@ from tests.egress_stage import (
     Dns,
     Recorder,
     ask,
+    echo,
     egress,
     get,
     opened,
@@ -31,12 +32,6 @@ HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n"
 
 def terms(**caps: float) -> Terms:
     return Terms(AddressPolicy(), caps=Caps(**caps))  # type: ignore[arg-type]
-
-
-async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(65_536):
-        writer.write(data)
-        await writer.drain()
 
 
 def sends(data: bytes) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:

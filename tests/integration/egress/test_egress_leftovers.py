@@ -6,8 +6,10 @@ import gc
 import psutil
 
 from tests.egress_stage import Client, Recorder, ask, egress, get, opened, serving, tunnel
-from worker.egress.connection import Connection, Pipe
-from worker.egress.proxy import Egress, Port
+from worker.egress.connection import Connection
+from worker.egress.pipes import Pipe
+from worker.egress.port import Port
+from worker.egress.proxy import Egress
 from worker.egress.stream import Stream
 
 PAGES = 1_000

@@ -12,19 +12,26 @@ import pytest
 
 from fleet.addresses import AddressPolicy, Rule
 from fleet.networks import split_network
-from tests.egress_stage import STAND_IN, Dns, Recorder, ask, egress, get, opened, serving, status_of, tunnel
+from fleet.options.identity import ProxyScheme
+from tests.egress_stage import (
+    STAND_IN,
+    Dns,
+    Recorder,
+    ask,
+    echo,
+    egress,
+    get,
+    opened,
+    serving,
+    status_of,
+    tunnel,
+)
 from tests.processes import ProductProcess, started
 from worker.egress.record import Outcome, Verdict
-from worker.egress.terms import Terms, Upstream, UpstreamScheme
+from worker.egress.terms import Terms, Upstream
 
 TOKEN = "a-token-of-this-test"
 LOOPBACK = AddressPolicy(allow=(split_network("127.0.0.0/8"),))
-
-
-async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(65_536):
-        writer.write(data)
-        await writer.drain()
 
 
 @asynccontextmanager
@@ -121,7 +128,7 @@ async def test_the_proxy_of_a_tenant_is_reached_through_the_service_too(tmp_path
         serving(proxies) as server,
         egress(egress_service_url=url(at)) as made,
     ):
-        upstream = Upstream(UpstreamScheme.HTTP, STAND_IN, server)
+        upstream = Upstream(ProxyScheme.HTTP, STAND_IN, server)
         client, status = await tunnel(
             await opened(made, Terms(LOOPBACK, upstream=upstream)), "t.example.org:443"
         )

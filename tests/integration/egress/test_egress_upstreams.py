@@ -11,6 +11,7 @@ import structlog
 from fleet.addresses import AddressPolicy, Rule
 from fleet.hosts import HostPatterns
 from fleet.networks import split_network
+from fleet.options.identity import ProxyScheme
 from tests.egress_stage import (
     PRIVATE,
     PUBLIC,
@@ -24,16 +25,15 @@ from tests.egress_stage import (
     status_of,
     tunnel,
 )
-from worker.egress.proxy import Port
+from worker.egress.port import Port
 from worker.egress.record import Outcome, Verdict
-from worker.egress.terms import Terms, Upstream, UpstreamScheme
+from worker.egress.terms import Terms, Upstream
 from worker.egress.upstream import NO_PROXY, WRONG_CREDENTIALS
 from worker.flags import DEVTOOLS_PORTS
 
 SECRET = "correct-horse"
-HTTP, SOCKS5 = UpstreamScheme.HTTP, UpstreamScheme.SOCKS5
+HTTP, SOCKS5 = ProxyScheme.HTTP, ProxyScheme.SOCKS5
 HOST = "proxy.example.net"
-NOT_ALLOWED = "The proxy does not allow this connection."
 
 
 class HttpProxy:

@@ -1,13 +1,13 @@
 """What a page could not reach, in the words of an error or of a warning; never with a resolved address."""
 
 from collections.abc import Iterator
-from ipaddress import ip_address
 from typing import Final
 
 from pydantic_core import Url
 
 from fleet.errors import ErrorType, RenderError
-from worker.egress.proxy import Port
+from fleet.hosts import is_address
+from worker.egress.port import Port
 from worker.egress.record import Cap, Outcome, Record, Verdict
 
 # A warning names so many hosts; who wants them all reads the log.
@@ -80,17 +80,9 @@ def _error(verdict: Verdict | None) -> RenderError | None:
 
 
 def _some(hosts: list[str]) -> str:
-    names = [host for host in hosts if not _is_address(host)]
+    names = [host for host in hosts if not is_address(host)]
     named = ", ".join(names[:_NAMED])
     others = len(hosts) - len(names[:_NAMED])
     if not named:
         return "an address" if others == 1 else f"{others} addresses"
     return f"{named} and {others} more" if others else named
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host.removeprefix("[").removesuffix("]"))
-    except ValueError:
-        return False
-    return True

@@ -1,0 +1,289 @@
+"""One listening port of the proxy: what a page, and nobody else, reaches the network through.
+
+It refuses all until it is admitted with a job's terms. What may be reached is decided here and nowhere else,
+for each connection: the browser names a host, the terms judge it, its name is resolved once, all its
+addresses are judged, and one of exactly these is dialled (docs/adr/0008-the-egress-proxy.md).
+"""
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from typing import Final
+
+from fleet.addresses import BlockedAddressError, MalformedAddressError, Rule, Target
+from fleet.hosts import authority, without_brackets
+from fleet.logs import get_logger
+from fleet.metrics import EGRESS_BLOCKED, EGRESS_BYTES, EGRESS_CONNECTIONS
+from fleet.options.identity import ProxyScheme
+from worker.egress import upstream
+from worker.egress.connection import Connection, Opened
+from worker.egress.own import OwnPorts
+from worker.egress.record import Cap, Outcome, Record, Verdict
+from worker.egress.refusal import RefusalError
+from worker.egress.request import Request
+from worker.egress.routes import Route
+from worker.egress.stream import Stream
+from worker.egress.terms import Terms, Upstream
+from worker.settings import EgressProxySettings
+
+_BACKLOG: Final = 128
+_LOOK_EVERY_S: Final = 0.5
+# A port that nobody has admitted, or that has had its fill, still takes the time to say no to so many.
+_MAX_WAITING: Final = 64
+# A page with a thousand blocked hosts is one that its log need not show in full.
+_MAX_LOG_LINES: Final = 20
+_MAX_TARGETS: Final = 100
+_UNWANTED: Final = "block_requests"
+# Looked up once: `labels` takes longer than the rest of counting.
+_COUNTERS: Final = {outcome: EGRESS_CONNECTIONS.labels(outcome.value) for outcome in Outcome}
+
+log = get_logger(__name__)
+
+
+class Port:
+    """One listening port and the connections that came in at it.
+
+    Attributes:
+        number: where it listens.
+        record: what it has seen.
+        idle_timeout_s: for a silent connection.
+    """
+
+    def __init__(
+        self,
+        route: Route,
+        settings: EgressProxySettings,
+        own: OwnPorts,
+        *,
+        closed: Callable[["Port"], None],
+    ) -> None:
+        self.number = 0
+        self.record = Record()
+        self.idle_timeout_s = settings.egress_idle_timeout_s
+        self._handshake_s = settings.egress_connect_timeout_s
+        self._route = route
+        self._own = own
+        self._closed = closed
+        self._loop = asyncio.get_running_loop()
+        self._terms: Terms | None = None
+        self._targets: dict[str, Target] = {}
+        self._expires = 0.0
+        self._context = contextvars.copy_context()
+        self._log_lines = 0
+        self._told = (0, 0)  # bytes up and down that the metrics know of
+        self._connections: set[Connection] = set()
+        self._server: asyncio.Server | None = None
+        self._look: asyncio.TimerHandle | None = None
+        self._quiet: asyncio.Future[None] | None = None
+
+    async def listen(self, host: str, number: int = 0) -> None:
+        """Listen at an address of this machine; at a port that the kernel chooses, if none is given.
+
+        Raises:
+            OSError: it is taken, or there is none, or no file descriptor.
+        """
+        self._server = await self._loop.create_server(
+            lambda: Connection(self), host, number, backlog=_BACKLOG
+        )
+        self.number = self._server.sockets[0].getsockname()[1]
+        self._own.add(self.number)
+
+    def admit(self, terms: Terms) -> None:
+        """From now on, let through what these terms allow; log lines carry the ids of the caller."""
+        self._terms = terms
+        self._targets.clear()
+        self._expires = self._loop.time() + terms.caps.max_s
+        self._context = contextvars.copy_context()
+
+    def verdict(self, host: str, port: int) -> Verdict | None:
+        """What came of the last connection to a target; None: nobody asked for it.
+
+        Args:
+            host: as a parsed address of the web has it; brackets of IPv6 may be there or not.
+            port: the written one, or the scheme's own.
+        """
+        return self.record.verdicts.get((_plain(host), port))
+
+    async def close(self) -> None:
+        """Listen no more and end every connection; nothing is left when it returns."""
+        if self._server is None:
+            return
+        server, self._server = self._server, None
+        self._terms = None
+        self._own.remove(self.number)  # first: the kernel may give the number to another page at once
+        server.close()
+        try:
+            self._cut_all()
+            self._route.close()
+            if self._connections:
+                self._quiet = self._loop.create_future()
+                await self._quiet
+            await server.wait_closed()
+        finally:
+            if self._look is not None:
+                self._look.cancel()
+            self._tell_bytes()
+            self._closed(self)
+
+    # What follows is for connections.
+
+    def began(self, connection: Connection) -> bool:
+        """See `connection.Owner`."""
+        self._connections.add(connection)
+        if self._look is None:
+            self._look = self._loop.call_later(_LOOK_EVERY_S, self._look_at_all)
+        allowed = self._terms.caps.max_open if self._terms is not None else 0
+        return self._server is not None and len(self._connections) <= allowed + _MAX_WAITING
+
+    def ended(self, connection: Connection) -> None:
+        """See `connection.Owner`."""
+        self._connections.discard(connection)
+        if self._quiet is not None and not self._connections and not self._quiet.done():
+            self._quiet.set_result(None)
+
+    def spend(self, *, up: int = 0, down: int = 0) -> bool:
+        """See `connection.Owner`."""
+        record, terms = self.record, self._terms
+        record.bytes_up += up
+        record.bytes_down += down
+        if terms is None or record.bytes_up + record.bytes_down > terms.caps.max_bytes:
+            if terms is not None:
+                self._exceeded(Cap.BYTES)
+            self._cut_all()
+            return False
+        return True
+
+    def note(self, request: Request | None, verdict: Verdict) -> None:
+        """See `connection.Owner`."""
+        _COUNTERS[verdict.outcome].inc()
+        if request is None:
+            return
+        host = _plain(request.host)
+        is_new = self.record.note(host, request.port, verdict)
+        if not verdict.is_block:
+            return
+        rule = verdict.rule.name.lower() if verdict.rule is not None else _UNWANTED
+        EGRESS_BLOCKED.labels(rule).inc()
+        if is_new and self._log_lines < _MAX_LOG_LINES:
+            self._log_lines += 1
+            self._context.run(log.info, "a connection was blocked", host=host, port=request.port, rule=rule)
+
+    async def open(self, request: Request) -> Opened:
+        """See `connection.Owner`."""
+        terms = self._terms
+        if terms is None:
+            raise RefusalError(Verdict(Outcome.NOT_ADMITTED))
+        self._count(terms)
+        target = self._targets.get(request.address) or self._judge(request.address, terms)
+        if terms.upstream is None:
+            stream = await self._route.open(target, terms.policy)
+            return Opened(stream, b"" if request.is_tunnel else request.head_for_target())
+        stream = await self._open_upstream(terms.upstream, terms)
+        try:
+            return await self._enter(stream, terms.upstream, request, target)
+        except BaseException:
+            stream.transport.abort()
+            raise
+
+    def _judge(self, address: str, terms: Terms) -> Target:
+        """All that can be said of an address before its name is resolved; remembered when it may pass."""
+        try:
+            target = terms.policy.inspect(address)
+        except BlockedAddressError as error:
+            raise RefusalError(Verdict(Outcome.BLOCKED, error.rule)) from None
+        except MalformedAddressError:
+            raise RefusalError(Verdict(Outcome.MALFORMED)) from None
+        if target.host in terms.blocked_hosts:
+            raise RefusalError(Verdict(Outcome.UNWANTED))
+        if target.address is not None and self._own.has(target.address, target.port):
+            raise RefusalError(
+                Verdict(Outcome.BLOCKED, Rule.HOST)
+            )  # a tenant's proxy is not asked for it either
+        if len(self._targets) < _MAX_TARGETS:
+            self._targets[address] = target
+        return target
+
+    async def _open_upstream(self, proxy: Upstream, terms: Terms) -> Stream:
+        policy = terms.policy.of_proxies()
+        try:
+            target = policy.inspect(f"http://{authority(proxy.host, proxy.port)}/")
+            return await self._route.open(target, policy)
+        except BlockedAddressError as error:
+            raise RefusalError(Verdict(Outcome.PROXY_FAILED, error.rule)) from None
+        except MalformedAddressError:
+            raise RefusalError(
+                Verdict(Outcome.PROXY_FAILED, detail="The address of the proxy cannot be read.")
+            ) from None
+        except RefusalError as refusal:
+            raise RefusalError(_of_proxy(refusal.verdict)) from None
+
+    async def _enter(self, stream: Stream, proxy: Upstream, request: Request, target: Target) -> Opened:
+        if proxy.scheme is ProxyScheme.HTTP and not request.is_tunnel:
+            credentials = upstream.basic(proxy.username, proxy.password)
+            return Opened(stream, request.head_for_proxy(credentials), is_proxy=True)
+        try:
+            async with asyncio.timeout(self._handshake_s):
+                await upstream.enter(stream, proxy, target)
+        except TimeoutError:
+            raise RefusalError(Verdict(Outcome.PROXY_FAILED, detail="The proxy does not answer.")) from None
+        return Opened(stream, b"" if request.is_tunnel else request.head_for_target())
+
+    def _count(self, terms: Terms) -> None:
+        self.record.connections += 1
+        caps = terms.caps
+        if self._loop.time() >= self._expires:
+            cap = Cap.TIME
+        elif self.record.connections > caps.max_connections:
+            cap = Cap.CONNECTIONS
+        elif len(self._connections) > caps.max_open:
+            cap = Cap.OPEN_CONNECTIONS
+        elif self.record.bytes_total > caps.max_bytes:
+            cap = Cap.BYTES
+        else:
+            return
+        self._exceeded(cap)
+        raise RefusalError(Verdict(Outcome.OVER_CAP))
+
+    def _exceeded(self, cap: Cap) -> None:
+        self.record.capped[cap] += 1
+        if self.record.capped[cap] == 1:
+            self._context.run(log.warning, "a page had its fill of the network", cap=cap.value)
+
+    def _look_at_all(self) -> None:
+        self._look = None
+        now = self._loop.time()
+        if self._terms is not None and now >= self._expires and self._connections:
+            self._exceeded(Cap.TIME)
+            self._cut_all()
+        for connection in tuple(self._connections):
+            connection.look(now)
+        self._tell_bytes()
+        if self._connections:
+            self._look = self._loop.call_later(_LOOK_EVERY_S, self._look_at_all)
+
+    def _tell_bytes(self) -> None:
+        up, down = self.record.bytes_up, self.record.bytes_down
+        EGRESS_BYTES.labels("up").inc(up - self._told[0])
+        EGRESS_BYTES.labels("down").inc(down - self._told[1])
+        self._told = (up, down)
+
+    def _cut_all(self) -> None:
+        for connection in tuple(self._connections):
+            connection.cut()
+
+
+def _plain(host: str) -> str:
+    return without_brackets(host).lower()
+
+
+def _of_proxy(verdict: Verdict) -> Verdict:
+    """The same said of the tenant's proxy instead of the target."""
+    words = {
+        Outcome.BLOCKED: "",  # its rule says it
+        Outcome.NOT_RESOLVED: "The host name of the proxy has no address.",
+        Outcome.FAILED: "The proxy cannot be reached.",
+        Outcome.TIMED_OUT: "The proxy does not answer.",
+    }
+    if verdict.outcome not in words:
+        return verdict
+    return Verdict(Outcome.PROXY_FAILED, verdict.rule, words[verdict.outcome])
