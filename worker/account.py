@@ -1,6 +1,8 @@
 """What one page holds of the machine's memory, and why it was ended if that was too much."""
 
 import math
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -44,6 +46,7 @@ class Account:
         shared_bytes: what the processes that all pages share have grown by on this page's account.
         excess: why the page was ended; None when it was not.
         allowance_bytes: what it may take beyond its limit for a picture of it.
+        marked: marks the page's renderer while its block runs (`Page.marked`); None: nobody can.
     """
 
     renderers: frozenset[int] = frozenset()
@@ -51,6 +54,7 @@ class Account:
     shared_bytes: float = 0.0
     excess: Excess | None = None
     allowance_bytes: int = 0
+    marked: Callable[[], AbstractAsyncContextManager[None]] | None = None
     _faults: int = 0
 
     @property

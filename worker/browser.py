@@ -213,6 +213,7 @@ class Browser:
                 page = await Page.create(
                     self._connection, birth.account, port, generation=self.numbers.generation
                 )
+                birth.account.marked = page.marked
                 if not birth.is_clear():
                     async with page.marked():
                         birth.look_for_mark()

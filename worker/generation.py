@@ -112,6 +112,10 @@ class Generation:
         self.browser.memory.begin(page.memory)
         return page
 
+    async def settle(self, page: Page) -> None:
+        """Find out what a render took that has come to a good end."""
+        await self.browser.memory.settle(page.memory)
+
     async def give_back(self, page: Page) -> None:
         """Close a page that was taken. Never raises."""
         self.browser.memory.end(page.memory)

@@ -21,6 +21,7 @@ from weakref import WeakSet
 from fleet.logs import get_logger
 from fleet.metrics import MEMORY_KILLS, RENDER_MEMORY_BYTES
 from worker.account import MIB, Account, Excess, Where
+from worker.devtools import DevToolsError
 from worker.processes import BrowserProcesses, is_marked, read_memory
 from worker.settings import BrowserSettings
 from worker.sizing import USUAL_LIMIT_MIB
@@ -29,6 +30,9 @@ from worker.sizing import USUAL_LIMIT_MIB
 _LOOK_INTERVAL_S: Final = 0.1
 # Which processes there are besides renderers changes seldom: when the GPU process or a service is restarted.
 _LOOKS_PER_WALK: Final = 10
+
+# For another page that is being made, and for an answer of this one.
+_MARK_TIMEOUT_S: Final = 2.0
 
 log = get_logger(__name__)
 
@@ -98,6 +102,21 @@ class MemoryGuard:
         account.touched_pages()
         self._open.append(account)
         self._begun.set()
+
+    async def settle(self, account: Account) -> None:
+        """Look once more before it is told what a render took; nearly always that asks the page nothing.
+
+        Now and then Chromium keeps a page's old renderer after it has got a new one (1 in 6 while another
+        page was created, measured): then the page itself has to say which one is its own.
+        """
+        if self._attribute(self._processes.renderers()) and account.marked is not None:
+            with contextlib.suppress(DevToolsError, TimeoutError):  # it is told what was seen so far
+                # One page is marked at a time: the next one's own may be told from others by its mark too.
+                async with asyncio.timeout(_MARK_TIMEOUT_S), self._creating:
+                    strangers = self._attribute(self._processes.renderers())
+                    async with account.marked():
+                        account.renderers |= set(filter(is_marked, strangers))
+        account.measure()
 
     def end(self, account: Account) -> None:
         """The render is over, its page still there."""

@@ -126,12 +126,13 @@ class Pool:
             await self._slots.take()
             generation = page = None
             try:
-                while page is None:
+                while generation is None or page is None:
                     generation = await self._browsers.usable()
                     page = await generation.take()
                 page.waited_s = visit.waited_s = clock() - asked_at
                 yield page
                 self.rendered_at = clock()
+                await generation.settle(page)
             finally:
                 self._closings.run(self._give_back(generation, page))
 

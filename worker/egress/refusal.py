@@ -61,7 +61,9 @@ def answer(verdict: Verdict) -> bytes:
         f"Proxy-Status: {NAME.decode()}; error={words.token}{details}\r\n"
         "Content-Type: text/plain\r\n"
         f"Content-Length: {len(_BODY)}\r\n"
-        "Cache-Control: no-store\r\n"
+        # Not no-store: the body of such an answer Chromium leaves lying until a script reads it, and to a
+        # script that only calls fetch() the network would never be idle (fetch_manager.cc).
+        "Cache-Control: no-cache\r\n"
         "Connection: close\r\n\r\n"
     )
     return head.encode() + _BODY
