@@ -216,7 +216,7 @@ class Browser:
                 birth.account.marked = page.marked
                 if not birth.is_clear():
                     async with page.marked():
-                        birth.look_for_mark()
+                        await birth.look_for_mark()
         except BaseException:
             await port.close()
             raise

@@ -33,6 +33,9 @@ _LOOKS_PER_WALK: Final = 10
 
 # For another page that is being made, and for an answer of this one.
 _MARK_TIMEOUT_S: Final = 2.0
+# A thread gets its name a moment after it was started, on a busy machine a long one.
+_MARK_LOOKS: Final = 40
+_MARK_PAUSE_S: Final = 0.005
 
 log = get_logger(__name__)
 
@@ -56,9 +59,9 @@ class Birth:
             self.account.renderers = born
         return bool(self.account.renderers)
 
-    def look_for_mark(self) -> None:
+    async def look_for_mark(self) -> None:
         """Among all renderers, take the one whose page has marked itself (`Page.marked`)."""
-        self.account.renderers = frozenset(filter(is_marked, self._processes.renderers()))
+        self.account.renderers = await _find_marked(self._processes)
 
 
 class MemoryGuard:
@@ -112,10 +115,8 @@ class MemoryGuard:
         if self._attribute(self._processes.renderers()) and account.marked is not None:
             with contextlib.suppress(DevToolsError, TimeoutError):  # it is told what was seen so far
                 # One page is marked at a time: the next one's own may be told from others by its mark too.
-                async with asyncio.timeout(_MARK_TIMEOUT_S), self._creating:
-                    strangers = self._attribute(self._processes.renderers())
-                    async with account.marked():
-                        account.renderers |= set(filter(is_marked, strangers))
+                async with asyncio.timeout(_MARK_TIMEOUT_S), self._creating, account.marked():
+                    account.renderers |= await _find_marked(self._processes)
         account.measure()
 
     def end(self, account: Account) -> None:
@@ -218,6 +219,15 @@ class MemoryGuard:
         log.warning("ending a page", reason=str(excess), pids=sorted(account.renderers))
         for pid in account.renderers:
             _end(pid)
+
+
+async def _find_marked(processes: BrowserProcesses) -> frozenset[int]:
+    """The renderer of the page that has marked itself; none when its mark does not show in time."""
+    for _ in range(_MARK_LOOKS):
+        if found := frozenset(filter(is_marked, processes.renderers())):
+            return found
+        await asyncio.sleep(_MARK_PAUSE_S)
+    return frozenset()
 
 
 def _end(pid: int) -> None:

@@ -17,7 +17,7 @@ from worker.egress.upstream import basic, connect
 from worker.settings import SERVICE_URL
 
 # The service looks up the names of all workers' pages: one page with slow names does not get all its threads.
-_AT_ONCE: Final = 16
+AT_ONCE: Final = 16
 # The service gives up resolving and dialling by itself, and says so.
 _ANSWER_TIMEOUT_S: Final = 60.0
 _PROXY_STATUS: Final = re.compile(rb"\r\nproxy-status:[ \t]*([\x20-\x7e]*)\r\n", re.IGNORECASE)
@@ -56,7 +56,7 @@ class ThroughService:
         self._service = service
         self._own = own
         self._timeout_s = timeout_s
-        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def open(self, target: Target, policy: AddressPolicy) -> Stream:
         """See `routes.Route`."""
