@@ -117,9 +117,9 @@ class BrowserStage:
 
 
 @asynccontextmanager
-async def open_egress() -> AsyncIterator[Egress]:
+async def open_egress(**settings: Any) -> AsyncIterator[Egress]:
     """The way out of a stage's pages."""
-    egress = Egress(resolve, EgressProxySettings())
+    egress = Egress(resolve, EgressProxySettings(**settings))
     await egress.start()
     try:
         yield egress
@@ -133,6 +133,7 @@ async def browser_stage(
     *,
     data_dir: Path | None = None,
     offer: Callable[[int], None] = lambda _: None,
+    egress_service_url: str | None = None,
     **settings: Any,
 ) -> AsyncIterator[BrowserStage]:
     """A pool with its own scratch folder; afterwards no process and no file of it is left."""
@@ -140,7 +141,7 @@ async def browser_stage(
         tempfile.TemporaryDirectory() as temporary,
         Scratch(data_dir or Path(temporary), uuid.uuid4()) as scratch,
     ):
-        async with open_egress() as egress:
+        async with open_egress(egress_service_url=egress_service_url) as egress:
             pool = Pool(BrowserSettings(**settings), scratch.path, egress, offer=offer)
             await pool.start()
             try:

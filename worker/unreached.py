@@ -61,6 +61,12 @@ def last_refusal(port: Port) -> RenderError | None:
     return next(refused, None)
 
 
+def outage(record: Record) -> RenderError | None:
+    """Why the page lacks what it would have had on another day: our own way out did not work."""
+    outcomes = {verdict.outcome for verdict in record.verdicts.values()}
+    return RenderError(*_ERRORS[Outcome.UNAVAILABLE]) if Outcome.UNAVAILABLE in outcomes else None
+
+
 def warnings(record: Record) -> Iterator[str]:
     """Sentences about what the page did not get, although the render went on."""
     blocked = sorted({host for host, verdict in record.blocked if verdict.outcome is Outcome.BLOCKED})

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from fleet.errors import ErrorType, RenderError
-from tests.browser_stage import FORBIDDEN_HOST, POLICY, SITE_DOMAIN, BrowserStage
+from tests.browser_stage import FORBIDDEN_HOST, POLICY, SITE_DOMAIN, BrowserStage, browser_stage
+from tests.site.server import Site
 from worker.egress.terms import Caps, Terms
 
 pytest_plugins = ("tests.browser_fixtures",)
@@ -123,3 +124,15 @@ async def test_what_one_page_may_its_neighbour_may_not(shared: BrowserStage) -> 
         assert answer.error == ""
         assert page.port.number != neighbour.port.number
         assert neighbour.port.record.connections == 0
+
+
+async def test_parts_that_are_missing_because_of_us_make_no_picture(site: Site, closed_port: int) -> None:
+    service = f"http://:{'x' * 16}@127.0.0.1:{closed_port}"
+    async with browser_stage(site, egress_service_url=service) as stage:
+        error = await refusal(stage, html=part(stage, "127.0.0.1", 41))
+        assert (error.type, error.retryable) == (ErrorType.EGRESS_UNAVAILABLE, True)
+        error = await refusal(stage, "/tiny")
+        assert (error.type, error.detail) == (
+            ErrorType.EGRESS_UNAVAILABLE,
+            "The egress service does not answer.",
+        )

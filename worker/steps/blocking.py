@@ -18,5 +18,11 @@ async def apply(render: Render) -> None:
 
 
 async def tell(render: Render) -> None:
-    """Warn of what the page asked for and did not get; what the caller itself blocked is no news."""
+    """Warn of what the page asked for and did not get; what the caller itself blocked is no news.
+
+    Raises:
+        RenderError: `egress_unavailable`: parts are missing because of us, so the picture is none.
+    """
+    if error := unreached.outage(render.page.port.record):
+        raise error
     render.warnings.extend(unreached.warnings(render.page.port.record))
