@@ -131,8 +131,21 @@ class BoundedConnection(HttpToolsProtocol):
         if self.parser.get_http_version() not in ("1.0", "1.1"):
             self._fail(ErrorType.MALFORMED_REQUEST, "this is an HTTP/1.1 server")
         self._check_target()
+        asks_for_other_protocol = self.parser.should_upgrade()
+        if asks_for_other_protocol and self._announces_body():
+            # httptools skips the body of such a request, and would read it as the next request.
+            self._fail(
+                ErrorType.MALFORMED_REQUEST,
+                "a request with a body may not ask for another protocol: send it without `Upgrade`",
+            )
         super().on_headers_complete()
         self._unanswered += 1
+        if asks_for_other_protocol:
+            self.cycle.keep_alive = False  # uvicorn drops what came behind it
+
+    def _announces_body(self) -> bool:
+        lengths = {value for name, value in self.headers if name == b"content-length"}
+        return bool(lengths - {b"0"}) or any(name == b"transfer-encoding" for name, _ in self.headers)
 
     def _check_target(self) -> None:
         # An absolute target goes before Host (RFC 9112, section 3.2.2), and a client sends both alike (3.2).

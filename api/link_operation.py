@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from api.openapi import BYTES
+from api.operations import BYTES
 from api.placeholders import Placeholder
 from fleet.link_request import PARAMETERS
 

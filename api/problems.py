@@ -101,7 +101,7 @@ class RefusedError(InvalidRequestError):
 def refused_field(field: str, message: str, *, allowed: str | None = None) -> RefusedError:
     """A refusal because of one header or parameter."""
     finding = Finding(field=field, message=message, allowed=allowed)
-    return RefusedError(ErrorType.INVALID_REQUEST, f"{field} {message}", findings=[finding])
+    return RefusedError(ErrorType.INVALID_REQUEST, f"{field or 'the body'} {message}", findings=[finding])
 
 
 def refuse_unknown_parameters(given: Iterable[str], *, allowed: Iterable[str]) -> None:

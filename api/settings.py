@@ -1,12 +1,11 @@
 """Settings of the API alone: bodies, waiting, API keys."""
 
 import re
-from typing import Annotated, Final
+from typing import Final
 
 from pydantic import Field, field_validator
-from pydantic_settings import NoDecode
 
-from fleet.settings import FleetSettings
+from fleet.settings import FleetSettings, Words
 
 _NAME: Final = re.compile(r"\*|(?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?", re.ASCII)
 # As browsers write an origin (RFC 6454, section 6.2): no path, no default port, no upper case.
@@ -22,12 +21,12 @@ class ApiSettings(FleetSettings):
 
     api_host: str = Field(default="127.0.0.1", description="Address that the API listens at.")
     api_port: int = Field(default=8000, ge=1, le=65_535, description="Port that the API listens at.")
-    api_allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+    api_allowed_hosts: Words = Field(
         default=(),
         description="Names under which the API answers, such as `api.example.com,*.example.org`, besides IP "
         "addresses, `localhost` and API_HOST; others are refused with 421. `*`: any name.",
     )
-    api_cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+    api_cors_origins: Words = Field(
         default=(),
         description="Origins whose web pages may call the API, such as `https://app.example.com`: exact "
         "ones, and never with cookies.",
@@ -108,13 +107,6 @@ class ApiSettings(FleetSettings):
         le=300,
         description="Seconds for which an API key is remembered: a revoked one still works so long.",
     )
-
-    @field_validator("api_allowed_hosts", "api_cors_origins", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
 
     @field_validator("api_allowed_hosts")
     @classmethod

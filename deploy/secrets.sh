@@ -18,6 +18,8 @@ if [ -e "$target" ]; then
         "docker compose -f deploy/compose.yaml down --volumes" >&2
     exit 1
 fi
+# Mounted into containers, whose users are not you: readable also in a checkout under a umask of 077.
+chmod a+r "$(dirname "$0")/redis/start.sh" "$(dirname "$0")/postgres/roles.sh"
 umask 077
 set -C # never over a file that another run has just made
 cat > "$target" <<END

@@ -16,7 +16,7 @@ from typing import Final, Protocol, Self
 
 from pydantic_core import Url
 
-from fleet.hosts import HostPatterns
+from fleet.hosts import HostPatterns, without_brackets
 from fleet.networks import Opening, split_denials, split_network
 
 Address = IPv4Address | IPv6Address
@@ -280,8 +280,7 @@ def _parse(url: str) -> Target:
     if parsed.username or parsed.password:
         raise BlockedAddressError(Rule.CREDENTIALS)
     # The parser allows neither to be missing for these two schemes.
-    host, port = parsed.host or "", parsed.port or 0
-    host = host.removeprefix("[").removesuffix("]")
+    host, port = without_brackets(parsed.host or ""), parsed.port or 0
     address: Address | None
     try:
         address = ip_address(host)  # the parser has already turned every spelling into the plain one

@@ -1,4 +1,4 @@
-"""Patterns of host names: `example.com` is that host alone, `*.example.com` everything below it (pure)."""
+"""Hosts as text, and patterns: `example.com` is that host alone, `*.example.com` all that is below (pure)."""
 
 import re
 from collections.abc import Iterable
@@ -79,7 +79,7 @@ def normal_pattern(pattern: str) -> str:
     """
     wildcard, name = ("*.", pattern[2:]) if pattern.startswith("*.") else ("", pattern)
     host = _host(name) if len(pattern) <= MAX_PATTERN_LENGTH else None
-    if host is None or (wildcard and _is_address(host)):
+    if host is None or (wildcard and is_address(host)):
         raise ValueError(
             f"{pattern[:MAX_PATTERN_LENGTH]!r} is no pattern of hosts: give a host such as ads.example.com, "
             "or *.example.com for everything below example.com, without scheme, port and path"
@@ -99,13 +99,24 @@ def _host(name: str) -> str | None:
             return None
     except ValueError:
         return None
-    host = (url.host or "").removeprefix("[").removesuffix("]").removesuffix(".")
-    return host if _is_address(host) or _NAME.fullmatch(host) else None
+    host = without_brackets(url.host or "").removesuffix(".")
+    return host if is_address(host) or _NAME.fullmatch(host) else None
 
 
-def _is_address(host: str) -> bool:
+def is_address(host: str) -> bool:
+    """Whether a host, without brackets, is an address and not a name."""
     try:
         ip_address(host)
     except ValueError:
         return False
     return True
+
+
+def without_brackets(host: str) -> str:
+    """A host as it is compared: an IPv6 address of an address of the web loses its brackets."""
+    return host.removeprefix("[").removesuffix("]")
+
+
+def authority(host: str, port: int) -> str:
+    """Host and port as they are written (RFC 3986, section 3.2): IPv6 in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -17,13 +17,14 @@ from fleet import credentials
 from fleet.credentials import Credential, Revocation
 from fleet.database import Connection, answering, open_pool
 from fleet.errors import UnavailableError
+from fleet.key_request import MAX_LIFETIME_S, USUAL_SCOPES
 from fleet.logs import configure_logs
 from fleet.settings import DatabaseSettings, DataSettings, LogSettings, SecretSettings, load_settings
 from fleet.tenants import Scope, create_key
 from fleet.vault import Vault, WrongKeyError, enrol
 
 _COLUMNS: Final = ("id", "tenant", "name", "scopes", "created", "last used", "expires", "revoked")
-_MAX_DAYS: Final = 3650.0
+_MAX_DAYS: Final = MAX_LIFETIME_S / (24 * 3600)
 
 Command = Callable[[argparse.Namespace, Connection], Awaitable[int]]
 
@@ -55,7 +56,7 @@ def _arguments(words: list[str]) -> argparse.Namespace:
     create.add_argument(
         "--scopes",
         type=_scopes,
-        default=frozenset({Scope.RENDER, Scope.READ}),
+        default=USUAL_SCOPES,
         help="render, read, links (signing alone), admin, separated by commas (default: render,read); admin "
         "is the operator's",
     )

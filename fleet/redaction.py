@@ -23,7 +23,7 @@ _ADDRESS: Final = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _NAMED: Final = re.compile(
-    r"\b(x-amz-[a-z-]+|signature|sig|token|access_token|api_key|key|password|secret)=[^\s&\"'<>]+",
+    r"\b(x-amz-[a-z-]{1,60}|signature|sig|token|access_token|api_key|key|password|secret)=[^\s&\"'<>]+",
     re.IGNORECASE,
 )
 _HEADER: Final = re.compile(

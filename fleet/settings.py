@@ -5,19 +5,30 @@ Every settings class is read from the environment when its process starts, never
 (`load_settings`). `docs/settings.md` lists them all; a test holds the two together.
 """
 
-import base64
-import re
 from pathlib import Path
 from typing import Annotated, Final, Self, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from fleet.hosts import HostPatterns
 from fleet.networks import Opening, split_denials, split_network
+from fleet.secret_keys import keys_from_text
 
 PREFIX: Final = "RENDERFLEET_"
 _ROLE: Final = r"^[a-z_][a-z0-9_]{0,62}$"
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+_Port = Annotated[int, Field(ge=1, le=65_535)]
+# Lists are written with commas, not as JSON, which is what pydantic-settings would read.
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Ports = Annotated[tuple[_Port, ...], NoDecode, BeforeValidator(_split)]
 
 
 class FleetSettings(BaseSettings):
@@ -122,13 +133,10 @@ class StorageSettings(FleetSettings):
         return key_id
 
 
-_Port = Annotated[int, Field(ge=1, le=65_535)]
-
-
 class EgressSettings(FleetSettings):
     """Which addresses are reachable besides the public internet, and which of it are not."""
 
-    egress_allow: Annotated[tuple[str, ...], NoDecode] = Field(
+    egress_allow: Words = Field(
         default=(),
         description=(
             "Addresses and networks, with optional port, reachable besides the public internet: "
@@ -136,30 +144,23 @@ class EgressSettings(FleetSettings):
             "names such as `localhost` are judged by the addresses that they resolve to."
         ),
     )
-    egress_ports: Annotated[tuple[_Port, ...], NoDecode] = Field(
+    egress_ports: Ports = Field(
         default=(80, 443),
         min_length=1,
         description="Ports at which public addresses are reachable, such as `80,443,8443`.",
     )
-    egress_deny: Annotated[tuple[str, ...], NoDecode] = Field(
+    egress_deny: Words = Field(
         default=(),
         description=(
             "Addresses and networks, with optional port, and hosts that are not reachable, whatever else "
             "allows them: `192.0.2.0/24,tracker.example.com,*.ads.example.com`."
         ),
     )
-    egress_proxy_ports: Annotated[tuple[_Port, ...], NoDecode] = Field(
+    egress_proxy_ports: Ports = Field(
         default=(80, 443, 1080, 3128, 8080, 8888),
         min_length=1,
         description="Ports at which a tenant's own proxy (`proxy.server`) may listen at a public address.",
     )
-
-    @field_validator("egress_allow", "egress_deny", "egress_ports", "egress_proxy_ports", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
 
     @field_validator("egress_allow")
     @classmethod
@@ -247,13 +248,13 @@ class SecretSettings(FleetSettings):
     @field_validator("secret_keys")
     @classmethod
     def _keys_are_keys(cls, value: SecretStr) -> SecretStr:
-        keys_from_text(value)
+        keys_from_text(value.get_secret_value())
         return value
 
     @property
     def keys(self) -> list[bytes]:
         """The keys, the one that seals first; none: there is a file."""
-        return keys_from_text(self.secret_keys)
+        return keys_from_text(self.secret_keys.get_secret_value())
 
 
 class LogSettings(FleetSettings):
@@ -270,33 +271,6 @@ class LogSettings(FleetSettings):
 
 
 SettingsT = TypeVar("SettingsT", bound=FleetSettings)
-
-
-_KEY: Final = re.compile(r"[A-Za-z0-9+/_-]{43}=?", re.ASCII)
-
-
-def key_from_text(text: str) -> bytes:
-    """Read a key of 32 bytes in base64 or base64url (RFC 4648).
-
-    Raises:
-        ValueError: in words that do not hold the text.
-    """
-    if not _KEY.fullmatch(text):
-        raise ValueError("a key is 32 bytes in base64; `python -m fleet.vault key` makes one")
-    return base64.b64decode(text.rstrip("=").translate(str.maketrans("-_", "+/")) + "=")
-
-
-def keys_from_text(value: SecretStr) -> list[bytes]:
-    """Read keys that are separated by commas.
-
-    Raises:
-        ValueError: one of them is none, or given twice.
-    """
-    texts = (part.strip() for part in value.get_secret_value().split(","))
-    keys = [key_from_text(text) for text in texts if text]
-    if len(set(keys)) < len(keys):
-        raise ValueError("a key is given twice")
-    return keys
 
 
 class SettingsError(SystemExit):

@@ -16,6 +16,8 @@ MAX_RENDERS: Final = 10**12
 MAX_ENTRIES: Final = 100
 _USUAL_WEIGHT: Final = 1.0
 
+# What an operator calls a tenant or a key.
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
 _Entry = Annotated[str, StringConstraints(min_length=1, max_length=300, strip_whitespace=True)]
 _Entries = Annotated[tuple[_Entry, ...], Field(max_length=MAX_ENTRIES)]
 
@@ -86,6 +88,4 @@ class TenantChanges(BaseModel):
 class TenantRequest(TenantChanges):
     """A tenant to make."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")] = (
-        Field(description="The operator's name for it; there is one of each.", examples=["acme"])
-    )
+    name: Name = Field(description="The operator's name for it; there is one of each.", examples=["acme"])

@@ -197,16 +197,6 @@ async def find_by_digest(pool: Pool, digest: KeyDigest) -> Tenant | None:
     return tenant_from_row(row)
 
 
-async def find_tenant(pool: Pool, key: str) -> Tenant | None:
-    """The tenant of a key; None for a key that is malformed, unknown, revoked or expired.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    digest = digest_of(key)
-    return None if digest is None else await find_by_digest(pool, digest)
-
-
 async def find_link_key(pool: Pool, vault: Vault, key_id: str) -> LinkKey | None:
     """What checks the links that this API key has signed; None when it is unknown, revoked or expired.
 

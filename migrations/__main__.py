@@ -8,6 +8,7 @@ from alembic.config import Config
 
 from fleet.logs import configure_logs
 from fleet.settings import LogSettings, load_settings
+from migrations.grants import MissingRoleError
 
 
 def alembic_config() -> Config:
@@ -20,7 +21,10 @@ def alembic_config() -> Config:
 def main() -> int:
     """Apply every migration that is missing. The lock against others is taken in `env.py`."""
     configure_logs(load_settings(LogSettings))
-    command.upgrade(alembic_config(), "head")
+    try:
+        command.upgrade(alembic_config(), "head")
+    except MissingRoleError as error:
+        sys.exit(f"renderfleet: {error}")
     return 0
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.pool import NullPool
 
 from fleet.logs import get_logger
 from fleet.settings import DatabaseSettings, RoleSettings, load_settings
-from migrations.grants import grants
+from migrations.grants import MissingRoleError, grants
 
 # Any constant that nobody else uses in this database; "rend" in ASCII.
 LOCK_ID: Final = 0x72656E64
@@ -23,10 +23,23 @@ def _upgrade(connection: Connection) -> None:
     with context.begin_transaction():
         # Held until commit: a second `python -m migrations` waits here, then finds nothing left to do.
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK_ID})
-        context.run_migrations()
         roles = load_settings(RoleSettings)
+        _look_for(connection, roles)
+        context.run_migrations()
         for statement in grants(api_role=roles.database_api_role, worker_role=roles.database_worker_role):
             connection.execute(text(statement))
+
+
+def _look_for(connection: Connection, roles: RoleSettings) -> None:
+    """Make sure that there is somebody to grant to.
+
+    Raises:
+        MissingRoleError: there is not.
+    """
+    for role in filter(None, (roles.database_api_role, roles.database_worker_role)):
+        found = connection.execute(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role})
+        if found.first() is None:
+            raise MissingRoleError(role)
 
 
 async def _run() -> None:

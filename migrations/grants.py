@@ -12,6 +12,15 @@ _READ_BY_WORKERS: Final = ("api_keys", "tenants")
 _ROWS: Final = "SELECT, INSERT, UPDATE, DELETE"
 
 
+class MissingRoleError(Exception):
+    """A role that is named does not exist; the words say what to do."""
+
+    def __init__(self, role: str) -> None:
+        super().__init__(
+            f"Postgres has no role {role}. deploy/postgres/roles.sh makes it; docs/operations.md says how."
+        )
+
+
 def grants(*, api_role: str | None, worker_role: str | None) -> Iterator[str]:
     """The statements, in order; none for a role that is not named.
 

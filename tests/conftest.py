@@ -1,6 +1,7 @@
 """The engines that the tests run on: real ones, started once a session, fresh data for every test."""
 
 import asyncio
+import gc
 import itertools
 import logging
 import os
@@ -21,9 +22,10 @@ from deploy.embedded.engines import Engines
 from fleet import carrier
 from fleet.database import Pool, open_pool
 from fleet.settings import DatabaseSettings, StorageSettings
-from fleet.tenants import Scope, Tenant, create_key, find_tenant
+from fleet.tenants import Scope, Tenant, create_key
 from tests.gate import gate
 from tests.stage import Stage
+from tests.tenants import find_tenant
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 if WORKER:
@@ -34,6 +36,15 @@ if WORKER:
 
 TEMPLATE = "template_of_tests"
 _numbers = itertools.count()
+
+
+def pytest_collection_finish() -> None:
+    """Have the garbage collector leave alone what all tests share: it took a sixth of a second in each.
+
+    These are 300,000 objects of modules and of pytest, looked at anew whenever a test makes many of its own.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -64,6 +75,9 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
     """Redis, Postgres and S3 on free ports."""
     with Engines.start(tmp_path_factory.mktemp("engines")) as started:
         os.environ.update(started.s3_environment)
+        # It guards against a machine that loses its power, which no test has; a killed Postgres loses nothing
+        # without it. Copying a database takes a third of the time.
+        asyncio.run(run_sql(started.database_url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"))
         yield started
 
 
@@ -82,7 +96,7 @@ def with_database(url: str, name: str) -> str:
 
 @pytest.fixture(scope="session")
 def template_database(engines: Engines) -> str:
-    """A migrated database that each test copies, which takes 50 ms; migrating takes a second."""
+    """A migrated database that each test copies, which takes 60 ms; migrating takes a second."""
     asyncio.run(run_sql(engines.database_url, f"CREATE DATABASE {TEMPLATE}"))
     url = with_database(engines.database_url, TEMPLATE)
     environment = {**os.environ, "RENDERFLEET_DATABASE_URL": url}

@@ -7,49 +7,29 @@ from typing import Annotated, Final, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from api.bodies import read_document
 from api.dependencies import Dependencies, OpenDependencies, Operator, Parameters
 from api.intake import json_answer
-from api.openapi import CREATE_KEY, problems
+from api.operations import CREATE_KEY, problems
 from api.problems import RefusedError, refuse_unknown_parameters, refused_field
+from api.routes.admin_tenants import unknown_tenant
 from fleet import accounts, credentials
 from fleet.credentials import Credential, Revocation
 from fleet.database import answering
 from fleet.errors import ErrorType
+from fleet.key_request import KeyRequest
 from fleet.logs import get_logger
 from fleet.tenants import Scope, issue_key
 from fleet.vault import enrol
 
 _NO_STORE: Final = {"Cache-Control": "no-store"}  # an answer with a secret stays in no cache
 _KEY_ID: Final = re.compile(r"[a-z0-9]{12}", re.ASCII)
-_MAX_LIFETIME_S: Final = 3650 * 24 * 3600
 
 log = get_logger(__name__)
 router = APIRouter(prefix="/v1/admin/keys", tags=["admin"])
-
-_Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
-
-
-class KeyRequest(BaseModel):
-    """A key to make."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    tenant_id: UUID = Field(description="Whose it is.")
-    name: _Name = Field(default="default", description="The operator's name for it.", examples=["checkout"])
-    scopes: Annotated[frozenset[Scope], Field(min_length=1)] = Field(
-        default=frozenset({Scope.RENDER, Scope.READ}),
-        description="render, read, admin. `admin` is the operator's: it acts on the whole fleet.",
-    )
-    expires_in_s: int | None = Field(
-        default=None,
-        ge=1,
-        le=_MAX_LIFETIME_S,
-        description="Seconds after which it stops working; null: never.",
-    )
 
 
 class KeyDocument(BaseModel):
@@ -130,7 +110,7 @@ async def create_key(request: Request, operator: Operator, dependencies: OpenDep
     refuse_unknown_parameters(request.query_params, allowed=())
     wanted = await read_document(request, KeyRequest, dependencies.settings.api)
     if await accounts.get(dependencies.pool, wanted.tenant_id) is None:
-        raise RefusedError(ErrorType.NOT_FOUND, "there is no such tenant")
+        raise unknown_tenant()
     lifetime_s = wanted.expires_in_s
     await enrol(dependencies.pool, dependencies.vault)  # the key of its links is sealed
     async with answering(), dependencies.pool.acquire() as connection:

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from api.bodies import read_document
 from api.dependencies import OpenDependencies, Operator, Parameters
 from api.intake import json_answer
-from api.openapi import CHANGE_TENANT, CREATE_TENANT, problems
+from api.operations import CHANGE_TENANT, CREATE_TENANT, problems
 from api.problems import RefusedError, refuse_unknown_parameters, refused_field
 from fleet import accounts
 from fleet.accounts import Account

@@ -14,7 +14,7 @@ from api.dependencies import (
     Parameters,
     Reader,
 )
-from api.openapi import READ_ARTIFACT, problems
+from api.operations import READ_ARTIFACT, problems
 from api.problems import RefusedError
 from fleet.artifacts import artifact_filename
 from fleet.errors import ErrorType

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from api.bodies import read_json_body
 from api.dependencies import Dependencies, dependencies_of
 from api.intake import conflict, idempotency_key, json_answer, within_quota
-from api.openapi import CREATE_BATCH, problems
+from api.operations import CREATE_BATCH, problems
 from api.problems import (
     Problem,
     RefusedError,

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from api.bodies import JSON
 from api.dependencies import Dependencies, JobId, OpenDependencies, Reader, Renderer
-from api.openapi import problems
+from api.operations import problems
 from api.problems import RefusedError
 from fleet import webhooks
 from fleet.endpoints import endpoint_of

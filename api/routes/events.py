@@ -8,7 +8,7 @@ from starlette.responses import Response
 from api.dependencies import JobId, OpenDependencies, Reader
 from api.events import EventStream
 from api.history import Moment
-from api.openapi import READ_EVENTS, problems
+from api.operations import READ_EVENTS, problems
 from api.problems import RefusedError, refuse_unknown_parameters
 from fleet.errors import ErrorType
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from api.bodies import JSON, read_json_body
 from api.dependencies import Dependencies, OpenDependencies, Operator
-from api.openapi import PAUSE_FLEET, problems
+from api.operations import PAUSE_FLEET, problems
 from api.problems import refused_input
 from fleet import jobs, pause, workers
 from fleet.announcements import announce_pause

@@ -22,7 +22,7 @@ from api.dependencies import (
     dependencies_of,
 )
 from api.intake import begin, idempotency_key, job_answer, json_answer, within_quota
-from api.openapi import CANCEL_JOB, CREATE_JOB, problems
+from api.operations import CANCEL_JOB, CREATE_JOB, problems
 from api.preferences import MAX_WAIT_S, preferred_wait_s
 from api.problems import RefusedError, refuse_unknown_parameters, refused_field, refused_input
 from api.waiters import wait_for

@@ -17,7 +17,7 @@ from api.dependencies import Dependencies, dependencies_of
 from api.headers import CONTENT_SECURITY_POLICY
 from api.intake import within_quota
 from api.link_operation import PLACEHOLDER, parameter_names, read_link_operation
-from api.openapi import problems
+from api.operations import problems
 from api.placeholders import Placeholder
 from api.problems import RefusedError, refuse_unknown_parameters, refused_field, refused_input
 from api.waiters import wait_for

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from api.dependencies import Dependencies, JobId, OpenDependencies, Renderer
 from api.intake import begin, idempotency_key, within_quota
-from api.openapi import RETRY_JOB, problems
+from api.operations import RETRY_JOB, problems
 from api.problems import RefusedError, refuse_unknown_parameters, refused_field, refused_input
 from fleet.acceptance import Acceptance
 from fleet.errors import ErrorType

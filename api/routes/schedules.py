@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from api.bodies import JSON, read_json_body
 from api.dependencies import Dependencies, OpenDependencies, Parameters, Reader, Renderer
-from api.openapi import CREATE_SCHEDULE, REPLACE_SCHEDULE, SWITCH_SCHEDULE, problems
+from api.operations import CREATE_SCHEDULE, REPLACE_SCHEDULE, SWITCH_SCHEDULE, problems
 from api.problems import RefusedError, refuse_unknown_parameters, refused_field, refused_input
 from fleet import schedules
 from fleet.errors import ErrorType

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from api.bodies import JSON, read_json_body
 from api.dependencies import Dependencies, OpenDependencies, Parameters, Reader, Renderer
-from api.openapi import CREATE_WEBHOOK, problems
+from api.operations import CREATE_WEBHOOK, problems
 from api.problems import RefusedError, refuse_unknown_parameters, refused_field, refused_input
 from fleet import endpoints
 from fleet.endpoints import Endpoint

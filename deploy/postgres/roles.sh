@@ -17,7 +17,8 @@ SELECT format('CREATE ROLE %I', role) FROM unnest(ARRAY['renderfleet_api', 'rend
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) \gexec
 ALTER ROLE renderfleet_api LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD :'api_password';
 ALTER ROLE renderfleet_worker LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD :'worker_password';
-REVOKE ALL ON DATABASE :"database" FROM PUBLIC;
+-- Those that each server has as well, or who may make nothing here could fill the disk with temporary tables there.
+REVOKE ALL ON DATABASE :"database", postgres, template1 FROM PUBLIC;
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 GRANT CONNECT ON DATABASE :"database" TO renderfleet_api, renderfleet_worker;
 END

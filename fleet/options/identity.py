@@ -14,8 +14,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from fleet.addresses import BlockedAddressError, MalformedAddressError, Target
+from fleet.addresses import BlockedAddressError, MalformedAddressError
 from fleet.errors import ErrorType
+from fleet.hosts import authority
 from fleet.options.source import address_policy
 
 # RFC 1929 gives user name and password one byte of length each.
@@ -64,11 +65,7 @@ def _permitted(server: str, info: ValidationInfo) -> str:
         ) from None
     except MalformedAddressError:
         raise ValueError("has no host that a proxy can have, such as http://proxy.example.com:3128") from None
-    return f"{scheme}://{_host(target)}:{target.port}"
-
-
-def _host(target: Target) -> str:
-    return f"[{target.host}]" if ":" in target.host else target.host
+    return f"{scheme}://{authority(target.host, target.port)}"
 
 
 def _short(credential: str) -> str:

@@ -8,7 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from fleet.settings import SettingsError, key_from_text
+from fleet.secret_keys import key_from_text
+from fleet.settings import SettingsError
 
 NAME: Final = "secret-key"
 _KEY_BYTES: Final = 32

@@ -11,7 +11,8 @@ import pytest
 
 from fleet.database import Pool
 from fleet.keys import main
-from fleet.tenants import Scope, find_tenant
+from fleet.tenants import Scope
+from tests.tenants import find_tenant
 from tests.vaults import SECRET_KEY
 
 

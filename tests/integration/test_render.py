@@ -87,6 +87,17 @@ async def test_page_sees_the_window_that_was_asked_for(shared: BrowserStage) -> 
     assert rendered.facts.title == "700,500,2,700"
 
 
+@pytest.mark.parametrize(
+    ("title", "expected"), [("'half \\ud83d'", "half ?"), ("'x' + '😀'.repeat(600)", "x" + "😀" * 499 + "?")]
+)
+async def test_a_title_is_text_that_a_document_can_hold(
+    shared: BrowserStage, title: str, expected: str
+) -> None:
+    rendered = await shared.render(html=f"<script>document.title = {title}</script>")
+    assert rendered.facts.title == expected
+    assert rendered.facts.title.encode().decode() == expected
+
+
 @pytest.mark.parametrize(("scale", "bands"), [(1.0, 180), (1.5, 60), (2.0, 30)])
 async def test_full_page_holds_every_band(shared: BrowserStage, scale: float, bands: int) -> None:
     """18,000 px is beyond the 16,384 of a GPU texture: every band must still be in its place."""
@@ -213,9 +224,16 @@ async def test_refused_connection(shared: BrowserStage) -> None:
 
 
 @pytest.mark.parametrize(
-    "script", ["new Worker(URL.createObjectURL(new Blob(['1'])))", "new WebSocket('ws://127.0.0.1:9')"]
+    "script",
+    [
+        "new Worker(URL.createObjectURL(new Blob(['1'])))",
+        "new WebSocket('ws://127.0.0.1:9')",
+        "fetch('http://169.254.169.254/', {mode: 'no-cors'})",  # refused; nobody reads the answer
+    ],
 )
-async def test_networkidle_of_a_page_with_a_worker_or_a_socket(shared: BrowserStage, script: str) -> None:
+async def test_networkidle_of_a_page_with_what_has_no_end_of_its_own(
+    shared: BrowserStage, script: str
+) -> None:
     rendered = await shared.render(
         html=f"<title>idle</title><script>{script}</script>",
         wait_until="networkidle",

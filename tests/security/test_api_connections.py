@@ -70,6 +70,7 @@ def get(path: str = "/livez", fields: bytes = b"") -> bytes:
 
 
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
+UPGRADE = b"Upgrade: h2c\r\nConnection: Upgrade\r\n"
 AMBIGUOUS = {
     "two different lengths": (b"POST", b"Content-Length: 4\r\nContent-Length: 5\r\n", b"abcde"),
     "the same length twice": (b"POST", b"Content-Length: 4\r\nContent-Length: 4\r\n", b"abcd"),
@@ -89,6 +90,8 @@ AMBIGUOUS = {
     "a bare line feed": (b"GET", b"X-A: b\nX-C: d\r\n", b""),
     "a chunk that is longer than it says": (b"POST", CHUNKED, b"1\r\nabc\r\n0\r\n\r\n"),
     "a chunk size that is none": (b"POST", CHUNKED, b"zz\r\n\r\n"),
+    "another protocol and a length": (b"POST", UPGRADE + b"Content-Length: 4\r\n", b"abcd"),
+    "another protocol and chunks": (b"POST", UPGRADE + CHUNKED, b"1\r\na\r\n0\r\n\r\n"),
     "trailers": (b"POST", CHUNKED, b"0\r\nX-Forwarded-For: 127.0.0.1\r\n\r\n"),
 }
 
@@ -98,6 +101,22 @@ async def test_a_request_whose_end_is_ambiguous_is_refused_with_all_that_follows
         async with line(api) as caller:
             caller.send(method + b" /livez HTTP/1.1\r\n" + HOST + fields + b"\r\n" + body + get("/readyz"))
             await caller.refused(400, ErrorType.MALFORMED_REQUEST, name)
+
+
+async def test_a_body_behind_a_wish_for_another_protocol_is_never_a_request(api: Api) -> None:
+    hidden = get("/readyz")
+    async with line(api) as caller:
+        head = UPGRADE + f"Content-Length: {len(hidden)}\r\n".encode()
+        caller.send(b"POST /livez HTTP/1.1\r\n" + HOST + head + b"\r\n")
+        await caller.refused(400, ErrorType.MALFORMED_REQUEST)
+
+
+async def test_what_follows_a_wish_for_another_protocol_is_not_left_without_an_answer(api: Api) -> None:
+    async with line(api) as caller:
+        caller.send(get(fields=UPGRADE) + get())
+        status, headers, _ = await caller.answer()
+        assert (status, headers["connection"]) == (200, "close")
+        await caller.ended()
 
 
 UNREADABLE = {

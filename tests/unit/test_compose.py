@@ -34,6 +34,18 @@ CLONE_FLAGS = {  # linux/sched.h
 }
 
 
+# Of this folder, what containers read.
+MOUNTED = re.findall(r'"\./([^:"]+):[^:"]+:ro"', COMPOSE)
+
+
+def private_copy(path: str, folder: Path) -> Path:
+    """A file of deploy/ as a checkout under a umask of 077 has it."""
+    (folder / path).parent.mkdir()
+    copy = Path(shutil.copy(DEPLOY / path, folder / path))
+    copy.chmod(0o600)
+    return copy
+
+
 def service(name: str, compose: str = COMPOSE) -> str:
     """The lines of one service."""
     found = re.search(rf"^  {name}:\n((?:    .*\n|\n)+)", compose, re.MULTILINE)
@@ -79,7 +91,9 @@ def test_no_secret_has_a_value_or_a_default() -> None:
 def test_the_script_makes_every_variable_that_is_required(tmp_path: Path) -> None:
     script = shutil.copy(DEPLOY / "secrets.sh", tmp_path)
     written = tmp_path / ".env"
+    unreadable = [private_copy(path, tmp_path) for path in MOUNTED]
     subprocess.run(["sh", script], check=True, capture_output=True)
+    assert {path.stat().st_mode & 0o777 for path in unreadable} == {0o644}, "the users in containers read it"
     made = dict(line.split("=", 1) for line in written.read_text().splitlines())
     assert set(made) == set(re.findall(r"\$\{(\w+):\?", COMPOSE + EGRESS))
     assert written.stat().st_mode & 0o777 == 0o600
@@ -108,15 +122,30 @@ def test_with_an_egress_service_workers_have_no_internet() -> None:
     assert "networks: [workers, internet]" in service("worker")
     assert "networks: !override [workers, egress]" in service("worker", EGRESS)
     assert "networks: [egress, internet]" in service("egress", EGRESS)
-    assert re.search(r"^  egress:\n    internal: true$", EGRESS.split("\nnetworks:")[1], re.MULTILINE)
     # No password of an engine, no key of a tenant.
     assert set(re.findall(r"\$\{(\w+)", service("egress", EGRESS))) == {"EGRESS_SERVICE_TOKEN"}
 
 
+def networks(compose: str) -> dict[str, str]:
+    """The lines of each network; a reference to another one's is replaced by what they are."""
+    lines = compose.split("\nnetworks:\n")[1]
+    found: dict[str, str] = dict(re.findall(r"^  (\w+):(.*\n(?:    .*\n)*)", lines, re.MULTILINE))
+    named = {mark[1]: text for text in found.values() if (mark := re.match(r" &(\S+)\n", text)) is not None}
+    return {name: named.get(text.removeprefix(" *").strip(), text) for name, text in found.items()}
+
+
+def test_what_is_between_the_services_leads_nowhere_else() -> None:
+    """Neither out nor, by the address of the bridge, to what listens on the machine itself."""
+    both = networks(COMPOSE) | networks(EGRESS)
+    assert set(both) == {"api", "workers", "internet", "front", "egress"}
+    for name in ("api", "workers", "egress"):
+        assert "internal: true" in both[name], name
+        assert 'com.docker.network.bridge.inhibit_ipv4: "true"' in both[name], name
+
+
 def test_files_that_containers_read_are_there() -> None:
-    mounted = re.findall(r'"\./([^:"]+):[^:"]+:ro"', COMPOSE)
-    assert len(mounted) == 2
-    assert all((DEPLOY / path).is_file() for path in mounted)
+    assert len(MOUNTED) == 2
+    assert all((DEPLOY / path).is_file() for path in MOUNTED)
 
 
 def test_the_script_keeps_what_is_there(tmp_path: Path) -> None:

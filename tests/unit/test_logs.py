@@ -1,9 +1,11 @@
 import json
 import logging
+import time
 
 import pytest
 
 from fleet.logs import bind, configure_logs, get_logger, without_query
+from fleet.redaction import redacted
 from fleet.settings import LogSettings
 
 
@@ -113,3 +115,10 @@ def test_a_traceback_shows_neither_variables_nor_secrets_of_an_address(
     words = capsys.readouterr().err
     assert "cannot reach http://proxy:3128/?***" in words
     assert password not in words
+
+
+def test_no_text_of_a_stranger_takes_long_to_redact() -> None:
+    # As long as the longest line that a library quotes. Time that grows with the square would be 9 s.
+    started = time.process_time()
+    assert "secret" not in redacted(f"{'x-amz-' * 10_000}security-token=secret")
+    assert time.process_time() - started < 2

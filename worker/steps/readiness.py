@@ -69,7 +69,12 @@ async def wait(render: Render) -> None:
     if not answer["fonts"]:
         render.warnings.append(f"fonts: not all were loaded within {_FONTS_TIMEOUT_MS} ms")
     _check_final_address(render, answer["url"])
-    render.facts = Facts(final_url=answer["url"], http_status=answer["status"] or None, title=answer["title"])
+    render.facts = Facts(
+        final_url=answer["url"],
+        http_status=answer["status"] or None,
+        # JavaScript's text may be cut within a character, and no document can be written with half of one.
+        title=answer["title"].encode(errors="replace").decode(),
+    )
 
 
 async def _ask(render: Render) -> Any:

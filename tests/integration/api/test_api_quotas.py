@@ -3,6 +3,7 @@
 import asyncio
 import signal
 
+import pytest
 from arq.connections import ArqRedis
 
 from deploy.embedded.engines import Engines
@@ -67,6 +68,17 @@ async def test_a_month_has_so_many_renders_and_the_refusal_tells_when_it_is_over
         await database.execute("UPDATE tenants SET max_renders_per_month = 4")
         another.dependencies.authenticator.forget_all()
         await enqueue(another.client)
+
+
+@pytest.mark.parametrize("setting", ["TENANT_MAX_QUEUED", "TENANT_MAX_RENDERS_PER_MONTH"])
+async def test_calls_at_the_same_moment_do_not_pass_a_limit_together(
+    serve: Serve, database: Pool, setting: str
+) -> None:
+    async with serve(**{setting: 25}) as api:
+        batch = {"jobs": [REQUEST] * 10}
+        answers = await asyncio.gather(*(api.client.post("/v1/jobs/batch", json=batch) for _ in range(10)))
+        assert sorted(answer.status_code for answer in answers) == [202] * 2 + [429] * 8
+        assert await database.fetchval("SELECT count(*) FROM jobs") == 20
 
 
 async def test_a_frozen_redis_costs_the_first_post_its_time_out_and_not_the_others(

@@ -25,10 +25,12 @@ from tests.egress_stage import (
     serving,
     status_of,
     tunnel,
+    until,
 )
 from tests.processes import ProductProcess, started
 from worker.egress.record import Outcome, Verdict
 from worker.egress.terms import Terms, Upstream
+from worker.egress.through import AT_ONCE
 
 TOKEN = "a-token-of-this-test"
 LOOPBACK = AddressPolicy(allow=(split_network("127.0.0.0/8"),))
@@ -50,8 +52,8 @@ async def service(folder: Path, **settings: str) -> AsyncIterator[tuple[ProductP
         yield process, next(line["port"] for line in process.lines() if "port" in line)
 
 
-def url(port: int, token: str = TOKEN) -> str:
-    return f"http://:{token}@127.0.0.1:{port}"
+def url(port: int, token: str = TOKEN, host: str = "127.0.0.1") -> str:
+    return f"http://:{token}@{host}:{port}"
 
 
 async def test_a_page_reaches_its_target_through_both_processes(tmp_path: Path) -> None:
@@ -135,6 +137,29 @@ async def test_the_proxy_of_a_tenant_is_reached_through_the_service_too(tmp_path
         assert status == 200
         assert await client.rest() == b"hello"
         client.close()
+
+
+async def test_one_page_asks_the_service_for_a_few_connections_at_once() -> None:
+    """Or else its names without an answer would take the service's threads from all workers."""
+    asked, most, may_answer = 0, 0, asyncio.Event()
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked, most
+        await reader.readuntil(b"\r\n\r\n")
+        asked += 1
+        most = max(most, asked)
+        await may_answer.wait()
+        asked -= 1
+        writer.write(b"HTTP/1.1 502 x\r\nProxy-Status: a; error=dns_error\r\n\r\n")
+
+    wanted = 2 * AT_ONCE
+    async with serving(slow) as server, egress(egress_service_url=url(server, host=STAND_IN)) as proxy:
+        port = await opened(proxy)
+        asking = [asyncio.create_task(status_of(port, f"{n}.example.com:443")) for n in range(wanted)]
+        await until(lambda: asked == AT_ONCE and port.record.connections == wanted)
+        may_answer.set()
+        assert await asyncio.gather(*asking) == [502] * wanted
+    assert most == AT_ONCE
 
 
 async def test_without_the_token_the_service_does_nothing(tmp_path: Path) -> None:
