@@ -60,10 +60,6 @@ class _Counts:
         # Whoever began to count may hang up while others wait for it.
         return await asyncio.shield(task)
 
-    def latest(self, tenant_id: UUID) -> _Count | None:
-        """The newest count of a tenant, which may be younger than what `get` gave before a wait."""
-        return self._counts.get(tenant_id)
-
     def _remember(self, tenant_id: UUID, counted: asyncio.Task[_Count]) -> None:
         del self._under_way[tenant_id]
         if counted.cancelled() or counted.exception() is not None:
@@ -104,7 +100,6 @@ class Quotas:
             accepted = await self._months.get(tenant.id, partial(self._count_accepted, tenant.id))
         # No wait from here on: of calls at the same moment each sees what the ones before it have added.
         if queued is not None and line is not None:
-            queued = self._queued.latest(tenant.id) or queued
             _require_line(queued, line, jobs)
         if accepted is not None and month is not None:
             _require_month(accepted, month, jobs)

@@ -1,5 +1,6 @@
 """Signed links: a picture or a pdf as the answer to GET, for `<img src>`."""
 
+import asyncio
 import re
 import time
 from dataclasses import dataclass
@@ -105,7 +106,7 @@ async def _answer(request: Request, *, is_document: bool) -> Response:
     except RenderfleetError as error:
         if placeholder is None or error.type is ErrorType.RANGE_NOT_SATISFIABLE:
             raise
-        return _instead(load, placeholder, error)
+        return await _instead(load, placeholder, error)
 
 
 def _placeholder(word: str | None) -> Placeholder | None:
@@ -239,9 +240,11 @@ def _pending() -> RefusedError:
     return RefusedError(ErrorType.RENDER_PENDING, "the render takes longer than a load waits; load it again")
 
 
-def _instead(load: _Load, kind: Placeholder, error: RenderfleetError) -> Response:
+async def _instead(load: _Load, kind: Placeholder, error: RenderfleetError) -> Response:
     viewport, scale = load.render.viewport, load.render.device_scale_factor
-    picture = placeholders.placeholder_picture(
+    # Drawing takes up to 25 ms, which other calls would wait for.
+    picture = await asyncio.to_thread(
+        placeholders.placeholder_picture,
         kind,
         KINDS[error.type].title,
         width_px=round(viewport.width * scale),

@@ -38,6 +38,8 @@ from worker.webhooks.signing import SignedMessage, sign_message
 _MESSAGES: Final = 32
 _OF_TENANT: Final = 16
 _OF_ENDPOINT: Final = 4
+# Both ways, TLS included: the document has a few KB, and an answer is read no further than 64 KiB.
+_MAX_BYTES: Final = 1024 * 1024
 # Seconds between two looks at the outbox, for what other processes put there and for what is tried again.
 _POLL_S: Final = 2.0
 # From the end of an attempt's time to that of its lease: enough to record how it went.
@@ -249,7 +251,8 @@ class Sender:
     async def _post(self, url: str, signed: SignedMessage, policy: AddressPolicy) -> Answer:
         port = await self._egress.open_port()
         try:
-            port.admit(Terms(policy, caps=Caps(max_s=self._timeout_s)))
+            caps = Caps(max_bytes=_MAX_BYTES, max_connections=1, max_s=self._timeout_s)
+            port.admit(Terms(policy, caps=caps))
             return await post(url, signed.body, signed.headers, proxy_port=port.number, tls=self._tls)
         except PostError as error:
             target = Url(url)
