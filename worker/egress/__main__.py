@@ -11,7 +11,7 @@ from fleet.addresses import AddressPolicy
 from fleet.logs import configure_logs, get_logger
 from fleet.settings import EgressSettings, LogSettings, SettingsError, load_settings
 from worker.egress.resolver import SystemResolver
-from worker.egress.service import LOOKUPS, ServicePort
+from worker.egress.standalone import LOOKUPS, ServicePort
 from worker.settings import EgressProxySettings, EgressResolverSettings, EgressServiceSettings
 
 log = get_logger("worker.egress")  # not `__main__`, as it is run
