@@ -16,8 +16,7 @@ from fleet.jobs import State
 from fleet.tenants import Scope, create_key
 from tests.integration.api.calls import CONTENT, claim, problem
 from tests.integration.api.conftest import Api, Serve
-from tests.integration.api.link_fixtures import Fleet, visitor, waiting
-from tests.integration.api.links import URL, Signer, made_key
+from tests.integration.api.links import URL, Fleet, Signer, made_key, visitor, waiting
 
 pytest_plugins = ("tests.integration.api.link_fixtures",)
 

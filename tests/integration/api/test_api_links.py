@@ -9,8 +9,7 @@ from fleet.carrier import QUEUE
 from fleet.errors import ErrorType
 from fleet.tenants import Scope
 from tests.integration.api.calls import CONTENT, problem
-from tests.integration.api.link_fixtures import Fleet, waiting
-from tests.integration.api.links import URL, Signer, made_key
+from tests.integration.api.links import URL, Fleet, Signer, made_key, waiting
 
 pytest_plugins = ("tests.integration.api.link_fixtures",)
 
