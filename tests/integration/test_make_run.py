@@ -131,6 +131,7 @@ def running(folder: Path, *, before: tuple[str, ...] = (), **settings: str) -> I
 def test_from_nothing_to_a_picture_and_again_with_the_same_data(tmp_path: Path) -> None:
     with running(tmp_path) as run:
         run.wait_for(READY)
+        run.wait_for("Ctrl-C stops everything")  # the last words of the welcome
         said = run.said()
         for step in (
             "Environment",
