@@ -10,7 +10,7 @@ from fleet.addresses import Address, Rule
 from worker.egress.dial import interleave
 from worker.egress.names import MAX_LOOKUPS, MAX_NAMES, Names
 from worker.egress.own import OwnPorts
-from worker.egress.record import Outcome, Verdict
+from worker.egress.record import MAX_REMEMBERED, Outcome, Record, Verdict
 from worker.egress.refusal import answer, read_status
 from worker.egress.resolver import StillAskingError
 from worker.egress.through import ServiceAddress
@@ -172,3 +172,13 @@ def test_addresses_of_a_service_are_read_and_never_shown_with_the_token() -> Non
     assert (found.host, found.port) == ("fd00::1", 3128)
     assert found.credentials == b"Basic OmxvbmctZW5vdWdoLXRva2Vu"
     assert "Basic" not in repr(found)
+
+
+def test_of_a_page_that_asks_for_much_no_more_is_remembered_than_fits() -> None:
+    record, block = Record(), Verdict(Outcome.UNWANTED)
+    news = [record.note(f"{number}.example.com", 443, block) for number in range(2 * MAX_REMEMBERED)]
+    assert sum(news) == len(record.verdicts) == len(record.blocked) == MAX_REMEMBERED
+    assert not record.note("0.example.com", 443, block)
+    assert record.blocked["0.example.com", block] == 2
+    record.note("0.example.com", 443, Verdict(Outcome.CONNECTED))
+    assert record.verdicts["0.example.com", 443] == Verdict(Outcome.CONNECTED)
