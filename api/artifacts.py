@@ -11,9 +11,9 @@ from api.dependencies import Dependencies
 from api.problems import RefusedError
 from api.ranges import Span, UnsatisfiableRangeError, is_unmodified, requested_span
 from api.streaming import StreamedResponse
-from fleet.artifacts import ArtifactMissingError
+from fleet.artifacts.store import ArtifactMissingError
 from fleet.errors import ErrorType
-from fleet.jobs import Job
+from fleet.jobs.job import Job
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -8,7 +8,8 @@ from api.lookups import Lookups
 from api.problems import RefusedError
 from fleet.database import Pool
 from fleet.errors import ErrorType
-from fleet.tenants import KeyDigest, Scope, Tenant, digest_of, find_by_digest
+from fleet.tenants.authenticate import KeyDigest, digest_of, find_by_digest
+from fleet.tenants.tenant import Scope, Tenant
 
 # A key with one of these may make a call that needs the scope on the left.
 _SUFFICIENT: Final = {

@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from api.headers import with_defaults
 from api.problems import RefusedError, problem_response
 from fleet.errors import ErrorType
-from fleet.logs import get_logger
+from fleet.telemetry.logs import get_logger
 
 # Apache's LimitRequestFields. Each look for a header goes through all of them.
 _MAX_FIELDS: Final = 100

@@ -20,25 +20,24 @@ from api.rates import Rates
 from api.settings import ApiSettings, LinkSettings
 from api.turns import Turns
 from api.waiters import Waiters
-from fleet.addresses import AddressPolicy
-from fleet.artifacts import Artifacts
-from fleet.database import Pool
-from fleet.documents import SignedAddress
+from fleet.artifacts.keys import SignedAddress
+from fleet.artifacts.settings import StorageSettings
+from fleet.artifacts.store import Artifacts
+from fleet.database import DatabaseSettings, Pool
+from fleet.egress.policy import AddressPolicy
+from fleet.egress.settings import EgressSettings
 from fleet.errors import ErrorType
-from fleet.jobs import Job, get
-from fleet.options.source import EGRESS_CONTEXT
-from fleet.probes import Probes
-from fleet.settings import (
-    DatabaseSettings,
-    DataSettings,
-    EgressSettings,
-    RedisSettings,
-    SecretSettings,
-    StorageSettings,
-    TenantSettings,
-)
-from fleet.tenants import Scope, Tenant
+from fleet.jobs.artifact import signed_artifact
+from fleet.jobs.job import Job
+from fleet.jobs.read import get
+from fleet.queue.settings import RedisSettings
+from fleet.render.options.source import EGRESS_CONTEXT
+from fleet.settings import DataSettings
+from fleet.telemetry.probes import Probes
+from fleet.tenants.settings import TenantSettings
+from fleet.tenants.tenant import Scope, Tenant
 from fleet.vault import Vault
+from fleet.vault.settings import SecretSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ class Dependencies:
 
     def sign(self, job: Job) -> SignedAddress | None:
         """A presigned address of the job's artifact, if it has one. Takes 0.2 ms and no network."""
-        return self.artifacts.sign(job)
+        return signed_artifact(self.artifacts, job)
 
     async def caller(self, request: Request, needed: Scope) -> Tenant:
         """Who makes this call, if it may be made.

@@ -3,7 +3,7 @@
 import resource
 from typing import Final
 
-from fleet.logs import get_logger
+from fleet.telemetry.logs import get_logger
 
 # For Postgres, Redis, S3, files, and callers that do not wait.
 _OTHERS: Final = 1_000

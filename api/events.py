@@ -14,9 +14,10 @@ from starlette.types import Message, Receive, Scope, Send
 
 from api.history import Moment, moments_until
 from api.waiters import News, Waiters
-from fleet.documents import JobDocument, SignedAddress
-from fleet.jobs import Job, State
-from fleet.logs import get_logger
+from fleet.artifacts.keys import SignedAddress
+from fleet.jobs.document import JobDocument
+from fleet.jobs.job import Job, State
+from fleet.telemetry.logs import get_logger
 
 # A line that begins with a colon is a comment: it keeps proxies from closing a silent connection.
 _KEEPALIVE: Final = b":\n\n"

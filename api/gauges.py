@@ -5,21 +5,22 @@ import math
 import time
 from typing import Final
 
-from fleet import workers
 from fleet.database import Pool
 from fleet.errors import UnavailableError
-from fleet.jobs import State, backlog
-from fleet.logs import get_logger
-from fleet.metrics import (
+from fleet.jobs.job import State
+from fleet.jobs.read import backlog
+from fleet.telemetry.logs import get_logger
+from fleet.telemetry.metrics import (
     JOBS_OPEN,
     OLDEST_QUEUED_SECONDS,
     WEBHOOKS_OVERDUE_SECONDS,
     WORKERS_PRESENT,
     WORKERS_UNSANDBOXED,
 )
-from fleet.probes import ANSWER_TIMEOUT_S
-from fleet.vitals import Sandbox
-from fleet.webhooks import overdue_s
+from fleet.telemetry.probes import ANSWER_TIMEOUT_S
+from fleet.webhooks.outbox import overdue_s
+from fleet.workers import registry
+from fleet.workers.vitals import Sandbox
 
 # Counting a long line of queued jobs takes Postgres some milliseconds.
 _FRESH_S: Final = 5.0
@@ -51,7 +52,7 @@ class FleetGauges:
                 async with asyncio.timeout(ANSWER_TIMEOUT_S):
                     now = await backlog(self._pool)
                     webhook_s = await overdue_s(self._pool)
-                    there = await workers.list_present(self._pool)
+                    there = await registry.list_present(self._pool)
                 present = len(there)
                 reports = [one.vitals for one in there if one.vitals is not None]
                 unsandboxed = sum(vitals.sandbox is Sandbox.OFF for vitals in reports)

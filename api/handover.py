@@ -8,10 +8,11 @@ from typing import Final
 from arq.connections import ArqRedis
 
 from fleet.database import Pool
-from fleet.dispatch import dispatch
-from fleet.jobs import Job, Waiting, waiting
-from fleet.logs import get_logger
-from fleet.recovery import mark_undispatched
+from fleet.jobs.job import Job, waiting
+from fleet.jobs.recover import mark_undispatched
+from fleet.queue.delivery import Waiting
+from fleet.queue.dispatch import dispatch
+from fleet.telemetry.logs import get_logger
 
 # A Redis that refuses says so at once. One that is frozen costs the first caller the whole time-out; for so
 # long afterwards the others do not ask it, and the sweeper hands their jobs over.

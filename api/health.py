@@ -17,7 +17,7 @@ DEFAULT_PORT: Final = "8000"
 
 # Who listens at all addresses is asked at one.
 _LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-# Beyond what the API takes to hear of its dependencies (fleet/probes.py).
+# Beyond what the API takes to hear of its dependencies (fleet/telemetry/probes.py).
 _TIMEOUT_S: Final = 4.0
 
 

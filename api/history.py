@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Self
 
-from fleet.jobs import Job, State
+from fleet.jobs.job import Job, State
 
 _ID: Final = re.compile(rf"(0|[1-9]\d{{0,8}})-({'|'.join(State)})", re.ASCII)
 # Nobody can have succeeded or failed, or be running, who was never claimed.

@@ -15,12 +15,12 @@ from api.dependencies import Dependencies
 from api.preferences import preferred_wait_s
 from api.problems import RefusedError, refused_field
 from api.waiters import wait_for
-from fleet.acceptance import Acceptance
-from fleet.documents import JobDocument, job_path
 from fleet.errors import ErrorType
-from fleet.jobs import Job
-from fleet.metrics import JOBS_ACCEPTED
-from fleet.tenants import Tenant
+from fleet.jobs.accept import Acceptance
+from fleet.jobs.document import JobDocument, job_path
+from fleet.jobs.job import Job
+from fleet.telemetry.metrics import JOBS_ACCEPTED
+from fleet.tenants.tenant import Tenant
 
 T = TypeVar("T")
 

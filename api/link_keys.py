@@ -7,8 +7,9 @@ from api.lookups import Lookups
 from api.problems import RefusedError
 from fleet.database import Pool
 from fleet.errors import ErrorType
-from fleet.links import Link
-from fleet.tenants import LinkKey, Scope, Tenant, find_link_key
+from fleet.render.link_signature import Link
+from fleet.tenants.authenticate import LinkKey, find_link_key
+from fleet.tenants.tenant import Scope, Tenant
 from fleet.vault import Vault
 
 _MAY_SIGN: Final = frozenset({Scope.RENDER, Scope.LINKS})

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from api.operations import BYTES
 from api.placeholders import Placeholder
-from fleet.link_request import PARAMETERS
+from fleet.render.link_parameters import PARAMETERS
 
 PLACEHOLDER: Final = "placeholder"
 

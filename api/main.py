@@ -51,25 +51,22 @@ from api.settings import ApiSettings, LinkSettings
 from api.streaming import LingeringResponse
 from api.turns import Turns
 from api.waiters import Waiters
-from fleet import VERSION, carrier
-from fleet.addresses import AddressPolicy
-from fleet.artifacts import Artifacts
-from fleet.database import Pool, open_pool
+from fleet import VERSION
+from fleet.artifacts.settings import StorageSettings
+from fleet.artifacts.store import Artifacts
+from fleet.database import DatabaseSettings, Pool, open_pool
+from fleet.egress.policy import AddressPolicy
+from fleet.egress.settings import EgressSettings
 from fleet.errors import ErrorType, RenderfleetError, UnavailableError
-from fleet.logs import configure_logs, get_logger
-from fleet.probes import Probes
-from fleet.settings import (
-    DatabaseSettings,
-    DataSettings,
-    EgressSettings,
-    LogSettings,
-    RedisSettings,
-    SecretSettings,
-    StorageSettings,
-    TenantSettings,
-    load_settings,
-)
+from fleet.jobs.read import changed
+from fleet.queue import arq_adapter
+from fleet.queue.settings import RedisSettings
+from fleet.settings import DataSettings, load_settings
+from fleet.telemetry.logs import LogSettings, configure_logs, get_logger
+from fleet.telemetry.probes import Probes
+from fleet.tenants.settings import TenantSettings
 from fleet.vault import Vault, WrongKeyError, enrol
+from fleet.vault.settings import SecretSettings
 
 _CLOSE_TIMEOUT_S: Final = 3.0
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -149,11 +146,18 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Dependencies:
     stack.push_async_callback(_close_pool, pool)
     vault = Vault.open(settings.secrets, settings.data.data_dir)
     await _enrol(pool, vault)
-    redis = carrier.connect(settings.redis.redis_url, timeout_s=settings.redis.redis_timeout_s)
+    redis = arq_adapter.connect(settings.redis.redis_url, timeout_s=settings.redis.redis_timeout_s)
     stack.push_async_callback(redis.aclose, close_connection_pool=True)
     store = Artifacts(settings.storage)
     stack.push_async_callback(asyncio.to_thread, store.close)
-    probes = Probes(pool, redis, store)
+    probes = Probes(
+        {
+            # Reads the table of jobs, so that a database without its schema is not taken for ready.
+            "postgres": lambda: changed(pool, []),
+            "redis": redis.ping,
+            "s3": store.check,
+        }
+    )
     stack.callback(probes.cancel)
     waiters = Waiters(pool, redis, limit=settings.api.api_max_waiters)
     waiters.open()

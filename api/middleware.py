@@ -13,8 +13,8 @@ from api.headers import with_defaults
 from api.problems import problem_response
 from api.rates import HEADERS
 from fleet.errors import ErrorType, RenderfleetError
-from fleet.logs import bind, get_logger
-from fleet.metrics import HTTP_REQUESTS, HTTP_SECONDS
+from fleet.telemetry.logs import bind, get_logger
+from fleet.telemetry.metrics import HTTP_REQUESTS, HTTP_SECONDS
 
 # A proxy's id is kept, so that both logs can be joined; anything else in that header is not.
 _CALLERS_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)

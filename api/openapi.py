@@ -9,11 +9,10 @@ from pydantic.json_schema import models_json_schema
 
 from api.operations import REF, problems
 from api.problems import Problem
-from fleet.documents import JobDocument, WebhookDocument
-from fleet.key_request import KeyRequest
-from fleet.request import RenderRequest
-from fleet.schedule_request import ScheduleRequest
-from fleet.tenant_request import TenantChanges, TenantRequest
+from fleet.jobs.document import JobDocument, WebhookDocument
+from fleet.render.request import RenderRequest
+from fleet.schedules.request import ScheduleRequest
+from fleet.tenants.requests import KeyRequest, TenantChanges, TenantRequest
 
 # An operator's calls are not limited.
 _UNLIMITED: Final = ("/v1/admin/", "/v1/fleet")

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from api.problems import MEDIA_TYPE
-from fleet.options.source import MAX_URL_LENGTH
+from fleet.render.options.source import MAX_URL_LENGTH
 
 REF: Final = "#/components/schemas/{model}"
 

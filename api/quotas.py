@@ -16,13 +16,13 @@ from typing import Final
 from uuid import UUID
 
 from api.problems import RefusedError
-from fleet import months
 from fleet.database import Pool
 from fleet.errors import ErrorType
-from fleet.jobs import count_queued
-from fleet.metrics import LIMITED
-from fleet.settings import TenantSettings
-from fleet.tenants import Tenant
+from fleet.jobs.read import count_queued
+from fleet.telemetry.metrics import LIMITED
+from fleet.tenants import usage
+from fleet.tenants.settings import TenantSettings
+from fleet.tenants.tenant import Tenant
 
 _FRESH_S: Final = 1.0
 _MAX_REMEMBERED: Final = 10_000
@@ -121,7 +121,7 @@ class Quotas:
         return _Count(queued, time.monotonic())
 
     async def _count_accepted(self, tenant_id: UUID) -> _Count:
-        month = await months.read(self._pool, tenant_id)
+        month = await usage.read(self._pool, tenant_id)
         return _Count(month.accepted, time.monotonic(), month.left_s)
 
 

@@ -19,13 +19,13 @@ from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
 from api.problems import RefusedError
-from fleet import buckets
-from fleet.buckets import Call, Limit, LocalBuckets, Standing
 from fleet.errors import ErrorType
-from fleet.logs import get_logger
-from fleet.metrics import LIMITED, RATES_LOCAL
-from fleet.settings import TenantSettings
-from fleet.tenants import Tenant
+from fleet.telemetry.logs import get_logger
+from fleet.telemetry.metrics import LIMITED, RATES_LOCAL
+from fleet.tenants import rate_limit
+from fleet.tenants.rate_limit import Call, Limit, LocalBuckets, Standing
+from fleet.tenants.settings import TenantSettings
+from fleet.tenants.tenant import Tenant
 
 # Headers that whoever answers the call adds to the answer, whatever it will be.
 HEADERS: Final = "renderfleet.headers"
@@ -135,7 +135,7 @@ class Rates:
         return self._local.take(call.name, call.limit, now=time.monotonic())
 
     async def _asked(self, calls: Sequence[Call]) -> list[Standing]:
-        question = asyncio.create_task(buckets.take(self._redis, calls))
+        question = asyncio.create_task(rate_limit.take(self._redis, calls))
         try:
             for patience_s in (_WAIT_S, _READ_S):
                 await asyncio.wait({question}, timeout=patience_s)

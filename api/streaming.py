@@ -10,7 +10,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from api.callers import hung_up
 from fleet.errors import UnavailableError
-from fleet.logs import get_logger
+from fleet.telemetry.logs import get_logger
 
 LINGER_S: Final = 2.0
 _LINGER_BYTES: Final = 64 * 1024 * 1024

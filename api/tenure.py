@@ -17,7 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.supervisor import DUE, GO, NOT_NOW, READY
-from fleet.logs import get_logger
+from fleet.telemetry.logs import get_logger
 
 # Longer than any call may wait for its job (60 s). Streams of events then end, and are followed elsewhere.
 _WAITERS_S: Final = 75.0

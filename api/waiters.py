@@ -20,12 +20,13 @@ from redis.exceptions import RedisError
 from starlette.types import Receive
 
 from api.callers import Rest
-from fleet.announcements import CHANGES, listen
 from fleet.database import Pool
 from fleet.errors import UnavailableError
-from fleet.jobs import Job, State, changed, get_many
-from fleet.logs import get_logger
-from fleet.metrics import WAITERS
+from fleet.jobs.job import Job, State
+from fleet.jobs.read import changed, get_many
+from fleet.queue.announcements import CHANGES, listen
+from fleet.telemetry.logs import get_logger
+from fleet.telemetry.metrics import WAITERS
 
 LOOK_INTERVAL_S: Final = 1.0
 # A look at more jobs is taken in pieces: encoding so many ids keeps the event loop for some milliseconds.

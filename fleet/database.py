@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import asyncpg
+from pydantic import Field
 
 from fleet.errors import ErrorType, UnavailableError
-from fleet.settings import DatabaseSettings
+from fleet.settings import FleetSettings
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -18,6 +19,25 @@ if TYPE_CHECKING:
 else:
     Pool = asyncpg.Pool
     Connection = asyncpg.Connection
+
+
+class DatabaseSettings(FleetSettings):
+    """Where Postgres is and how long one statement may take."""
+
+    database_url: str = Field(
+        pattern=r"^postgres(ql)?://",
+        description="Postgres 15 or newer, as `postgresql://user:password@host:port/database`.",
+    )
+    database_pool_size: int = Field(
+        default=8, ge=1, le=100, description="Connections to Postgres that one process may hold."
+    )
+    database_timeout_s: float = Field(
+        default=5.0,
+        gt=0,
+        le=60,
+        description="Seconds that connecting, waiting for a connection, or one statement may take.",
+    )
+
 
 # What a caller may try again: the server is away, starting, stopping, full, or silent. Anything else is a
 # mistake of ours and must be loud. 57P01..57P03 are admin shutdown, crash shutdown, cannot connect now

@@ -6,8 +6,8 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 
-from fleet.logs import configure_logs
-from fleet.settings import LogSettings, load_settings
+from fleet.settings import load_settings
+from fleet.telemetry.logs import LogSettings, configure_logs
 from migrations.grants import MissingRoleError
 
 

@@ -8,9 +8,11 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from fleet.logs import get_logger
-from fleet.settings import DatabaseSettings, RoleSettings, load_settings
+from fleet.database import DatabaseSettings
+from fleet.settings import load_settings
+from fleet.telemetry.logs import get_logger
 from migrations.grants import MissingRoleError, grants
+from migrations.settings import RoleSettings
 
 # Any constant that nobody else uses in this database; "rend" in ASCII.
 LOCK_ID: Final = 0x72656E64

@@ -11,9 +11,10 @@ from typing import Any
 
 import psutil
 
-from fleet.addresses import Address, AddressPolicy
-from fleet.request import RenderRequest
-from fleet.settings import EgressSettings
+from fleet.egress.policy import AddressPolicy
+from fleet.egress.public_addresses import Address
+from fleet.egress.settings import EgressSettings
+from fleet.render.request import RenderRequest
 from tests.processes import command_line
 from tests.site.server import Site
 from worker import pipeline

@@ -19,10 +19,11 @@ import structlog
 from arq.connections import ArqRedis
 
 from deploy.embedded.engines import Engines
-from fleet import carrier
-from fleet.database import Pool, open_pool
-from fleet.settings import DatabaseSettings, StorageSettings
-from fleet.tenants import Scope, Tenant, create_key
+from fleet.artifacts.settings import StorageSettings
+from fleet.database import DatabaseSettings, Pool, open_pool
+from fleet.queue import arq_adapter
+from fleet.tenants.api_keys import create_key
+from fleet.tenants.tenant import Scope, Tenant
 from tests.gate import gate
 from tests.stage import Stage
 from tests.tenants import find_tenant
@@ -128,7 +129,7 @@ async def database(database_settings: DatabaseSettings) -> AsyncIterator[Pool]:
 @pytest.fixture
 async def redis(engines: Engines) -> AsyncIterator[ArqRedis]:
     """An empty Redis."""
-    client = carrier.connect(engines.redis_url, timeout_s=2)
+    client = arq_adapter.connect(engines.redis_url, timeout_s=2)
     await client.flushall()
     yield client
     await client.aclose(close_connection_pool=True)

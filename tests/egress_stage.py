@@ -11,7 +11,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
-from fleet.addresses import Address, AddressPolicy, is_public
+from fleet.egress.policy import AddressPolicy
+from fleet.egress.public_addresses import Address, is_public
 from worker.egress.dial import dial
 from worker.egress.port import Port
 from worker.egress.proxy import Egress

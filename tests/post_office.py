@@ -11,16 +11,19 @@ from uuid import UUID, uuid4
 
 from standardwebhooks import Webhook
 
-from fleet import acceptance, attempts, claims, endpoints, webhooks
-from fleet.addresses import AddressPolicy
-from fleet.artifacts import Artifacts
-from fleet.attempts import Outcome
+from fleet.artifacts.store import Artifacts
 from fleet.database import Pool
-from fleet.endpoints import Endpoint
+from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType
-from fleet.jobs import Delivery, Job, State
-from fleet.request import RenderRequest
-from fleet.webhooks import DeliveryError, MessageRecord, MessageState
+from fleet.jobs import accept, claim
+from fleet.jobs import attempt as attempts
+from fleet.jobs.attempt import Outcome
+from fleet.jobs.job import Job, State
+from fleet.queue.delivery import Delivery
+from fleet.render.request import RenderRequest
+from fleet.webhooks import endpoints, outbox
+from fleet.webhooks.endpoints import Endpoint
+from fleet.webhooks.outbox import DeliveryError, MessageRecord, MessageState
 from tests.receiver import Received
 from tests.stage import LOOPBACK
 from tests.vaults import VAULT
@@ -87,12 +90,12 @@ class PostOffice:
             {"html": "<p>x</p>", "webhook_url": url}, context={"egress": LOOPBACK}
         )
         tenant_id = tenant_id or self.tenant_id
-        return (await acceptance.accept(self.database, VAULT, tenant_id=tenant_id, request=request)).job
+        return (await accept.accept(self.database, VAULT, tenant_id=tenant_id, request=request)).job
 
     async def ended(self, url: str, state: State = State.SUCCEEDED, tenant_id: UUID | None = None) -> Job:
         """A job that has ended, and whose message is in the outbox by that."""
         job = await self.accepted(url, tenant_id)
-        attempt = await claims.claim(
+        attempt = await claim.claim(
             self.database, Delivery(job.id, 1), worker_id=uuid4(), lease=timedelta(seconds=60)
         )
         assert attempt is not None
@@ -101,7 +104,7 @@ class PostOffice:
 
     async def message(self, job: Job) -> MessageRecord:
         """The job's only message."""
-        [message] = await webhooks.list_of_job(self.database, job_id=job.id, tenant_id=job.tenant_id)
+        [message] = await outbox.list_of_job(self.database, job_id=job.id, tenant_id=job.tenant_id)
         return message
 
     async def until(self, job: Job, condition: Callable[[MessageRecord], bool]) -> MessageRecord:
@@ -155,6 +158,6 @@ async def wait_s(office: PostOffice) -> float:
 
 
 async def redelivered(office: PostOffice, job: Job, message: MessageRecord) -> bool:
-    return await webhooks.redeliver(
+    return await outbox.redeliver(
         office.database, message_id=message.id, job_id=job.id, tenant_id=job.tenant_id
     )

@@ -9,12 +9,13 @@ from uuid import UUID
 from arq.connections import ArqRedis
 
 from deploy.embedded.engines import Engines
-from fleet import acceptance, dispatch, jobs
-from fleet.addresses import AddressPolicy
 from fleet.database import Pool
-from fleet.jobs import Job
-from fleet.request import RenderRequest
-from fleet.settings import EgressSettings
+from fleet.egress.policy import AddressPolicy
+from fleet.egress.settings import EgressSettings
+from fleet.jobs import accept, read
+from fleet.jobs.job import Job, waiting
+from fleet.queue import dispatch
+from fleet.render.request import RenderRequest
 from tests.gate import Gate
 from tests.processes import ProductProcess, product_environment, worker
 from tests.vaults import VAULT
@@ -47,8 +48,8 @@ class Stage:
     async def enqueue(self, *, policy: AddressPolicy = LOOPBACK, **options: object) -> Job:
         """Accept and dispatch a job, as the API does."""
         request = RenderRequest.model_validate(options, context={"egress": policy})
-        job = (await acceptance.accept(self.database, VAULT, tenant_id=self.tenant_id, request=request)).job
-        ready = jobs.waiting(job, weight=1)
+        job = (await accept.accept(self.database, VAULT, tenant_id=self.tenant_id, request=request)).job
+        ready = waiting(job, weight=1)
         await dispatch.dispatch(self.redis, [ready] if ready else [])
         return job
 
@@ -56,7 +57,7 @@ class Stage:
         """Wait for the job's end; the row as it is then."""
         async with asyncio.timeout(END_S):
             while True:
-                found = await jobs.get(self.database, job_id=job.id, tenant_id=job.tenant_id)
+                found = await read.get(self.database, job_id=job.id, tenant_id=job.tenant_id)
                 assert found is not None
                 if found.state.is_terminal:
                     return found

@@ -1,7 +1,8 @@
 """Whose an API key is, asked of the database and not of an API that remembers it."""
 
 from fleet.database import Pool
-from fleet.tenants import Tenant, digest_of, find_by_digest
+from fleet.tenants.authenticate import digest_of, find_by_digest
+from fleet.tenants.tenant import Tenant
 
 
 async def find_tenant(database: Pool, key: str) -> Tenant | None:

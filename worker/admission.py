@@ -14,8 +14,12 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import Final, Protocol
 
-from fleet.logs import get_logger
-from fleet.metrics import ADMISSION_HELD, CONTAINER_MEMORY_LIMIT_BYTES, CONTAINER_MEMORY_USED_BYTES
+from fleet.telemetry.logs import get_logger
+from fleet.telemetry.metrics import (
+    ADMISSION_HELD,
+    CONTAINER_MEMORY_LIMIT_BYTES,
+    CONTAINER_MEMORY_USED_BYTES,
+)
 from worker.container import ContainerMemory
 
 _MIB: Final = 2**20

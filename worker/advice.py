@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from fleet.logs import get_logger
+from fleet.telemetry.logs import get_logger
 
 SANDBOX_ADVICE: Final = (
     "Chromium's sandbox needs an ordinary user and user namespaces: do not run as root; in a container use "

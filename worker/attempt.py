@@ -14,19 +14,22 @@ from uuid import UUID
 from arq.connections import ArqRedis
 from pydantic import ValidationError
 
-from fleet import claims, dispatch
-from fleet.addresses import AddressPolicy
-from fleet.announcements import announce_change
-from fleet.artifacts import Artifacts, artifact_key
-from fleet.attempts import Outcome
-from fleet.claims import Attempt
+from fleet.artifacts.keys import artifact_key
+from fleet.artifacts.store import Artifacts
 from fleet.database import Pool as Database
+from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType, RenderError, UnavailableError
-from fleet.jobs import Delivery, State
-from fleet.logs import bind, get_logger
-from fleet.metrics import DELIVERIES_DROPPED, PICKUP_SECONDS
-from fleet.options.source import EGRESS_CONTEXT
-from fleet.request import RenderRequest
+from fleet.jobs import claim
+from fleet.jobs.attempt import Outcome
+from fleet.jobs.claim import Attempt
+from fleet.jobs.job import State
+from fleet.queue import dispatch
+from fleet.queue.announcements import announce_change
+from fleet.queue.delivery import Delivery
+from fleet.render.options.source import EGRESS_CONTEXT
+from fleet.render.request import RenderRequest
+from fleet.telemetry.logs import bind, get_logger
+from fleet.telemetry.metrics import DELIVERIES_DROPPED, PICKUP_SECONDS
 from fleet.vault import Owner, Purpose, Vault
 from worker.comparison import Comparison
 from worker.egress.terms import Caps, Terms
@@ -90,7 +93,7 @@ class Attempts:
     async def _claim(self, delivery: Delivery) -> Attempt | None:
         while True:
             try:
-                return await claims.claim(
+                return await claim.claim(
                     self.database,
                     delivery,
                     worker_id=self.worker_id,

@@ -5,7 +5,7 @@ import random
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from fleet.logs import get_logger
+from fleet.telemetry.logs import get_logger
 
 log = get_logger(__name__)
 

@@ -21,8 +21,8 @@ from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Playwright
 
 from fleet.errors import ErrorType, RenderError
-from fleet.logs import get_logger
-from fleet.metrics import BROWSER_LAUNCHES
+from fleet.telemetry.logs import get_logger
+from fleet.telemetry.metrics import BROWSER_LAUNCHES
 from worker.advice import log_launch_failure
 from worker.devtools import Connection, DevToolsError
 from worker.disk import full_error, is_cramped, is_dev_shm_roomy, means_full

@@ -13,11 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from fleet.addresses import AddressPolicy
+from fleet.egress.policy import AddressPolicy
 from fleet.errors import RenderError
-from fleet.logs import get_logger
-from fleet.metrics import CANARIES
-from fleet.request import RenderRequest
+from fleet.render.request import RenderRequest
+from fleet.telemetry.logs import get_logger
+from fleet.telemetry.metrics import CANARIES
 from worker.devtools import DevToolsError
 from worker.egress.terms import Terms
 from worker.pipeline import walk

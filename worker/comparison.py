@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from fleet import schedules
-from fleet.artifacts import ArtifactMissingError, Artifacts
+from fleet.artifacts.store import ArtifactMissingError, Artifacts
 from fleet.database import Pool
 from fleet.errors import UnavailableError
-from fleet.logs import get_logger
-from fleet.schedule_request import Method
-from fleet.schedules import LastPicture
+from fleet.schedules import schedule
+from fleet.schedules.request import Method
+from fleet.schedules.schedule import LastPicture
+from fleet.telemetry.logs import get_logger
 from worker import pictures
 from worker.pictures import UndecodableError
 
@@ -70,7 +70,7 @@ class Comparison:
             return Verdict()
         try:
             async with asyncio.timeout(_PATIENCE_S):
-                last = await schedules.last_picture(self._database, schedule_id)
+                last = await schedule.last_picture(self._database, schedule_id)
                 return Verdict() if last is None else await self._compare(path, facts, last)
         except UndecodableError as error:
             log.warning("picture not compared, counts as changed", error=str(error))

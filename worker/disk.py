@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from fleet.errors import ErrorType, RenderError
-from fleet.logs import get_logger
-from fleet.metrics import DISK_FREE_BYTES, DISK_HELD
+from fleet.telemetry.logs import get_logger
+from fleet.telemetry.metrics import DISK_FREE_BYTES, DISK_HELD
 from worker.container import Container
 
 _MIB: Final = 2**20
@@ -39,7 +39,7 @@ log = get_logger(__name__)
 
 
 class Jobs(Protocol):
-    """What takes jobs: `fleet/carrier.py`."""
+    """What takes jobs: `fleet/queue/arq_adapter.py`."""
 
     def hold(self, reason: str) -> None:
         """Take none, for a reason."""

@@ -14,7 +14,7 @@ from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Playwright, async_playwright
 
 from fleet.errors import ErrorType, RenderError
-from fleet.logs import get_logger
+from fleet.telemetry.logs import get_logger
 from worker.environment import secret_names
 
 _TIMEOUT_S: Final = 5.0

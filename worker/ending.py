@@ -1,7 +1,7 @@
 """How an attempt ends in the database: recorded, queued again, handed back, or discarded.
 
-Every write here is fenced (`fleet/attempts.py`), so repeating one is safe, and it is repeated until Postgres
-answers.
+Every write here is fenced (`fleet/jobs/attempt.py`), so repeating one is safe, and it is repeated until
+Postgres answers.
 """
 
 import asyncio
@@ -13,16 +13,21 @@ from typing import Any, Final, TypeVar
 
 from arq.connections import ArqRedis
 
-from fleet import attempts, claims, dispatch
-from fleet.announcements import announce_change
-from fleet.artifacts import Artifacts
-from fleet.attempts import Outcome, PutBack
-from fleet.claims import Attempt
+from fleet.artifacts.store import Artifacts
 from fleet.database import Pool
 from fleet.errors import ErrorType, RenderfleetError, UnavailableError
-from fleet.jobs import State
-from fleet.logs import get_logger
-from fleet.metrics import ATTEMPTS_DISCARDED, ATTEMPTS_HANDED_BACK, ATTEMPTS_RETRIED, JOBS_FINISHED
+from fleet.jobs.attempt import Outcome, PutBack, finish, hand_back, retry_later
+from fleet.jobs.claim import Attempt, unpark
+from fleet.jobs.job import State
+from fleet.queue import dispatch
+from fleet.queue.announcements import announce_change
+from fleet.telemetry.logs import get_logger
+from fleet.telemetry.metrics import (
+    ATTEMPTS_DISCARDED,
+    ATTEMPTS_HANDED_BACK,
+    ATTEMPTS_RETRIED,
+    JOBS_FINISHED,
+)
 from worker import retry
 from worker.disk import FULL_DETAIL, means_full
 from worker.heartbeat import Interruption
@@ -78,7 +83,7 @@ class Ending:
 
     async def _hand_back(self, attempt: Attempt) -> None:
         try:
-            went = await attempts.hand_back(self.database, attempt)
+            went = await hand_back(self.database, attempt)
         except UnavailableError as error:
             log.warning("not handed back, the lease will run out", error=repr(error.__cause__))
             return
@@ -104,7 +109,7 @@ class Ending:
         if not attempt.is_capped:
             return
         try:
-            freed = await claims.unpark(self.database, attempt.tenant_id, count=1)
+            freed = await unpark(self.database, attempt.tenant_id, count=1)
         except UnavailableError as error:
             log.warning("no parked job goes on, the sweeper will see", error=repr(error.__cause__))
             return
@@ -139,7 +144,7 @@ class Ending:
             await self.record(attempt, outcome)
             return
         went = await self._insist(
-            lambda: attempts.retry_later(
+            lambda: retry_later(
                 self.database,
                 attempt,
                 delay=decision.delay,
@@ -164,7 +169,7 @@ class Ending:
 
     async def record(self, attempt: Attempt, outcome: Outcome) -> None:
         """End the job, and tell whoever waits."""
-        if not await self._insist(lambda: attempts.finish(self.database, attempt, outcome)):
+        if not await self._insist(lambda: finish(self.database, attempt, outcome)):
             self._refused()
             if outcome.artifact_key is not None:
                 await self._erase(outcome.artifact_key)

@@ -9,13 +9,12 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Final
 
-from fleet import retention
-from fleet.artifacts import Artifacts
+from fleet.artifacts.store import Artifacts
 from fleet.database import Pool
 from fleet.errors import UnavailableError
-from fleet.logs import get_logger
-from fleet.metrics import ERASED
-from fleet.retention import START, Page, Place
+from fleet.jobs.erase import START, Page, Place, erase_artifacts, erase_orphans, forget_batches, forget_jobs
+from fleet.telemetry.logs import get_logger
+from fleet.telemetry.metrics import ERASED
 
 # A step is one or two DeleteObjects, of 1,000 keys at most, and some milliseconds of SQL.
 _AT_ONCE: Final = 250
@@ -66,10 +65,10 @@ class Eraser:
                 log.warning("erasing put off", of=act.__name__.strip("_"), error=repr(error.__cause__))
 
     async def _forget_batches(self) -> None:
-        await self._forget("batch", retention.forget_batches)
+        await self._forget("batch", forget_batches)
 
     async def _forget_jobs(self) -> None:
-        await self._forget("job", retention.forget_jobs)
+        await self._forget("job", forget_jobs)
 
     async def _forget(self, what: str, forget: Callable[..., Awaitable[int]]) -> None:
         count = self._at_once
@@ -80,7 +79,7 @@ class Eraser:
     async def _erase_artifacts(self) -> None:
         await self._walk(
             "artifact",
-            lambda place: retention.erase_artifacts(
+            lambda place: erase_artifacts(
                 self._database, place, delete=self._artifacts.delete_many, limit=self._at_once
             ),
         )
@@ -88,7 +87,7 @@ class Eraser:
     async def _erase_orphans(self) -> None:
         await self._walk(
             "attempt",
-            lambda place: retention.erase_orphans(
+            lambda place: erase_orphans(
                 self._database,
                 place,
                 age=self._orphan_age,

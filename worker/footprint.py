@@ -17,7 +17,7 @@ from typing import Final
 
 import psutil
 
-from fleet.outliers import slope_per_hour
+from fleet.workers.leaks import slope_per_hour
 
 _KIB: Final = 1024
 _PERIOD_S: Final = 300.0

@@ -6,8 +6,8 @@ from pathlib import Path
 from playwright.async_api import Playwright
 
 from fleet.errors import ErrorType, RenderError
-from fleet.logs import get_logger
-from fleet.vitals import Sandbox
+from fleet.telemetry.logs import get_logger
+from fleet.workers.vitals import Sandbox
 from worker import sandbox
 from worker.browser import Browser, BrowserNumbers
 from worker.devtools import ConnectionLostError, DevToolsError

@@ -23,7 +23,7 @@ SOCKET: Final = "status.sock"
 # fleet/settings.py says the same and takes 200 ms to import; a test holds the two together.
 DEFAULT_DATA_DIR: Final = ".renderfleet"
 
-# Beyond what a worker takes to hear of its dependencies (fleet/probes.py).
+# Beyond what a worker takes to hear of its dependencies (fleet/telemetry/probes.py).
 TIMEOUT_S: Final = 4.0
 
 

@@ -14,11 +14,11 @@ from enum import Enum, auto
 from typing import Any
 from uuid import UUID
 
-from fleet import attempts
-from fleet.claims import Attempt
 from fleet.database import Pool
 from fleet.errors import UnavailableError
-from fleet.logs import get_logger
+from fleet.jobs.attempt import renew
+from fleet.jobs.claim import Attempt
+from fleet.telemetry.logs import get_logger
 
 log = get_logger(__name__)
 
@@ -86,7 +86,7 @@ class Heartbeat:
         if not asked:
             return
         try:
-            renewal = await attempts.renew(self._database, list(asked), lease=self._lease)
+            renewal = await renew(self._database, list(asked), lease=self._lease)
         except UnavailableError as error:
             log.warning("leases not renewed", held=len(asked), error=repr(error.__cause__))
             return

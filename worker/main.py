@@ -11,17 +11,19 @@ from uuid import UUID
 import uuid_utils.compat as uuid_utils
 import uvloop
 
-from fleet import carrier, workers
-from fleet.addresses import AddressPolicy
-from fleet.artifacts import Artifacts
-from fleet.carrier import CarrierWorker
+from fleet.artifacts.store import Artifacts
 from fleet.database import Pool as Database
 from fleet.database import open_pool
+from fleet.egress.policy import AddressPolicy
 from fleet.errors import RenderfleetError, UnavailableError
-from fleet.logs import bind_for_good, configure_logs, get_logger
-from fleet.probes import Probes
-from fleet.settings import LogSettings, load_settings
+from fleet.jobs.read import changed
+from fleet.queue import arq_adapter
+from fleet.queue.arq_adapter import CarrierWorker
+from fleet.settings import load_settings
+from fleet.telemetry.logs import LogSettings, bind_for_good, configure_logs, get_logger
+from fleet.telemetry.probes import Probes
 from fleet.vault import Vault, enrol
+from fleet.workers import registry
 from worker.admission import Admission
 from worker.allocator import give_back_large_blocks
 from worker.attempt import Attempts
@@ -66,7 +68,7 @@ class Main:
         self.settings = settings = WorkerSettings.load()
         self.lease = timedelta(seconds=settings.attempt.lease_s)
         self.worker_id: UUID = uuid_utils.uuid7()
-        self.redis = carrier.connect(settings.redis.redis_url, timeout_s=settings.redis.redis_timeout_s)
+        self.redis = arq_adapter.connect(settings.redis.redis_url, timeout_s=settings.redis.redis_timeout_s)
         self._closing = contextlib.AsyncExitStack()
         self.carrier = CarrierWorker(
             self._run_attempt,
@@ -223,7 +225,14 @@ class Main:
 
     def _tell_status(self, folder: Path) -> None:
         """Answer whoever asks how this worker is."""
-        probes = Probes(self.database, self.redis, self.artifacts)
+        probes = Probes(
+            {
+                # Reads the table of jobs, so that a database without its schema is not taken for ready.
+                "postgres": lambda: changed(self.database, []),
+                "redis": self.redis.ping,
+                "s3": self.artifacts.check,
+            }
+        )
         self._closing.callback(probes.cancel)
         readiness = WorkerReadiness(
             str(self.worker_id),
@@ -261,7 +270,7 @@ class Main:
         if hasattr(self, "database"):
             with contextlib.suppress(UnavailableError, TimeoutError):
                 async with asyncio.timeout(_GOODBYE_S):
-                    await workers.leave(self.database, self.worker_id)
+                    await registry.leave(self.database, self.worker_id)
         await self._closing.aclose()
         log.info("worker stopped")
 

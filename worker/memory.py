@@ -18,8 +18,8 @@ from contextlib import asynccontextmanager
 from typing import Final
 from weakref import WeakSet
 
-from fleet.logs import get_logger
-from fleet.metrics import MEMORY_KILLS, RENDER_MEMORY_BYTES
+from fleet.telemetry.logs import get_logger
+from fleet.telemetry.metrics import MEMORY_KILLS, RENDER_MEMORY_BYTES
 from worker.account import MIB, Account, Excess, Where
 from worker.devtools import DevToolsError
 from worker.processes import BrowserProcesses, is_marked, read_memory

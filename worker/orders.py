@@ -8,8 +8,8 @@ from uuid import UUID
 from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
-from fleet.announcements import CANCELS, PAUSES, listen
-from fleet.logs import get_logger
+from fleet.queue.announcements import CANCELS, PAUSES, listen
+from fleet.telemetry.logs import get_logger
 
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 5.0

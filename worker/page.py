@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fleet.logs import get_logger
+from fleet.telemetry.logs import get_logger
 from worker.account import Account
 from worker.devtools import Connection, DevToolsError, Params, Session
 from worker.egress.port import Port

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from fleet.options.viewport import MAX_DEVICE_PIXELS
+from fleet.render.options.viewport import MAX_DEVICE_PIXELS
 
 if TYPE_CHECKING:
     from PIL import Image

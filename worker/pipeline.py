@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from fleet.errors import ErrorType, RenderError
-from fleet.metrics import RENDER_SECONDS
-from fleet.options.output import Format
-from fleet.request import RenderRequest
+from fleet.render.options.output import Format
+from fleet.render.request import RenderRequest
+from fleet.telemetry.metrics import RENDER_SECONDS
 from worker.devtools import ConnectionLostError, DevToolsError, TargetCrashedError
 from worker.disk import full_error, is_cramped
 from worker.egress.terms import Terms

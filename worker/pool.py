@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fleet.errors import RenderError
-from fleet.vitals import Sandbox
+from fleet.workers.vitals import Sandbox
 from worker.browser import BrowserNumbers
 from worker.detached import Detached
 from worker.egress.proxy import Egress

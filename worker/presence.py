@@ -5,11 +5,11 @@ import socket
 from typing import Final
 from uuid import UUID
 
-from fleet import pause, workers
-from fleet.carrier import CarrierWorker
 from fleet.database import Pool as Database
 from fleet.errors import UnavailableError
-from fleet.logs import get_logger
+from fleet.queue.arq_adapter import CarrierWorker
+from fleet.telemetry.logs import get_logger
+from fleet.workers import pause, registry
 from worker.pool import Pool
 from worker.vitals import VitalSigns
 
@@ -41,7 +41,7 @@ class Presence:
 
     async def report(self) -> None:
         """Write the worker's row, unless Postgres is silent."""
-        report = workers.WorkerReport(
+        report = registry.WorkerReport(
             id=self._worker_id,
             hostname=socket.gethostname(),
             pid=os.getpid(),
@@ -52,7 +52,7 @@ class Presence:
             vitals=self._vitals.report(),
         )
         try:
-            await workers.report(self._database, report)
+            await registry.report(self._database, report)
         except UnavailableError as error:
             log.warning("not reported", error=repr(error.__cause__))
 

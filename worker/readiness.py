@@ -7,8 +7,8 @@ from typing import Final
 
 from pydantic import BaseModel, Field
 
-from fleet.probes import Condition, DependencyState, Probes
-from fleet.vitals import Sandbox
+from fleet.telemetry.probes import Condition, DependencyState, Probes
+from fleet.workers.vitals import Sandbox
 from worker.canary import Canary
 from worker.pool import Pool
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fleet.errors import ErrorType, RenderError
-from fleet.request import RenderRequest
+from fleet.render.request import RenderRequest
 from worker import unreached
 from worker.egress.terms import Terms
 from worker.page import Page

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Final
 
 from fleet.errors import KINDS, ErrorType
-from fleet.recovery import CRASH_CAP
+from fleet.jobs.recover import CRASH_CAP
 
 # Something died, which says little about the job: it may have been the neighbour. Counted apart, no delay.
 CRASHES: Final = frozenset({ErrorType.PAGE_CRASHED, ErrorType.BROWSER_UNAVAILABLE, ErrorType.WORKER_LOST})

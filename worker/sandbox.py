@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from fleet.errors import ErrorType, RenderError
-from fleet.logs import get_logger
-from fleet.vitals import Sandbox
+from fleet.telemetry.logs import get_logger
+from fleet.workers.vitals import Sandbox
 from worker.advice import SANDBOX_ADVICE
 
 # A renderer locks itself up right after its birth, before it reads anything that a page sends.

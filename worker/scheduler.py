@@ -11,15 +11,16 @@ from typing import Final
 
 from arq.connections import ArqRedis
 
-from fleet import dispatch, firing
-from fleet.addresses import AddressPolicy
 from fleet.database import Pool
+from fleet.egress.policy import AddressPolicy
 from fleet.errors import UnavailableError
-from fleet.firing import Fired, Refusal
-from fleet.jobs import Waiting
-from fleet.logs import get_logger
-from fleet.metrics import SCHEDULE_FIRES
-from fleet.recovery import mark_undispatched
+from fleet.jobs.recover import mark_undispatched
+from fleet.queue import dispatch
+from fleet.queue.delivery import Waiting
+from fleet.schedules.fire import Fired, fire_due, seconds_to_next
+from fleet.schedules.plan import Refusal
+from fleet.telemetry.logs import get_logger
+from fleet.telemetry.metrics import SCHEDULE_FIRES
 from fleet.vault import Vault
 
 _LONGEST_SLEEP_S: Final = 2.0
@@ -75,10 +76,10 @@ class Scheduler:
         self._redis_answers = True
         try:
             while True:
-                wait_s = await firing.seconds_to_next(self._database)
+                wait_s = await seconds_to_next(self._database)
                 if wait_s is None or wait_s > 0:
                     return _LONGEST_SLEEP_S if wait_s is None else min(wait_s, _LONGEST_SLEEP_S)
-                fired = await firing.fire_due(
+                fired = await fire_due(
                     self._database,
                     self._vault,
                     self._policy,

@@ -15,7 +15,7 @@ from typing import IO, Final, Self
 from uuid import UUID
 
 from fleet.errors import ErrorType, UnavailableError
-from fleet.logs import get_logger
+from fleet.telemetry.logs import get_logger
 from worker.environment import for_browser
 
 # Processes of a browser that was just killed may write once more while its folder is being removed.

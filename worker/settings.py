@@ -8,17 +8,13 @@ from typing import Final, Self
 
 from pydantic import Field, SecretStr, field_validator
 
-from fleet.settings import (
-    DatabaseSettings,
-    DataSettings,
-    EgressSettings,
-    FleetSettings,
-    RedisSettings,
-    SecretSettings,
-    StorageSettings,
-    TenantSettings,
-    load_settings,
-)
+from fleet.artifacts.settings import StorageSettings
+from fleet.database import DatabaseSettings
+from fleet.egress.settings import EgressSettings
+from fleet.queue.settings import RedisSettings
+from fleet.settings import DataSettings, FleetSettings, load_settings
+from fleet.tenants.settings import TenantSettings
+from fleet.vault.settings import SecretSettings
 
 # One render keeps about one core busy; more slots than this only help pages that wait for the network.
 _DEFAULT_PAGES: Final = max(1, min(4, os.cpu_count() or 1))

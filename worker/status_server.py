@@ -22,9 +22,9 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import make_wsgi_app
 
-from fleet.logs import get_logger
-from fleet.probes import ANSWER_TIMEOUT_S
 from fleet.settings import SettingsError
+from fleet.telemetry.logs import get_logger
+from fleet.telemetry.probes import ANSWER_TIMEOUT_S
 from worker.health import socket_address
 from worker.readiness import Readiness, ReadinessDocument
 

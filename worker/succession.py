@@ -8,9 +8,9 @@ from typing import Final
 from playwright.async_api import Playwright
 
 from fleet.errors import ErrorType, RenderError
-from fleet.logs import get_logger
-from fleet.metrics import BROWSER_GENERATION, BROWSER_LAUNCHED_TIMESTAMP_SECONDS
-from fleet.vitals import Sandbox
+from fleet.telemetry.logs import get_logger
+from fleet.telemetry.metrics import BROWSER_GENERATION, BROWSER_LAUNCHED_TIMESTAMP_SECONDS
+from fleet.workers.vitals import Sandbox
 from worker import driver
 from worker.detached import Detached
 from worker.egress.proxy import Egress

@@ -13,13 +13,16 @@ from uuid import UUID
 
 from arq.connections import ArqRedis
 
-from fleet import claims, dispatch, recovery, workers
-from fleet.announcements import announce_change
 from fleet.database import Pool
 from fleet.errors import ErrorType, UnavailableError
-from fleet.jobs import State, Waiting
-from fleet.logs import get_logger
-from fleet.metrics import JOBS_FINISHED, SWEPT
+from fleet.jobs import claim, recover
+from fleet.jobs.job import State
+from fleet.queue import dispatch
+from fleet.queue.announcements import announce_change
+from fleet.queue.delivery import Waiting
+from fleet.telemetry.logs import get_logger
+from fleet.telemetry.metrics import JOBS_FINISHED, SWEPT
+from fleet.workers import registry
 
 # Rows of each kind in one look: a ZMSCORE of 5,000 ids takes Redis some milliseconds.
 _SUSPECTS_AT_ONCE: Final = 1_000
@@ -74,9 +77,9 @@ class Sweeper:
     async def hand_over_due(self) -> None:
         """Hand over what was to run later and is due now. Nothing away is an error: the sweep comes."""
         try:
-            queued = await recovery.due(self._database, limit=self._suspects_at_once)
+            queued = await recover.due(self._database, limit=self._suspects_at_once)
             if queued and await dispatch.dispatch_missing(self._redis, queued) is not None:
-                await recovery.mark_dispatched(self._database, [job.delivery for job in queued])
+                await recover.mark_dispatched(self._database, [job.delivery for job in queued])
         except UnavailableError as error:
             log.debug("delayed jobs wait for the sweep", error=repr(error.__cause__))
 
@@ -87,7 +90,7 @@ class Sweeper:
             await self._expire()
             await self._unpark()
             await self._dispatch_missing()
-            await workers.forget_gone(self._database)
+            await registry.forget_gone(self._database)
         except UnavailableError as error:
             # Living workers could not renew either: they get one lease of time before they count as lost.
             self._patient_until = time.monotonic() + self._lease.total_seconds()
@@ -96,7 +99,7 @@ class Sweeper:
     async def _take_expired(self) -> None:
         if time.monotonic() < self._patient_until:
             return
-        expired = await recovery.take_expired(self._database, lease=self._lease, limit=_EXPIRED_AT_ONCE)
+        expired = await recover.take_expired(self._database, lease=self._lease, limit=_EXPIRED_AT_ONCE)
         for queued in expired.requeued:
             SWEPT.labels("lease_expired").inc()
             log.warning("lease expired, queued again", job_id=str(queued.delivery.job_id))
@@ -108,7 +111,7 @@ class Sweeper:
         await self._announce([*(job.delivery.job_id for job in expired.requeued), *dict(expired.ended)])
 
     async def _expire(self) -> None:
-        over = await recovery.expire(self._database, limit=_EXPIRED_AT_ONCE)
+        over = await recover.expire(self._database, limit=_EXPIRED_AT_ONCE)
         for job_id in over:
             JOBS_FINISHED.labels(State.EXPIRED, "").inc()
             log.info("job ended", job_id=str(job_id), state=State.EXPIRED)
@@ -119,14 +122,14 @@ class Sweeper:
             await announce_change(self._redis, job_id)
 
     async def _unpark(self) -> None:
-        room = await recovery.room_of_parked(self._database, max_running=self._max_running_of_tenant)
+        room = await recover.room_of_parked(self._database, max_running=self._max_running_of_tenant)
         for tenant_id, count in room.items():
-            freed = await claims.unpark(self._database, tenant_id, count=count)
+            freed = await claim.unpark(self._database, tenant_id, count=count)
             SWEPT.labels("parked").inc(len(freed))
             await dispatch.dispatch(self._redis, freed)
 
     async def _dispatch_missing(self) -> None:
-        suspects = await recovery.suspects(
+        suspects = await recover.suspects(
             self._database, limit=self._suspects_at_once, grace=_GRACE, window=self._window
         )
         if await self._send_missing(suspects):
@@ -136,7 +139,7 @@ class Sweeper:
         """Something was missing: perhaps Redis lost all. Look at every queued job, a page at a time."""
         start = _BEGINNING
         while True:
-            page, end = await recovery.queued_from(self._database, start, limit=self._page)
+            page, end = await recover.queued_from(self._database, start, limit=self._page)
             if not page or await self._send_missing(page) is None or end == start or len(page) < self._page:
                 return
             start = end
@@ -148,5 +151,5 @@ class Sweeper:
         if sent:
             SWEPT.labels("not_in_redis").inc(len(sent))
             log.warning("queued jobs were missing from redis, sent again", jobs=len(sent))
-            await recovery.mark_dispatched(self._database, sent)
+            await recover.mark_dispatched(self._database, sent)
         return len(sent)

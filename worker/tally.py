@@ -9,7 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from fleet.metrics import BROWSER_CRASHES, BROWSER_RECYCLES, RENDERS, SLOT_WAIT_SECONDS
+from fleet.telemetry.metrics import (
+    BROWSER_CRASHES,
+    BROWSER_RECYCLES,
+    RENDERS,
+    SLOT_WAIT_SECONDS,
+)
 from worker.recycle import Reason
 from worker.watch import End
 

@@ -5,8 +5,8 @@ from typing import Final
 
 from pydantic_core import Url
 
+from fleet.egress.hosts import is_address
 from fleet.errors import ErrorType, RenderError
-from fleet.hosts import is_address
 from worker.egress.port import Port
 from worker.egress.record import Cap, Outcome, Record, Verdict
 

@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from fleet.logs import get_logger
-from fleet.metrics import CONTAINER_OOM_KILLS, WORKER_MEMORY_BYTES
-from fleet.vitals import BrowserVitals, MemoryVitals, Vitals
+from fleet.telemetry.logs import get_logger
+from fleet.telemetry.metrics import CONTAINER_OOM_KILLS, WORKER_MEMORY_BYTES
+from fleet.workers.vitals import BrowserVitals, MemoryVitals, Vitals
 from worker.admission import Admission
 from worker.container import Container
 from worker.footprint import Part, Processes, Reading, Trend

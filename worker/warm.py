@@ -6,7 +6,7 @@ Each is used once. They belong to one browser and go with it.
 import asyncio
 from collections import deque
 
-from fleet.logs import get_logger
+from fleet.telemetry.logs import get_logger
 from worker.browser import Browser
 from worker.devtools import DevToolsError
 from worker.page import Page

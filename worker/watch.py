@@ -4,7 +4,7 @@ import asyncio
 from enum import StrEnum
 from typing import Final
 
-from fleet.logs import get_logger
+from fleet.telemetry.logs import get_logger
 from worker.browser import Browser
 from worker.devtools import DevToolsError
 from worker.settings import BrowserSettings

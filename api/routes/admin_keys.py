@@ -16,13 +16,13 @@ from api.intake import json_answer
 from api.operations import CREATE_KEY, problems
 from api.problems import RefusedError, refuse_unknown_parameters, refused_field
 from api.routes.admin_tenants import unknown_tenant
-from fleet import accounts, credentials
-from fleet.credentials import Credential, Revocation
 from fleet.database import answering
 from fleet.errors import ErrorType
-from fleet.key_request import KeyRequest
-from fleet.logs import get_logger
-from fleet.tenants import Scope, issue_key
+from fleet.telemetry.logs import get_logger
+from fleet.tenants import api_keys, manage
+from fleet.tenants.api_keys import Credential, Revocation, issue_key
+from fleet.tenants.requests import KeyRequest
+from fleet.tenants.tenant import Scope
 from fleet.vault import enrol
 
 _NO_STORE: Final = {"Cache-Control": "no-store"}  # an answer with a secret stays in no cache
@@ -109,7 +109,7 @@ async def create_key(request: Request, operator: Operator, dependencies: OpenDep
     """Make a key of a tenant. `key` is shown in this answer and never again. Needs the scope `admin`."""
     refuse_unknown_parameters(request.query_params, allowed=())
     wanted = await read_document(request, KeyRequest, dependencies.settings.api)
-    if await accounts.get(dependencies.pool, wanted.tenant_id) is None:
+    if await manage.get(dependencies.pool, wanted.tenant_id) is None:
         raise unknown_tenant()
     lifetime_s = wanted.expires_in_s
     await enrol(dependencies.pool, dependencies.vault)  # the key of its links is sealed
@@ -138,7 +138,7 @@ async def list_keys(
     if after is not None and not _KEY_ID.fullmatch(after):
         raise refused_field("cursor", "is none", allowed="`next_cursor` of an earlier page")
     # One more than the page holds tells whether there is another page.
-    found = await credentials.list_newest(
+    found = await api_keys.list_newest(
         dependencies.pool, tenant_id=parameters.tenant_id, after=after, limit=parameters.limit + 1
     )
     page = found[: parameters.limit]
@@ -161,7 +161,7 @@ async def revoke_key(operator: Operator, key_id: KeyId, dependencies: OpenDepend
     first.
     """
     async with answering(), dependencies.pool.acquire() as connection:
-        outcome = await credentials.revoke(connection, key_id, spares_last_admin=True)
+        outcome = await api_keys.revoke(connection, key_id, spares_last_admin=True)
     if outcome is Revocation.LAST_ADMIN:
         raise RefusedError(
             ErrorType.LAST_ADMIN_KEY,
@@ -175,7 +175,7 @@ async def revoke_key(operator: Operator, key_id: KeyId, dependencies: OpenDepend
 
 
 async def _get(dependencies: Dependencies, key_id: str) -> Credential:
-    found = await credentials.get(dependencies.pool, key_id)
+    found = await api_keys.get(dependencies.pool, key_id)
     if found is None:
         raise _unknown_key()
     return found

@@ -15,13 +15,13 @@ from api.dependencies import OpenDependencies, Operator, Parameters
 from api.intake import json_answer
 from api.operations import CHANGE_TENANT, CREATE_TENANT, problems
 from api.problems import RefusedError, refuse_unknown_parameters, refused_field
-from fleet import accounts
-from fleet.accounts import Account
 from fleet.database import answering
 from fleet.errors import ErrorType
-from fleet.jobs import LAST_ID
-from fleet.logs import get_logger
-from fleet.tenant_request import TenantChanges, TenantRequest
+from fleet.jobs.read import LAST_ID
+from fleet.telemetry.logs import get_logger
+from fleet.tenants import manage
+from fleet.tenants.manage import Account
+from fleet.tenants.requests import TenantChanges, TenantRequest
 
 log = get_logger(__name__)
 router = APIRouter(prefix="/v1/admin/tenants", tags=["admin"])
@@ -114,7 +114,7 @@ async def create_tenant(request: Request, operator: Operator, dependencies: Open
     """Make a tenant, with limits of its own where they are named. Needs the scope `admin`."""
     refuse_unknown_parameters(request.query_params, allowed=())
     wanted = await read_document(request, TenantRequest, dependencies.settings.api)
-    account = await accounts.create(dependencies.pool, wanted.name, wanted.changes)
+    account = await manage.create(dependencies.pool, wanted.name, wanted.changes)
     if account is None:
         raise RefusedError(ErrorType.TENANT_EXISTS, "there is a tenant of this name; change it with PATCH")
     log.info("tenant made", tenant_id=str(account.id), by_key_id=operator.key_id)
@@ -127,7 +127,7 @@ async def list_tenants(
 ) -> Response:
     """List all tenants, newest first. Needs the scope `admin`."""
     # One more than the page holds tells whether there is another page.
-    found = await accounts.list_newest(
+    found = await manage.list_newest(
         dependencies.pool, before=_before(parameters.cursor), limit=parameters.limit + 1
     )
     page = found[: parameters.limit]
@@ -147,7 +147,7 @@ def _before(cursor: str | None) -> UUID:
 @router.get("/{tenant_id}", response_model=TenantDocument, **problems(401, 403, 404, 422, 503))
 async def read_tenant(_operator: Operator, tenant_id: TenantId, dependencies: OpenDependencies) -> Response:
     """Read a tenant, with how many renders of this month it has used. Needs the scope `admin`."""
-    return _found(await accounts.get(dependencies.pool, tenant_id))
+    return _found(await manage.get(dependencies.pool, tenant_id))
 
 
 @router.patch(
@@ -166,9 +166,9 @@ async def change_tenant(
     """
     wanted = await read_document(request, TenantChanges, dependencies.settings.api)
     if not wanted.changes:
-        raise refused_field("", "names nothing to change", allowed=", ".join(accounts.CHANGEABLE))
+        raise refused_field("", "names nothing to change", allowed=", ".join(manage.CHANGEABLE))
     async with answering(), dependencies.pool.acquire() as connection:
-        account = await accounts.change(connection, tenant_id, wanted.changes)
+        account = await manage.change(connection, tenant_id, wanted.changes)
     dependencies.authenticator.forget_all()
     dependencies.link_keys.forget_all()
     log.info("tenant changed", tenant_id=str(tenant_id), what=list(wanted.changes), by_key_id=operator.key_id)

@@ -16,9 +16,9 @@ from api.dependencies import (
 )
 from api.operations import READ_ARTIFACT, problems
 from api.problems import RefusedError
-from fleet.artifacts import artifact_filename
 from fleet.errors import ErrorType
-from fleet.jobs import Job
+from fleet.jobs.artifact import artifact_filename
+from fleet.jobs.job import Job
 
 _CACHE_CONTROL: Final = "private, max-age=3600"  # an artifact never changes, but it may be erased
 

@@ -21,13 +21,20 @@ from api.problems import (
     refused_input,
     request_id_of,
 )
-from fleet.batches import BatchAcceptance, BatchKey, Refusal, accept_batch, digest_of, find_batch
-from fleet.documents import JobDocument
 from fleet.errors import ErrorType
-from fleet.jobs import Job
-from fleet.metrics import JOBS_ACCEPTED
-from fleet.request import RenderRequest
-from fleet.tenants import Scope, Tenant
+from fleet.jobs.accept_batch import (
+    BatchAcceptance,
+    BatchKey,
+    Refusal,
+    accept_batch,
+    digest_of,
+    find_batch,
+)
+from fleet.jobs.document import JobDocument
+from fleet.jobs.job import Job
+from fleet.render.request import RenderRequest
+from fleet.telemetry.metrics import JOBS_ACCEPTED
+from fleet.tenants.tenant import Scope, Tenant
 
 MAX_JOBS: Final = 100
 MAX_VALUES_OF_ALL: Final = 100_000  # parsing them takes 40 ms

@@ -14,11 +14,11 @@ from api.bodies import JSON
 from api.dependencies import Dependencies, JobId, OpenDependencies, Reader, Renderer
 from api.operations import problems
 from api.problems import RefusedError
-from fleet import webhooks
-from fleet.endpoints import endpoint_of
 from fleet.errors import ErrorType
-from fleet.tenants import Tenant
-from fleet.webhooks import DeliveryError, MessageRecord, MessageState
+from fleet.tenants.tenant import Tenant
+from fleet.webhooks import outbox
+from fleet.webhooks.endpoints import endpoint_of
+from fleet.webhooks.outbox import DeliveryError, MessageRecord, MessageState
 
 router = APIRouter(prefix="/v1/jobs", tags=["webhooks"])
 
@@ -82,7 +82,7 @@ async def redeliver(
 
     One that is being sent at this moment is left alone. A webhook that 410 Gone had disabled is enabled.
     """
-    is_known = await webhooks.redeliver(
+    is_known = await outbox.redeliver(
         dependencies.pool, message_id=delivery_id, job_id=job_id, tenant_id=tenant.id
     )
     if not is_known:
@@ -93,7 +93,7 @@ async def redeliver(
 async def _deliveries(
     dependencies: Dependencies, tenant: Tenant, job_id: UUID, status: HTTPStatus = HTTPStatus.OK
 ) -> Response:
-    messages = await webhooks.list_of_job(dependencies.pool, job_id=job_id, tenant_id=tenant.id)
+    messages = await outbox.list_of_job(dependencies.pool, job_id=job_id, tenant_id=tenant.id)
     if not messages:
         await dependencies.job_of(tenant, job_id)
     document = DeliveriesDocument(deliveries=[_delivery(message) for message in messages])

@@ -13,10 +13,12 @@ from api.bodies import JSON, read_json_body
 from api.dependencies import Dependencies, OpenDependencies, Operator
 from api.operations import PAUSE_FLEET, problems
 from api.problems import refused_input
-from fleet import jobs, pause, workers
-from fleet.announcements import announce_pause
-from fleet.logs import get_logger
-from fleet.vitals import BrowserVitals, MemoryVitals, Sandbox, out_of_line
+from fleet.jobs import read
+from fleet.queue.announcements import announce_pause
+from fleet.telemetry.logs import get_logger
+from fleet.workers import pause, registry
+from fleet.workers.leaks import out_of_line
+from fleet.workers.vitals import BrowserVitals, MemoryVitals, Sandbox
 
 # What `suggested_replicas` reckons with.
 _USUAL_JOB_S: Final = 2.0
@@ -132,8 +134,8 @@ async def _pause_request(request: Request, dependencies: Dependencies) -> PauseR
 
 async def _answer(dependencies: Dependencies) -> Response:
     state = await pause.read(dependencies.pool)
-    open_jobs = await jobs.backlog(dependencies.pool)
-    there = await workers.list_present(dependencies.pool)
+    open_jobs = await read.backlog(dependencies.pool)
+    there = await registry.list_present(dependencies.pool)
     slots = sum(worker.slots for worker in there)
     slots_each = slots / len(there) if there else 1
     leaks = out_of_line({one.id: (one.slots, one.vitals) for one in there if one.vitals is not None})
@@ -154,7 +156,7 @@ async def _answer(dependencies: Dependencies) -> Response:
     return Response(document.model_dump_json(), media_type=JSON)
 
 
-def _worker(worker: workers.PresentWorker, leak: str | None) -> WorkerDocument:
+def _worker(worker: registry.PresentWorker, leak: str | None) -> WorkerDocument:
     launched_at, vitals = worker.browser_launched_at, worker.vitals
     age_s = None if launched_at is None else round((datetime.now(UTC) - launched_at).total_seconds(), 1)
     return WorkerDocument(

@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from api.bodies import JSON
 from api.dependencies import OpenDependencies
-from fleet.probes import Condition, DependencyState
+from fleet.telemetry.probes import Condition, DependencyState
 
 router = APIRouter(tags=["health"])
 

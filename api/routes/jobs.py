@@ -26,16 +26,19 @@ from api.operations import CANCEL_JOB, CREATE_JOB, problems
 from api.preferences import MAX_WAIT_S, preferred_wait_s
 from api.problems import RefusedError, refuse_unknown_parameters, refused_field, refused_input
 from api.waiters import wait_for
-from fleet.acceptance import Acceptance, accept, find_idempotent, render_digest
-from fleet.announcements import announce_cancel, announce_change
-from fleet.cache import Find, keep_rendered
-from fleet.dispatch import withdraw
-from fleet.documents import JobDocument, JobListDocument
 from fleet.errors import ErrorType
-from fleet.jobs import LAST_ID, Delivery, Job, State, cancel, list_newest
-from fleet.metrics import CACHE_LOOKUPS, JOBS_FINISHED
-from fleet.request import RenderRequest
-from fleet.tenants import Scope, Tenant
+from fleet.jobs.accept import Acceptance, accept, find_idempotent, render_digest
+from fleet.jobs.cancel import cancel
+from fleet.jobs.document import JobDocument, JobListDocument
+from fleet.jobs.job import Job, State
+from fleet.jobs.read import LAST_ID, list_newest
+from fleet.jobs.reuse import Find, keep_rendered
+from fleet.queue.announcements import announce_cancel, announce_change
+from fleet.queue.delivery import Delivery
+from fleet.queue.dispatch import withdraw
+from fleet.render.request import RenderRequest
+from fleet.telemetry.metrics import CACHE_LOOKUPS, JOBS_FINISHED
+from fleet.tenants.tenant import Scope, Tenant
 
 # A worker closes the page of a cancelled job in some milliseconds.
 _CANCEL_WAIT_S: Final = 1.0

@@ -22,15 +22,15 @@ from api.operations import problems
 from api.placeholders import Placeholder
 from api.problems import RefusedError, refuse_unknown_parameters, refused_field, refused_input
 from api.waiters import wait_for
-from fleet.acceptance import accept_of_link, render_digest
-from fleet.cache import Find, Found, find_rendered
 from fleet.errors import KINDS, ErrorType, RenderError, RenderfleetError
-from fleet.jobs import Job, State
-from fleet.link_request import LinkParameterError, read_link
-from fleet.links import EXPIRES, KEY, Link, UnusableLinkError, parse
-from fleet.metrics import CACHE_LOOKUPS, JOBS_ACCEPTED
-from fleet.request import RenderRequest
-from fleet.tenants import Tenant
+from fleet.jobs.accept import accept_of_link, render_digest
+from fleet.jobs.job import Job, State
+from fleet.jobs.reuse import Find, Found, find_rendered
+from fleet.render.link_parameters import LinkParameterError, read_link
+from fleet.render.link_signature import EXPIRES, KEY, Link, UnusableLinkError, parse
+from fleet.render.request import RenderRequest
+from fleet.telemetry.metrics import CACHE_LOOKUPS, JOBS_ACCEPTED
+from fleet.tenants.tenant import Tenant
 
 SCREENSHOT: Final = "/v1/screenshot"
 PDF: Final = "/v1/pdf"

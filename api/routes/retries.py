@@ -10,11 +10,11 @@ from api.dependencies import Dependencies, JobId, OpenDependencies, Renderer
 from api.intake import begin, idempotency_key, within_quota
 from api.operations import RETRY_JOB, problems
 from api.problems import RefusedError, refuse_unknown_parameters, refused_field, refused_input
-from fleet.acceptance import Acceptance
 from fleet.errors import ErrorType
-from fleet.replays import find_original, find_replay, replay
-from fleet.request import RenderRequest
-from fleet.tenants import Tenant
+from fleet.jobs.accept import Acceptance
+from fleet.jobs.rerun import find_original, find_replay, replay
+from fleet.render.request import RenderRequest
+from fleet.tenants.tenant import Tenant
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 

@@ -15,12 +15,12 @@ from api.bodies import JSON, read_json_body
 from api.dependencies import Dependencies, OpenDependencies, Parameters, Reader, Renderer
 from api.operations import CREATE_SCHEDULE, REPLACE_SCHEDULE, SWITCH_SCHEDULE, problems
 from api.problems import RefusedError, refuse_unknown_parameters, refused_field, refused_input
-from fleet import schedules
 from fleet.errors import ErrorType
-from fleet.jobs import LAST_ID
-from fleet.schedule_request import CompareOptions, Deliver, ScheduleRequest
-from fleet.schedules import MAX_SCHEDULES_OF_TENANT, Schedule
-from fleet.tenants import Tenant
+from fleet.jobs.read import LAST_ID
+from fleet.schedules import schedule as schedules
+from fleet.schedules.request import CompareOptions, Deliver, ScheduleRequest
+from fleet.schedules.schedule import MAX_SCHEDULES_OF_TENANT, Schedule
+from fleet.tenants.tenant import Tenant
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 

@@ -14,13 +14,13 @@ from api.bodies import JSON, read_json_body
 from api.dependencies import Dependencies, OpenDependencies, Parameters, Reader, Renderer
 from api.operations import CREATE_WEBHOOK, problems
 from api.problems import RefusedError, refuse_unknown_parameters, refused_field, refused_input
-from fleet import endpoints
-from fleet.endpoints import Endpoint
 from fleet.errors import ErrorType
-from fleet.jobs import LAST_ID
-from fleet.options.source import PermittedUrl
-from fleet.tenants import Tenant
-from fleet.webhooks import DeliveryError
+from fleet.jobs.read import LAST_ID
+from fleet.render.options.source import PermittedUrl
+from fleet.tenants.tenant import Tenant
+from fleet.webhooks import endpoints
+from fleet.webhooks.endpoints import Endpoint
+from fleet.webhooks.outbox import DeliveryError
 
 _NO_STORE: Final = {"Cache-Control": "no-store"}  # an answer with a secret stays in no cache
 

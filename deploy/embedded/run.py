@@ -149,7 +149,7 @@ class Launcher:
             return False
 
     def _workers_are_ready(self, engines: Engines, since: str) -> bool:
-        """A worker writes its row when its browser is up (fleet/workers.py)."""
+        """A worker writes its row when its browser is up (fleet/workers/registry.py)."""
         reported = engines.postgres.query(
             f"SELECT count(*) FROM workers WHERE last_seen_at > '{since}' AND stopped_at IS NULL"  # noqa: S608
         )

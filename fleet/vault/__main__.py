@@ -4,12 +4,13 @@ import argparse
 import asyncio
 import sys
 
-from fleet.database import open_pool
+from fleet.database import DatabaseSettings, open_pool
 from fleet.errors import UnavailableError
-from fleet.settings import DatabaseSettings, DataSettings, SecretSettings, load_settings
+from fleet.settings import DataSettings, load_settings
 from fleet.vault.key_file import new_key
 from fleet.vault.rotation import Rotation, rotate
 from fleet.vault.sealing import Vault
+from fleet.vault.settings import SecretSettings
 
 
 def _arguments(words: list[str]) -> argparse.Namespace:

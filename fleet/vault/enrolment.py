@@ -12,7 +12,7 @@ import asyncpg
 
 from fleet.database import Pool, answering
 from fleet.errors import ErrorType, UnavailableError
-from fleet.logs import get_logger
+from fleet.telemetry.logs import get_logger
 from fleet.vault.sealing import Vault
 
 T = TypeVar("T")

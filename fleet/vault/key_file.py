@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from fleet.secret_keys import key_from_text
 from fleet.settings import SettingsError
+from fleet.vault.settings import key_from_text
 
 NAME: Final = "secret-key"
 _KEY_BYTES: Final = 32

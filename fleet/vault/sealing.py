@@ -23,8 +23,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from fleet.errors import ErrorType, UnavailableError
-from fleet.settings import SecretSettings
 from fleet.vault.key_file import read_or_make
+from fleet.vault.settings import SecretSettings
 
 _FORMAT: Final = b"\x01"
 _ID_BYTES: Final = 8

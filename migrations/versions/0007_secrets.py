@@ -9,8 +9,9 @@ from typing import Final
 import sqlalchemy
 from alembic import op
 
-from fleet.settings import DataSettings, SecretSettings, load_settings
+from fleet.settings import DataSettings, load_settings
 from fleet.vault import Owner, Purpose, Vault
+from fleet.vault.settings import SecretSettings
 
 revision = "0007"
 down_revision = "0006"

@@ -15,10 +15,10 @@ import uuid_utils.compat as uuid_utils
 from arq.connections import ArqRedis
 
 from deploy.embedded.ports import LOOPBACK
-from fleet import carrier, claims, dispatch
-from fleet.database import Pool, open_pool
-from fleet.jobs import Delivery, Waiting
-from fleet.settings import DatabaseSettings
+from fleet.database import DatabaseSettings, Pool, open_pool
+from fleet.jobs import claim
+from fleet.queue import arq_adapter, dispatch
+from fleet.queue.delivery import Delivery, Waiting
 from tests.bench.case import Bench
 from tests.bench.measure import Spread, cpu_s, interleave, percentile, ratios
 from tests.bench.plots import bars
@@ -89,7 +89,7 @@ async def run(bench: Bench) -> Section:
             rounds=rounds,
             tell=bench.teller("POST and pickup", rounds),
         )
-        left = await worlds[_LONG].redis.zcard(carrier.QUEUE)
+        left = await worlds[_LONG].redis.zcard(arq_adapter.QUEUE)
     if left != queued:
         raise ProductError(f"The backlog should have stayed at {queued} ids, but Redis holds {left}.")
     return _section(bench, queued, count, results)
@@ -100,7 +100,7 @@ async def _world(stack: AsyncExitStack, engines: Product, name: str, number: int
     api = stack.enter_context(product.api(f"api-{number}"))
     pool = await open_pool(DatabaseSettings(database_url=product.database_url), application="bench")
     stack.push_async_callback(pool.close)
-    redis = carrier.connect(product.redis_url, timeout_s=5)
+    redis = arq_adapter.connect(product.redis_url, timeout_s=5)
     stack.push_async_callback(redis.aclose, close_connection_pool=True)
     await product.api_ready(api)
     sweeper = Sweeper(pool, redis, lease=_LEASE, interval=_SWEEP_INTERVAL)
@@ -162,9 +162,9 @@ async def _block(world: World, load: Responder, count: int) -> Round:
 async def _pick_up(world: World) -> float:
     """Take the first id and claim its job, as `CarrierWorker` and `worker/attempt.py` do; milliseconds."""
     started = time.perf_counter()
-    taken = await world.redis.zpopmin(carrier.QUEUE, 1)
+    taken = await world.redis.zpopmin(arq_adapter.QUEUE, 1)
     delivery = dispatch.parse_delivery_id(taken[0][0].decode())
-    attempt = await claims.claim(world.pool, delivery, worker_id=world.worker_id, lease=_LEASE)
+    attempt = await claim.claim(world.pool, delivery, worker_id=world.worker_id, lease=_LEASE)
     elapsed_ms = (time.perf_counter() - started) * 1000
     if attempt is None:
         raise ProductError(f"The job {delivery.job_id} was in Redis but could not be claimed.")

@@ -13,8 +13,8 @@ from typing import Any, Final
 import uvloop
 from websockets.asyncio.client import connect
 
-from fleet.addresses import AddressPolicy
-from fleet.networks import split_network
+from fleet.egress.networks import split_network
+from fleet.egress.policy import AddressPolicy
 from tests.bench.contender import Devtools, insist, launched, loaded_page
 from tests.bench.responder import Document, respond
 from worker.egress.port import Port

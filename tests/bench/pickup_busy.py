@@ -10,14 +10,15 @@ from uuid import UUID, uuid4
 
 from arq.connections import ArqRedis
 
-from fleet import acceptance, attempts, carrier, claims, dispatch, jobs
-from fleet.attempts import Outcome
-from fleet.carrier import CarrierWorker
-from fleet.claims import Attempt
-from fleet.database import Pool, open_pool
-from fleet.jobs import State
-from fleet.request import RenderRequest
-from fleet.settings import DatabaseSettings
+from fleet.database import DatabaseSettings, Pool, open_pool
+from fleet.jobs import accept, claim
+from fleet.jobs import attempt as attempts
+from fleet.jobs.attempt import Outcome
+from fleet.jobs.claim import Attempt
+from fleet.jobs.job import State, waiting
+from fleet.queue import arq_adapter, dispatch
+from fleet.queue.arq_adapter import CarrierWorker
+from fleet.render.request import RenderRequest
 from tests.bench.case import Bench
 from tests.bench.measure import figure, percentile
 from tests.bench.plots import distribution
@@ -53,7 +54,7 @@ class Waiter:
     async def run(self, ctx: dict[str, Any]) -> None:
         """What arq calls."""
         delivery = dispatch.parse_delivery_id(ctx["job_id"])
-        attempt = await claims.claim(self._database, delivery, worker_id=self._worker_id, lease=_LEASE)
+        attempt = await claim.claim(self._database, delivery, worker_id=self._worker_id, lease=_LEASE)
         if attempt is None:
             return
         async with self._changed:
@@ -89,7 +90,7 @@ async def run(bench: Bench) -> Section:
         product = await engines.migrated()
         settings = DatabaseSettings(database_url=product.database_url)
         database = await open_pool(settings, application="bench")
-        redis = carrier.connect(product.redis_url, timeout_s=2)
+        redis = arq_adapter.connect(product.redis_url, timeout_s=2)
         waiter = Waiter(database)
         async with _working(waiter, product.redis_url):
             tenant_id = await database.fetchval("SELECT id FROM tenants")
@@ -111,8 +112,8 @@ async def run(bench: Bench) -> Section:
 
 
 async def _send(database: Pool, redis: ArqRedis, tenant_id: UUID) -> UUID:
-    job = (await acceptance.accept(database, VAULT, tenant_id=tenant_id, request=_REQUEST)).job
-    queued = jobs.waiting(job, weight=1)
+    job = (await accept.accept(database, VAULT, tenant_id=tenant_id, request=_REQUEST)).job
+    queued = waiting(job, weight=1)
     await dispatch.dispatch(redis, [queued] if queued else [])
     return job.id
 
@@ -126,7 +127,7 @@ async def _working(waiter: Waiter, redis_url: str) -> AsyncIterator[None]:
 
     worker = CarrierWorker(
         waiter.run,
-        redis=carrier.connect(redis_url, timeout_s=2),
+        redis=arq_adapter.connect(redis_url, timeout_s=2),
         max_jobs=_RUNNING + _FREE,
         shutdown_grace_s=5,
         on_startup=nothing,

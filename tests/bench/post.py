@@ -9,7 +9,7 @@ import asyncpg
 from arq.connections import ArqRedis
 
 from deploy.embedded.ports import LOOPBACK
-from fleet import carrier
+from fleet.queue import arq_adapter
 from tests.bench.case import Bench
 from tests.bench.measure import Spread, cpu_s, figure, interleave, percentile
 from tests.bench.plots import bars
@@ -58,7 +58,7 @@ async def run(bench: Bench) -> Section:
 
 async def _measure(bench: Bench, product: Product, api: Api, load: Responder) -> dict[int, list[Round]]:
     connection = await asyncpg.connect(product.database_url)
-    redis = carrier.connect(product.redis_url, timeout_s=5)
+    redis = arq_adapter.connect(product.redis_url, timeout_s=5)
     seconds = 1.0 if bench.is_quick else 4.0
 
     def block(connections: int) -> Callable[[], Awaitable[Round]]:
@@ -113,7 +113,7 @@ async def _block(
 async def _verify(connection: "asyncpg.Connection[asyncpg.Record]", redis: ArqRedis, accepted: int) -> None:
     """Accepted means: a row in Postgres, and an id in Redis."""
     rows = await connection.fetchval("SELECT count(*) FROM jobs WHERE state = 'queued'")
-    ids = await redis.zcard(carrier.QUEUE)
+    ids = await redis.zcard(arq_adapter.QUEUE)
     if not rows == ids == accepted:
         raise ProductError(f"{accepted} jobs were accepted, but Postgres has {rows} and Redis {ids}.")
 

@@ -16,7 +16,8 @@ from deploy.embedded.engine import clean_environment
 from deploy.embedded.engines import Engines
 from deploy.embedded.ports import LOOPBACK, free_port
 from deploy.embedded.process import Child, Program, run_to_end
-from fleet.tenants import Scope, create_key
+from fleet.tenants.api_keys import create_key
+from fleet.tenants.tenant import Scope
 from fleet.vault.key_file import new_key
 from tests.bench.caller import Caller, http_request
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from fleet.logs import get_logger
+from fleet.telemetry.logs import get_logger
 from worker import main
 from worker.generation import Generation
 from worker.page import Page

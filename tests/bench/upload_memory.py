@@ -17,7 +17,7 @@ _SIZE_BYTES: Final = 300_000_000
 _SMALL_BYTES: Final = 100_000
 _AIM_MIB: Final = 16
 
-_OURS: Final = "fleet.artifacts"
+_OURS: Final = "fleet.artifacts.store"
 # What is compared, and what the child calls it.
 _WAYS: Final = {
     _OURS: "artifacts",

@@ -10,8 +10,9 @@ from typing import Final, Self
 import boto3
 import psutil
 
-from fleet.artifacts import Artifacts
-from fleet.settings import StorageSettings, load_settings
+from fleet.artifacts.settings import StorageSettings
+from fleet.artifacts.store import Artifacts
+from fleet.settings import load_settings
 from tests.bench.responder import Document, respond
 
 _SAMPLE_S: Final = 0.005

@@ -15,8 +15,8 @@ import uuid_utils.compat as uuid_utils
 from arq.connections import ArqRedis
 
 from deploy.embedded.ports import LOOPBACK
-from fleet import carrier
-from fleet.announcements import CHANGES
+from fleet.queue import arq_adapter
+from fleet.queue.announcements import CHANGES
 from tests.bench.case import Bench
 from tests.bench.measure import Spread, cpu_s, percentile
 from tests.bench.plots import bars
@@ -135,7 +135,7 @@ async def _world(stack: AsyncExitStack, bench: Bench) -> World:
     await product.api_ready(api)
     connection = await asyncpg.connect(product.database_url)
     stack.push_async_callback(connection.close)
-    redis = carrier.connect(product.redis_url, timeout_s=5)
+    redis = arq_adapter.connect(product.redis_url, timeout_s=5)
     stack.push_async_callback(redis.aclose, close_connection_pool=True)
     crowd, load = [
         await stack.enter_async_context(

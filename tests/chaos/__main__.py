@@ -14,7 +14,8 @@ from deploy.embedded.engine import clean_environment
 from deploy.embedded.engines import Engines
 from deploy.embedded.process import Program, run_to_end
 from deploy.embedded.progress import Progress, say
-from fleet.tenants import Scope, create_key
+from fleet.tenants.api_keys import create_key
+from fleet.tenants.tenant import Scope
 from tests.bench.measure import OtherLoad
 from tests.bench.product import find_chromium
 from tests.bench.report import facts

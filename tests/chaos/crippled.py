@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from fleet import attempts
+from fleet.jobs import attempt
 from worker import main
 from worker.sweeper import Sweeper
 
@@ -18,9 +18,11 @@ _NO_FENCE: Final = "WHERE id = $1 AND $2 > 0"
 
 def _without_fence() -> None:
     """Every attempt may end the job, whoever has it by now."""
-    if attempts._FINISH.count(_FENCE) != 1:  # noqa: SLF001 - what is removed here has no public name
-        raise SystemExit(f"fleet/attempts.py does not say {_FENCE!r} in _FINISH any more: cripple it anew")
-    attempts._FINISH = attempts._FINISH.replace(_FENCE, _NO_FENCE)  # type: ignore[misc]  # noqa: SLF001
+    if attempt._FINISH.count(_FENCE) != 1:  # noqa: SLF001 - what is removed here has no public name
+        raise SystemExit(
+            f"fleet/jobs/attempt.py does not say {_FENCE!r} in _FINISH any more: cripple it anew"
+        )
+    attempt._FINISH = attempt._FINISH.replace(_FENCE, _NO_FENCE)  # type: ignore[misc]  # noqa: SLF001
 
 
 def _without_sweeper() -> None:

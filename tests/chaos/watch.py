@@ -13,7 +13,7 @@ import asyncpg
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from fleet.carrier import QUEUE
+from fleet.queue.arq_adapter import QUEUE
 from tests.chaos.callers import Ledger
 from tests.chaos.faults import Injury, Record
 from tests.chaos.world import World, now

@@ -2,9 +2,9 @@
 
 import sys
 
-from fleet.jobs import State
-from fleet.vitals import MemoryVitals
-from fleet.workers import PresentWorker, list_present
+from fleet.jobs.job import State
+from fleet.workers.registry import PresentWorker, list_present
+from fleet.workers.vitals import MemoryVitals
 from tests.stage import Stage
 from worker.footprint import Part
 

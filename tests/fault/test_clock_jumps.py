@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from fleet.jobs import State
+from fleet.jobs.job import State
 from tests.processes import started
 from tests.stage import Stage
 

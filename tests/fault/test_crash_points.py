@@ -13,10 +13,11 @@ from typing import Any, Final, NamedTuple
 import httpx
 import pytest
 
-from fleet import jobs
-from fleet.carrier import QUEUE
 from fleet.database import Pool
-from fleet.jobs import LAST_ID, Job, State
+from fleet.jobs import read
+from fleet.jobs.job import Job, State
+from fleet.jobs.read import LAST_ID
+from fleet.queue.arq_adapter import QUEUE
 from tests.processes import ProductProcess, api_process
 from tests.stage import Stage
 from tests.wire import Wire, wire
@@ -70,7 +71,7 @@ async def succeeded_once(stage: Stage, job: Job, *, attempts: int) -> None:
 
 
 async def the_only_job(stage: Stage) -> Job:
-    [job] = await jobs.list_newest(
+    [job] = await read.list_newest(
         stage.database, tenant_id=stage.tenant_id, state=None, before=LAST_ID, limit=10
     )
     return job

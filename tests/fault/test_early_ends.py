@@ -10,8 +10,10 @@ import httpx
 import psutil
 import pytest
 
-from fleet import jobs, pause
-from fleet.jobs import State
+from fleet.jobs import read
+from fleet.jobs.cancel import cancel as cancel_job
+from fleet.jobs.job import State
+from fleet.workers import pause
 from tests.processes import ProductProcess, api
 from tests.stage import Stage
 
@@ -53,7 +55,7 @@ async def test_a_cancel_whose_message_is_lost_comes_with_the_heartbeat(stage: St
     async with stage.worker("worker"):
         job = await stage.enqueue(url=stage.gate.url)
         await stage.gate.visited()
-        await jobs.cancel(stage.database, job_id=job.id, tenant_id=job.tenant_id)
+        await cancel_job(stage.database, job_id=job.id, tenant_id=job.tenant_id)
         assert (await stage.ended(job)).state is State.CANCELLED
         await stage.gate.given_up()
 
@@ -64,7 +66,7 @@ async def test_a_cancelled_job_of_a_dead_worker_ends_cancelled(stage: Stage) -> 
         await stage.gate.visited()
         first.send(signal.SIGKILL)
         await first.ended()
-        await jobs.cancel(stage.database, job_id=job.id, tenant_id=job.tenant_id)
+        await cancel_job(stage.database, job_id=job.id, tenant_id=job.tenant_id)
         async with stage.worker("second"):
             assert (await stage.ended(job)).state is State.CANCELLED
     assert await stage.outcomes(job) == ["lost"]
@@ -151,7 +153,7 @@ async def test_a_worker_that_starts_in_a_paused_fleet_begins_nothing(stage: Stag
     job = await stage.enqueue(html="<p>x</p>")
     async with stage.worker("worker"):
         await stage.beats(2)
-        found = await jobs.get(stage.database, job_id=job.id, tenant_id=job.tenant_id)
+        found = await read.get(stage.database, job_id=job.id, tenant_id=job.tenant_id)
         assert found is not None
         assert (found.state, found.attempt) == (State.QUEUED, 0)
         await pause.resume(stage.database)  # and nobody tells the worker
@@ -168,7 +170,7 @@ async def test_a_draining_worker_takes_no_new_job(stage: Stage) -> None:
         stage.gate.open()
         assert await process.ended() == 0
     assert (await stage.ended(running)).state is State.SUCCEEDED
-    found = await jobs.get(stage.database, job_id=later.id, tenant_id=later.tenant_id)
+    found = await read.get(stage.database, job_id=later.id, tenant_id=later.tenant_id)
     assert found is not None
     assert (found.state, found.attempt) == (State.QUEUED, 0)
 

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fleet.errors import ErrorType
-from fleet.jobs import Job, State, get
+from fleet.jobs.job import Job, State
+from fleet.jobs.read import get
 from tests.processes import ROOT, STOP_S, ProductProcess
 from tests.stage import Stage
 

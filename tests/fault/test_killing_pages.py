@@ -5,7 +5,7 @@ import os
 import signal
 
 from fleet.errors import ErrorType
-from fleet.jobs import State
+from fleet.jobs.job import State
 from tests.chaos.faults import browsers_of
 from tests.processes import ProductProcess
 from tests.site.server import Site

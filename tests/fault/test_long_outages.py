@@ -3,8 +3,8 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from fleet.carrier import QUEUE
-from fleet.jobs import State
+from fleet.jobs.job import State
+from fleet.queue.arq_adapter import QUEUE
 from tests.stage import Stage
 
 LEASE_S = 2.0

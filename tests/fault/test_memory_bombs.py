@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from fleet.errors import ErrorType, RenderError
-from fleet.metrics import MEMORY_KILLS
+from fleet.telemetry.metrics import MEMORY_KILLS
 from tests.browser_stage import TERMS, BrowserStage, browser_stage, until
 from tests.site.bombs import RENDERER_BOMBS, SHARED_BOMBS
 from tests.site.server import Site

@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from fleet.errors import ErrorType
-from fleet.jobs import State
+from fleet.jobs.job import State
 from tests.stage import Stage
 
 

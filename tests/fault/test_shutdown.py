@@ -2,7 +2,7 @@
 
 import signal
 
-from fleet.jobs import State
+from fleet.jobs.job import State
 from tests.stage import Stage
 
 

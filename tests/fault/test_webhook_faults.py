@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from fleet.artifacts import Artifacts
-from fleet.settings import StorageSettings
-from fleet.webhooks import MessageState
+from fleet.artifacts.settings import StorageSettings
+from fleet.artifacts.store import Artifacts
+from fleet.webhooks.outbox import MessageState
 from tests.post_office import PostOffice
 from tests.processes import api
 from tests.receiver import Receiver, answer, receiver, silence

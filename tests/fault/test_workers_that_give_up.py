@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from fleet.jobs import State
+from fleet.jobs.job import State
 from tests.chaos.faults import browsers_of
 from tests.processes import ProductProcess
 from tests.stage import Stage

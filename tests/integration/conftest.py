@@ -5,9 +5,9 @@ from uuid import UUID
 
 import pytest
 
-from fleet.artifacts import Artifacts
+from fleet.artifacts.settings import StorageSettings
+from fleet.artifacts.store import Artifacts
 from fleet.database import Pool
-from fleet.settings import StorageSettings
 from tests.post_office import PostOffice
 from tests.receiver import Receiver, receiver
 

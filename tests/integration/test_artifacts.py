@@ -10,9 +10,10 @@ import httpx
 import pytest
 
 from deploy.embedded.engines import Engines
-from fleet.artifacts import ArtifactMissingError, Artifacts, artifact_key
+from fleet.artifacts.keys import artifact_key
+from fleet.artifacts.settings import StorageSettings
+from fleet.artifacts.store import ArtifactMissingError, Artifacts
 from fleet.errors import ErrorType, UnavailableError
-from fleet.settings import StorageSettings
 
 MIB = 1024 * 1024
 

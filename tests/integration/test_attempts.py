@@ -4,13 +4,16 @@ import asyncio
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from fleet import acceptance, attempts, claims, jobs, recovery
-from fleet.attempts import Outcome
-from fleet.claims import Attempt
 from fleet.database import Pool
 from fleet.errors import ErrorType
-from fleet.jobs import Delivery, Job, State, Waiting
-from fleet.request import RenderRequest
+from fleet.jobs import accept, read, recover
+from fleet.jobs import attempt as attempts
+from fleet.jobs import claim as claims
+from fleet.jobs.attempt import Outcome
+from fleet.jobs.claim import Attempt
+from fleet.jobs.job import Job, State
+from fleet.queue.delivery import Delivery, Waiting
+from fleet.render.request import RenderRequest
 from fleet.vault import Owner, Purpose
 from tests.vaults import VAULT
 
@@ -21,7 +24,7 @@ DONE = Outcome(State.SUCCEEDED, artifact_key="k", artifact={"size_bytes": 1})
 
 
 async def accepted(database: Pool, tenant_id: UUID) -> Job:
-    return (await acceptance.accept(database, VAULT, tenant_id=tenant_id, request=REQUEST)).job
+    return (await accept.accept(database, VAULT, tenant_id=tenant_id, request=REQUEST)).job
 
 
 async def claimed(database: Pool, job: Job, *, dispatch: int = 1, lease: timedelta = LEASE) -> Attempt:
@@ -35,7 +38,7 @@ def unsealed(attempt: Attempt) -> str:
 
 
 async def state_of(database: Pool, job: Job) -> Job:
-    found = await jobs.get(database, job_id=job.id, tenant_id=job.tenant_id)
+    found = await read.get(database, job_id=job.id, tenant_id=job.tenant_id)
     assert found is not None
     return found
 
@@ -68,7 +71,7 @@ async def test_a_stale_dispatch_claims_nothing(database: Pool, tenant_id: UUID) 
 async def test_a_finish_after_the_lease_went_to_another_is_refused(database: Pool, tenant_id: UUID) -> None:
     job = await accepted(database, tenant_id)
     zombie = await claimed(database, job, lease=NO_LEASE)
-    expired = await recovery.take_expired(database, lease=NO_LEASE, limit=10)
+    expired = await recover.take_expired(database, lease=NO_LEASE, limit=10)
     assert expired.requeued == [Waiting(Delivery(job.id, 2), tenant_id, has_run=True)]
     heir = await claimed(database, job, dispatch=2)
     assert not await attempts.finish(database, zombie, DONE)
@@ -162,11 +165,11 @@ async def test_a_delayed_retry_cannot_be_claimed_before_its_time(database: Pool,
     assert went.waiting is not None
     delivery = went.waiting.delivery
     assert await claims.claim(database, delivery, worker_id=uuid4(), lease=LEASE) is None
-    assert went.waiting not in await recovery.suspects(
+    assert went.waiting not in await recover.suspects(
         database, limit=10, grace=timedelta(), window=timedelta(hours=1)
     )
     await database.execute("UPDATE jobs SET run_after = now()")
-    assert went.waiting in await recovery.suspects(
+    assert went.waiting in await recover.suspects(
         database, limit=10, grace=timedelta(), window=timedelta(hours=1)
     )
     assert await claims.claim(database, delivery, worker_id=uuid4(), lease=LEASE) is not None
@@ -176,10 +179,10 @@ async def test_the_third_lost_worker_fails_the_job(database: Pool, tenant_id: UU
     job = await accepted(database, tenant_id)
     for dispatch in (1, 2):
         await claimed(database, job, dispatch=dispatch, lease=NO_LEASE)
-        expired = await recovery.take_expired(database, lease=NO_LEASE, limit=10)
+        expired = await recover.take_expired(database, lease=NO_LEASE, limit=10)
         assert [queued.delivery.job_id for queued in expired.requeued] == [job.id]
     await claimed(database, job, dispatch=3, lease=NO_LEASE)
-    expired = await recovery.take_expired(database, lease=NO_LEASE, limit=10)
+    expired = await recover.take_expired(database, lease=NO_LEASE, limit=10)
     assert list(expired.ended) == [(job.id, State.FAILED)]
     ended = await state_of(database, job)
     assert (ended.state, ended.error_type) == (State.FAILED, ErrorType.WORKER_LOST)
@@ -192,16 +195,14 @@ async def test_a_freshly_started_postgres_expires_no_lease_for_one_lease(
     await claimed(database, job, lease=NO_LEASE)
     since_start = await database.fetchval("SELECT now() - pg_postmaster_start_time()")
     patient = since_start + timedelta(minutes=1)
-    assert not (await recovery.take_expired(database, lease=patient, limit=10)).requeued
-    assert (await recovery.take_expired(database, lease=NO_LEASE, limit=10)).requeued
+    assert not (await recover.take_expired(database, lease=patient, limit=10)).requeued
+    assert (await recover.take_expired(database, lease=NO_LEASE, limit=10)).requeued
 
 
 async def test_sweeps_at_the_same_time_share_the_work(database: Pool, tenant_id: UUID) -> None:
     for _ in range(20):
         await claimed(database, await accepted(database, tenant_id), lease=NO_LEASE)
-    swept = await asyncio.gather(
-        *(recovery.take_expired(database, lease=NO_LEASE, limit=5) for _ in range(8))
-    )
+    swept = await asyncio.gather(*(recover.take_expired(database, lease=NO_LEASE, limit=5) for _ in range(8)))
     taken = [delivery for one in swept for delivery in one.requeued]
     assert len(taken) == len(set(taken)) == 20
 
@@ -209,16 +210,14 @@ async def test_sweeps_at_the_same_time_share_the_work(database: Pool, tenant_id:
 async def test_an_idempotency_key_gives_one_job_to_racing_callers(database: Pool, tenant_id: UUID) -> None:
     answers = await asyncio.gather(
         *(
-            acceptance.accept(
-                database, VAULT, tenant_id=tenant_id, request=REQUEST, idempotency_key="order-7"
-            )
+            accept.accept(database, VAULT, tenant_id=tenant_id, request=REQUEST, idempotency_key="order-7")
             for _ in range(20)
         )
     )
     assert len({answer.job.id for answer in answers}) == 1
     assert sum(answer.is_new for answer in answers) == 1
     other = RenderRequest(html="<p>another</p>")
-    conflict = await acceptance.accept(
+    conflict = await accept.accept(
         database, VAULT, tenant_id=tenant_id, request=other, idempotency_key="order-7"
     )
     assert not conflict.is_same_request
@@ -226,5 +225,5 @@ async def test_an_idempotency_key_gives_one_job_to_racing_callers(database: Pool
 
 async def test_a_tenant_never_sees_anothers_job(database: Pool, tenant_id: UUID) -> None:
     job = await accepted(database, tenant_id)
-    assert await jobs.get(database, job_id=job.id, tenant_id=uuid4()) is None
-    assert not await jobs.list_newest(database, tenant_id=uuid4(), state=None, before=jobs.LAST_ID, limit=10)
+    assert await read.get(database, job_id=job.id, tenant_id=uuid4()) is None
+    assert not await read.list_newest(database, tenant_id=uuid4(), state=None, before=read.LAST_ID, limit=10)

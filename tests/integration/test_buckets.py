@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 import pytest
 from arq.connections import ArqRedis
 
-from fleet import buckets
-from fleet.buckets import KEY, Call, Limit, LocalBuckets, Standing
+from fleet.tenants import rate_limit
+from fleet.tenants.rate_limit import KEY, Call, Limit, LocalBuckets, Standing
 
 SLOW = Limit(rate_per_s=0.01, burst=3)
 
@@ -28,7 +28,7 @@ class InRedis:
         self._redis = redis
 
     async def take(self, name: UUID, limit: Limit) -> Standing:
-        [standing] = await buckets.take(self._redis, [Call(name, limit)])
+        [standing] = await rate_limit.take(self._redis, [Call(name, limit)])
         return standing
 
     async def let_pass(self, seconds: float) -> None:
@@ -113,29 +113,29 @@ async def test_what_is_left_lasts_when_it_is_spread_as_told(place: Buckets) -> N
 
 async def test_many_at_once_share_one_bucket(redis: ArqRedis) -> None:
     calls = [Call(uuid4(), Limit(rate_per_s=0.01, burst=20))] * 10
-    found = await asyncio.gather(*(buckets.take(redis, calls) for _ in range(6)))
+    found = await asyncio.gather(*(rate_limit.take(redis, calls) for _ in range(6)))
     assert sum(standing.is_admitted for standings in found for standing in standings) == 20
 
 
 async def test_calls_of_several_are_answered_in_order(redis: ArqRedis) -> None:
     one, other = Call(uuid4(), SLOW), Call(uuid4(), Limit(rate_per_s=0.01, burst=1))
-    found = await buckets.take(redis, [one, other, one, other])
+    found = await rate_limit.take(redis, [one, other, one, other])
     assert [standing.is_admitted for standing in found] == [True, True, True, False]
     assert [standing.remaining for standing in found] == [2, 0, 1, 0]
 
 
 async def test_redis_forgets_a_bucket_when_it_is_full(redis: ArqRedis) -> None:
     call = Call(uuid4(), Limit(rate_per_s=0.5, burst=10))
-    await buckets.take(redis, [call])
+    await rate_limit.take(redis, [call])
     left_ms = await redis.pttl(KEY.format(call.name))
     assert 0 < left_ms <= 2001
-    await buckets.take(redis, [call])
+    await rate_limit.take(redis, [call])
     assert left_ms < await redis.pttl(KEY.format(call.name)) <= 4001
 
 
 async def test_a_redis_that_lost_its_scripts_is_told_again(redis: ArqRedis) -> None:
     await redis.script_flush()
-    found = await buckets.take(redis, [Call(uuid4(), SLOW)] * 4)
+    found = await rate_limit.take(redis, [Call(uuid4(), SLOW)] * 4)
     assert [standing.is_admitted for standing in found] == [True, True, True, False]
-    [known] = await redis.script_exists(buckets._TAKE_DIGEST)  # noqa: SLF001 - a round trip less from now on
+    [known] = await redis.script_exists(rate_limit._TAKE_DIGEST)  # noqa: SLF001 - a round trip less from now on
     assert known

@@ -10,9 +10,9 @@ import uuid_utils.compat as uuid_utils
 from arq.connections import ArqRedis
 
 from deploy.embedded.engines import Engines
-from fleet import carrier, dispatch
-from fleet.carrier import CarrierWorker
-from fleet.jobs import Delivery, Waiting
+from fleet.queue import arq_adapter, dispatch
+from fleet.queue.arq_adapter import CarrierWorker
+from fleet.queue.delivery import Delivery, Waiting
 
 Work = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -75,7 +75,7 @@ async def running(
 ) -> AsyncIterator[CarrierWorker]:
     worker = kind(
         work,
-        redis=carrier.connect(redis_url, timeout_s=2),
+        redis=arq_adapter.connect(redis_url, timeout_s=2),
         max_jobs=slots,
         shutdown_grace_s=5,
         on_startup=nothing,
@@ -156,7 +156,7 @@ async def test_every_one_of_150_slots_runs(engines: Engines, redis: ArqRedis) ->
     await dispatch.dispatch(redis, [new_waiting() for _ in range(400)])
     async with running(engines.redis_url, work.run, slots=150):
         await work.has_run(150)
-        assert await redis.zcard(carrier.QUEUE) == 250
+        assert await redis.zcard(arq_adapter.QUEUE) == 250
         work.may_end.set()
         await work.has_run(400)
     assert work.most_at_once == 150

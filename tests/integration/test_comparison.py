@@ -13,15 +13,19 @@ import pytest
 from arq.connections import ArqRedis
 from PIL import Image
 
-from fleet import attempts, claims, jobs, schedules
-from fleet.artifacts import Artifacts, artifact_key
-from fleet.attempts import Outcome
-from fleet.claims import Attempt
+from fleet.artifacts.keys import artifact_key
+from fleet.artifacts.settings import StorageSettings
+from fleet.artifacts.store import Artifacts
 from fleet.database import Pool
-from fleet.jobs import Delivery, Job, State
-from fleet.schedule_request import ScheduleRequest
-from fleet.schedules import Schedule
-from fleet.settings import StorageSettings
+from fleet.jobs import attempt as attempts
+from fleet.jobs import claim, read
+from fleet.jobs.attempt import Outcome
+from fleet.jobs.claim import Attempt
+from fleet.jobs.job import Job, State
+from fleet.queue.delivery import Delivery
+from fleet.schedules import schedule as schedules
+from fleet.schedules.request import ScheduleRequest
+from fleet.schedules.schedule import Schedule
 from tests.stage import LOOPBACK, Stage
 from tests.vaults import VAULT
 from worker.comparison import Comparison, Verdict
@@ -49,7 +53,7 @@ class Watch:
         await Scheduler(self.database, VAULT, self.redis, LOOPBACK, max_queued=0).look()
         job_id = await self.database.fetchval("SELECT last_job_id FROM schedules")
         lease = timedelta(seconds=60)
-        attempt = await claims.claim(self.database, Delivery(job_id, 1), worker_id=uuid4(), lease=lease)
+        attempt = await claim.claim(self.database, Delivery(job_id, 1), worker_id=uuid4(), lease=lease)
         assert attempt is not None
         return attempt
 
@@ -261,7 +265,7 @@ async def next_job(stage: Stage, before: UUID | None) -> Job:
             if made != before:
                 break
             await asyncio.sleep(0.02)  # what others write to a table is seen by looking
-    job = await jobs.get(stage.database, job_id=made, tenant_id=stage.tenant_id)
+    job = await read.get(stage.database, job_id=made, tenant_id=stage.tenant_id)
     assert job is not None
     return await stage.ended(job)
 

@@ -11,13 +11,14 @@ from uuid import UUID
 import pytest
 from arq.connections import ArqRedis
 
-from fleet import acceptance, claims, jobs
-from fleet.artifacts import Artifacts
+from fleet.artifacts.settings import StorageSettings
+from fleet.artifacts.store import Artifacts
 from fleet.database import Pool as Database
 from fleet.errors import ErrorType, RenderError, RenderfleetError
-from fleet.jobs import Delivery, State
-from fleet.request import RenderRequest
-from fleet.settings import StorageSettings
+from fleet.jobs import accept, claim, read
+from fleet.jobs.job import State
+from fleet.queue.delivery import Delivery
+from fleet.render.request import RenderRequest
 from tests.browser_stage import BrowserStage, browser_stage, until
 from tests.site.server import Site
 from tests.vaults import VAULT
@@ -112,15 +113,15 @@ async def test_disk_that_is_full_where_no_step_writes_is_named_too(
     database: Database, redis: ArqRedis, storage_settings: StorageSettings, tenant_id: UUID
 ) -> None:
     request = RenderRequest(html="<p>hello</p>")
-    job = (await acceptance.accept(database, VAULT, tenant_id=tenant_id, request=request)).job
+    job = (await accept.accept(database, VAULT, tenant_id=tenant_id, request=request)).job
     delivery = Delivery(job.id, job.dispatch)
-    attempt = await claims.claim(database, delivery, worker_id=uuid.uuid4(), lease=timedelta(seconds=15))
+    attempt = await claim.claim(database, delivery, worker_id=uuid.uuid4(), lease=timedelta(seconds=15))
     assert attempt is not None
     store = Artifacts(storage_settings)
     ending = Ending(database, redis, store, nudge_sender=lambda: None)
     await ending.failed(attempt, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), Place())
     store.close()
-    found = await jobs.get(database, job_id=job.id, tenant_id=tenant_id)
+    found = await read.get(database, job_id=job.id, tenant_id=tenant_id)
     assert found is not None
     assert found.state is State.QUEUED
     errors = "SELECT error_type, error_detail FROM attempts WHERE job_id = $1"

@@ -7,13 +7,17 @@ import asyncpg
 import pytest
 from arq.connections import ArqRedis
 
-from fleet import acceptance, attempts, claims, dispatch, jobs, recovery
-from fleet.attempts import Outcome
-from fleet.claims import Attempt
 from fleet.database import Pool
 from fleet.errors import ErrorType
-from fleet.jobs import Delivery, Job, State
-from fleet.request import RenderRequest
+from fleet.jobs import accept, claim, recover
+from fleet.jobs import attempt as attempts
+from fleet.jobs.attempt import Outcome
+from fleet.jobs.cancel import cancel as cancel_job
+from fleet.jobs.claim import Attempt
+from fleet.jobs.job import Job, State, waiting
+from fleet.queue import dispatch
+from fleet.queue.delivery import Delivery
+from fleet.render.request import RenderRequest
 from tests.vaults import VAULT
 from worker.sweeper import Sweeper
 
@@ -24,17 +28,17 @@ HOOK = "https://example.com/hook"
 
 async def accepted(database: Pool, tenant_id: UUID, **options: object) -> Job:
     request = RenderRequest.model_validate({"html": "<p>x</p>", **options})
-    return (await acceptance.accept(database, VAULT, tenant_id=tenant_id, request=request)).job
+    return (await accept.accept(database, VAULT, tenant_id=tenant_id, request=request)).job
 
 
 async def claimed(database: Pool, job: Job, *, lease: timedelta = LEASE) -> Attempt:
-    attempt = await claims.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=lease)
+    attempt = await claim.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=lease)
     assert attempt is not None
     return attempt
 
 
 async def cancelled(database: Pool, job: Job) -> Job | None:
-    return await jobs.cancel(database, job_id=job.id, tenant_id=job.tenant_id)
+    return await cancel_job(database, job_id=job.id, tenant_id=job.tenant_id)
 
 
 async def state_of(database: Pool, job: Job) -> State:
@@ -66,7 +70,7 @@ async def test_a_queued_job_is_cancelled_at_once_and_for_good(database: Pool, te
     assert ended.state is State.CANCELLED
     assert ended.finished_at is not None
     assert await cancelled(database, job) is None
-    assert await claims.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=LEASE) is None
+    assert await claim.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=LEASE) is None
 
 
 async def test_a_running_job_is_asked_to_end_any_number_of_times(database: Pool, tenant_id: UUID) -> None:
@@ -82,7 +86,7 @@ async def test_a_running_job_is_asked_to_end_any_number_of_times(database: Pool,
 
 async def test_nobody_cancels_the_job_of_somebody_else(database: Pool, tenant_id: UUID) -> None:
     job = await accepted(database, tenant_id)
-    assert await jobs.cancel(database, job_id=job.id, tenant_id=uuid4()) is None
+    assert await cancel_job(database, job_id=job.id, tenant_id=uuid4()) is None
     assert await state_of(database, job) is State.QUEUED
 
 
@@ -96,7 +100,7 @@ async def test_a_cancelled_job_is_not_queued_again_but_ends(database: Pool, tena
     went = await attempts.hand_back(database, second)
     assert went is not None
     assert went.state is State.CANCELLED
-    expired = await recovery.take_expired(database, lease=NO_LEASE, limit=10)
+    expired = await recover.take_expired(database, lease=NO_LEASE, limit=10)
     assert list(expired.ended) == [(lost.id, State.CANCELLED)]
     outcomes = await database.fetch("SELECT outcome FROM attempts ORDER BY job_id")
     assert [row["outcome"] for row in outcomes] == ["cancelled", "cancelled", "lost"]
@@ -120,7 +124,7 @@ async def test_a_job_expires_in_the_queue(database: Pool, redis: ArqRedis, tenan
     await sweeper.sweep()
     assert await state_of(database, job) is State.QUEUED
     await database.execute("UPDATE jobs SET expires_at = now()")
-    assert await claims.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=LEASE) is None
+    assert await claim.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=LEASE) is None
     await sweeper.sweep()
     assert await state_of(database, job) is State.EXPIRED
 
@@ -138,7 +142,7 @@ async def test_an_expired_job_is_not_queued_again_but_ends(database: Pool, tenan
     await claimed(database, lost, lease=NO_LEASE)
     await database.execute("UPDATE jobs SET expires_at = now()")
     assert await put_back(database, attempt) is State.EXPIRED
-    expired = await recovery.take_expired(database, lease=NO_LEASE, limit=10)
+    expired = await recover.take_expired(database, lease=NO_LEASE, limit=10)
     assert list(expired.ended) == [(lost.id, State.EXPIRED)]
 
 
@@ -147,11 +151,11 @@ async def test_a_job_of_later_is_neither_sent_nor_claimed_before(
 ) -> None:
     later = datetime.now(UTC) + timedelta(hours=1)
     job = await accepted(database, tenant_id, run_at=later.isoformat())
-    assert jobs.waiting(job, weight=1) is None
+    assert waiting(job, weight=1) is None
     sweeper = Sweeper(database, redis, lease=LEASE, interval=timedelta(seconds=5))
     await sweeper.sweep()
     assert await redis.zcard("renderfleet:queue") == 0
-    assert await claims.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=LEASE) is None
+    assert await claim.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=LEASE) is None
     await database.execute("UPDATE jobs SET run_after = now()")
     await sweeper.sweep()
     assert await redis.zcard("renderfleet:queue") == 1
@@ -165,7 +169,7 @@ async def test_every_end_puts_one_message_into_the_outbox(database: Pool, tenant
     assert await messages(database) == 0
     if path == "expire":
         await database.execute("UPDATE jobs SET expires_at = now()")
-        assert await recovery.expire(database, limit=10) == [job.id]
+        assert await recover.expire(database, limit=10) == [job.id]
     elif path == "finish":
         assert attempt is not None
         outcome = Outcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="x")
@@ -174,7 +178,7 @@ async def test_every_end_puts_one_message_into_the_outbox(database: Pool, tenant
     else:
         await cancelled(database, job)
         if path == "lost":
-            await recovery.take_expired(database, lease=NO_LEASE, limit=10)
+            await recover.take_expired(database, lease=NO_LEASE, limit=10)
         elif attempt is not None:
             await put_back(database, attempt)
     assert await messages(database) == 1
@@ -198,7 +202,7 @@ async def test_postgres_itself_lets_nothing_leave_a_terminal_state(database: Poo
 
 async def test_a_cancelled_job_leaves_the_line(database: Pool, redis: ArqRedis, tenant_id: UUID) -> None:
     job = await accepted(database, tenant_id)
-    ready = jobs.waiting(job, weight=1)
+    ready = waiting(job, weight=1)
     assert ready is not None
     await dispatch.dispatch(redis, [ready])
     await dispatch.withdraw(redis, ready.delivery)

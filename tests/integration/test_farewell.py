@@ -7,9 +7,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from fleet.database import Connection, answering, open_pool
+from fleet.database import Connection, DatabaseSettings, answering, open_pool
 from fleet.errors import UnavailableError
-from fleet.settings import DatabaseSettings
 
 # FATAL 57P01 as a message of the protocol (PostgreSQL's manual, 55.7, ErrorResponse): what a backend sends
 # when its server is stopped, or dies under it. The end of the connection comes later, in another packet.

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from fleet.database import Pool
-from fleet.keys import main
-from fleet.tenants import Scope
+from fleet.tenants.keys_command import main
+from fleet.tenants.tenant import Scope
 from tests.tenants import find_tenant
 from tests.vaults import SECRET_KEY
 

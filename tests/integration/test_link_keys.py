@@ -9,11 +9,12 @@ import pytest
 
 from deploy.embedded.engines import Engines
 from fleet.database import Pool
-from fleet.links import link_key
-from fleet.secret_keys import key_from_text
-from fleet.tenants import Scope, find_link_key
+from fleet.render.link_signature import link_key
+from fleet.tenants.authenticate import find_link_key
+from fleet.tenants.tenant import Scope
 from fleet.vault import UnsealError, Vault
 from fleet.vault.rotation import rotate
+from fleet.vault.settings import key_from_text
 from tests.integration.api.links import made_key
 from tests.vaults import SECRET_KEY, VAULT
 

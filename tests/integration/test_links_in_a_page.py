@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Page, Route, async_playwright
 
-from fleet.tenants import Scope
+from fleet.tenants.tenant import Scope
 from tests.integration.api.links import made_key
 from tests.processes import api, free_port
 from tests.stage import Stage

@@ -5,13 +5,17 @@ from uuid import UUID
 
 import pytest
 
-from fleet import acceptance, batches, firing, months, replays, schedules
-from fleet.addresses import AddressPolicy
-from fleet.batches import BatchKey
 from fleet.database import Pool
+from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType
-from fleet.request import RenderRequest
-from fleet.schedule_request import ScheduleRequest
+from fleet.jobs import accept as acceptance
+from fleet.jobs import accept_batch, rerun
+from fleet.jobs.accept_batch import BatchKey
+from fleet.render.request import RenderRequest
+from fleet.schedules import fire, schedule
+from fleet.schedules.plan import Refusal
+from fleet.schedules.request import ScheduleRequest
+from fleet.tenants import usage
 from tests.vaults import VAULT
 
 REQUEST = RenderRequest.model_validate({"html": "<p>x</p>"})
@@ -25,12 +29,12 @@ async def accept(database: Pool, tenant_id: UUID, key: str | None = None) -> UUI
 
 
 async def count(database: Pool, tenant_id: UUID) -> int:
-    return (await months.read(database, tenant_id)).accepted
+    return (await usage.read(database, tenant_id)).accepted
 
 
 async def scheduled(database: Pool, tenant_id: UUID) -> None:
     wanted = ScheduleRequest.model_validate({"cron": "0 * * * *", "job": {"url": "https://example.com/"}})
-    assert await schedules.create(database, VAULT, tenant_id=tenant_id, wanted=wanted) is not None
+    assert await schedule.create(database, VAULT, tenant_id=tenant_id, wanted=wanted) is not None
     await database.execute("UPDATE schedules SET next_fire_at = date_trunc('hour', now())")
 
 
@@ -47,7 +51,7 @@ async def test_items_of_a_batch_count_each_and_a_repeated_batch_does_not(
 ) -> None:
     key = BatchKey("k", b"digest")
     for _ in range(2):
-        await batches.accept_batch(
+        await accept_batch.accept_batch(
             database, VAULT, tenant_id=tenant_id, items=[REQUEST, {"type": "x"}, REQUEST], key=key
         )
     assert await count(database, tenant_id) == 2
@@ -55,7 +59,7 @@ async def test_items_of_a_batch_count_each_and_a_repeated_batch_does_not(
 
 async def test_a_job_run_anew_and_one_of_a_schedule_count(database: Pool, tenant_id: UUID) -> None:
     [item] = (
-        await batches.accept_batch(
+        await accept_batch.accept_batch(
             database,
             VAULT,
             tenant_id=tenant_id,
@@ -64,11 +68,11 @@ async def test_a_job_run_anew_and_one_of_a_schedule_count(database: Pool, tenant
         )
     ).jobs
     await database.execute("UPDATE jobs SET state = 'cancelled', finished_at = now()")
-    await replays.replay(database, job_id=item.id, tenant_id=tenant_id, idempotency_key=None)
+    await rerun.replay(database, job_id=item.id, tenant_id=tenant_id, idempotency_key=None)
     assert await count(database, tenant_id) == 2
     await scheduled(database, tenant_id)
-    [fired] = await firing.fire_due(database, VAULT, AddressPolicy(), max_queued=0, limit=10)
-    assert not isinstance(fired.result, firing.Refusal)
+    [fired] = await fire.fire_due(database, VAULT, AddressPolicy(), max_queued=0, limit=10)
+    assert not isinstance(fired.result, Refusal)
     assert await count(database, tenant_id) == 3
 
 
@@ -100,7 +104,7 @@ async def test_last_months_jobs_do_not_count(database: Pool, tenant_id: UUID) ->
     await accept(database, tenant_id)
     await database.execute("UPDATE tenant_months SET month = (month - interval '1 month')::date")
     await accept(database, tenant_id)
-    month = await months.read(database, tenant_id)
+    month = await usage.read(database, tenant_id)
     assert month.accepted == 1
     # Give or take half an hour: the answer is the first hour of a month.
     moment = "now() AT TIME ZONE 'UTC' + make_interval(secs => $1, mins => 30)"
@@ -116,10 +120,10 @@ async def test_a_schedule_makes_no_job_beyond_the_month(
     await accept(database, tenant_id)
     await database.execute("UPDATE tenants SET max_renders_per_month = $1", own)
     await scheduled(database, tenant_id)
-    [fired] = await firing.fire_due(
+    [fired] = await fire.fire_due(
         database, VAULT, AddressPolicy(), max_queued=0, limit=10, max_renders_per_month=setting
     )
-    assert isinstance(fired.result, firing.Refusal)
+    assert isinstance(fired.result, Refusal)
     assert fired.result.type is ErrorType.QUOTA_EXCEEDED
     assert "this month" in fired.result.detail
     assert await database.fetchval("SELECT count(*) FROM jobs") == 1
@@ -127,11 +131,9 @@ async def test_a_schedule_makes_no_job_beyond_the_month(
 
 async def test_a_schedule_reaches_what_its_tenant_reaches(database: Pool, tenant_id: UUID) -> None:
     wanted = {"cron": "0 * * * *", "job": {"url": "https://example.com/"}}
-    await schedules.create(
-        database, VAULT, tenant_id=tenant_id, wanted=ScheduleRequest.model_validate(wanted)
-    )
+    await schedule.create(database, VAULT, tenant_id=tenant_id, wanted=ScheduleRequest.model_validate(wanted))
     await database.execute("UPDATE schedules SET next_fire_at = date_trunc('hour', now())")
     await database.execute("UPDATE tenants SET egress_deny = '{*.example.org,example.com}'")
-    [fired] = await firing.fire_due(database, VAULT, AddressPolicy(), max_queued=0, limit=10)
-    assert isinstance(fired.result, firing.Refusal)
+    [fired] = await fire.fire_due(database, VAULT, AddressPolicy(), max_queued=0, limit=10)
+    assert isinstance(fired.result, Refusal)
     assert fired.result.type is ErrorType.URL_BLOCKED

@@ -12,9 +12,20 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from fleet import attempts, batches, cache, claims, jobs, months, recovery, replays, retention
 from fleet.database import Pool
-from fleet.jobs import State
+from fleet.jobs import (
+    accept_batch,
+    attempt,
+    cancel,
+    claim,
+    erase,
+    read,
+    recover,
+    rerun,
+    reuse,
+)
+from fleet.jobs.job import State
+from fleet.tenants import usage
 
 FINISHED = 300_000
 OPEN = 200
@@ -69,8 +80,8 @@ async def pages_touched(pool: Pool, sql: str, *arguments: object) -> int:
 
 def listing(tenant_id: UUID, **filters: Any) -> tuple[str, tuple[object, ...]]:
     """The statement that lists with these filters, and its arguments."""
-    sql, values = jobs.list_statement(**filters)
-    return sql, (tenant_id, jobs.LAST_ID, 20, *values)
+    sql, values = read.list_statement(**filters)
+    return sql, (tenant_id, read.LAST_ID, 20, *values)
 
 
 @pytest.fixture
@@ -99,34 +110,34 @@ async def test_hot_statements_touch_few_pages(old_fleet: Pool, tenant_id: UUID) 
         {"state": State.FAILED, "is_quarantined": False},
     )
     statements: dict[str, tuple[object, ...]] = {
-        claims._CLAIM: (queued["id"], queued["dispatch"], queued["id"], second, None),
-        attempts._RENEW: (some, [1], second),
-        claims._UNPARK: (tenant_id, 1),
-        recovery._EXPIRE: (100,),
-        recovery._ROOM: (None,),
-        recovery._DUE: (100,),
-        recovery._TAKE_EXPIRED: (timedelta(0), 5, 3, "worker_lost", "lost"),
-        recovery._SUSPECTS: (100, second, second * 60),
-        recovery._QUEUED_AFTER: (datetime(2000, 1, 1, tzinfo=UTC), 100),
-        jobs._GET: (queued["id"], tenant_id),
+        claim._CLAIM: (queued["id"], queued["dispatch"], queued["id"], second, None),
+        attempt._RENEW: (some, [1], second),
+        claim._UNPARK: (tenant_id, 1),
+        recover._EXPIRE: (100,),
+        recover._ROOM: (None,),
+        recover._DUE: (100,),
+        recover._TAKE_EXPIRED: (timedelta(0), 5, 3, "worker_lost", "lost"),
+        recover._SUSPECTS: (100, second, second * 60),
+        recover._QUEUED_AFTER: (datetime(2000, 1, 1, tzinfo=UTC), 100),
+        read._GET: (queued["id"], tenant_id),
         **dict(listing(tenant_id, **chosen) for chosen in filters),
-        jobs._COUNT_QUEUED: (tenant_id, 1000),
-        jobs._CANCEL: (queued["id"], tenant_id),
-        jobs._CHANGED: (some, ["running"], [0]),
-        jobs._GET_MANY: (some,),
-        jobs._BACKLOG: (),
-        months._READ: (tenant_id,),
-        replays._FIND: (queued["id"], tenant_id, ["failed"]),
-        replays._REPLAY: (queued["id"], tenant_id, ["queued"], uuid4(), "k"),
-        batches._FIND: (tenant_id, "k"),
-        cache._FIND: (tenant_id, b"\0", second * 3600, second * 30),
-        cache._KEEP: (tenant_id, b"\0", second * 3600, second),
-        retention._ERASABLE: (*place, 20),
-        retention._MARK_ERASED: (some,),
-        retention._ORPHANED: (second, *place, 0, 20),
-        retention._MARK_ORPHANS_ERASED: (some, [1]),
-        retention._FORGET_JOBS: (second * 3600, 20),
-        retention._FORGET_BATCHES: (second, 20),
+        read._COUNT_QUEUED: (tenant_id, 1000),
+        cancel._CANCEL: (queued["id"], tenant_id),
+        read._CHANGED: (some, ["running"], [0]),
+        read._GET_MANY: (some,),
+        read._BACKLOG: (),
+        usage._READ: (tenant_id,),
+        rerun._FIND: (queued["id"], tenant_id, ["failed"]),
+        rerun._REPLAY: (queued["id"], tenant_id, ["queued"], uuid4(), "k"),
+        accept_batch._FIND: (tenant_id, "k"),
+        reuse._FIND: (tenant_id, b"\0", second * 3600, second * 30),
+        reuse._KEEP: (tenant_id, b"\0", second * 3600, second),
+        erase._ERASABLE: (*place, 20),
+        erase._MARK_ERASED: (some,),
+        erase._ORPHANED: (second, *place, 0, 20),
+        erase._MARK_ORPHANS_ERASED: (some, [1]),
+        erase._FORGET_JOBS: (second * 3600, 20),
+        erase._FORGET_BATCHES: (second, 20),
     }
     for sql, arguments in statements.items():
         touched = await pages_touched(old_fleet, sql, *arguments)

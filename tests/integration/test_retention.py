@@ -12,16 +12,31 @@ import pytest
 from arq.connections import ArqRedis
 
 from deploy.embedded.engines import Engines
-from fleet import acceptance, attempts, claims, jobs, recovery
-from fleet.artifacts import Artifacts, artifact_key
-from fleet.attempts import Outcome
-from fleet.claims import Attempt
+from fleet.artifacts.keys import artifact_key
+from fleet.artifacts.settings import StorageSettings
+from fleet.artifacts.store import Artifacts
 from fleet.database import Pool
 from fleet.errors import ErrorType
-from fleet.jobs import Delivery, Job, State
-from fleet.metrics import ERASED
-from fleet.request import RenderRequest
-from fleet.settings import StorageSettings
+from fleet.jobs import (
+    accept as acceptance,
+)
+from fleet.jobs import (
+    attempt as attempts,
+)
+from fleet.jobs import (
+    claim as claims,
+)
+from fleet.jobs import (
+    read,
+    recover,
+)
+from fleet.jobs.attempt import Outcome
+from fleet.jobs.cancel import cancel as cancel_job
+from fleet.jobs.claim import Attempt
+from fleet.jobs.job import Job, State
+from fleet.queue.delivery import Delivery
+from fleet.render.request import RenderRequest
+from fleet.telemetry.metrics import ERASED
 from tests.vaults import VAULT
 from worker.ending import Ending
 from worker.eraser import Eraser
@@ -100,7 +115,7 @@ class Past:
         await self.age("jobs", "erase_at", 8 * DAY, *(job.id for job in found))
 
     async def row(self, job: Job) -> Job | None:
-        return await jobs.get(self.database, job_id=job.id, tenant_id=job.tenant_id)
+        return await read.get(self.database, job_id=job.id, tenant_id=job.tenant_id)
 
     async def is_erased(self, job: Job) -> bool:
         row = await self.row(job)
@@ -143,7 +158,7 @@ async def test_an_artifact_goes_when_its_time_is_over_and_no_other_one(past: Pas
 async def test_a_job_without_artifact_counts_as_erased_too(past: Past) -> None:
     """Else it would be looked at for ever, and its row would never be forgotten."""
     job = await past.accept()
-    await jobs.cancel(past.database, job_id=job.id, tenant_id=job.tenant_id)
+    await cancel_job(past.database, job_id=job.id, tenant_id=job.tenant_id)
     await past.erasable(job)
     await eraser(past).erase()
     assert await past.is_erased(job)
@@ -177,7 +192,7 @@ async def test_what_an_attempt_left_without_success_goes_while_its_job_lives_on(
         assert await attempts.hand_back(past.database, attempt)
     elif end == "lost":
         await past.age("jobs", "lease_until", DAY, job.id)
-        assert (await recovery.take_expired(past.database, lease=timedelta(0), limit=5)).requeued
+        assert (await recover.take_expired(past.database, lease=timedelta(0), limit=5)).requeued
     else:
         failure = {"error_type": ErrorType.RENDER_TIMEOUT, "error_detail": "x"} if end == "failed" else {}
         assert await attempts.finish(past.database, attempt, Outcome(State(end), **failure))  # type: ignore[arg-type] # either

@@ -11,18 +11,21 @@ import pytest
 from arq.connections import ArqRedis
 
 from deploy.embedded.engines import Engines
-from fleet import firing, jobs, pause, schedules
-from fleet.addresses import AddressPolicy
-from fleet.carrier import QUEUE
-from fleet.database import Pool, open_pool
+from fleet.database import DatabaseSettings, Pool, open_pool
+from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType, UnavailableError
-from fleet.firing import Due, Refusal, plan
-from fleet.jobs import LAST_ID, Job
-from fleet.schedule_request import ScheduleRequest
-from fleet.schedules import Schedule
-from fleet.sealed_request import SealedRequest
-from fleet.settings import DatabaseSettings
+from fleet.jobs import read as jobs
+from fleet.jobs.job import Job
+from fleet.jobs.read import LAST_ID
+from fleet.queue.arq_adapter import QUEUE
+from fleet.render.sealed import SealedRequest
+from fleet.schedules import fire as firing
+from fleet.schedules import schedule as schedules
+from fleet.schedules.plan import Due, Refusal, plan
+from fleet.schedules.request import ScheduleRequest
+from fleet.schedules.schedule import Schedule
 from fleet.vault import Owner, Purpose
+from fleet.workers import pause
 from tests.vaults import VAULT
 from tests.wire import wire
 from worker.scheduler import Scheduler

@@ -15,15 +15,28 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from fleet import acceptance, attempts, claims, jobs, pause, recovery
-from fleet.attempts import Outcome
-from fleet.claims import Attempt
-from fleet.database import Pool, open_pool
+from fleet.database import DatabaseSettings, Pool, open_pool
 from fleet.errors import ErrorType
-from fleet.jobs import Delivery, State
-from fleet.recovery import CRASH_CAP
-from fleet.request import RenderRequest
-from fleet.settings import DatabaseSettings
+from fleet.jobs import (
+    accept as acceptance,
+)
+from fleet.jobs import (
+    attempt as attempts,
+)
+from fleet.jobs import (
+    claim as claims,
+)
+from fleet.jobs import (
+    recover,
+)
+from fleet.jobs.attempt import Outcome
+from fleet.jobs.cancel import cancel as cancel_job
+from fleet.jobs.claim import Attempt
+from fleet.jobs.job import State
+from fleet.jobs.recover import CRASH_CAP
+from fleet.queue.delivery import Delivery
+from fleet.render.request import RenderRequest
+from fleet.workers import pause
 from tests.vaults import VAULT
 
 T = TypeVar("T")
@@ -224,7 +237,7 @@ class Queue(RuleBasedStateMachine):
             )
         )
         is_ours = self.holds(attempt)
-        expired = self.run(recovery.take_expired(self.pool, lease=timedelta(0), limit=10))
+        expired = self.run(recover.take_expired(self.pool, lease=timedelta(0), limit=10))
         assert len(expired.requeued) + len(expired.ended) == is_ours
         if not is_ours:
             return
@@ -235,7 +248,7 @@ class Queue(RuleBasedStateMachine):
 
     def cancel(self, job_id: UUID) -> None:
         model = self.models[job_id]
-        found = self.run(jobs.cancel(self.pool, job_id=job_id, tenant_id=self.tenant_id))
+        found = self.run(cancel_job(self.pool, job_id=job_id, tenant_id=self.tenant_id))
         assert (found is None) == model.state.is_terminal
         if model.state.is_terminal:
             return
@@ -253,7 +266,7 @@ class Queue(RuleBasedStateMachine):
             for job_id, model in self.models.items()
             if model.is_overdue and model.state is State.QUEUED
         }
-        assert set(self.run(recovery.expire(self.pool, limit=100))) == due
+        assert set(self.run(recover.expire(self.pool, limit=100))) == due
         for job_id in due:
             self.models[job_id].state, self.models[job_id].is_parked = State.EXPIRED, False
 
@@ -266,7 +279,7 @@ class Queue(RuleBasedStateMachine):
         self.run(self.pool.execute("UPDATE tenants SET max_running = $1", cap))
 
     def let_parked_jobs_go_on(self, _chance: int) -> None:
-        room = self.run(recovery.room_of_parked(self.pool, max_running=None))
+        room = self.run(recover.room_of_parked(self.pool, max_running=None))
         has_room = self.cap is None or self.running() < self.cap
         has_parked = any(model.is_parked for model in self.models.values())
         assert (self.tenant_id in room) == (has_room and has_parked)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from fleet.artifacts import Artifacts
-from fleet.settings import SettingsError, StorageSettings, load_settings
+from fleet.artifacts.settings import StorageSettings
+from fleet.artifacts.store import Artifacts
+from fleet.settings import SettingsError, load_settings
 from tests.wire import Wire
 
 MIB = 1024 * 1024

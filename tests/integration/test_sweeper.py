@@ -8,12 +8,13 @@ import pytest
 from arq.connections import ArqRedis
 
 from deploy.embedded.engines import Engines
-from fleet import acceptance, claims, dispatch
-from fleet.carrier import QUEUE
-from fleet.database import Pool, open_pool
-from fleet.jobs import Delivery, Job
-from fleet.request import RenderRequest
-from fleet.settings import DatabaseSettings
+from fleet.database import DatabaseSettings, Pool, open_pool
+from fleet.jobs import accept, claim
+from fleet.jobs.job import Job
+from fleet.queue import dispatch
+from fleet.queue.arq_adapter import QUEUE
+from fleet.queue.delivery import Delivery
+from fleet.render.request import RenderRequest
 from tests.vaults import VAULT
 from tests.wire import wire
 from worker.sweeper import Sweeper
@@ -28,8 +29,7 @@ def sweep(database: Pool, redis: ArqRedis) -> Sweeper:
 
 async def accepted(database: Pool, tenant_id: UUID, count: int = 1) -> list[Job]:
     return [
-        (await acceptance.accept(database, VAULT, tenant_id=tenant_id, request=REQUEST)).job
-        for _ in range(count)
+        (await accept.accept(database, VAULT, tenant_id=tenant_id, request=REQUEST)).job for _ in range(count)
     ]
 
 
@@ -82,7 +82,7 @@ async def test_an_expired_lease_is_queued_and_sent_again(
     sweep: Sweeper, database: Pool, redis: ArqRedis, tenant_id: UUID
 ) -> None:
     [job] = await accepted(database, tenant_id)
-    await claims.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=timedelta(0))
+    await claim.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=timedelta(0))
     await sweep.sweep()
     assert await in_redis(redis) == {f"{job.id}:2"}
 
@@ -104,7 +104,7 @@ async def test_after_an_outage_of_the_network_the_sweeper_is_patient_for_a_lease
 ) -> None:
     """Living workers could not renew either, and the server itself did not restart."""
     [job] = await accepted(database, tenant_id)
-    await claims.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=timedelta(0))
+    await claim.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=timedelta(0))
     lease = timedelta(seconds=1)
     async with asyncio.timeout(10):
         while await database.fetchval("SELECT now() - pg_postmaster_start_time()") <= lease:  # noqa: ASYNC110 - a clock tells nobody

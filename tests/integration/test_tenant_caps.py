@@ -7,13 +7,19 @@ from uuid import UUID, uuid4
 import pytest
 from arq.connections import ArqRedis
 
-from fleet import acceptance, accounts, attempts, claims, dispatch, jobs, limits, recovery
-from fleet.attempts import Outcome
-from fleet.claims import Attempt
 from fleet.database import Pool
 from fleet.errors import ErrorType
-from fleet.jobs import Delivery, Job, State
-from fleet.request import RenderRequest
+from fleet.jobs import accept, recover
+from fleet.jobs import attempt as attempts
+from fleet.jobs import claim as claims
+from fleet.jobs.attempt import Outcome
+from fleet.jobs.cancel import cancel as cancel_job
+from fleet.jobs.claim import Attempt
+from fleet.jobs.job import Job, State
+from fleet.queue import dispatch
+from fleet.queue.delivery import Delivery
+from fleet.render.request import RenderRequest
+from fleet.tenants import limits_command, manage
 from tests.vaults import VAULT
 from worker.sweeper import Sweeper
 
@@ -24,8 +30,7 @@ FAILED = Outcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="x")
 async def accepted(database: Pool, tenant_id: UUID, count: int, **options: object) -> list[Job]:
     request = RenderRequest.model_validate({"html": "<p>x</p>", **options})
     return [
-        (await acceptance.accept(database, VAULT, tenant_id=tenant_id, request=request)).job
-        for _ in range(count)
+        (await accept.accept(database, VAULT, tenant_id=tenant_id, request=request)).job for _ in range(count)
     ]
 
 
@@ -72,7 +77,7 @@ async def test_an_end_lets_the_next_one_go_on_before_all_others(
     assert freed.has_run
     assert await parked(database) == 1
     assert await claim(database, second, dispatch=2) is not None
-    assert await recovery.room_of_parked(database, max_running=None) == {}
+    assert await recover.room_of_parked(database, max_running=None) == {}
     assert await redis.zcard("renderfleet:queue") == 0
 
 
@@ -113,11 +118,11 @@ async def test_a_parked_job_can_be_cancelled_and_can_expire(database: Pool, tena
     running, cancelled, expiring = await accepted(database, tenant_id, 3, expires_in_s=60)
     for job in (running, cancelled, expiring):
         await claim(database, job)
-    ended = await jobs.cancel(database, job_id=cancelled.id, tenant_id=tenant_id)
+    ended = await cancel_job(database, job_id=cancelled.id, tenant_id=tenant_id)
     assert ended is not None
     assert ended.state is State.CANCELLED
     await database.execute("UPDATE jobs SET expires_at = now() WHERE id = $1", expiring.id)
-    assert await recovery.expire(database, limit=10) == [expiring.id]
+    assert await recover.expire(database, limit=10) == [expiring.id]
     assert await parked(database) == 0
 
 
@@ -126,13 +131,15 @@ async def test_limits_are_set_on_the_command_line(
 ) -> None:
     monkeypatch.setenv("RENDERFLEET_DATABASE_URL", database_url)
     words = ["--tenant", "tests", "--weight", "2.5", "--max-queued", "7", "--max-running", "2"]
-    assert await asyncio.to_thread(limits.main, words) == 0
+    assert await asyncio.to_thread(limits_command.main, words) == 0
     row = await database.fetchrow(
         "SELECT weight, max_queued, max_running FROM tenants WHERE id = $1", tenant_id
     )
     assert row is not None
     assert tuple(row) == (2.5, 7, 2)
-    assert await asyncio.to_thread(limits.main, ["--tenant", "tests", "--max-running", "default"]) == 0
+    assert (
+        await asyncio.to_thread(limits_command.main, ["--tenant", "tests", "--max-running", "default"]) == 0
+    )
     row = await database.fetchrow(
         "SELECT weight, max_queued, max_running FROM tenants WHERE id = $1", tenant_id
     )
@@ -146,15 +153,15 @@ async def test_calls_renders_and_addresses_are_set_on_the_command_line(
     monkeypatch.setenv("RENDERFLEET_DATABASE_URL", database_url)
     words = "--max-requests-per-s 0.5 --burst 3 --max-renders-per-month 0"
     words += " --egress-allow 10.1.0.0/16,[fd00::1]:80 --egress-deny *.example.com,192.0.2.0/24"
-    assert await asyncio.to_thread(limits.main, ["--tenant", "tests", *words.split()]) == 0
-    account = await accounts.get(database, tenant_id)
+    assert await asyncio.to_thread(limits_command.main, ["--tenant", "tests", *words.split()]) == 0
+    account = await manage.get(database, tenant_id)
     assert account is not None
     assert (account.max_requests_per_s, account.burst, account.max_renders_per_month) == (0.5, 3, 0)
     assert account.egress_allow == ("10.1.0.0/16", "[fd00::1]:80")
     assert account.egress_deny == ("*.example.com", "192.0.2.0/24")
     words = "--max-requests-per-s default --burst default --egress-deny="
-    assert await asyncio.to_thread(limits.main, ["--tenant", "tests", *words.split()]) == 0
-    account = await accounts.get(database, tenant_id)
+    assert await asyncio.to_thread(limits_command.main, ["--tenant", "tests", *words.split()]) == 0
+    account = await manage.get(database, tenant_id)
     assert account is not None
     assert (account.max_requests_per_s, account.burst, account.egress_deny) == (None, None, ())
     assert account.max_renders_per_month == 0, "what is not given stays"
@@ -177,7 +184,7 @@ def test_limits_that_make_no_sense_are_refused(
     words: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
-        limits.main(["--tenant", "tests", *words])
+        limits_command.main(["--tenant", "tests", *words])
     assert said in capsys.readouterr().err
 
 
@@ -185,5 +192,5 @@ async def test_an_unknown_tenant_is_named(
     database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("RENDERFLEET_DATABASE_URL", database_url)
-    assert await asyncio.to_thread(limits.main, ["--tenant", "nobody", "--weight", "2"]) == 1
+    assert await asyncio.to_thread(limits_command.main, ["--tenant", "nobody", "--weight", "2"]) == 1
     assert "there is no tenant 'nobody'" in capsys.readouterr().err

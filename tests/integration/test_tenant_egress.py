@@ -1,7 +1,7 @@
 """A tenant's own lists of what is reachable hold in the worker, for everything that its pages load."""
 
 from fleet.errors import ErrorType
-from fleet.jobs import Job, State
+from fleet.jobs.job import Job, State
 from tests.stage import Stage
 
 

@@ -14,20 +14,27 @@ import asyncpg
 import pytest
 
 from deploy.embedded.engines import Engines
-from fleet import acceptance, attempts, claims, endpoints, firing, jobs, recovery, replays, schedules
-from fleet.acceptance import Acceptance
-from fleet.addresses import AddressPolicy
-from fleet.attempts import Outcome
-from fleet.claims import Attempt
 from fleet.database import Pool
+from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType
-from fleet.jobs import Delivery, Job, State
-from fleet.request import RenderRequest
-from fleet.schedule_request import ScheduleRequest
-from fleet.sealed_request import SealedRequest
+from fleet.jobs import accept, claim, recover, rerun
+from fleet.jobs import attempt as attempts
+from fleet.jobs.accept import Acceptance
+from fleet.jobs.attempt import Outcome
+from fleet.jobs.cancel import cancel as cancel_job
+from fleet.jobs.claim import Attempt
+from fleet.jobs.job import Job, State
+from fleet.queue.delivery import Delivery
+from fleet.render.request import RenderRequest
+from fleet.render.sealed import SealedRequest
+from fleet.schedules import fire as firing
+from fleet.schedules import schedule
+from fleet.schedules.plan import Refusal
+from fleet.schedules.request import ScheduleRequest
 from fleet.vault import Owner, Purpose, Vault, WrongKeyError, enrol
 from fleet.vault.key_file import new_key
 from fleet.vault.rotation import rotate
+from fleet.webhooks import endpoints
 from tests.conftest import run_sql, with_database
 from tests.processes import free_port, started
 from tests.stage import Stage
@@ -42,11 +49,11 @@ URL = "https://example.com/hook"
 
 
 async def accepted(database: Pool, tenant_id: UUID, vault: Vault = VAULT) -> Job:
-    return (await acceptance.accept(database, vault, tenant_id=tenant_id, request=REQUEST)).job
+    return (await accept.accept(database, vault, tenant_id=tenant_id, request=REQUEST)).job
 
 
 async def claimed(database: Pool, job: Job, lease: timedelta = LEASE) -> Attempt:
-    attempt = await claims.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=lease)
+    attempt = await claim.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=lease)
     assert attempt is not None
     return attempt
 
@@ -56,7 +63,7 @@ def unsealed(attempt: Attempt, vault: Vault) -> str:
 
 
 async def cancel(database: Pool, job: Job) -> None:
-    assert await jobs.cancel(database, job_id=job.id, tenant_id=job.tenant_id)
+    assert await cancel_job(database, job_id=job.id, tenant_id=job.tenant_id)
 
 
 async def expires(database: Pool, job: Job) -> None:
@@ -76,7 +83,7 @@ async def put_back(database: Pool, job: Job, change: Callable[[Pool, Job], Await
 async def lose(database: Pool, job: Job, change: Callable[[Pool, Job], Awaitable[None]]) -> None:
     await claimed(database, job, OVER)
     await change(database, job)
-    await recovery.take_expired(database, lease=timedelta(), limit=10)
+    await recover.take_expired(database, lease=timedelta(), limit=10)
 
 
 async def crashes_for_the_last_time(database: Pool, job: Job) -> None:
@@ -85,7 +92,7 @@ async def crashes_for_the_last_time(database: Pool, job: Job) -> None:
 
 async def expire(database: Pool, job: Job) -> None:
     await expires(database, job)
-    await recovery.expire(database, limit=10)
+    await recover.expire(database, limit=10)
 
 
 STORED = Outcome(State.SUCCEEDED, artifact_key="k", artifact={"size_bytes": 1})
@@ -177,7 +184,7 @@ async def test_a_job_whose_secrets_are_erased_has_no_successor(database: Pool, t
     job = await accepted(database, tenant_id)
     await cancel(database, job)
     with pytest.raises(RuntimeError, match="vanished"):
-        await replays.replay(database, job_id=job.id, tenant_id=tenant_id, idempotency_key=None)
+        await rerun.replay(database, job_id=job.id, tenant_id=tenant_id, idempotency_key=None)
     assert await database.fetchval("SELECT count(*) FROM jobs") == 1
 
 
@@ -186,13 +193,13 @@ async def test_a_schedule_of_other_html_forgets_the_last_picture(database: Pool,
         document = {"cron": "@hourly", "job": {"html": html}, "deliver": "when_changed"}
         return ScheduleRequest.model_validate(document)
 
-    made = await schedules.create(database, VAULT, tenant_id=tenant_id, wanted=wanted("old"))
+    made = await schedule.create(database, VAULT, tenant_id=tenant_id, wanted=wanted("old"))
     assert made is not None
     await database.execute("UPDATE schedules SET picture = '{}', picture_key = 'k'")
     for html, key in (("old", "k"), ("new", None)):
         ids = {"schedule_id": made.id, "tenant_id": tenant_id}
-        assert await schedules.replace(database, VAULT, **ids, wanted=wanted(html))
-        last = await schedules.last_picture(database, made.id)
+        assert await schedule.replace(database, VAULT, **ids, wanted=wanted(html))
+        last = await schedule.last_picture(database, made.id)
         assert last is not None
         assert last.key == key
 
@@ -210,14 +217,12 @@ async def test_a_process_with_another_key_does_not_start(stage: Stage, program: 
 
 async def test_a_rotation_leaves_nothing_to_the_old_key(database: Pool, tenant_id: UUID) -> None:
     async def keyed(vault: Vault) -> Acceptance:
-        return await acceptance.accept(
-            database, vault, tenant_id=tenant_id, request=REQUEST, idempotency_key="k"
-        )
+        return await accept.accept(database, vault, tenant_id=tenant_id, request=REQUEST, idempotency_key="k")
 
     first = await keyed(VAULT)
     more = [await accepted(database, tenant_id) for _ in range(25)]
     wanted = ScheduleRequest.model_validate({"cron": "@hourly", "job": {"html": MARKER}})
-    await schedules.create(database, VAULT, tenant_id=tenant_id, wanted=wanted)
+    await schedule.create(database, VAULT, tenant_id=tenant_id, wanted=wanted)
     old = await endpoints.find_or_make(database, VAULT, tenant_id=tenant_id, url=URL)
     assert old is not None
     await endpoints.rotate(database, VAULT, endpoint_id=old.id, tenant_id=tenant_id)
@@ -229,7 +234,7 @@ async def test_a_rotation_leaves_nothing_to_the_old_key(database: Pool, tenant_i
         assert json.loads(unsealed(await claimed(database, job), NEW)) == {"html": REQUEST.html}
     await database.execute("UPDATE schedules SET next_fire_at = now()")
     [fired] = await firing.fire_due(database, NEW, AddressPolicy(), max_queued=0, limit=1)
-    assert not isinstance(fired.result, firing.Refusal)
+    assert not isinstance(fired.result, Refusal)
     endpoint = await endpoints.get(database, NEW, endpoint_id=old.id, tenant_id=tenant_id)
     assert endpoint is not None
     assert endpoint.previous_secret == old.secret
@@ -268,7 +273,7 @@ async def said(command: str, environment: dict[str, str] | None = None) -> str:
 async def test_a_damaged_schedule_stops_no_other(database: Pool, tenant_id: UUID) -> None:
     wanted = ScheduleRequest.model_validate({"cron": "@hourly", "job": {"html": MARKER}})
     damaged, sound = [
-        await schedules.create(database, VAULT, tenant_id=tenant_id, wanted=wanted) for _ in range(2)
+        await schedule.create(database, VAULT, tenant_id=tenant_id, wanted=wanted) for _ in range(2)
     ]
     assert damaged is not None
     assert sound is not None
@@ -277,9 +282,9 @@ async def test_a_damaged_schedule_stops_no_other(database: Pool, tenant_id: UUID
     fired = await firing.fire_due(database, VAULT, AddressPolicy(), max_queued=0, limit=10)
     results = {fire.schedule_id: fire.result for fire in fired}
     refusal = results[damaged.id]
-    assert isinstance(refusal, firing.Refusal)
+    assert isinstance(refusal, Refusal)
     assert refusal.type is ErrorType.SECRETS_UNREADABLE
-    assert not isinstance(results[sound.id], firing.Refusal)
+    assert not isinstance(results[sound.id], Refusal)
 
 
 async def test_what_lay_in_clear_is_sealed_by_the_migration(engines: Engines, tmp_path: Path) -> None:

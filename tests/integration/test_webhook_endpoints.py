@@ -3,9 +3,9 @@
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from fleet import endpoints
 from fleet.vault import Owner, Purpose, enrol
-from fleet.webhooks import DeliveryError, MessageState
+from fleet.webhooks import endpoints
+from fleet.webhooks.outbox import DeliveryError, MessageState
 from tests.post_office import PostOffice, errors, redelivered, wait_s
 from tests.receiver import Receiver, answer
 from tests.vaults import VAULT

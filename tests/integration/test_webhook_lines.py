@@ -7,9 +7,9 @@ import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from fleet import webhooks
 from fleet.database import Pool
-from fleet.webhooks import DeliveryError, Limits, Message, MessageState
+from fleet.webhooks import outbox
+from fleet.webhooks.outbox import DeliveryError, Limits, Message, MessageState
 from tests.post_office import PostOffice, errors
 from tests.receiver import Receiver, answer, silence
 
@@ -26,7 +26,7 @@ async def test_a_claim_reads_little_however_long_the_lines_are(office: PostOffic
     await office.database.execute(sql, *ids, "?", 20_000, timedelta())
     await office.database.execute("ANALYZE webhook_outbox")  # so the planner believes in one endpoint alone
     await office.database.execute(sql, *ids, "", 300, timedelta(hours=1))
-    explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {webhooks._CLAIM}"  # noqa: SLF001 - the statement itself
+    explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {outbox._CLAIM}"  # noqa: SLF001 - the statement itself
     plan = json.loads(await office.database.fetchval(explain, timedelta(minutes=1), [], 32, 4, 16))[0]["Plan"]
     assert plan["Actual Rows"] == 5
     assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 5_000
@@ -63,10 +63,10 @@ async def test_a_lease_keeps_others_away_and_a_late_failure_moves_nothing(
     job = await office.ended(there.url)
     limits = Limits(messages=9, of_endpoint=9, of_tenant=9)
     lease = timedelta(minutes=1)
-    [first] = await webhooks.claim(database, lease=lease, limits=limits)
-    assert await webhooks.claim(database, lease=lease, limits=limits) == []
+    [first] = await outbox.claim(database, lease=lease, limits=limits)
+    assert await outbox.claim(database, lease=lease, limits=limits) == []
     await office.time_passes()
-    [second] = await webhooks.claim(database, lease=lease, limits=limits)
+    [second] = await outbox.claim(database, lease=lease, limits=limits)
     await recorded(database, first, DeliveryError.HTTP_STATUS)
     assert (await office.message(job)).state is MessageState.PENDING
     # But what its receiver has taken is delivered, and no failure of a second copy changes that.
@@ -77,7 +77,7 @@ async def test_a_lease_keeps_others_away_and_a_late_failure_moves_nothing(
 
 
 async def recorded(database: Pool, message: Message, error: DeliveryError | None) -> None:
-    await webhooks.record(
+    await outbox.record(
         database,
         message,
         state=MessageState.FAILED if error else MessageState.DELIVERED,
@@ -119,7 +119,7 @@ def counted(outcome: str) -> float:
 
 
 async def test_overdue_tells_how_far_the_senders_are_behind(office: PostOffice, there: Receiver) -> None:
-    assert await webhooks.overdue_s(office.database) == 0
+    assert await outbox.overdue_s(office.database) == 0
     await office.ended(there.url)
     await office.database.execute("UPDATE webhook_outbox SET next_attempt_at = now() - interval '90 s'")
-    assert await webhooks.overdue_s(office.database) == pytest.approx(90, abs=5)
+    assert await outbox.overdue_s(office.database) == pytest.approx(90, abs=5)

@@ -11,9 +11,10 @@ from uuid import uuid4
 import pytest
 import trustme
 
-from fleet.addresses import Address, AddressPolicy
-from fleet.networks import split_network
-from fleet.webhooks import DeliveryError, MessageState
+from fleet.egress.networks import split_network
+from fleet.egress.policy import AddressPolicy
+from fleet.egress.public_addresses import Address
+from fleet.webhooks.outbox import DeliveryError, MessageState
 from tests.post_office import PostOffice, errors
 from tests.receiver import Behaviour, Receiver, answer, flood, receiver, silence
 

@@ -7,9 +7,10 @@ from uuid import UUID, uuid4
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from fleet import endpoints, jobs
-from fleet.jobs import State
-from fleet.webhooks import MessageState
+from fleet.jobs import read
+from fleet.jobs.job import State
+from fleet.webhooks import endpoints
+from fleet.webhooks.outbox import MessageState
 from tests.post_office import PostOffice, errors, redelivered, wait_s
 from tests.receiver import Receiver, answer, hang_up, silence
 from worker.webhooks.schedule import OFFSETS_S
@@ -26,7 +27,7 @@ async def test_a_receiver_verifies_what_it_gets_with_the_reference_library(
         payload = await office.verified(received, there.url)
         job_id = UUID(payload["data"]["id"])
         state = ended.pop(job_id)
-        row = await jobs.get(office.database, job_id=job_id, tenant_id=office.tenant_id)
+        row = await read.get(office.database, job_id=job_id, tenant_id=office.tenant_id)
         assert row is not None
         assert row.finished_at is not None
         assert payload["type"] == f"job.{state}"

@@ -4,7 +4,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
-from fleet.addresses import Address
+from fleet.egress.public_addresses import Address
 
 CORPUS: Final = Path(__file__).with_name("ssrf_corpus.txt")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from api.problems import MEDIA_TYPE
-from fleet.artifacts import Artifacts
+from fleet.artifacts.store import Artifacts
 from fleet.database import Pool
 from fleet.errors import ErrorType
 from tests.integration.api.calls import enqueue, succeed, until

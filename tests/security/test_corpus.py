@@ -7,9 +7,10 @@ from ipaddress import ip_network
 import pytest
 from pydantic import ValidationError
 
-from fleet.addresses import Address, AddressPolicy, BlockedAddressError, MalformedAddressError
-from fleet.options.source import SourceOptions
-from fleet.request import RenderRequest
+from fleet.egress.policy import AddressPolicy, BlockedAddressError, MalformedAddressError
+from fleet.egress.public_addresses import Address
+from fleet.render.options.source import SourceOptions
+from fleet.render.request import RenderRequest
 from tests.security.corpus import PRIVATE, PUBLIC, RecordingResolver, lines
 from worker.egress.names import Names
 from worker.egress.own import OwnPorts

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import pytest
 
-from fleet.addresses import Address, AddressPolicy, Rule
+from fleet.egress.policy import AddressPolicy, Rule
+from fleet.egress.public_addresses import Address
 from tests.security.canaries import Canaries, canaries
 from tests.security.channels import HOST, PublicSite, public_site
 from tests.security.chromium import Tab, chromium

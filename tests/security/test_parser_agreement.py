@@ -14,7 +14,7 @@ import pytest_asyncio
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
-from fleet.addresses import AddressPolicy, Target
+from fleet.egress.policy import AddressPolicy, Target
 from tests.security.chromium import Tab, chromium
 from tests.security.corpus import lines
 

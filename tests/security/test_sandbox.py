@@ -9,9 +9,9 @@ import pytest
 
 from deploy.embedded.settings import LaunchSettings
 from deploy.embedded.welcome import welcome
-from fleet import workers
 from fleet.errors import RenderError
-from fleet.vitals import Sandbox
+from fleet.workers import registry
+from fleet.workers.vitals import Sandbox
 from tests.browser_stage import browser_stage, chromium_processes, until
 from tests.processes import command_line, free_port, started
 from tests.site.server import Site
@@ -132,7 +132,7 @@ async def test_a_worker_that_may_go_without_says_so_everywhere(stage: Stage) -> 
         assert [(line["level"], line["generation"]) for line in said] == [("warning", 1)]
         ready: dict[str, Any] = (await client.get("/readyz")).json()
         assert (ready["browser"]["sandbox"], len(ready["warnings"])) == ("off", 1)
-        (row,) = await workers.list_present(stage.database)
+        (row,) = await registry.list_present(stage.database)
         assert row.vitals is not None
         assert row.vitals.sandbox is Sandbox.OFF
         (browser,) = [

@@ -12,11 +12,12 @@ import httpx
 from arq.connections import ArqRedis
 
 from deploy.embedded.engines import Engines
-from fleet import acceptance, dispatch, jobs
-from fleet.carrier import connect
 from fleet.errors import ErrorType
-from fleet.jobs import State
-from fleet.request import RenderRequest
+from fleet.jobs import accept
+from fleet.jobs.job import State, waiting
+from fleet.queue import dispatch
+from fleet.queue.arq_adapter import connect
+from fleet.render.request import RenderRequest
 from tests.gate import Gate
 from tests.processes import api, api_process, worker
 from tests.stage import END_S, Stage
@@ -187,9 +188,9 @@ async def test_the_secret_of_a_webhook_shows_to_its_owner_alone(stage: Stage, te
 async def test_what_cannot_be_unsealed_fails_with_a_word_for_it(stage: Stage) -> None:
     """As after damage: the key is the right one, what was sealed is not."""
     request = RenderRequest(html=f"<p>{HTML}</p>", max_attempts=1)
-    job = (await acceptance.accept(stage.database, VAULT, tenant_id=stage.tenant_id, request=request)).job
+    job = (await accept.accept(stage.database, VAULT, tenant_id=stage.tenant_id, request=request)).job
     await stage.database.execute("UPDATE jobs SET secrets = secrets || '\\x00'")
-    ready = jobs.waiting(job, weight=1)
+    ready = waiting(job, weight=1)
     assert ready is not None
     await dispatch.dispatch(stage.redis, [ready])
     async with stage.worker() as process:

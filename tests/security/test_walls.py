@@ -15,9 +15,9 @@ from typing import Final
 
 import pytest
 
-from fleet.addresses import AddressPolicy
+from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType
-from fleet.jobs import State
+from fleet.jobs.job import State
 from tests.browser_stage import browser_stage, open_egress, until
 from tests.security.canaries import ADDRESSES, Canaries, canaries
 from tests.security.channels import CORPUS, DOCUMENTS, HOST, TARGETS, PublicSite, address, public_site

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from fleet.outliers import slope_per_hour, stands_out
+from fleet.workers.leaks import slope_per_hour, stands_out
 from tests.bench.measure import figure
 from tests.bench.report import Aim
 from tests.soak.story import Moment, Story

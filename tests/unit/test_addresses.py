@@ -4,21 +4,23 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fleet.addresses import (
+from fleet.egress.hosts import HostPatterns
+from fleet.egress.networks import Network
+from fleet.egress.policy import (
     DEFAULT_PORTS,
     DEFAULT_PROXY_PORTS,
-    NOT_PUBLIC_IPV4,
-    NOT_PUBLIC_IPV6,
     AddressPolicy,
     BlockedAddressError,
     MalformedAddressError,
     Rule,
+)
+from fleet.egress.public_addresses import (
+    NOT_PUBLIC_IPV4,
+    NOT_PUBLIC_IPV6,
     is_private_name,
     is_public,
 )
-from fleet.hosts import HostPatterns
-from fleet.networks import Network
-from fleet.settings import EgressSettings
+from fleet.egress.settings import EgressSettings
 
 # The last public address before a block (or None), its first, its last, and the next public one.
 # Written out: a table compared with itself proves nothing.

@@ -11,9 +11,9 @@ import pytest
 from prometheus_client import Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
-from fleet import metrics
 from fleet.errors import ErrorType
-from fleet.jobs import State
+from fleet.jobs.job import State
+from fleet.telemetry import metrics
 
 ROOT = Path(__file__).parents[2]
 ALERTS = (ROOT / "deploy" / "prometheus" / "alerts.yaml").read_text()

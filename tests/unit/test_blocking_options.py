@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from fleet.request import RenderRequest
+from fleet.render.request import RenderRequest
 
 
 def test_lists_that_mean_the_same_are_the_same_request() -> None:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from fleet.errors import ErrorType
-from fleet.options.output import Format
+from fleet.render.options.output import Format
 from worker.advice import advice, reason_of
 from worker.artifact_facts import count_pages, picture_size
 from worker.pipeline import ALL, STEPS

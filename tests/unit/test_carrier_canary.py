@@ -1,4 +1,4 @@
-"""Pins what `fleet/carrier.py` uses and overrides of arq: a new release that moves it fails here first."""
+"""Pins what `fleet/queue/arq_adapter.py` uses and overrides of arq: what a release moves fails here."""
 
 import hashlib
 import inspect
@@ -7,7 +7,7 @@ from importlib.metadata import version
 from arq import constants, jobs, worker
 from arq.connections import ArqRedis
 
-from fleet import carrier
+from fleet.queue import arq_adapter
 
 OVERRIDDEN = ("main", "close", "handle_sig_wait_for_completion")
 RELIED_UPON = ("run", "run_job", "finish_job", "finish_failed_job", "_add_signal_handler", "__init__")
@@ -31,7 +31,7 @@ def test_the_release_is_the_one_that_was_read() -> None:
 def test_overridden_names_exist_in_arq() -> None:
     for name in OVERRIDDEN:
         assert name in vars(worker.Worker), name
-        assert name in vars(carrier.CarrierWorker), name
+        assert name in vars(arq_adapter.CarrierWorker), name
 
 
 def test_keys_are_arqs_own() -> None:
@@ -40,7 +40,7 @@ def test_keys_are_arqs_own() -> None:
 
 
 def test_a_message_can_be_read_by_arq_and_holds_no_pickle() -> None:
-    payload = jobs.serialize_job(carrier.FUNCTION, (), {}, None, 1, serializer=carrier.serialize)
-    read = jobs.deserialize_job_raw(payload, deserializer=carrier.deserialize)
-    assert (read[0], list(read[1]), read[2], read[4]) == (carrier.FUNCTION, [], {}, 1)
+    payload = jobs.serialize_job(arq_adapter.FUNCTION, (), {}, None, 1, serializer=arq_adapter.serialize)
+    read = jobs.deserialize_job_raw(payload, deserializer=arq_adapter.deserialize)
+    assert (read[0], list(read[1]), read[2], read[4]) == (arq_adapter.FUNCTION, [], {}, 1)
     assert payload.startswith(b"{")

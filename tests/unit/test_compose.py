@@ -9,11 +9,9 @@ from typing import Any
 
 import pytest
 
-import api.settings
-import fleet.settings
-import worker.settings
-from fleet.secret_keys import key_from_text
-from fleet.settings import PREFIX, FleetSettings
+from fleet.settings import PREFIX
+from fleet.vault.settings import key_from_text
+from tests.kit.settings import settings_classes
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -68,10 +66,8 @@ def is_allowed_with(name: str, flags: int) -> bool:
 def test_each_setting_named_is_a_setting() -> None:
     settings = {
         PREFIX + name.upper()
-        for module in (fleet.settings, api.settings, worker.settings)
-        for thing in vars(module).values()
-        if isinstance(thing, type) and issubclass(thing, FleetSettings)
-        for name in thing.model_fields
+        for settings_class in settings_classes()
+        for name in settings_class.model_fields
     }
     named = set(re.findall(rf"\b({PREFIX}[A-Z0-9_]+)\b[=:]", COMPOSE + EGRESS + DOCKERFILE))
     assert len(named) > 5

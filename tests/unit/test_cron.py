@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 from pydantic import ValidationError
 
-from fleet.cron import Timetable, UnknownZoneError, UnusableCronError, zone_named
-from fleet.schedule_request import ScheduleRequest
+from fleet.schedules.cron import Timetable, UnknownZoneError, UnusableCronError, zone_named
+from fleet.schedules.request import ScheduleRequest
 
 BERLIN = "Europe/Berlin"
 SPRING = datetime(2026, 3, 29, 1, tzinfo=UTC)  # 02:00 in Berlin becomes 03:00

@@ -6,15 +6,12 @@ from pathlib import Path
 import pytest
 from prometheus_client.metrics import MetricWrapperBase
 
-import api.settings
-import fleet.settings
-import worker.settings
-from fleet import metrics
 from fleet.errors import KINDS, ErrorType
-from fleet.settings import PREFIX, FleetSettings
+from fleet.settings import PREFIX
+from fleet.telemetry import metrics
+from tests.kit.settings import settings_classes
 
 DOCS = Path(__file__).parents[2] / "docs"
-MODULES = (fleet.settings, api.settings, worker.settings)
 
 
 def table(page: str) -> dict[str, str]:
@@ -27,16 +24,10 @@ def table(page: str) -> dict[str, str]:
 def settings() -> dict[str, tuple[str, str]]:
     """Every setting: its description and default, as the page should have them."""
     found = {}
-    for module in MODULES:
-        for thing in vars(module).values():
-            if (
-                isinstance(thing, type)
-                and issubclass(thing, FleetSettings)
-                and thing.__module__ == module.__name__
-            ):
-                for name, field in thing.model_fields.items():
-                    default = "required" if field.is_required() else str(field.get_default())
-                    found[PREFIX + name.upper()] = (field.description or "", default)
+    for settings_class in settings_classes():
+        for name, field in settings_class.model_fields.items():
+            default = "required" if field.is_required() else str(field.get_default())
+            found[PREFIX + name.upper()] = (field.description or "", default)
     return found
 
 

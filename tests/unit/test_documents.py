@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from fleet.documents import (
+from fleet.jobs.document import (
     ArtifactDocument,
     ErrorDocument,
     JobDocument,
@@ -14,7 +14,7 @@ from fleet.documents import (
     PageDocument,
     TimingsDocument,
 )
-from fleet.jobs import Job, State
+from fleet.jobs.job import Job, State
 
 # shared design, "Job document", and behind "+" what came on top: what the queue can do since.
 CONTRACT: dict[type[BaseModel], str] = {

@@ -6,7 +6,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from fleet.addresses import Address, Rule
+from fleet.egress.policy import Rule
+from fleet.egress.public_addresses import Address
 from worker.egress.dial import interleave
 from worker.egress.names import MAX_LOOKUPS, MAX_NAMES, Names
 from worker.egress.own import OwnPorts

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleet.addresses import AddressPolicy, BlockedAddressError, MalformedAddressError
+from fleet.egress.policy import AddressPolicy, BlockedAddressError, MalformedAddressError
 from worker.egress.request import MAX_FIELDS, MAX_HEAD_BYTES, MalformedRequestError, Request, parse_head
 
 EXAMPLES = 200

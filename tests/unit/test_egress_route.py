@@ -6,8 +6,9 @@ from ipaddress import ip_address
 
 import pytest
 
-from fleet.addresses import Address, AddressPolicy, Rule
-from fleet.networks import split_network
+from fleet.egress.networks import split_network
+from fleet.egress.policy import AddressPolicy, Rule
+from fleet.egress.public_addresses import Address
 from worker.egress.names import Names
 from worker.egress.own import OwnPorts
 from worker.egress.record import Outcome, Verdict

@@ -10,8 +10,9 @@ import pytest
 
 from api.events import event, job_at
 from api.history import Moment
-from fleet.documents import JobDocument, SignedAddress
-from fleet.jobs import Job, State
+from fleet.artifacts.keys import SignedAddress
+from fleet.jobs.document import JobDocument
+from fleet.jobs.job import Job, State
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 # What a job is from its acceptance on.

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.history import Moment, moments_until
-from fleet.jobs import TRANSITIONS, State
+from fleet.jobs.job import TRANSITIONS, State
 
 QUEUED, RUNNING = State.QUEUED, State.RUNNING
 ENDS = [state for state in State if state.is_terminal]

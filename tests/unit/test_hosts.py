@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.hosts import HostPatterns, normal_pattern
+from fleet.egress.hosts import HostPatterns, normal_pattern
 
 LABEL = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_", min_size=1, max_size=8).filter(
     lambda label: (

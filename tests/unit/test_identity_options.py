@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from fleet.addresses import AddressPolicy
-from fleet.networks import split_network
-from fleet.request import RenderRequest
+from fleet.egress.networks import split_network
+from fleet.egress.policy import AddressPolicy
+from fleet.render.request import RenderRequest
 
 
 def proxied(policy: AddressPolicy | None = None, /, **proxy: Any) -> RenderRequest:

@@ -3,10 +3,10 @@
 import pytest
 from pydantic import ValidationError
 
-from fleet.link_request import PARAMETERS, LinkParameterError, read_link
-from fleet.options.delivery import DeliveryOptions
-from fleet.request import RenderRequest
-from fleet.sealed_request import SECRET_FIELDS
+from fleet.render.link_parameters import PARAMETERS, LinkParameterError, read_link
+from fleet.render.options.delivery import DeliveryOptions
+from fleet.render.request import RenderRequest
+from fleet.render.sealed import SECRET_FIELDS
 
 URL = {"url": "https://example.com/"}
 

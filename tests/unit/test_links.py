@@ -7,7 +7,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fleet.links import MAX_QUERY_BYTES, UnusableLinkError, canonical, link_key, parse, sign
+from fleet.render.link_signature import (
+    MAX_QUERY_BYTES,
+    UnusableLinkError,
+    canonical,
+    link_key,
+    parse,
+    sign,
+)
 
 PATH = "/v1/screenshot"
 KEY = link_key("not-a-real-secret")

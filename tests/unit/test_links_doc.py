@@ -10,7 +10,7 @@ from typing import Any
 import playwright
 import pytest
 
-from fleet.links import canonical, link_key, parse, sign
+from fleet.render.link_signature import canonical, link_key, parse, sign
 
 PAGE = (Path(__file__).parents[2] / "docs" / "links.md").read_text()
 BASE = "https://renders.example.com"

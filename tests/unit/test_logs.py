@@ -4,9 +4,8 @@ import time
 
 import pytest
 
-from fleet.logs import bind, configure_logs, get_logger, without_query
-from fleet.redaction import redacted
-from fleet.settings import LogSettings
+from fleet.telemetry.logs import LogSettings, bind, configure_logs, get_logger, without_query
+from fleet.telemetry.redaction import redacted
 
 
 def test_json_lines_carry_the_ids_of_the_attempt(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fleet.request import RENDER_GROUPS, RenderRequest
+from fleet.render.request import RENDER_GROUPS, RenderRequest
 
 ROOT = Path(__file__).parents[2]
 # The queue reads these options; no page ever sees them, so there is no step.
@@ -14,7 +14,7 @@ def files(folder: str) -> set[str]:
 
 
 def test_each_option_group_has_a_step_of_its_name_and_the_other_way_round() -> None:
-    assert files("fleet/options") - WITHOUT_STEP == files("worker/steps")
+    assert files("fleet/render/options") - WITHOUT_STEP == files("worker/steps")
 
 
 def test_the_list_of_groups_is_complete() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.outliers import MAX_SLOPE_BYTES_PER_HOUR, grows, slope_per_hour, stands_out
+from fleet.workers.leaks import MAX_SLOPE_BYTES_PER_HOUR, grows, slope_per_hour, stands_out
 
 MB = 2**20
 

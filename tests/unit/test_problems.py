@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from api.findings import MAX_FINDINGS
 from api.problems import MEDIA_TYPE, STATUSES, RefusedError, problem_response, refused_input
 from fleet.errors import KINDS, ErrorType, RenderfleetError, UnavailableError
-from fleet.request import RenderRequest
+from fleet.render.request import RenderRequest
 
 
 def refusal(body: str) -> RefusedError:

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from fleet.addresses import Address
+from fleet.egress.public_addresses import Address
 from worker.egress import resolver
 from worker.egress.resolver import StillAskingError, SystemResolver
 

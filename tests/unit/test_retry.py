@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet.errors import KINDS, ErrorType
-from fleet.recovery import CRASH_CAP
+from fleet.jobs.recover import CRASH_CAP
 from worker.retry import CRASHES, Retry, decide
 
 

@@ -5,15 +5,11 @@ import pytest
 
 from api import health as api_health
 from api.settings import ApiSettings
-from fleet.networks import split_network
-from fleet.settings import (
-    DatabaseSettings,
-    DataSettings,
-    EgressSettings,
-    LogSettings,
-    SettingsError,
-    load_settings,
-)
+from fleet.database import DatabaseSettings
+from fleet.egress.networks import split_network
+from fleet.egress.settings import EgressSettings
+from fleet.settings import DataSettings, SettingsError, load_settings
+from fleet.telemetry.logs import LogSettings
 from worker import health as worker_health
 from worker.settings import BrowserSettings
 

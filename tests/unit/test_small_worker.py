@@ -6,8 +6,9 @@ import sys
 import boto3
 import pytest
 
-from fleet.artifacts import Artifacts, _session
-from fleet.settings import StorageSettings
+from fleet.artifacts.s3_client import make_session
+from fleet.artifacts.settings import StorageSettings
+from fleet.artifacts.store import Artifacts
 from tests.processes import ROOT
 
 # For the API, for migrations, for tests, or with the first comparison of pictures.
@@ -65,5 +66,5 @@ def test_the_store_is_found_in_every_region_without_the_other_services(
 
 
 def test_amazons_other_services_are_not_kept() -> None:
-    assert "eu-central-1" in _session().get_available_regions("s3")
-    assert _session().get_available_regions("ec2") == []
+    assert "eu-central-1" in make_session().get_available_regions("s3")
+    assert make_session().get_available_regions("ec2") == []

@@ -3,10 +3,15 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from fleet.addresses import AddressPolicy, Rule
+from fleet.egress.networks import split_network
+from fleet.egress.policy import AddressPolicy, Rule
 from fleet.errors import ErrorType
-from fleet.networks import split_network
-from fleet.options.source import EGRESS_CONTEXT, MAX_HTML_BYTES, MAX_URL_LENGTH, SourceOptions
+from fleet.render.options.source import (
+    EGRESS_CONTEXT,
+    MAX_HTML_BYTES,
+    MAX_URL_LENGTH,
+    SourceOptions,
+)
 
 LAPTOP = AddressPolicy(allow=(split_network("127.0.0.1:3000"),))
 

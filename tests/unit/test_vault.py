@@ -8,11 +8,12 @@ from uuid import UUID
 import pytest
 from pydantic import SecretStr
 
-from fleet.request import RenderRequest
-from fleet.sealed_request import SECRET_FIELDS, SealedRequest, sealed_columns, whole_json
-from fleet.settings import SecretSettings, SettingsError, load_settings
+from fleet.render.request import RenderRequest
+from fleet.render.sealed import SECRET_FIELDS, SealedRequest, sealed_columns, whole_json
+from fleet.settings import SettingsError, load_settings
 from fleet.vault import Owner, Purpose, UnsealError, Vault
 from fleet.vault.key_file import new_key, read_or_make
+from fleet.vault.settings import SecretSettings
 
 OLD, NEW = b"o" * 32, b"n" * 32
 TENANT, OTHER, JOB = UUID(int=1), UUID(int=2), UUID(int=3)

@@ -8,7 +8,8 @@ from uuid import UUID
 import psutil
 import pytest
 
-from fleet.vitals import BrowserVitals, MemoryVitals, Vitals, out_of_line
+from fleet.workers.leaks import out_of_line
+from fleet.workers.vitals import BrowserVitals, MemoryVitals, Vitals
 from worker.footprint import Part, Processes, Trend
 
 MB = 2**20

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.webhooks import DeliveryError, MessageState
+from fleet.webhooks.outbox import DeliveryError, MessageState
 from worker.webhooks.posting import _retry_after_s as retry_after_s
 from worker.webhooks.schedule import MAX_TRIES, Decision, Result, decide, judge
 

@@ -7,9 +7,10 @@ import sys
 
 import uvloop
 
-from fleet.addresses import AddressPolicy
-from fleet.logs import configure_logs, get_logger
-from fleet.settings import EgressSettings, LogSettings, SettingsError, load_settings
+from fleet.egress.policy import AddressPolicy
+from fleet.egress.settings import EgressSettings
+from fleet.settings import SettingsError, load_settings
+from fleet.telemetry.logs import LogSettings, configure_logs, get_logger
 from worker.egress.resolver import SystemResolver
 from worker.egress.standalone import LOOKUPS, ServicePort
 from worker.settings import EgressProxySettings, EgressResolverSettings, EgressServiceSettings

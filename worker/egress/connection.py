@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
-from fleet.logs import get_logger
+from fleet.telemetry.logs import get_logger
 from worker.egress.pipes import AnswerPipe, BodyPipe, Pipe
 from worker.egress.record import Outcome, Verdict
 from worker.egress.refusal import NAME, RefusalError, answer

@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from fleet.addresses import Address
+from fleet.egress.public_addresses import Address
 from worker.egress.stream import Stream
 
 # RFC 8305, section 5: the recommended delay before the next address is tried beside the first.

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from fleet.addresses import Address
+from fleet.egress.public_addresses import Address
 from worker.egress.resolver import Resolver, StillAskingError
 
 # A page opens up to six connections to a host at once, and plain http one for each request. What a name was

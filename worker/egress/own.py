@@ -5,7 +5,7 @@ import socket
 from collections.abc import Iterable
 from typing import Final
 
-from fleet.addresses import Address
+from fleet.egress.public_addresses import Address
 from worker.flags import DEVTOOLS_PORTS
 
 _NOT_OURS: Final = errno.EADDRNOTAVAIL

@@ -10,11 +10,11 @@ import contextvars
 from collections.abc import Callable
 from typing import Final
 
-from fleet.addresses import BlockedAddressError, MalformedAddressError, Rule, Target
-from fleet.hosts import authority, without_brackets
-from fleet.logs import get_logger
-from fleet.metrics import EGRESS_BLOCKED, EGRESS_BYTES, EGRESS_CONNECTIONS
-from fleet.options.identity import ProxyScheme
+from fleet.egress.hosts import authority, without_brackets
+from fleet.egress.policy import BlockedAddressError, MalformedAddressError, Rule, Target
+from fleet.render.options.identity import ProxyScheme
+from fleet.telemetry.logs import get_logger
+from fleet.telemetry.metrics import EGRESS_BLOCKED, EGRESS_BYTES, EGRESS_CONNECTIONS
 from worker.egress import upstream
 from worker.egress.connection import Connection, Opened
 from worker.egress.own import OwnPorts

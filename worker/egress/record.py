@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from fleet.addresses import Rule
+from fleet.egress.policy import Rule
 
 # Distinct targets and blocks that are remembered of one page. A page that asks for more is told no less, but
 # what came of its first ones is what its caller wants to know.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
-from fleet.addresses import Rule
+from fleet.egress.policy import Rule
 from worker.egress.record import Outcome, Verdict
 
 

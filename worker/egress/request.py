@@ -15,8 +15,8 @@ MAX_HEAD_BYTES: Final = 64 * 1024
 MAX_FIELDS: Final = 100
 
 _TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-# Of a host: what a name may hold as far as fleet/addresses.py and Chromium agree, or an IPv6 address without
-# a zone. An underscore is no part of RFC 3986's idea of DNS, but of names in use.
+# Of a host: what a name may hold as far as fleet/egress/policy.py and Chromium agree, or an IPv6 address
+# without a zone. An underscore is no part of RFC 3986's idea of DNS, but of names in use.
 _HOST: Final = rb"(\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z._-]{1,255})"
 _LINE: Final = re.compile(rb"(" + _TOKEN + rb") ([\x21-\x7e]+) HTTP/1\.1")
 _AUTHORITY_FORM: Final = re.compile(_HOST + rb":([0-9]{1,5})")

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from ipaddress import ip_address
 from typing import Final
 
-from fleet.addresses import Address
+from fleet.egress.public_addresses import Address
 
 # A silent name server holds a thread for as long as resolv.conf says, often 10 s, whatever our own limit is.
 # This many such names at once make the next ones wait, and fail within that limit: eight times what one page

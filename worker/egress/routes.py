@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from fleet.addresses import Address, AddressPolicy, BlockedAddressError, Rule, Target
+from fleet.egress.policy import AddressPolicy, BlockedAddressError, Rule, Target
+from fleet.egress.public_addresses import Address
 from worker.egress.dial import Dialer, dial_first
 from worker.egress.names import Names
 from worker.egress.own import OwnPorts

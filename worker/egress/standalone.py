@@ -10,7 +10,7 @@ import sys
 from dataclasses import replace
 from typing import Final
 
-from fleet.addresses import AddressPolicy
+from fleet.egress.policy import AddressPolicy
 from worker.egress.connection import Opened
 from worker.egress.dial import Dialer, dial
 from worker.egress.names import Names

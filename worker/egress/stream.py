@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final, cast
 
-from fleet.addresses import Address
+from fleet.egress.public_addresses import Address
 
 # A handshake with a proxy is shorter. A target that speaks first is not read further before it is relayed.
 MAX_HELD_BYTES: Final = 64 * 1024

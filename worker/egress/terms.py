@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Final, Protocol, Self
 
-from fleet.addresses import AddressPolicy
-from fleet.hosts import HostPatterns
-from fleet.options.identity import ProxyScheme
+from fleet.egress.hosts import HostPatterns
+from fleet.egress.policy import AddressPolicy
+from fleet.render.options.identity import ProxyScheme
 
 NO_HOSTS: Final = HostPatterns()
 

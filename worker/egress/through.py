@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Final, Self
 
-from fleet.addresses import AddressPolicy, Target
-from fleet.logs import get_logger
+from fleet.egress.policy import AddressPolicy, Target
+from fleet.telemetry.logs import get_logger
 from worker.egress.own import OwnPorts
 from worker.egress.record import Outcome, Verdict
 from worker.egress.refusal import RefusalError, read_status

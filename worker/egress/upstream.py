@@ -7,9 +7,9 @@ import base64
 import re
 from typing import Final
 
-from fleet.addresses import Target
-from fleet.hosts import authority
-from fleet.options.identity import ProxyScheme
+from fleet.egress.hosts import authority
+from fleet.egress.policy import Target
+from fleet.render.options.identity import ProxyScheme
 from worker.egress.answer import PROXY_AUTHENTICATION_REQUIRED
 from worker.egress.record import Outcome, Verdict
 from worker.egress.refusal import RefusalError

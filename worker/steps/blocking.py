@@ -6,7 +6,7 @@ Refused in the egress proxy, on the way out: intercepting in the browser would c
 
 from dataclasses import replace
 
-from fleet.hosts import HostPatterns
+from fleet.egress.hosts import HostPatterns
 from worker import unreached
 from worker.render import Render
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from pydantic_core import Url
 
-from fleet.hosts import without_brackets
+from fleet.egress.hosts import without_brackets
 from worker.egress.terms import Upstream
 from worker.render import Render
 

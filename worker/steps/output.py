@@ -5,7 +5,7 @@ import hashlib
 from typing import IO, Final
 
 from fleet.errors import ErrorType, RenderError
-from fleet.options.output import CONTENT_TYPES, Format
+from fleet.render.options.output import CONTENT_TYPES, Format
 from worker.artifact_facts import count_pages, picture_size
 from worker.disk import full_error, means_full
 from worker.render import Artifact, Render

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from fleet.errors import ErrorType, RenderError
-from fleet.options.pdf import A4_HEIGHT_IN, A4_WIDTH_IN
+from fleet.render.options.pdf import A4_HEIGHT_IN, A4_WIDTH_IN
 from worker.devtools import ProtocolError
 from worker.render import Render
 

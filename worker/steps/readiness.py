@@ -4,8 +4,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from fleet.errors import ErrorType, RenderError
-from fleet.options.readiness import WaitUntil
-from fleet.options.source import MAX_URL_LENGTH
+from fleet.render.options.readiness import WaitUntil
+from fleet.render.options.source import MAX_URL_LENGTH
 from worker.devtools import ProtocolError
 from worker.lifecycle import COMMIT, DOM_CONTENT_LOADED, LOAD
 from worker.render import Facts, Render

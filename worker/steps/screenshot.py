@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from fleet.errors import ErrorType, RenderError
-from fleet.options.output import DEFAULT_QUALITY, LOSSY, Format
-from fleet.options.viewport import MAX_DEVICE_PIXELS
-from fleet.request import RenderRequest
+from fleet.render.options.output import DEFAULT_QUALITY, LOSSY, Format
+from fleet.render.options.viewport import MAX_DEVICE_PIXELS
+from fleet.render.request import RenderRequest
 from worker.devtools import ProtocolError
 from worker.render import Render
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from fleet.errors import ErrorType, RenderError
-from fleet.options.readiness import WaitUntil
+from fleet.render.options.readiness import WaitUntil
 from worker import unreached
 from worker.page import Navigation
 from worker.render import Render

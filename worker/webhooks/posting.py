@@ -17,7 +17,7 @@ from typing import Any, Final
 import httpcore
 from pydantic_core import Url
 
-from fleet.webhooks import DeliveryError
+from fleet.webhooks.outbox import DeliveryError
 from worker.egress.proxy import LOOPBACK
 from worker.egress.request import END_OF_HEAD
 

@@ -15,7 +15,7 @@ from http import HTTPStatus
 from itertools import pairwise
 from typing import Final
 
-from fleet.webhooks import DeliveryError, MessageState
+from fleet.webhooks.outbox import DeliveryError, MessageState
 
 _MINUTE_S: Final = 60
 _HOUR_S: Final = 3_600

@@ -15,17 +15,19 @@ from typing import Final
 
 from pydantic_core import Url
 
-from fleet import endpoints, jobs, webhooks
-from fleet.addresses import AddressPolicy, BlockedAddressError, MalformedAddressError
-from fleet.artifacts import Artifacts
+from fleet.artifacts.store import Artifacts
 from fleet.database import Pool
-from fleet.endpoints import Endpoint
+from fleet.egress.policy import AddressPolicy, BlockedAddressError, MalformedAddressError
 from fleet.errors import UnavailableError
-from fleet.jobs import Job
-from fleet.logs import bind, get_logger
-from fleet.metrics import WEBHOOKS
+from fleet.jobs import read
+from fleet.jobs.artifact import signed_artifact
+from fleet.jobs.job import Job
+from fleet.telemetry.logs import bind, get_logger
+from fleet.telemetry.metrics import WEBHOOKS
 from fleet.vault import Vault
-from fleet.webhooks import DeliveryError, Limits, Message, MessageState
+from fleet.webhooks import endpoints, outbox
+from fleet.webhooks.endpoints import Endpoint
+from fleet.webhooks.outbox import DeliveryError, Limits, Message, MessageState
 from worker.egress.proxy import Egress
 from worker.egress.record import Outcome
 from worker.egress.terms import Caps, Terms
@@ -158,7 +160,7 @@ class Sender:
         room = _MESSAGES - len(self._under_way)
         if room == 0:
             return  # the end of one will nudge
-        claimed = await webhooks.claim(
+        claimed = await outbox.claim(
             self._database,
             lease=self._lease,
             limits=Limits(messages=room, of_endpoint=_OF_ENDPOINT, of_tenant=_OF_TENANT),
@@ -206,7 +208,7 @@ class Sender:
     async def _try(self, message: Message) -> _Attempt:
         started, endpoint = time.monotonic(), None
         try:
-            job = await jobs.get(self._database, job_id=message.job_id, tenant_id=message.tenant_id)
+            job = await read.get(self._database, job_id=message.job_id, tenant_id=message.tenant_id)
             endpoint = await endpoints.find_or_make(
                 self._database, self._vault, tenant_id=message.tenant_id, url=message.url
             )
@@ -229,7 +231,7 @@ class Sender:
         signed = sign_message(
             message.id,
             job,
-            self._artifacts.sign(job),
+            signed_artifact(self._artifacts, job),
             secrets=endpoint.secrets,
             now=datetime.now(UTC),
         )
@@ -271,7 +273,7 @@ class Sender:
             try:
                 if attempt.result.error is DeliveryError.GONE and attempt.endpoint is not None:
                     await endpoints.disable(self._database, attempt.endpoint.id)
-                await webhooks.record(
+                await outbox.record(
                     self._database,
                     message,
                     state=state,

@@ -12,8 +12,9 @@ from uuid import UUID
 from standardwebhooks import Webhook
 
 from fleet import VERSION
-from fleet.documents import JobDocument, SignedAddress, WebhookDocument
-from fleet.jobs import Job
+from fleet.artifacts.keys import SignedAddress
+from fleet.jobs.document import JobDocument, WebhookDocument
+from fleet.jobs.job import Job
 
 
 @dataclass(frozen=True, slots=True)

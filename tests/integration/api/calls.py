@@ -11,13 +11,16 @@ from uuid import UUID, uuid4
 import httpx
 
 from api.problems import MEDIA_TYPE
-from fleet import attempts, claims
-from fleet.artifacts import Artifacts, artifact_key
-from fleet.attempts import Outcome
-from fleet.claims import Attempt
+from fleet.artifacts.keys import artifact_key
+from fleet.artifacts.store import Artifacts
 from fleet.database import Pool
 from fleet.errors import ErrorType
-from fleet.jobs import Delivery, State
+from fleet.jobs import attempt as attempts
+from fleet.jobs import claim as claims
+from fleet.jobs.attempt import Outcome
+from fleet.jobs.claim import Attempt
+from fleet.jobs.job import State
+from fleet.queue.delivery import Delivery
 
 REQUEST = {"html": "<p>hello</p>"}
 CONTENT = bytes(range(256)) * 4096  # 1 MiB: several chunks of the store

@@ -17,8 +17,9 @@ from api.main import create_app
 from api.serve import uvicorn_config
 from api.settings import ApiSettings
 from deploy.embedded.engines import Engines
-from fleet.artifacts import Artifacts
-from fleet.settings import StorageSettings, load_settings
+from fleet.artifacts.settings import StorageSettings
+from fleet.artifacts.store import Artifacts
+from fleet.settings import load_settings
 from tests.vaults import SECRET_KEY
 
 

@@ -7,9 +7,9 @@ import httpx
 import pytest
 from arq.connections import ArqRedis
 
-from fleet.artifacts import Artifacts
+from fleet.artifacts.store import Artifacts
 from fleet.database import Pool
-from fleet.tenants import Scope
+from fleet.tenants.tenant import Scope
 from tests.integration.api.conftest import Api
 from tests.integration.api.links import Fleet, Signer, made_key, visitor
 

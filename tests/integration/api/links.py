@@ -11,11 +11,12 @@ from uuid import UUID
 import httpx
 from arq.connections import ArqRedis
 
-from fleet.announcements import announce_change
-from fleet.artifacts import Artifacts
+from fleet.artifacts.store import Artifacts
 from fleet.database import Pool
-from fleet.links import link_key, sign
-from fleet.tenants import Scope, create_key
+from fleet.queue.announcements import announce_change
+from fleet.render.link_signature import link_key, sign
+from fleet.tenants.api_keys import create_key
+from fleet.tenants.tenant import Scope
 from fleet.vault import enrol
 from tests.integration.api.calls import fail, succeed
 from tests.integration.api.conftest import Api

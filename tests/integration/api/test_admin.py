@@ -9,7 +9,8 @@ import pytest
 
 from fleet.database import Pool
 from fleet.errors import ErrorType
-from fleet.tenants import Scope, create_key
+from fleet.tenants.api_keys import create_key
+from fleet.tenants.tenant import Scope
 from tests.integration.api.calls import REQUEST, claim, enqueue, problem
 from tests.integration.api.conftest import Api, Serve
 

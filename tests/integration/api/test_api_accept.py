@@ -5,11 +5,11 @@ from uuid import UUID
 
 from arq.connections import ArqRedis
 
-from fleet.carrier import QUEUE
 from fleet.database import Pool
-from fleet.documents import JobDocument
 from fleet.errors import ErrorType
-from fleet.jobs import State
+from fleet.jobs.document import JobDocument
+from fleet.jobs.job import State
+from fleet.queue.arq_adapter import QUEUE
 from tests.integration.api.calls import REQUEST, claim, enqueue, fail, problem
 from tests.integration.api.conftest import Api, Serve
 

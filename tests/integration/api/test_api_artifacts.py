@@ -8,10 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from fleet.artifacts import Artifacts
+from fleet.artifacts.store import Artifacts
 from fleet.database import Pool
-from fleet.documents import ArtifactDocument
 from fleet.errors import ErrorType
+from fleet.jobs.document import ArtifactDocument
 from tests.integration.api.calls import CONTENT, claim, enqueue, fail, problem, succeed
 from tests.integration.api.conftest import Api, Serve
 from worker.eraser import Eraser

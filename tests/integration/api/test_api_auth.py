@@ -7,7 +7,8 @@ import pytest
 
 from fleet.database import Pool
 from fleet.errors import ErrorType
-from fleet.tenants import Scope, create_key
+from fleet.tenants.api_keys import create_key
+from fleet.tenants.tenant import Scope
 from tests.integration.api.calls import REQUEST, enqueue, problem
 from tests.integration.api.conftest import Api, Serve
 

@@ -7,11 +7,11 @@ import httpx
 import pytest
 from arq.connections import ArqRedis
 
-from fleet.carrier import QUEUE
 from fleet.database import Pool
-from fleet.documents import JobDocument
 from fleet.errors import ErrorType
-from fleet.metrics import JOBS_ACCEPTED
+from fleet.jobs.document import JobDocument
+from fleet.queue.arq_adapter import QUEUE
+from fleet.telemetry.metrics import JOBS_ACCEPTED
 from tests.integration.api.calls import REQUEST, fail, problem
 from tests.integration.api.conftest import Api, Serve
 

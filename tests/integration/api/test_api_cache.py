@@ -6,10 +6,10 @@ from uuid import UUID
 import httpx
 import pytest
 
-from fleet.artifacts import Artifacts
+from fleet.artifacts.store import Artifacts
 from fleet.database import Pool
 from fleet.errors import ErrorType
-from fleet.tenants import Scope
+from fleet.tenants.tenant import Scope
 from tests.integration.api.calls import REQUEST, enqueue, problem, succeed
 from tests.integration.api.conftest import Api
 from tests.integration.api.links import made_key

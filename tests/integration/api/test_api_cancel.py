@@ -7,13 +7,14 @@ from uuid import uuid4
 import pytest
 from arq.connections import ArqRedis
 
-from fleet.announcements import CANCELS, announce_change, listen
-from fleet.attempts import Outcome, finish
-from fleet.carrier import QUEUE
 from fleet.database import Pool
 from fleet.errors import ErrorType
-from fleet.jobs import State
-from fleet.tenants import Scope, create_key
+from fleet.jobs.attempt import Outcome, finish
+from fleet.jobs.job import State
+from fleet.queue.announcements import CANCELS, announce_change, listen
+from fleet.queue.arq_adapter import QUEUE
+from fleet.tenants.api_keys import create_key
+from fleet.tenants.tenant import Scope
 from tests.integration.api.calls import REQUEST, claim, enqueue, fail, problem
 from tests.integration.api.conftest import Api
 

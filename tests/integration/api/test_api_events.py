@@ -20,15 +20,17 @@ import pytest
 from arq.connections import ArqRedis
 from prometheus_client import REGISTRY
 
-from fleet import attempts, claims
-from fleet.announcements import announce_change
-from fleet.artifacts import Artifacts
-from fleet.attempts import Outcome
-from fleet.claims import Attempt
+from fleet.artifacts.store import Artifacts
 from fleet.database import Pool
 from fleet.errors import ErrorType
-from fleet.jobs import State
-from fleet.tenants import Scope, Tenant, create_key
+from fleet.jobs import attempt as attempts
+from fleet.jobs import claim as claims
+from fleet.jobs.attempt import Outcome
+from fleet.jobs.claim import Attempt
+from fleet.jobs.job import State
+from fleet.queue.announcements import announce_change
+from fleet.tenants.api_keys import create_key
+from fleet.tenants.tenant import Scope, Tenant
 from tests.integration.api.calls import CONTENT, claim, enqueue, fail, problem, succeed, until
 from tests.integration.api.conftest import Api, Serve
 from tests.integration.api.follow import PATIENCE_S, follow

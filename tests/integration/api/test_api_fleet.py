@@ -5,12 +5,13 @@ from uuid import uuid4
 
 import pytest
 
-from fleet import workers
 from fleet.database import Pool
 from fleet.errors import ErrorType
-from fleet.tenants import Scope, create_key
-from fleet.vitals import BrowserVitals, MemoryVitals, Sandbox, Vitals
-from fleet.workers import WorkerReport
+from fleet.tenants.api_keys import create_key
+from fleet.tenants.tenant import Scope
+from fleet.workers import registry
+from fleet.workers.registry import WorkerReport
+from fleet.workers.vitals import BrowserVitals, MemoryVitals, Sandbox, Vitals
 from tests.integration.api.calls import claim, enqueue, problem
 from tests.integration.api.conftest import Api
 
@@ -39,8 +40,8 @@ def healthy(resting_mb: int = 300) -> Vitals:
 async def test_the_fleet_is_what_its_workers_report(api: Api, database: Pool) -> None:
     there, gone, silent = report(busy=1), report(), report()
     for worker in (there, gone, silent):
-        await workers.report(database, worker)
-    await workers.leave(database, gone.id)
+        await registry.report(database, worker)
+    await registry.leave(database, gone.id)
     await database.execute(
         "UPDATE workers SET last_seen_at = now() - interval '31 s' WHERE id = $1", silent.id
     )
@@ -55,7 +56,7 @@ async def test_the_fleet_is_what_its_workers_report(api: Api, database: Pool) ->
 
 async def test_workers_tell_how_they_are_and_a_leak_is_flagged(api: Api, database: Pool) -> None:
     for resting_mb in (300, 310, 305, 640):
-        await workers.report(database, report(vitals=healthy(resting_mb)))
+        await registry.report(database, report(vitals=healthy(resting_mb)))
     told = (await api.client.get("/v1/fleet")).json()["workers"]
     assert [worker["memory_stands_out"] for worker in told] == [False, False, False, True]
     assert told[3]["memory_stands_out_why"] == "640 MiB at rest, where its peers have 305 MiB"
@@ -68,7 +69,7 @@ async def test_workers_tell_how_they_are_and_a_leak_is_flagged(api: Api, databas
 
 async def test_workers_without_chromiums_sandbox_are_named(api: Api, database: Pool) -> None:
     for sandbox in (Sandbox.ON, Sandbox.OFF, None):
-        await workers.report(database, report(vitals=healthy().model_copy(update={"sandbox": sandbox})))
+        await registry.report(database, report(vitals=healthy().model_copy(update={"sandbox": sandbox})))
     told = (await api.client.get("/v1/fleet")).json()["workers"]
     assert [worker["sandbox"] for worker in told] == ["on", "off", None]
     ready = (await api.client.get("/readyz")).json()
@@ -79,9 +80,9 @@ async def test_workers_without_chromiums_sandbox_are_named(api: Api, database: P
 
 async def test_a_worker_that_takes_no_jobs_says_why(api: Api, database: Pool) -> None:
     there = report(vitals=healthy())
-    await workers.report(database, there)
+    await registry.report(database, there)
     held = healthy().model_copy(update={"holds": ["the fleet is paused"]})
-    await workers.report(database, dataclasses.replace(there, vitals=held))
+    await registry.report(database, dataclasses.replace(there, vitals=held))
     [worker] = (await api.client.get("/v1/fleet")).json()["workers"]
     assert (worker["takes_jobs"], worker["holds"]) == (False, ["the fleet is paused"])
 
@@ -90,7 +91,7 @@ async def test_a_worker_that_takes_no_jobs_says_why(api: Api, database: Pool) ->
 async def test_a_worker_of_another_version_is_shown_without_vitals(
     api: Api, database: Pool, told: str | None
 ) -> None:
-    await workers.report(database, report(busy=1))
+    await registry.report(database, report(busy=1))
     await database.execute("UPDATE workers SET vitals = $1", told)
     [worker] = (await api.client.get("/v1/fleet")).json()["workers"]
     assert (worker["busy"], worker["takes_jobs"], worker["memory"]) == (1, None, None)
@@ -98,7 +99,7 @@ async def test_a_worker_of_another_version_is_shown_without_vitals(
 
 
 async def test_a_long_queue_suggests_more_workers(api: Api, database: Pool) -> None:
-    await workers.report(database, report())
+    await registry.report(database, report())
     await enqueue(api.client)
     await database.execute(
         "INSERT INTO jobs (id, tenant_id, request, request_digest, max_attempts) "

@@ -8,12 +8,13 @@ import httpx
 import pytest
 from PIL import Image
 
-from fleet import attempts
-from fleet.announcements import announce_change
-from fleet.attempts import Outcome
 from fleet.errors import ErrorType
-from fleet.jobs import State
-from fleet.tenants import Scope, create_key
+from fleet.jobs import attempt as attempts
+from fleet.jobs.attempt import Outcome
+from fleet.jobs.job import State
+from fleet.queue.announcements import announce_change
+from fleet.tenants.api_keys import create_key
+from fleet.tenants.tenant import Scope
 from tests.integration.api.calls import CONTENT, claim, problem
 from tests.integration.api.conftest import Api, Serve
 from tests.integration.api.links import URL, Fleet, Signer, made_key, visitor, waiting

@@ -5,9 +5,9 @@ import hashlib
 
 import httpx
 
-from fleet.carrier import QUEUE
 from fleet.errors import ErrorType
-from fleet.tenants import Scope
+from fleet.queue.arq_adapter import QUEUE
+from fleet.tenants.tenant import Scope
 from tests.integration.api.calls import CONTENT, problem
 from tests.integration.api.links import URL, Fleet, Signer, made_key, waiting
 

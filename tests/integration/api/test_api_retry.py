@@ -10,14 +10,15 @@ import httpx
 import pytest
 from arq.connections import ArqRedis
 
-from fleet.announcements import announce_change
-from fleet.artifacts import Artifacts
-from fleet.attempts import Outcome, finish
-from fleet.carrier import QUEUE
+from fleet.artifacts.store import Artifacts
 from fleet.database import Pool
 from fleet.errors import ErrorType
-from fleet.jobs import State
-from fleet.tenants import Scope, create_key
+from fleet.jobs.attempt import Outcome, finish
+from fleet.jobs.job import State
+from fleet.queue.announcements import announce_change
+from fleet.queue.arq_adapter import QUEUE
+from fleet.tenants.api_keys import create_key
+from fleet.tenants.tenant import Scope
 from tests.integration.api.calls import REQUEST, claim, enqueue, fail, problem, succeed
 from tests.integration.api.conftest import Api, Serve
 

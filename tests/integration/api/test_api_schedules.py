@@ -7,10 +7,11 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from fleet import schedules
 from fleet.database import Pool
 from fleet.errors import ErrorType
-from fleet.tenants import Scope, Tenant, create_key
+from fleet.schedules import schedule as schedules
+from fleet.tenants.api_keys import create_key
+from fleet.tenants.tenant import Scope, Tenant
 from tests.integration.api.calls import problem
 from tests.integration.api.conftest import Api
 

@@ -8,9 +8,10 @@ import httpx
 from arq.connections import ArqRedis
 
 from api.waiters import wait_for
-from fleet.announcements import announce_change
 from fleet.database import Pool
-from fleet.jobs import State, get
+from fleet.jobs.job import State
+from fleet.jobs.read import get
+from fleet.queue.announcements import announce_change
 from tests.integration.api.calls import REQUEST, claim, enqueue, fail, until
 from tests.integration.api.conftest import Api, Serve
 from tests.integration.api.follow import follow

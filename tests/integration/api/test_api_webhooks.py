@@ -6,11 +6,12 @@ from uuid import UUID, uuid4
 import httpx
 from standardwebhooks import Webhook
 
-from fleet import webhooks
 from fleet.database import Pool
 from fleet.errors import ErrorType
-from fleet.tenants import Scope, create_key
-from fleet.webhooks import DeliveryError, Limits, MessageState
+from fleet.tenants.api_keys import create_key
+from fleet.tenants.tenant import Scope
+from fleet.webhooks import outbox
+from fleet.webhooks.outbox import DeliveryError, Limits, MessageState
 from tests.integration.api.calls import REQUEST, fail, problem
 from tests.integration.api.conftest import Api, Serve
 
@@ -172,11 +173,11 @@ async def test_deliveries_are_listed_with_their_attempts_and_sent_again(api: Api
     path = f"/v1/jobs/{job_id}/deliveries"
     [waiting] = (await api.client.get(path)).json()["deliveries"]
     assert (waiting["state"], waiting["attempts"], waiting["url"]) == ("pending", [], URL)
-    [message] = await webhooks.claim(database, lease=LEASE, limits=ALL)
+    [message] = await outbox.claim(database, lease=LEASE, limits=ALL)
     assert str(message.id) == waiting["id"]
     [sending] = (await api.client.get(path)).json()["deliveries"]
     assert [(a["attempt"], a["duration_ms"], a["error"]) for a in sending["attempts"]] == [(1, None, None)]
-    await webhooks.record(
+    await outbox.record(
         database,
         message,
         state=MessageState.FAILED,
@@ -193,7 +194,7 @@ async def test_deliveries_are_listed_with_their_attempts_and_sent_again(api: Api
     assert answer.status_code == 202
     [again] = answer.json()["deliveries"]
     assert (again["id"], again["state"], again["error"]) == (failed["id"], "pending", None)
-    [second] = await webhooks.claim(database, lease=LEASE, limits=ALL)
+    [second] = await outbox.claim(database, lease=LEASE, limits=ALL)
     assert (second.id, second.attempt, second.tries) == (message.id, 2, 1)
 
 

@@ -12,7 +12,8 @@ from prometheus_client import REGISTRY
 from deploy.embedded.engines import Engines
 from fleet.database import Pool
 from fleet.errors import ErrorType
-from fleet.tenants import Scope, create_key
+from fleet.tenants.api_keys import create_key
+from fleet.tenants.tenant import Scope
 from tests.integration.api.calls import REQUEST, enqueue, problem, until
 from tests.integration.api.conftest import Serve
 

@@ -5,9 +5,9 @@ from ipaddress import ip_address
 
 import pytest
 
-from fleet.addresses import AddressPolicy, Rule
-from fleet.hosts import HostPatterns
-from fleet.networks import split_network
+from fleet.egress.hosts import HostPatterns
+from fleet.egress.networks import split_network
+from fleet.egress.policy import AddressPolicy, Rule
 from tests.egress_stage import (
     PRIVATE,
     PUBLIC,

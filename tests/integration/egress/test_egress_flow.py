@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from fleet.addresses import AddressPolicy
+from fleet.egress.policy import AddressPolicy
 from tests.egress_stage import (
     PUBLIC6,
     Client,

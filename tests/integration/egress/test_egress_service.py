@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from fleet.addresses import AddressPolicy, Rule
-from fleet.networks import split_network
-from fleet.options.identity import ProxyScheme
+from fleet.egress.networks import split_network
+from fleet.egress.policy import AddressPolicy, Rule
+from fleet.render.options.identity import ProxyScheme
 from tests.egress_stage import (
     STAND_IN,
     Dns,

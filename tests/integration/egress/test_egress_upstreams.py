@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 import pytest
 import structlog
 
-from fleet.addresses import AddressPolicy, Rule
-from fleet.hosts import HostPatterns
-from fleet.networks import split_network
-from fleet.options.identity import ProxyScheme
+from fleet.egress.hosts import HostPatterns
+from fleet.egress.networks import split_network
+from fleet.egress.policy import AddressPolicy, Rule
+from fleet.render.options.identity import ProxyScheme
 from tests.egress_stage import (
     PRIVATE,
     PUBLIC,

@@ -1,0 +1,1 @@
+"""The stored bytes of renders: the store, its keys, its client."""

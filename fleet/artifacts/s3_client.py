@@ -1,0 +1,61 @@
+"""A boto3 client for any S3 server, in less memory than boto3's own takes."""
+
+import base64
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.loaders import Loader
+from botocore.session import Session
+
+from fleet.artifacts.settings import StorageSettings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+class _StoreData(Loader):
+    """botocore's data files without what other services of Amazon need: 4 MB less in every process."""
+
+    def load_data_with_path(self, name: str) -> Any:
+        """Read one; it is kept for as long as the client."""
+        data, path = super().load_data_with_path(name)
+        if name == "endpoints":  # the addresses of 300 services in every region
+            for partition in data["partitions"]:
+                partition["services"] = {"s3": partition["services"].get("s3", {})}
+        return data, path
+
+
+def make_session() -> boto3.Session:
+    """A session for the clients of one process: it holds Amazon's descriptions of S3, 8 MB."""
+    session = Session()
+    session.register_component("data_loader", _StoreData())
+    return boto3.Session(botocore_session=session)
+
+
+def make_client(
+    session: boto3.Session, settings: StorageSettings, endpoint_url: str | None, *, connections: int
+) -> "S3Client":
+    """A client of the server at `endpoint_url` (None: Amazon's own) that keeps so many connections."""
+    # Path style, s3v4 and checksums only when required: what every S3 server understands, rclone included.
+    config = Config(
+        signature_version="s3v4",
+        s3={"addressing_style": "path"} if endpoint_url else {},
+        connect_timeout=settings.s3_timeout_s,
+        read_timeout=settings.s3_timeout_s,
+        retries={"mode": "standard", "total_max_attempts": 2},
+        max_pool_connections=connections,
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    client = session.client("s3", endpoint_url=endpoint_url, config=config)
+    client.meta.events.register("before-sign.s3.DeleteObjects", _add_content_md5)
+    return client
+
+
+def _add_content_md5(request: Any, **_: object) -> None:
+    # Amazon takes any checksum; MinIO, OneFS and others insist on this one, which botocore 1.36 dropped
+    # (fsspec/s3fs issue 931).
+    digest = hashlib.md5(request.body, usedforsecurity=False).digest()
+    request.headers["Content-MD5"] = base64.b64encode(digest).decode()

@@ -1,0 +1,49 @@
+"""Where artifacts are stored."""
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from fleet.settings import PREFIX, FleetSettings
+
+
+class StorageSettings(FleetSettings):
+    """Where artifacts go. Credentials are boto3's usual ones (`AWS_ACCESS_KEY_ID`, profiles, roles)."""
+
+    s3_bucket: str = Field(
+        default="renderfleet", min_length=3, max_length=63, description="Bucket that holds the artifacts."
+    )
+    s3_endpoint_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://",
+        description="Address of an S3 server other than Amazon's; empty means Amazon's own.",
+    )
+    s3_public_endpoint_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://",
+        description="Address of the same server as callers reach it; presigned addresses are made for it.",
+    )
+    s3_timeout_s: float = Field(
+        default=10.0, gt=0, le=300, description="Seconds that connecting to S3 or one silent read may take."
+    )
+    artifact_url_expires_s: int = Field(
+        default=900, ge=1, le=604_800, description="Seconds that a presigned address stays valid."
+    )
+    s3_sse: str = Field(
+        default="",
+        pattern=r"^(AES256|aws:kms)?$",
+        description="How the store encrypts artifacts: `AES256` (its own keys), `aws:kms`, or empty for what "
+        "the bucket says.",
+    )
+    s3_sse_kms_key_id: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=2048,
+        description="Id, ARN or alias of the KMS key for `aws:kms`; empty means the account's own for S3.",
+    )
+
+    @field_validator("s3_sse_kms_key_id")
+    @classmethod
+    def _key_is_for_kms(cls, key_id: str | None, info: ValidationInfo) -> str | None:
+        # What is wrong with S3_SSE itself is told there.
+        if key_id is not None and info.data.get("s3_sse", "aws:kms") != "aws:kms":
+            raise ValueError(f"a KMS key is used only with {PREFIX}S3_SSE=aws:kms")
+        return key_id

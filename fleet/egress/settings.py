@@ -1,0 +1,60 @@
+"""What the operator lists as reachable, besides the public internet and of it."""
+
+from pydantic import Field, field_validator
+
+from fleet.egress.hosts import HostPatterns
+from fleet.egress.networks import Opening, split_denials, split_network
+from fleet.settings import FleetSettings, Ports, Words
+
+
+class EgressSettings(FleetSettings):
+    """Which addresses are reachable besides the public internet, and which of it are not."""
+
+    egress_allow: Words = Field(
+        default=(),
+        description=(
+            "Addresses and networks, with optional port, reachable besides the public internet: "
+            "`127.0.0.1:8099,10.1.0.0/16,[fd00::1]:80`. Without a port, all ports. As soon as there is one, "
+            "names such as `localhost` are judged by the addresses that they resolve to."
+        ),
+    )
+    egress_ports: Ports = Field(
+        default=(80, 443),
+        min_length=1,
+        description="Ports at which public addresses are reachable, such as `80,443,8443`.",
+    )
+    egress_deny: Words = Field(
+        default=(),
+        description=(
+            "Addresses and networks, with optional port, and hosts that are not reachable, whatever else "
+            "allows them: `192.0.2.0/24,tracker.example.com,*.ads.example.com`."
+        ),
+    )
+    egress_proxy_ports: Ports = Field(
+        default=(80, 443, 1080, 3128, 8080, 8888),
+        min_length=1,
+        description="Ports at which a tenant's own proxy (`proxy.server`) may listen at a public address.",
+    )
+
+    @field_validator("egress_allow")
+    @classmethod
+    def _entries_are_networks(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in entries:
+            split_network(entry)
+        return entries
+
+    @field_validator("egress_deny")
+    @classmethod
+    def _entries_are_networks_or_hosts(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        split_denials(entries)
+        return entries
+
+    @property
+    def egress_networks(self) -> tuple[Opening, ...]:
+        """`egress_allow` as fleet.egress.policy.AddressPolicy takes it."""
+        return tuple(split_network(entry) for entry in self.egress_allow)
+
+    @property
+    def egress_denials(self) -> tuple[tuple[Opening, ...], HostPatterns]:
+        """`egress_deny` as fleet.egress.policy.AddressPolicy takes it: networks, and hosts."""
+        return split_denials(self.egress_deny)

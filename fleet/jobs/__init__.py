@@ -1,0 +1,1 @@
+"""Jobs in Postgres, one file for each thing that happens to a job."""

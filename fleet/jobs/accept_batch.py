@@ -1,0 +1,149 @@
+"""Many jobs in one transaction, and the same answer to the same call. All SQL of it."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+from uuid import UUID
+
+import asyncpg
+
+from fleet.database import Pool, answering
+from fleet.jobs.accept import new_row
+from fleet.jobs.job import JOB_COLUMNS, Job, job_from_row
+from fleet.jobs.read import get_many
+from fleet.render.request import RenderRequest
+from fleet.vault import Vault, writing_sealed
+
+# Why an item was refused: a problem document, which this module only keeps.
+Refusal: TypeAlias = Mapping[str, Any]
+
+# One statement is one transaction and one round trip. With a key it begins with the batch's own row: who
+# comes second with the same key waits there, and inserts no job.
+_ACCEPT: Final = f"""
+    WITH batch AS (
+        INSERT INTO batches (tenant_id, idempotency_key, digest, items)
+        SELECT $1, $2, $3, $4 WHERE $2::text IS NOT NULL
+        ON CONFLICT DO NOTHING RETURNING idempotency_key
+    )
+    INSERT INTO jobs (tenant_id, id, request, secrets, sealed_fields, request_digest, external_id,
+                      max_attempts, priority, run_after, expires_at, webhook_url, retention_s, render_digest,
+                      dispatched_at)
+    SELECT $1, id, request, secrets, string_to_array(sealed_fields, ','), digest, external_id, max_attempts,
+           priority, coalesce(run_at, now()), now() + expires_in, webhook_url, retention_s, render_digest,
+           CASE WHEN run_at > now() THEN NULL ELSE now() END
+    FROM unnest($5::uuid[], $6::json[], $7::bytea[], $8::text[], $9::bytea[], $10::text[], $11::integer[],
+                $12::smallint[], $13::timestamptz[], $14::interval[], $15::text[], $16::integer[],
+                $17::bytea[])
+         AS item (id, request, secrets, sealed_fields, digest, external_id, max_attempts, priority, run_at,
+                  expires_in, webhook_url, retention_s, render_digest)
+    WHERE $2::text IS NULL OR EXISTS (SELECT FROM batch)
+    RETURNING {JOB_COLUMNS}
+"""
+_FIND: Final = "SELECT digest, items FROM batches WHERE tenant_id = $1 AND idempotency_key = $2"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchKey:
+    """What makes a batch the same as an earlier one.
+
+    Attributes:
+        key: the caller's idempotency key; it has nothing to do with the keys of single jobs.
+        digest: of what was sent, see `digest_of`; stored as a keyed digest of it.
+    """
+
+    key: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BatchAcceptance:
+    """The answer to `accept_batch`.
+
+    Attributes:
+        items: in the caller's order: a job, why there is none, or None for a job that is forgotten by now.
+        is_new: whether this call made the jobs.
+        is_same_request: False when the key was used with another body before.
+    """
+
+    items: Sequence[Job | Refusal | None]
+    is_new: bool
+    is_same_request: bool
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The jobs among the items."""
+        return [item for item in self.items if isinstance(item, Job)]
+
+
+def digest_of(documents: Sequence[Any]) -> bytes:
+    """SHA-256 of the items as they were sent, whatever their spaces and the order of their fields.
+
+    Not of what they mean: what is valid today may not be tomorrow, and it must stay the same batch.
+    """
+    digest = hashlib.sha256()
+    for document in documents:
+        digest.update(json.dumps(document, sort_keys=True).encode() + b"\n")
+    return digest.digest()
+
+
+async def accept_batch(
+    pool: Pool,
+    vault: Vault,
+    *,
+    tenant_id: UUID,
+    items: Sequence[RenderRequest | Refusal],
+    key: BatchKey | None,
+) -> BatchAcceptance:
+    """Store the jobs among the items, at least one: all of them, or none.
+
+    Raises:
+        fleet.vault.WrongKeyError: one holds secrets, and this process cannot seal for the fleet.
+        UnavailableError: Postgres does not answer; nothing was stored, or (the connection broke during the
+            commit) a batch that the same key finds again.
+    """
+    rows = []
+    for item in items:
+        rows.append(new_row(item, vault, tenant_id) if isinstance(item, RenderRequest) else None)
+        await asyncio.sleep(0)  # writing out a long document takes milliseconds; others get their turn
+    columns = list(zip(*(row for row in rows if row is not None), strict=True))
+    kept = [
+        {"error": item} if row is None else {"job": str(row[0])}
+        for item, row in zip(items, rows, strict=True)
+    ]
+    batch: tuple[Any, ...] = (None, None, None)
+    if key is not None:
+        batch = (key.key, vault.digest(key.digest, tenant_id=tenant_id), json.dumps(kept))
+    async with answering():
+        stored = await writing_sealed(pool, vault, lambda: pool.fetch(_ACCEPT, tenant_id, *batch, *columns))
+    if stored:
+        return BatchAcceptance(
+            _in_order(kept, [job_from_row(row) for row in stored]), is_new=True, is_same_request=True
+        )
+    found = key and await find_batch(pool, vault, tenant_id=tenant_id, key=key)
+    if not found:
+        raise RuntimeError("a batch vanished between a conflict on its idempotency key and the look at it")
+    return found
+
+
+def _in_order(kept: Sequence[Mapping[str, Any]], jobs: Sequence[Job]) -> list[Job | Refusal | None]:
+    by_id = {str(job.id): job for job in jobs}
+    return [item["error"] if "error" in item else by_id.get(item["job"]) for item in kept]
+
+
+async def find_batch(pool: Pool, vault: Vault, *, tenant_id: UUID, key: BatchKey) -> BatchAcceptance | None:
+    """The batch that was accepted under this key before, if any, with its jobs as they are now.
+
+    Raises:
+        UnavailableError: Postgres does not answer.
+    """
+    async with answering():
+        row: asyncpg.Record | None = await pool.fetchrow(_FIND, tenant_id, key.key)
+    if row is None:
+        return None
+    kept = json.loads(row["items"])
+    jobs = await get_many(pool, [UUID(item["job"]) for item in kept if "job" in item])
+    is_same = vault.matches(row["digest"], key.digest, tenant_id=tenant_id)
+    return BatchAcceptance(_in_order(kept, jobs), is_new=False, is_same_request=is_same)

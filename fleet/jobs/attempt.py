@@ -1,0 +1,220 @@
+"""What a worker does to a job that it has claimed: renew, finish, put back. All SQL of it.
+
+Three rules carry the promise that no accepted job is lost or ends twice:
+
+1. One claim wins, and raises `attempt` (`fleet/jobs/claim.py`).
+2. Every later write is fenced by `id AND attempt AND state = 'running'`. Who lost the lease writes nothing.
+3. Times are the database's clock, never a worker's.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from fleet.database import Pool, answering
+from fleet.errors import ErrorType
+from fleet.jobs.claim import Attempt
+from fleet.jobs.job import State
+from fleet.queue.delivery import WAITING_COLUMNS, Waiting, waiting_from_row
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended, ready to be written.
+
+    Attributes:
+        is_quarantined: whether the job is set aside as one that kills what renders it.
+        unchanged: for a scheduled picture, whether it equals the last one; then nobody is told.
+    """
+
+    state: State
+    browser_generation: int | None = None
+    memory_peak_bytes: int | None = None
+    artifact_key: str | None = None
+    artifact: dict[str, Any] | None = None
+    error_type: ErrorType | None = None
+    error_detail: str | None = None
+    page: dict[str, Any] | None = None
+    timings_ms: dict[str, float] | None = None
+    warnings: Sequence[str] = ()
+    is_quarantined: bool = False
+    unchanged: bool | None = None
+
+
+# What does not come back is not ours any more. The caller cancels it.
+_RENEW: Final = """
+    UPDATE jobs SET lease_until = now() + $3
+    FROM unnest($1::uuid[], $2::integer[]) AS mine (id, attempt)
+    WHERE jobs.id = mine.id AND jobs.attempt = mine.attempt AND jobs.state = 'running'
+    RETURNING jobs.id, jobs.attempt, jobs.cancel_requested
+"""
+_FINISH: Final = """
+    WITH finished AS (
+        UPDATE jobs
+        SET state = $3, finished_at = now(), lease_until = NULL, browser_generation = $4, artifact_key = $5,
+            artifact = $6, error_type = $7, error_detail = $8, page = $9, timings_ms = $10, warnings = $11,
+            quarantined_at = CASE WHEN $12 THEN now() END, unchanged = $13,
+            memory_peak_bytes = $14
+        WHERE id = $1 AND attempt = $2 AND state = 'running'
+        RETURNING id, attempt
+    ), recorded AS (
+        UPDATE attempts
+        SET finished_at = now(), outcome = $3, browser_generation = $4, error_type = $7, error_detail = $8
+        FROM finished WHERE attempts.job_id = finished.id AND attempts.attempt = finished.attempt
+    )
+    SELECT id FROM finished
+"""
+# After a broken commit: did our own finish get through?
+_IS_OURS: Final = """
+    SELECT EXISTS (
+        SELECT FROM jobs
+        WHERE id = $1 AND attempt = $2 AND state = $3
+          AND artifact_key IS NOT DISTINCT FROM $4 AND error_type IS NOT DISTINCT FROM $5
+    )
+"""
+# Back to the queue: after a failure (counted as failure or crash) or from a stopping worker (not counted).
+# What its owner has cancelled meanwhile, or what has expired, does not go back but ends.
+_PUT_BACK: Final = f"""
+    WITH freed AS (
+        UPDATE jobs
+        SET state = CASE WHEN cancel_requested THEN 'cancelled' WHEN expires_at <= now() THEN 'expired'
+                         ELSE 'queued' END,
+            finished_at = CASE WHEN cancel_requested OR expires_at <= now() THEN now() END,
+            lease_until = NULL, dispatch = dispatch + 1, queued_at = now(),
+            run_after = now() + $3, dispatched_at = CASE WHEN $3 = interval '0' THEN now() END,
+            failure_count = failure_count + $4, crash_count = crash_count + $5
+        FROM tenants
+        WHERE jobs.id = $1 AND attempt = $2 AND state = 'running' AND tenants.id = jobs.tenant_id
+        RETURNING jobs.attempt, jobs.state, {WAITING_COLUMNS}
+    ), recorded AS (
+        UPDATE attempts
+        SET finished_at = now(), outcome = CASE freed.state WHEN 'queued' THEN $6 ELSE freed.state END,
+            error_type = $7, error_detail = $8
+        FROM freed WHERE attempts.job_id = freed.id AND attempts.attempt = freed.attempt
+    )
+    SELECT * FROM freed
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """Answer to a heartbeat: the attempts that are still ours, and those whose cancelling is wanted."""
+
+    held: frozenset[tuple[UUID, int]]
+    to_cancel: frozenset[tuple[UUID, int]]
+
+
+async def renew(pool: Pool, held: Sequence[tuple[UUID, int]], *, lease: timedelta) -> Renewal:
+    """Prolong the leases of these `(job_id, attempt)` pairs.
+
+    Raises:
+        UnavailableError: Postgres does not answer; nothing is known.
+    """
+    async with answering():
+        rows = await pool.fetch(_RENEW, [pair[0] for pair in held], [pair[1] for pair in held], lease)
+    return Renewal(
+        held=frozenset((row["id"], row["attempt"]) for row in rows),
+        to_cancel=frozenset((row["id"], row["attempt"]) for row in rows if row["cancel_requested"]),
+    )
+
+
+def _json(value: object) -> str | None:
+    return None if value is None else json.dumps(value)
+
+
+async def finish(pool: Pool, attempt: Attempt, outcome: Outcome) -> bool:
+    """End a job. False: the fence refused, the job is no longer this attempt's.
+
+    Safe to repeat: when an earlier call was cut off in its commit and went through, this one says True.
+
+    Raises:
+        UnavailableError: Postgres does not answer; call again.
+    """
+    async with answering(), pool.acquire() as connection:
+        row = await connection.fetchrow(
+            _FINISH,
+            attempt.job_id,
+            attempt.attempt,
+            outcome.state,
+            outcome.browser_generation,
+            outcome.artifact_key,
+            _json(outcome.artifact),
+            outcome.error_type,
+            outcome.error_detail,
+            _json(outcome.page),
+            _json(outcome.timings_ms),
+            _json(list(outcome.warnings)),
+            outcome.is_quarantined,
+            outcome.unchanged,
+            outcome.memory_peak_bytes,
+        )
+        if row is not None:
+            return True
+        return bool(
+            await connection.fetchval(
+                _IS_OURS,
+                attempt.job_id,
+                attempt.attempt,
+                outcome.state,
+                outcome.artifact_key,
+                outcome.error_type,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """Where a job went that was put back.
+
+    Attributes:
+        state: queued, or cancelled or expired when that was due.
+        waiting: for the line; None when the job has ended.
+    """
+
+    state: State
+    waiting: Waiting | None
+
+
+async def _put_back(
+    pool: Pool,
+    attempt: Attempt,
+    delay: timedelta,
+    counted: tuple[int, int],
+    record: tuple[str, ErrorType | None, str | None],
+) -> PutBack | None:
+    async with answering():
+        row = await pool.fetchrow(_PUT_BACK, attempt.job_id, attempt.attempt, delay, *counted, *record)
+    if row is None:
+        return None
+    state = State(row["state"])
+    return PutBack(state, waiting_from_row(row) if state is State.QUEUED else None)
+
+
+async def retry_later(
+    pool: Pool,
+    attempt: Attempt,
+    *,
+    delay: timedelta,
+    is_crash: bool,
+    error_type: ErrorType,
+    error_detail: str,
+) -> PutBack | None:
+    """Queue a failed attempt's job again after `delay`. None: the fence refused.
+
+    Raises:
+        UnavailableError: Postgres does not answer; call again.
+    """
+    counted = (0, 1) if is_crash else (1, 0)
+    return await _put_back(pool, attempt, delay, counted, ("retried", error_type, error_detail))
+
+
+async def hand_back(pool: Pool, attempt: Attempt) -> PutBack | None:
+    """Queue the job of a stopping worker again, at once and uncounted. None: the fence refused.
+
+    Raises:
+        UnavailableError: Postgres does not answer; the lease will run out instead.
+    """
+    return await _put_back(pool, attempt, timedelta(), (0, 0), ("handed_back", None, None))

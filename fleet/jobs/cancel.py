@@ -1,0 +1,30 @@
+"""Cancelling a job: a queued one ends at once, a running one is asked to end."""
+
+from typing import Final
+from uuid import UUID
+
+from fleet.database import Pool, answering
+from fleet.jobs.job import JOB_COLUMNS, Job, job_from_row
+
+# What is queued ends at once. What runs is asked to end: its worker learns it by Redis or with its heartbeat.
+_CANCEL: Final = f"""
+    UPDATE jobs
+    SET cancel_requested = true, parked = false,
+        state = CASE WHEN state = 'queued' THEN 'cancelled' ELSE state END,
+        finished_at = CASE WHEN state = 'queued' THEN now() END
+    WHERE id = $1 AND tenant_id = $2 AND state IN ('queued', 'running')
+    RETURNING {JOB_COLUMNS}
+"""
+
+
+async def cancel(pool: Pool, *, job_id: UUID, tenant_id: UUID) -> Job | None:
+    """Cancel an open job of this tenant: a queued one has ended now, a running one is asked to end.
+
+    None: there is no such job, or it has ended before. Repeating is safe.
+
+    Raises:
+        UnavailableError: Postgres does not answer.
+    """
+    async with answering():
+        row = await pool.fetchrow(_CANCEL, job_id, tenant_id)
+    return None if row is None else job_from_row(row)

@@ -1,0 +1,174 @@
+"""What is old enough to go: artifacts, orphans, rows. All SQL of it.
+
+An orphan is a stored object that is no job's artifact: its attempt was lost, retried, cancelled or refused by
+the fence after it had uploaded. Keys are exact (`fleet/artifacts/keys.py`), and an attempt that did not succeed
+owns no artifact; so nothing is searched for in the store, and no job can lose what is another one's.
+
+Objects go first and rows after, so that a store that is away loses nothing but time. Rows stay locked
+meanwhile (SKIP LOCKED): workers that erase at the same time share the work instead of doing it twice.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, TypeAlias
+from uuid import UUID
+
+import asyncpg
+
+from fleet.artifacts.keys import possible_keys
+from fleet.database import Pool, answering
+
+# Removes objects from the store; gives back the keys that it could not remove.
+Delete: TypeAlias = Callable[[Sequence[str]], Awaitable[set[str]]]
+
+_FIRST_ID: Final = UUID(int=0)
+
+# others: attempts without success, whose objects may lie beside the artifact.
+_ERASABLE: Final = """
+    SELECT id, tenant_id, created_at, erase_at, artifact_key,
+           ARRAY(SELECT attempt FROM attempts
+                 WHERE job_id = jobs.id AND outcome IS DISTINCT FROM 'succeeded') AS others
+    FROM jobs
+    WHERE erase_at <= now() AND artifact_erased_at IS NULL AND (erase_at, id) > ($1, $2)
+    ORDER BY erase_at, id LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
+"""
+_MARK_ERASED: Final = "UPDATE jobs SET artifact_erased_at = now() WHERE id = ANY($1::uuid[])"
+
+_ORPHANED: Final = """
+    SELECT done.job_id, done.attempt, done.finished_at, jobs.tenant_id, jobs.created_at, jobs.artifact_key
+    FROM attempts AS done JOIN jobs ON jobs.id = done.job_id
+    WHERE done.outcome <> 'succeeded' AND done.orphan_erased_at IS NULL
+      AND done.finished_at < now() - $1::interval
+      AND (done.finished_at, done.job_id, done.attempt) > ($2, $3, $4)
+    ORDER BY done.finished_at, done.job_id, done.attempt LIMIT $5 FOR NO KEY UPDATE OF done SKIP LOCKED
+"""
+_MARK_ORPHANS_ERASED: Final = """
+    UPDATE attempts SET orphan_erased_at = now()
+    FROM unnest($1::uuid[], $2::integer[]) AS looked_at (job_id, attempt)
+    WHERE attempts.job_id = looked_at.job_id AND attempts.attempt = looked_at.attempt
+"""
+# Attempts and webhooks go with their job. A webhook that is still to be sent keeps it.
+_FORGET_JOBS: Final = """
+    WITH old AS (
+        SELECT id FROM jobs
+        WHERE artifact_erased_at IS NOT NULL AND finished_at < now() - $1::interval
+          AND NOT EXISTS (SELECT FROM webhook_outbox
+                          WHERE webhook_outbox.job_id = jobs.id AND webhook_outbox.state = 'pending')
+        ORDER BY finished_at LIMIT $2 FOR UPDATE SKIP LOCKED
+    ), gone AS (
+        DELETE FROM jobs USING old WHERE jobs.id = old.id RETURNING jobs.id
+    )
+    SELECT count(*) FROM gone
+"""
+_FORGET_BATCHES: Final = """
+    WITH old AS (
+        SELECT tenant_id, idempotency_key FROM batches WHERE created_at < now() - $1::interval
+        ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED
+    ), gone AS (
+        DELETE FROM batches USING old
+        WHERE batches.tenant_id = old.tenant_id AND batches.idempotency_key = old.idempotency_key
+        RETURNING 1
+    )
+    SELECT count(*) FROM gone
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far a walk through what is due has come. What the store refused is passed, not tried for ever."""
+
+    at: datetime = datetime(2000, 1, 1, tzinfo=UTC)
+    job_id: UUID = _FIRST_ID
+    attempt: int = 0
+
+
+START: Final = Place()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one step of a walk did.
+
+    Attributes:
+        erased: rows whose objects are gone.
+        refused: rows whose objects the store would not remove; they come up with the next walk.
+        next: where the next step begins; None: this was the last one.
+    """
+
+    erased: int
+    refused: int
+    next: Place | None
+
+
+async def erase_artifacts(pool: Pool, place: Place, *, delete: Delete, limit: int) -> Page:
+    """Erase what is stored of ended jobs whose retention is over, or of the next `limit` of them.
+
+    Everything that any of the job's attempts may have stored goes, so that of a late zombie nothing is left.
+
+    Raises:
+        UnavailableError: Postgres or the store does not answer; nothing was marked, call again later.
+    """
+    async with answering(), pool.acquire() as connection, connection.transaction():
+        rows = await connection.fetch(_ERASABLE, place.at, place.job_id, limit)
+        if not rows:
+            return Page(0, 0, None)
+        keys_of = [_keys_of_job(row) for row in rows]
+        kept = await delete([key for keys in keys_of for key in keys])
+        done = [row["id"] for row, keys in zip(rows, keys_of, strict=True) if kept.isdisjoint(keys)]
+        await connection.execute(_MARK_ERASED, done)
+    last = Place(rows[-1]["erase_at"], rows[-1]["id"]) if len(rows) == limit else None
+    return Page(len(done), len(rows) - len(done), last)
+
+
+def _keys_of_job(row: asyncpg.Record) -> list[str]:
+    keys = [] if row["artifact_key"] is None else [str(row["artifact_key"])]
+    for attempt in row["others"]:
+        keys += possible_keys(row["tenant_id"], row["id"], attempt, row["created_at"])
+    return keys
+
+
+async def erase_orphans(pool: Pool, place: Place, *, age: timedelta, delete: Delete, limit: int) -> Page:
+    """Erase what attempts without success may have stored, `age` after their end. The job may go on.
+
+    Raises:
+        UnavailableError: Postgres or the store does not answer; nothing was marked, call again later.
+    """
+    async with answering(), pool.acquire() as connection, connection.transaction():
+        rows = await connection.fetch(_ORPHANED, age, place.at, place.job_id, place.attempt, limit)
+        if not rows:
+            return Page(0, 0, None)
+        keys_of = [_keys_of_attempt(row) for row in rows]
+        kept = await delete([key for keys in keys_of for key in keys])
+        done = [row for row, keys in zip(rows, keys_of, strict=True) if kept.isdisjoint(keys)]
+        await connection.execute(
+            _MARK_ORPHANS_ERASED, [row["job_id"] for row in done], [row["attempt"] for row in done]
+        )
+    last = rows[-1] if len(rows) == limit else None
+    following = None if last is None else Place(last["finished_at"], last["job_id"], last["attempt"])
+    return Page(len(done), len(rows) - len(done), following)
+
+
+def _keys_of_attempt(row: asyncpg.Record) -> list[str]:
+    keys = possible_keys(row["tenant_id"], row["job_id"], row["attempt"], row["created_at"])
+    return [key for key in keys if key != row["artifact_key"]]
+
+
+async def forget_jobs(pool: Pool, *, history: timedelta, limit: int) -> int:
+    """Delete rows of jobs that ended so long ago and of which nothing is stored any more; how many.
+
+    Raises:
+        UnavailableError: Postgres does not answer.
+    """
+    async with answering():
+        return int(await pool.fetchval(_FORGET_JOBS, history, limit))
+
+
+async def forget_batches(pool: Pool, *, history: timedelta, limit: int) -> int:
+    """Delete the idempotency keys of batches that were accepted so long ago; how many.
+
+    Raises:
+        UnavailableError: Postgres does not answer.
+    """
+    async with answering():
+        return int(await pool.fetchval(_FORGET_BATCHES, history, limit))

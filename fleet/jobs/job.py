@@ -1,0 +1,107 @@
+"""A job: its states, its row, and what makes one of the other.
+
+The picture of all states is in `docs/states.md`.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+
+from fleet.queue.delivery import Delivery, Waiting
+
+
+class State(StrEnum):
+    """Where a job is. The last four are terminal: nothing leaves them."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the job has ended."""
+        return self not in (State.QUEUED, State.RUNNING)
+
+
+TRANSITIONS: Final[dict[State, frozenset[State]]] = {
+    State.QUEUED: frozenset({State.RUNNING, State.CANCELLED, State.EXPIRED}),
+    State.RUNNING: frozenset(
+        {State.QUEUED, State.SUCCEEDED, State.FAILED, State.CANCELLED, State.EXPIRED},
+    ),
+    State.SUCCEEDED: frozenset(),
+    State.FAILED: frozenset(),
+    State.CANCELLED: frozenset(),
+    State.EXPIRED: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One row of `jobs`, without the request itself (which may hold 2 MiB of HTML)."""
+
+    id: UUID
+    tenant_id: UUID
+    state: State
+    attempt: int
+    max_attempts: int
+    dispatch: int
+    priority: int
+    external_id: str | None
+    created_at: datetime
+    queued_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    expires_at: datetime | None
+    artifact_key: str | None
+    artifact: dict[str, Any] | None
+    error_type: str | None
+    error_detail: str | None
+    page: dict[str, Any] | None
+    timings_ms: dict[str, float] | None
+    memory_peak_bytes: int | None
+    worker_id: UUID | None
+    browser_generation: int | None
+    warnings: list[str]
+    dispatched_at: datetime | None = None
+    artifact_erased_at: datetime | None = None
+    erase_at: datetime | None = None
+    quarantined_at: datetime | None = None
+    retry_of: UUID | None = None
+    schedule_id: UUID | None = None
+    scheduled_for: datetime | None = None
+    unchanged: bool | None = None
+
+
+JOB_COLUMNS: Final = """
+    id, tenant_id, state, attempt, max_attempts, dispatch, priority, external_id, created_at, queued_at,
+    started_at, finished_at, expires_at, artifact_key, artifact, error_type, error_detail, page,
+    timings_ms, memory_peak_bytes, worker_id, browser_generation, warnings, dispatched_at, artifact_erased_at,
+    erase_at, quarantined_at, retry_of, schedule_id, scheduled_for, unchanged
+"""
+
+
+def job_from_row(row: asyncpg.Record) -> Job:
+    """Make a Job of a row that holds at least the job's columns."""
+    values = {name: row[name] for name in Job.__slots__}
+    values["state"] = State(values["state"])
+    for name in ("artifact", "page", "timings_ms", "warnings"):
+        if values[name] is not None:
+            values[name] = json.loads(values[name])
+    values["warnings"] = values["warnings"] or []
+    return Job(**values)
+
+
+def waiting(job: Job, *, weight: float) -> Waiting | None:
+    """A job that was just accepted, on its way into the line; None when it is to run later."""
+    if job.dispatched_at is None or job.state is not State.QUEUED:
+        return None
+    delivery = Delivery(job.id, job.dispatch)
+    return Waiting(delivery, job.tenant_id, weight, job.priority, has_run=job.attempt > 0)

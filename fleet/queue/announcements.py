@@ -1,0 +1,56 @@
+"""Words that travel by Redis to whoever listens: a job has changed, cancel this job, look at the pause.
+
+All of them are best effort and make things fast, never sure: waiters also look at Postgres each second, and a
+worker learns of a cancel or a pause with its next heartbeat.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Final
+from uuid import UUID
+
+from arq.connections import ArqRedis
+from redis.exceptions import RedisError
+
+from fleet.telemetry.logs import get_logger
+
+CHANGES: Final = "renderfleet:changes"
+CANCELS: Final = "renderfleet:cancels"
+PAUSES: Final = "renderfleet:pauses"
+
+log = get_logger(__name__)
+
+
+async def announce_change(redis: ArqRedis, job_id: UUID) -> None:
+    """Tell all API processes that a job's state has changed."""
+    await _publish(redis, CHANGES, job_id.bytes)
+
+
+async def announce_cancel(redis: ArqRedis, job_id: UUID) -> None:
+    """Tell the worker that runs this job, whichever it is, that the job is to be cancelled."""
+    await _publish(redis, CANCELS, job_id.bytes)
+
+
+async def announce_pause(redis: ArqRedis) -> None:
+    """Tell all workers that the fleet was paused or resumed; Postgres says which."""
+    await _publish(redis, PAUSES, b"")
+
+
+async def _publish(redis: ArqRedis, channel: str, message: bytes) -> None:
+    try:
+        await redis.publish(channel, message)
+    except (RedisError, OSError) as error:
+        log.debug("redis does not answer, nobody is told", channel=channel, error=repr(error))
+
+
+async def listen(redis: ArqRedis, *channels: str) -> AsyncIterator[tuple[str, bytes]]:
+    """Messages of these channels, each with its channel's name, until Redis stops answering.
+
+    Raises:
+        redis.exceptions.RedisError: Redis does not answer; what is announced meanwhile is missed.
+    """
+    async with redis.pubsub() as subscription:
+        await subscription.subscribe(*channels)
+        while True:
+            message = await subscription.get_message(ignore_subscribe_messages=True, timeout=1)
+            if message is not None:
+                yield message["channel"].decode(), message["data"]

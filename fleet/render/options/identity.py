@@ -1,0 +1,123 @@
+"""As whom a render goes out: so far, through whose proxy."""
+
+from enum import StrEnum
+from typing import Annotated, Final, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from fleet.egress.hosts import authority
+from fleet.egress.policy import BlockedAddressError, MalformedAddressError
+from fleet.errors import ErrorType
+from fleet.render.options.source import address_policy
+
+# RFC 1929 gives user name and password one byte of length each.
+MAX_CREDENTIAL_BYTES: Final = 255
+MAX_SERVER_LENGTH: Final = 300
+
+
+class ProxyScheme(StrEnum):
+    """How the proxy is spoken to."""
+
+    HTTP = "http"
+    SOCKS5 = "socks5"
+
+
+# As Chromium reads an address without a port (net/base/proxy_string_util.h).
+DEFAULT_PORTS: Final = {ProxyScheme.HTTP: 80, ProxyScheme.SOCKS5: 1080}
+
+
+def _split(server: str) -> tuple[ProxyScheme, str]:
+    scheme, mark, rest = server.partition("://")
+    if not mark:
+        return ProxyScheme.HTTP, server
+    try:
+        return ProxyScheme(scheme.lower()), rest
+    except ValueError:
+        raise ValueError(
+            "is no proxy of a kind that is spoken here: http://host:port or socks5://host:port"
+        ) from None
+
+
+def _permitted(server: str, info: ValidationInfo) -> str:
+    """Normalise, and refuse early what the egress proxy would refuse later."""
+    scheme, rest = _split(server)
+    rest = rest.removesuffix("/")
+    if not rest or any(mark in rest for mark in "/?#\\"):
+        raise ValueError("must be scheme, host and port alone, such as http://proxy.example.com:3128")
+    # Read as an address of the web: the parser knows hosts of no other scheme. A port of its own is kept.
+    port = "" if rest.rpartition(":")[2].isdigit() else f":{DEFAULT_PORTS[scheme]}"
+    try:
+        target = address_policy(info).of_proxies().inspect(f"http://{rest}{port}/")
+    except BlockedAddressError as error:
+        raise PydanticCustomError(
+            ErrorType.URL_BLOCKED.value,
+            "{reason}",
+            {"reason": error.rule.value, "rule": error.rule.name.lower()},
+        ) from None
+    except MalformedAddressError:
+        raise ValueError("has no host that a proxy can have, such as http://proxy.example.com:3128") from None
+    return f"{scheme}://{authority(target.host, target.port)}"
+
+
+def _short(credential: str) -> str:
+    if len(credential.encode()) > MAX_CREDENTIAL_BYTES:
+        raise ValueError(f"is longer than {MAX_CREDENTIAL_BYTES} bytes")
+    return credential
+
+
+Credential = Annotated[
+    str, StringConstraints(min_length=1, pattern=r"^[^\x00-\x1f\x7f]+$"), AfterValidator(_short)
+]
+
+
+class Proxy(BaseModel):
+    """A proxy of the caller's own. It resolves the names, and sees what a network provider would see."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    server: Annotated[str, StringConstraints(max_length=MAX_SERVER_LENGTH), AfterValidator(_permitted)] = (
+        Field(
+            description="http://host:port or socks5://host:port, at a public address.",
+            examples=["http://proxy.example.com:3128"],
+        )
+    )
+    username: Credential | None = Field(default=None, repr=False, description="For the proxy, where it asks.")
+    password: Credential | None = Field(default=None, repr=False, description="For the proxy, where it asks.")
+
+    @model_validator(mode="after")
+    def _credentials_come_together(self) -> Self:
+        if (self.username is None) != (self.password is None):
+            raise ValueError("give both of `username` and `password`, or none")
+        if self.username is not None and self.scheme is ProxyScheme.HTTP and ":" in self.username:
+            raise ValueError("`username` holds a colon, which HTTP cannot carry (RFC 7617)")
+        return self
+
+    @property
+    def scheme(self) -> ProxyScheme:
+        """How it is spoken to."""
+        return _split(self.server)[0]
+
+    @property
+    def address(self) -> str:
+        """Where it is, as an address of the web."""
+        return f"http://{_split(self.server)[1]}/"
+
+
+class IdentityOptions(BaseModel):
+    """Through whose proxy."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    proxy: Proxy | None = Field(
+        default=None,
+        description="All requests of the page go through this proxy, which must be public itself.",
+    )

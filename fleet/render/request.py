@@ -1,0 +1,71 @@
+"""RenderRequest: everything that a caller may ask of one render."""
+
+from typing import Final, Self
+
+from pydantic import ConfigDict, model_validator
+from pydantic_core import Url
+
+from fleet.egress.hosts import HostPatterns
+from fleet.render.options.blocking import BlockingOptions
+from fleet.render.options.delivery import DeliveryOptions
+from fleet.render.options.identity import IdentityOptions
+from fleet.render.options.output import Format, OutputOptions
+from fleet.render.options.pdf import PdfOptions
+from fleet.render.options.readiness import ReadinessOptions
+from fleet.render.options.screenshot import ScreenshotOptions
+from fleet.render.options.source import SourceOptions
+from fleet.render.options.viewport import ViewportOptions
+
+# A group named here has a file of its name in worker/steps (a test compares the two lists).
+RENDER_GROUPS: Final = (
+    SourceOptions,
+    BlockingOptions,
+    IdentityOptions,
+    ViewportOptions,
+    ReadinessOptions,
+    ScreenshotOptions,
+    PdfOptions,
+    OutputOptions,
+)
+# What reaches the page and the picture, besides `html`: all options but those of delivery.
+_RENDERED: Final = frozenset(name for group in RENDER_GROUPS for name in group.model_fields) - {"html"}
+
+
+class RenderRequest(
+    SourceOptions,
+    BlockingOptions,
+    IdentityOptions,
+    ViewportOptions,
+    ReadinessOptions,
+    ScreenshotOptions,
+    PdfOptions,
+    OutputOptions,
+    DeliveryOptions,
+):
+    """The groups side by side, as one flat document. Unknown fields are refused."""
+
+    # An error that is logged must not hold what was given.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="after")
+    def _options_fit_the_format(self) -> Self:
+        if self.format is Format.PDF and "full_page" in self.model_fields_set:
+            raise ValueError("`full_page` is for pictures; a pdf always holds the whole page")
+        return self
+
+    @model_validator(mode="after")
+    def _page_itself_is_not_blocked(self) -> Self:
+        if self.url is not None and Url(self.url).host in HostPatterns(self.block_requests):
+            raise ValueError(
+                "`block_requests` holds the host of `url`, so that there would be nothing to see"
+            )
+        return self
+
+    def canonical(self) -> bytes:
+        """The same bytes for requests that mean the same, whatever their spelling."""
+        return self.model_dump_json().encode()
+
+    def rendered(self) -> bytes:
+        """The same bytes for requests that render the same, whenever, however often and for whomever."""
+        # JSON ends at its line: 2 MiB of HTML need not be written as JSON once more, which takes 20 ms.
+        return f"{self.model_dump_json(include=set(_RENDERED))}\n{self.html or ''}".encode()

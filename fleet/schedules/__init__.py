@@ -1,0 +1,1 @@
+"""Schedules: jobs at the times of a cron expression."""

@@ -1,0 +1,155 @@
+"""ScheduleRequest: everything that a caller may ask of a schedule."""
+
+from enum import StrEnum
+from typing import Annotated, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from fleet.render.options.output import Format
+from fleet.render.request import RenderRequest
+from fleet.schedules.cron import (
+    MAX_LENGTH,
+    Timetable,
+    UnknownZoneError,
+    UnusableCronError,
+    zone_named,
+)
+
+HASH_BITS: Final = 256
+
+
+class Deliver(StrEnum):
+    """Of which pictures somebody is told."""
+
+    ALWAYS = "always"
+    WHEN_CHANGED = "when_changed"
+
+
+class Method(StrEnum):
+    """How two pictures are compared."""
+
+    PIXELS = "pixels"
+    PERCEPTUAL = "perceptual"
+
+
+_DEFAULT_THRESHOLDS: Final = {Method.PIXELS: 0.0, Method.PERCEPTUAL: 10.0}
+_LARGEST_THRESHOLDS: Final = {Method.PIXELS: 1.0, Method.PERCEPTUAL: float(HASH_BITS)}
+
+
+class CompareOptions(BaseModel):
+    """When two pictures count as equal."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    method: Method = Field(
+        default=Method.PIXELS,
+        description="pixels, or perceptual: a difference hash, which sees shapes and no details.",
+    )
+    threshold: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        description=(
+            "What may differ without counting as a change. pixels: the share of pixels, below 1 [0]; "
+            f"perceptual: bits of the hash, below {HASH_BITS} [10]."
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _threshold_fits_the_method(self) -> Self:
+        largest = _LARGEST_THRESHOLDS[self.method]
+        if self.limit >= largest:
+            context = {"field": "compare.threshold", "allowed": f"less than {largest:g}"}
+            raise PydanticCustomError("threshold", "would let every picture count as equal", context)
+        return self
+
+    @property
+    def limit(self) -> float:
+        """The threshold, or the method's own where none was given."""
+        return _DEFAULT_THRESHOLDS[self.method] if self.threshold is None else self.threshold
+
+
+class ScheduleRequest(BaseModel):
+    """When, what, and of which pictures somebody is told."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=200,
+        pattern=r"^[^\x00-\x1f\x7f]+$",
+        description="Your own name for the schedule; no control characters.",
+    )
+    cron: Annotated[str, StringConstraints(min_length=1, max_length=MAX_LENGTH)] = Field(
+        description=(
+            "Five fields: minute, hour, day of month, month, day of week; or @hourly, @daily, @weekly, "
+            "@monthly, @yearly."
+        ),
+        examples=["0 9 * * MON-FRI"],
+    )
+    timezone: str = Field(
+        default="UTC",
+        description="IANA name of the time zone in which `cron` is meant.",
+        examples=["Europe/Berlin"],
+    )
+    job: RenderRequest = Field(
+        description="What is rendered each time: the body of `POST /v1/jobs`, without `run_at`."
+    )
+    deliver: Deliver = Field(
+        default=Deliver.ALWAYS,
+        description="always, or when_changed: no webhook for a picture that equals the last one delivered.",
+    )
+    compare: CompareOptions | None = Field(
+        default=None, description="With when_changed: when two pictures count as equal."
+    )
+    enabled: bool = Field(default=True, description="Whether it makes jobs.")
+
+    @field_validator("cron")
+    @classmethod
+    def _cron_comes(cls, expression: str) -> str:
+        try:
+            Timetable.parse(expression)
+        except UnusableCronError as error:
+            raise PydanticCustomError(
+                "cron", "{reason}", {"reason": str(error), "allowed": error.allowed}
+            ) from None
+        return " ".join(expression.split())
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone_exists(cls, name: str) -> str:
+        try:
+            zone_named(name)
+        except UnknownZoneError as error:
+            context = {"reason": str(error), "allowed": "a name such as Europe/Berlin or UTC"}
+            raise PydanticCustomError("timezone", "{reason}", context) from None
+        return name
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        if self.job.run_at is not None:
+            context = {"field": "job.run_at"}
+            raise PydanticCustomError("run_at", "is for single jobs; here `cron` says when", context)
+        if self.job.cache_ttl_s:
+            context = {"field": "job.cache_ttl_s", "allowed": "0"}
+            raise PydanticCustomError("cache_ttl_s", "is for single jobs; a schedule renders", context)
+        if self.compare is not None and self.deliver is Deliver.ALWAYS:
+            raise PydanticCustomError("compare", "is for `deliver` = when_changed", {"field": "compare"})
+        if self.deliver is Deliver.WHEN_CHANGED and self.job.format is Format.PDF:
+            context = {"field": "job.format", "allowed": "png, jpeg or webp"}
+            raise PydanticCustomError("format", "cannot be compared: `deliver` is when_changed", context)
+        return self
+
+    @property
+    def timetable(self) -> Timetable:
+        """When it fires."""
+        return Timetable.parse(self.cron, self.timezone)
+
+    @property
+    def comparison(self) -> CompareOptions | None:
+        """How pictures are compared; None: they are not."""
+        if self.deliver is Deliver.ALWAYS:
+            return None
+        return self.compare or CompareOptions()

@@ -1,0 +1,291 @@
+"""Schedules as their owner sees them: the row, and the SQL that makes, reads, changes and deletes.
+
+How a schedule makes jobs is in `fleet/schedules/fire.py`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+import uuid_utils.compat as uuid_utils
+
+from fleet.database import Pool, answering
+from fleet.render.sealed import SealedRequest, sealed_columns, whole_json
+from fleet.schedules.cron import Timetable
+from fleet.schedules.request import Deliver, Method, ScheduleRequest
+from fleet.vault import Owner, Purpose, UnsealError, Vault, writing_sealed
+
+MAX_SCHEDULES_OF_TENANT: Final = 1_000
+NEXT_FIRES: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """One row of `schedules`.
+
+    Attributes:
+        request: the public part of the template as JSON; None in lists when it is long.
+        sealed_fields: what else the template has, as secret; None: nothing.
+        next_fire_at: None while it is not enabled.
+        last_error_type: why the last time made no job; None when it did.
+    """
+
+    id: UUID
+    name: str | None
+    cron: str
+    timezone: str
+    request: str | None
+    sealed_fields: list[str] | None
+    deliver: Deliver
+    compare_method: Method | None
+    compare_threshold: float | None
+    enabled: bool
+    next_fire_at: datetime | None
+    last_fired_at: datetime | None
+    last_job_id: UUID | None
+    last_error_type: str | None
+    last_error_detail: str | None
+    last_error_at: datetime | None
+    created_at: datetime
+
+    @property
+    def next_fires(self) -> list[datetime]:
+        """The next times, by the schedule alone: no clock is asked."""
+        if self.next_fire_at is None:
+            return []
+        timetable = Timetable.parse(self.cron, self.timezone)
+        fires = [self.next_fire_at]
+        while len(fires) < NEXT_FIRES:
+            fires.append(timetable.after(fires[-1]))
+        return fires
+
+
+_ALL_BUT_REQUEST: Final = """
+    id, name, cron, timezone, deliver, compare_method, compare_threshold, enabled, next_fire_at,
+    last_fired_at, last_job_id, last_error_type, last_error_detail, last_error_at, created_at, sealed_fields
+"""
+_COLUMNS: Final = f"{_ALL_BUT_REQUEST}, request"
+_COLUMNS_OF_LIST: Final = f"""
+    {_ALL_BUT_REQUEST}, CASE WHEN octet_length(request::text) <= 4096 THEN request END AS request
+"""
+
+# Two statements: what is counted must have been committed before the count begins, and the lock lets the
+# tenant's other calls wait until this one is.
+_LOCK_TENANT: Final = "SELECT now() FROM tenants WHERE id = $1 FOR NO KEY UPDATE"
+_COUNT: Final = "SELECT count(*) FROM schedules WHERE tenant_id = $1"
+_INSERT: Final = f"""
+    INSERT INTO schedules (id, tenant_id, name, cron, timezone, deliver, compare_method, compare_threshold,
+                           enabled, request, secrets, sealed_fields, next_fire_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, string_to_array($12, ','), $13)
+    RETURNING {_COLUMNS}
+"""
+_GET: Final = f"SELECT {_COLUMNS} FROM schedules WHERE id = $1 AND tenant_id = $2"
+_LIST: Final = f"""
+    SELECT {_COLUMNS_OF_LIST} FROM schedules WHERE tenant_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3
+"""
+_LOCK: Final = f"SELECT {_COLUMNS}, secrets, now() FROM schedules WHERE id = $1 AND tenant_id = $2 FOR UPDATE"
+# What the picture shows, or what counts as equal, is another thing now: the next picture is a first one, also
+# when a job of the old kind is still under way.
+_REPLACE: Final = f"""
+    UPDATE schedules
+    SET name = $2, cron = $3, timezone = $4, deliver = $5, compare_method = $6, compare_threshold = $7,
+        enabled = $8, request = $9, secrets = $10, sealed_fields = string_to_array($11, ','),
+        next_fire_at = $12, revision = revision + 1,
+        picture = CASE WHEN $13 THEN NULL ELSE picture END,
+        picture_key = CASE WHEN $13 THEN NULL ELSE picture_key END,
+        picture_for = CASE WHEN $13 THEN least(now(), $12::timestamptz - interval '1 us') ELSE picture_for END
+    WHERE id = $1
+    RETURNING {_COLUMNS}
+"""
+_SWITCH: Final = f"""
+    UPDATE schedules SET enabled = $2, next_fire_at = $3, revision = revision + 1 WHERE id = $1
+    RETURNING {_COLUMNS}
+"""
+_LAST_PICTURE: Final = """
+    SELECT compare_method, compare_threshold, picture, picture_key FROM schedules
+    WHERE id = $1 AND deliver = 'when_changed'
+"""
+_DELETE: Final = "DELETE FROM schedules WHERE id = $1 AND tenant_id = $2 RETURNING id"
+
+
+def _schedule(row: asyncpg.Record) -> Schedule:
+    values = {name: row[name] for name in Schedule.__slots__}
+    values["deliver"] = Deliver(values["deliver"])
+    if values["compare_method"] is not None:
+        values["compare_method"] = Method(values["compare_method"])
+    return Schedule(**values)
+
+
+def _columns(wanted: ScheduleRequest) -> tuple[object, ...]:
+    comparison = wanted.comparison
+    return (
+        wanted.name,
+        wanted.cron,
+        wanted.timezone,
+        wanted.deliver,
+        comparison and comparison.method,
+        comparison and comparison.limit,
+        wanted.enabled,
+    )
+
+
+async def create(pool: Pool, vault: Vault, *, tenant_id: UUID, wanted: ScheduleRequest) -> Schedule | None:
+    """Store a schedule. None: the tenant has as many as it may have.
+
+    Raises:
+        fleet.vault.WrongKeyError: it holds secrets, and this process cannot seal for the fleet.
+        UnavailableError: Postgres does not answer.
+    """
+    schedule_id = uuid_utils.uuid7()
+    sealed = sealed_columns(wanted.job, vault, Owner(Purpose.SCHEDULE, tenant_id, schedule_id))
+
+    async def insert() -> Schedule | None:
+        async with pool.acquire() as connection, connection.transaction():
+            now = await connection.fetchval(_LOCK_TENANT, tenant_id)
+            if await connection.fetchval(_COUNT, tenant_id) >= MAX_SCHEDULES_OF_TENANT:
+                return None
+            next_fire_at = wanted.timetable.after(now) if wanted.enabled else None
+            row = await connection.fetchrow(
+                _INSERT, schedule_id, tenant_id, *_columns(wanted), *sealed, next_fire_at
+            )
+            return _only(row)
+
+    async with answering():
+        return await writing_sealed(pool, vault, insert)
+
+
+async def get(pool: Pool, *, schedule_id: UUID, tenant_id: UUID) -> Schedule | None:
+    """One schedule of this tenant; None also for one of somebody else.
+
+    Raises:
+        UnavailableError: Postgres does not answer.
+    """
+    async with answering():
+        row = await pool.fetchrow(_GET, schedule_id, tenant_id)
+    return None if row is None else _schedule(row)
+
+
+async def list_newest(pool: Pool, *, tenant_id: UUID, before: UUID, limit: int) -> list[Schedule]:
+    """A page of this tenant's schedules, newest first, older than `before`.
+
+    Raises:
+        UnavailableError: Postgres does not answer.
+    """
+    async with answering():
+        rows = await pool.fetch(_LIST, tenant_id, before, limit)
+    return [_schedule(row) for row in rows]
+
+
+async def replace(
+    pool: Pool, vault: Vault, *, schedule_id: UUID, tenant_id: UUID, wanted: ScheduleRequest
+) -> Schedule | None:
+    """Make it what is wanted now. None: there is no such schedule.
+
+    A time that has come and is not fired yet stays due, unless the times themselves are other ones now.
+
+    Raises:
+        fleet.vault.WrongKeyError: it holds secrets, and this process cannot seal for the fleet.
+        UnavailableError: Postgres does not answer.
+    """
+    owner = Owner(Purpose.SCHEDULE, tenant_id, schedule_id)
+    columns, sealed = _columns(wanted), sealed_columns(wanted.job, vault, owner)
+
+    async def update() -> Schedule | None:
+        async with pool.acquire() as connection, connection.transaction():
+            row = await connection.fetchrow(_LOCK, schedule_id, tenant_id)
+            if row is None:
+                return None
+            before = _schedule(row)
+            next_fire_at = _first(wanted.timetable, row["now"], enabled=wanted.enabled)
+            has_same_times = (before.cron, before.timezone) == (wanted.cron, wanted.timezone)
+            if has_same_times and before.enabled and wanted.enabled:
+                next_fire_at = before.next_fire_at
+            compared = (before.deliver, before.compare_method, before.compare_threshold)
+            shows_another = compared != columns[3:6] or not _renders(row, wanted, vault, owner)
+            row = await connection.fetchrow(
+                _REPLACE, schedule_id, *columns, *sealed, next_fire_at, shows_another
+            )
+            return _only(row)
+
+    async with answering():
+        return await writing_sealed(pool, vault, update)
+
+
+def _renders(row: asyncpg.Record, wanted: ScheduleRequest, vault: Vault, owner: Owner) -> bool:
+    """Whether the stored template is the wanted one."""
+    try:
+        stored = SealedRequest(row["request"], row["secrets"]).unseal(vault, owner)
+    except UnsealError:
+        return False
+    return stored == whole_json(wanted.job)
+
+
+async def switch(pool: Pool, *, schedule_id: UUID, tenant_id: UUID, enabled: bool) -> Schedule | None:
+    """Enable, from the next time on, or disable. None: there is no such schedule.
+
+    Raises:
+        UnavailableError: Postgres does not answer.
+    """
+    async with answering(), pool.acquire() as connection, connection.transaction():
+        row = await connection.fetchrow(_LOCK, schedule_id, tenant_id)
+        if row is None:
+            return None
+        before = _schedule(row)
+        if before.enabled is enabled:
+            return before
+        timetable = Timetable.parse(before.cron, before.timezone)
+        next_fire_at = _first(timetable, row["now"], enabled=enabled)
+        return _only(await connection.fetchrow(_SWITCH, schedule_id, enabled, next_fire_at))
+
+
+def _first(timetable: Timetable, now: datetime, *, enabled: bool) -> datetime | None:
+    return timetable.after(now) if enabled else None
+
+
+def _only(row: asyncpg.Record | None) -> Schedule:
+    if row is None:
+        raise RuntimeError("a statement that writes one row gave none")
+    return _schedule(row)
+
+
+async def delete(pool: Pool, *, schedule_id: UUID, tenant_id: UUID) -> bool:
+    """Remove a schedule; its jobs stay. False: there is none.
+
+    Raises:
+        UnavailableError: Postgres does not answer.
+    """
+    async with answering():
+        return await pool.fetchval(_DELETE, schedule_id, tenant_id) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class LastPicture:
+    """What a new picture of a schedule is compared with, and how.
+
+    Attributes:
+        facts: the artifact of the last delivered picture, with its `fingerprint`; None: there is none yet.
+        key: where it lies, unless it was erased.
+    """
+
+    method: Method
+    threshold: float
+    facts: Mapping[str, Any] | None
+    key: str | None
+
+
+async def last_picture(pool: Pool, schedule_id: UUID) -> LastPicture | None:
+    """The picture that was delivered last. None: this schedule does not compare, or is gone.
+
+    Raises:
+        UnavailableError: Postgres does not answer.
+    """
+    async with answering():
+        row = await pool.fetchrow(_LAST_PICTURE, schedule_id)
+    if row is None:
+        return None
+    facts = None if row["picture"] is None else json.loads(row["picture"])
+    return LastPicture(Method(row["compare_method"]), row["compare_threshold"], facts, row["picture_key"])

@@ -1,0 +1,88 @@
+"""Whose API key is this? All SQL of it."""
+
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from fleet.database import Pool, answering
+from fleet.tenants.tenant import IS_VALID, TENANT_COLUMNS, Tenant, tenant_from_row
+from fleet.vault import Owner, Purpose, Vault
+
+
+@dataclass(frozen=True, slots=True)
+class KeyDigest:
+    """A key as it may be remembered: nobody can make the key of it."""
+
+    id: str
+    secret_sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LinkKey:
+    """Whose links an API key signs, and how they are checked.
+
+    Attributes:
+        key: None: the API key was made without one.
+    """
+
+    tenant: Tenant
+    key: bytes | None
+
+
+_KEY: Final = re.compile(r"rf_([a-z0-9]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
+# The use is written down here, once a minute for each key that is used: no call waits for a statement more.
+_FIND_KEY: Final = f"""
+    WITH used AS (
+        UPDATE api_keys SET last_used_at = now()
+        WHERE id = $1 AND secret_sha256 = $2 AND {IS_VALID}
+          AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
+    )
+    SELECT {TENANT_COLUMNS}, secret_sha256 FROM api_keys JOIN tenants ON tenants.id = tenant_id
+    WHERE api_keys.id = $1 AND {IS_VALID}
+"""
+_FIND_LINK_KEY: Final = f"""
+    SELECT {TENANT_COLUMNS}, link_key FROM api_keys JOIN tenants ON tenants.id = tenant_id
+    WHERE api_keys.id = $1 AND {IS_VALID}
+"""
+
+
+def digest_of(key: str) -> KeyDigest | None:
+    """What is kept of a key; None for a text that is none."""
+    match = _KEY.fullmatch(key)
+    return None if match is None else KeyDigest(match[1], hashlib.sha256(match[2].encode()).digest())
+
+
+async def find_by_digest(pool: Pool, digest: KeyDigest) -> Tenant | None:
+    """The tenant of a key; None for a key that is unknown, revoked or expired.
+
+    Raises:
+        UnavailableError: Postgres does not answer.
+    """
+    async with answering():
+        row = await pool.fetchrow(_FIND_KEY, digest.id, digest.secret_sha256)
+    if row is None or not hmac.compare_digest(digest.secret_sha256, row["secret_sha256"]):
+        return None
+    return tenant_from_row(row)
+
+
+async def find_link_key(pool: Pool, vault: Vault, key_id: str) -> LinkKey | None:
+    """What checks the links that this API key has signed; None when it is unknown, revoked or expired.
+
+    Raises:
+        UnsealError: this process lacks the key that it is sealed by.
+        UnavailableError: Postgres does not answer.
+    """
+    async with answering():
+        row = await pool.fetchrow(_FIND_LINK_KEY, key_id)
+    if row is None:
+        return None
+    tenant, sealed = tenant_from_row(row), row["link_key"]
+    return LinkKey(tenant, sealed and vault.unseal(sealed, owner=link_key_owner(tenant.id, key_id)))
+
+
+def link_key_owner(tenant_id: UUID, key_id: str) -> Owner:
+    """For whom the link key of an API key is sealed."""
+    return Owner(Purpose.LINK_KEY, tenant_id, key_id)

@@ -1,0 +1,132 @@
+"""Tenants as the operator sees and changes them. All SQL of it.
+
+What the tenant's own calls need of it is in `fleet/tenants/authenticate.py`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+import uuid_utils.compat as uuid_utils
+
+from fleet.database import Connection, Pool, answering
+from fleet.tenants.usage import THIS_MONTH
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One row of `tenants`. A limit that is None is the setting's.
+
+    Attributes:
+        renders_this_month: jobs that were accepted since the month began (UTC).
+    """
+
+    id: UUID
+    name: str
+    created_at: datetime
+    weight: float
+    max_queued: int | None
+    max_running: int | None
+    max_requests_per_s: float | None
+    burst: int | None
+    max_renders_per_month: int | None
+    egress_allow: tuple[str, ...]
+    egress_deny: tuple[str, ...]
+    renders_this_month: int
+
+
+# What can be changed, by the names of the columns.
+CHANGEABLE: Final = (
+    "weight",
+    "max_queued",
+    "max_running",
+    "max_requests_per_s",
+    "burst",
+    "max_renders_per_month",
+    "egress_allow",
+    "egress_deny",
+)
+_COLUMNS: Final = f"""
+    id, name, created_at, {", ".join(CHANGEABLE)},
+    (SELECT coalesce(sum(accepted), 0)::bigint FROM tenant_months
+     WHERE tenant_id = tenants.id AND month = {THIS_MONTH}) AS renders_this_month
+"""
+_INSERT: Final = f"""
+    INSERT INTO tenants (id, name) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING RETURNING {_COLUMNS}
+"""
+_GET: Final = f"SELECT {_COLUMNS} FROM tenants WHERE id = $1"
+_LIST: Final = f"SELECT {_COLUMNS} FROM tenants WHERE id < $1 ORDER BY id DESC LIMIT $2"
+_ID_OF: Final = "SELECT id FROM tenants WHERE name = $1"
+
+
+async def create(pool: Pool, name: str, changes: Mapping[str, object]) -> Account | None:
+    """Make a tenant; None: there is one of this name.
+
+    Args:
+        pool: connections to Postgres.
+        name: of 1 to 100 characters.
+        changes: as `change` takes them.
+
+    Raises:
+        UnavailableError: Postgres does not answer.
+    """
+    async with answering(), pool.acquire() as connection, connection.transaction():
+        row = await connection.fetchrow(_INSERT, uuid_utils.uuid7(), name)
+        if row is None:
+            return None
+        return await change(connection, row["id"], changes) if changes else _account(row)
+
+
+async def change(connection: Connection, tenant_id: UUID, changes: Mapping[str, object]) -> Account | None:
+    """Change what a tenant may have; None: there is no such tenant.
+
+    Args:
+        connection: to Postgres.
+        tenant_id: which.
+        changes: by the names in `CHANGEABLE`; a limit that is None takes the setting again.
+    """
+    unknown = set(changes) - set(CHANGEABLE)
+    if unknown:
+        raise ValueError(f"no such columns: {unknown}")
+    columns = [f"{column} = ${number}" for number, column in enumerate(changes, start=2)]
+    statement = f"UPDATE tenants SET {', '.join(columns)} WHERE id = $1 RETURNING {_COLUMNS}"
+    row = await connection.fetchrow(statement, tenant_id, *changes.values())
+    return None if row is None else _account(row)
+
+
+async def get(pool: Pool, tenant_id: UUID) -> Account | None:
+    """One tenant.
+
+    Raises:
+        UnavailableError: Postgres does not answer.
+    """
+    async with answering():
+        row = await pool.fetchrow(_GET, tenant_id)
+    return None if row is None else _account(row)
+
+
+async def list_newest(pool: Pool, *, before: UUID, limit: int) -> list[Account]:
+    """A page of all tenants, newest first, older than `before`.
+
+    Raises:
+        UnavailableError: Postgres does not answer.
+    """
+    async with answering():
+        rows = await pool.fetch(_LIST, before, limit)
+    return [_account(row) for row in rows]
+
+
+async def id_of(connection: Connection, name: str) -> UUID | None:
+    """The id of the tenant of this name."""
+    found: UUID | None = await connection.fetchval(_ID_OF, name)
+    return found
+
+
+def _account(row: asyncpg.Record) -> Account:
+    values: dict[str, Any] = {name: row[name] for name in Account.__slots__}
+    for name in ("egress_allow", "egress_deny"):
+        values[name] = tuple(values[name])
+    return Account(**values)

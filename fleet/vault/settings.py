@@ -1,0 +1,58 @@
+"""The keys that seal what tenants give as secret, as text: 32 bytes in base64, separated by commas."""
+
+import base64
+import re
+from typing import Final
+
+from pydantic import Field, SecretStr, field_validator
+
+from fleet.settings import FleetSettings
+
+_KEY: Final = re.compile(r"[A-Za-z0-9+/_-]{43}=?", re.ASCII)
+
+
+def key_from_text(text: str) -> bytes:
+    """Read a key of 32 bytes in base64 or base64url (RFC 4648).
+
+    Raises:
+        ValueError: in words that do not hold the text.
+    """
+    if not _KEY.fullmatch(text):
+        raise ValueError("a key is 32 bytes in base64; `python -m fleet.vault key` makes one")
+    return base64.b64decode(text.rstrip("=").translate(str.maketrans("-_", "+/")) + "=")
+
+
+def keys_from_text(text: str) -> list[bytes]:
+    """Read keys that are separated by commas.
+
+    Raises:
+        ValueError: one of them is none, or given twice.
+    """
+    parts = (part.strip() for part in text.split(","))
+    keys = [key_from_text(part) for part in parts if part]
+    if len(set(keys)) < len(keys):
+        raise ValueError("a key is given twice")
+    return keys
+
+
+class SecretSettings(FleetSettings):
+    """The keys that seal what tenants give as secret."""
+
+    secret_keys: SecretStr = Field(
+        default=SecretStr(""),
+        description=(
+            "Keys of 32 bytes in base64, separated by commas, for what tenants give as secret: the first "
+            "seals, all unseal. Empty: the one in `DATA_DIR/secret-key`, made at the first start."
+        ),
+    )
+
+    @field_validator("secret_keys")
+    @classmethod
+    def _keys_are_keys(cls, value: SecretStr) -> SecretStr:
+        keys_from_text(value.get_secret_value())
+        return value
+
+    @property
+    def keys(self) -> list[bytes]:
+        """The keys, the one that seals first; none: there is a file."""
+        return keys_from_text(self.secret_keys.get_secret_value())

@@ -1,0 +1,1 @@
+"""Webhooks: where messages go, and what still has to be sent."""
