@@ -17,13 +17,13 @@ from fleet.egress.settings import EgressSettings
 from fleet.render.request import RenderRequest
 from tests.processes import command_line
 from tests.site.server import Site
-from worker import pipeline
+from worker.browser.page import Page
+from worker.browser.scratch import Scratch
 from worker.egress.proxy import Egress
 from worker.egress.terms import Terms
-from worker.page import Page
-from worker.pipeline import Rendered
-from worker.pool import Pool
-from worker.scratch import Scratch
+from worker.pool.pool import Pool
+from worker.render import pipeline
+from worker.render.pipeline import Rendered
 from worker.settings import BrowserSettings, EgressProxySettings
 
 MAX_BYTES = 500 * 1024 * 1024

@@ -13,10 +13,10 @@ from ipaddress import ip_address
 
 from fleet.egress.policy import AddressPolicy
 from fleet.egress.public_addresses import Address, is_public
-from worker.egress.dial import dial
+from worker.egress.outbound.dial import dial
+from worker.egress.outbound.stream import Stream
 from worker.egress.port import Port
 from worker.egress.proxy import Egress
-from worker.egress.stream import Stream
 from worker.egress.terms import Terms
 from worker.settings import EgressProxySettings
 

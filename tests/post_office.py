@@ -27,10 +27,10 @@ from fleet.webhooks.outbox import DeliveryError, MessageRecord, MessageState
 from tests.receiver import Received
 from tests.stage import LOOPBACK
 from tests.vaults import VAULT
+from worker.egress.outbound.resolver import Resolver, SystemResolver
 from worker.egress.proxy import Egress
-from worker.egress.resolver import Resolver, SystemResolver
 from worker.settings import EgressProxySettings
-from worker.webhooks.posting import tls_context
+from worker.webhooks.http_post import tls_context
 from worker.webhooks.sender import Sender
 
 OUTCOMES = {

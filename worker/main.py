@@ -1,8 +1,7 @@
-"""`python -m worker.main`: one worker. Wiring only: its parts, and in which order they start and stop."""
+"""`python -m worker`: one worker. Wiring only: its parts, and in which order they start and stop."""
 
 import asyncio
 import contextlib
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -24,32 +23,32 @@ from fleet.telemetry.logs import LogSettings, bind_for_good, configure_logs, get
 from fleet.telemetry.probes import Probes
 from fleet.vault import Vault, enrol
 from fleet.workers import registry
-from worker.admission import Admission
-from worker.allocator import give_back_large_blocks
-from worker.attempt import Attempts
-from worker.background import Background
-from worker.canary import Canary
-from worker.comparison import Comparison
-from worker.container import Container
-from worker.disk import DiskWatch
+from worker.attempts.attempt import Attempts
+from worker.attempts.comparison import Comparison
+from worker.attempts.ending import Ending
+from worker.attempts.heartbeat import Heartbeat
+from worker.attempts.isolation import Solitude
+from worker.browser.scratch import Scratch
+from worker.egress.outbound.resolver import SystemResolver
 from worker.egress.proxy import Egress
-from worker.egress.resolver import SystemResolver
-from worker.ending import Ending
-from worker.eraser import Eraser
-from worker.heartbeat import Heartbeat
-from worker.orders import follow_orders
-from worker.pool import Pool
-from worker.presence import PAUSE, Presence
-from worker.readiness import WorkerReadiness
-from worker.scheduler import Scheduler
-from worker.scratch import Scratch
+from worker.health.canary import Canary
+from worker.health.presence import PAUSE, Presence
+from worker.health.readiness import WorkerReadiness
+from worker.health.status_server import Pulse, Status, StatusServer
+from worker.health.vitals import MEASURE_INTERVAL_S, VitalSigns
+from worker.maintenance.background_tasks import Background
+from worker.maintenance.eraser import Eraser
+from worker.maintenance.redis_listener import follow_orders
+from worker.maintenance.scheduler import Scheduler
+from worker.maintenance.sweeper import Sweeper
+from worker.pool.pool import Pool
+from worker.resources.admission import Admission
+from worker.resources.allocator import give_back_large_blocks
+from worker.resources.cgroup import Container
+from worker.resources.disk import DiskWatch
+from worker.resources.render_limit import render_limit_mib
 from worker.settings import BrowserSettings, WorkerSettings
-from worker.sizing import render_limit_mib
-from worker.solitude import Solitude
-from worker.status_server import Pulse, Status, StatusServer
-from worker.sweeper import Sweeper
-from worker.vitals import MEASURE_INTERVAL_S, VitalSigns
-from worker.webhooks.posting import tls_context
+from worker.webhooks.http_post import tls_context
 from worker.webhooks.sender import Sender
 
 _GOODBYE_S: Final = 2.0
@@ -58,7 +57,7 @@ _SOLITUDE: Final = "a job renders alone"
 _NO_BROWSER: Final = "there is no browser"
 _REPLACEMENT: Final = "a browser is being replaced"
 
-log = get_logger("worker.main")  # not `__main__`, as it is run
+log = get_logger(__name__)
 
 
 class Main:
@@ -301,7 +300,3 @@ def main() -> int:
     finally:
         loop.close()
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -130,7 +130,7 @@ class Launcher:
         with self.progress.step(f"API and {_counted(self.settings.workers, 'worker')}"):
             supervisor.api = Service(self._api_program())
             for number in range(1, self.settings.workers + 1):
-                supervisor.workers.append(Service(self._program(f"worker-{number}", "worker.main")))
+                supervisor.workers.append(Service(self._program(f"worker-{number}", "worker")))
             deadline = time.monotonic() + READY_TIMEOUT_S
             while not (self._api_is_ready() and self._workers_are_ready(supervisor.engines, before)):
                 supervisor.require_all_alive()

@@ -1,8 +1,8 @@
 """What is old enough to go: artifacts, orphans, rows. All SQL of it.
 
 An orphan is a stored object that is no job's artifact: its attempt was lost, retried, cancelled or refused by
-the fence after it had uploaded. Keys are exact (`fleet/artifacts/keys.py`), and an attempt that did not succeed
-owns no artifact; so nothing is searched for in the store, and no job can lose what is another one's.
+the fence after it had uploaded. Keys are exact (`fleet/artifacts/keys.py`), and an attempt that did not
+succeed owns no artifact; so nothing is searched for in the store, and no job can lose what is another one's.
 
 Objects go first and rows after, so that a store that is away loses nothing but time. Rows stay locked
 meanwhile (SKIP LOCKED): workers that erase at the same time share the work instead of doing it twice.

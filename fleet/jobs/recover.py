@@ -1,7 +1,7 @@
 """What was lost between Postgres, Redis and workers, and how it is found again. All SQL of it.
 
-The sweeper (`worker/sweeper.py`) calls this from every worker; rows are taken with SKIP LOCKED, so that
-sweeps at the same time share the work instead of waiting for each other.
+The sweeper (`worker/maintenance/sweeper.py`) calls this from every worker; rows are taken with SKIP LOCKED,
+so that sweeps at the same time share the work instead of waiting for each other.
 """
 
 from collections.abc import Sequence

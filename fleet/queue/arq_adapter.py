@@ -5,9 +5,9 @@ arq carries job ids from the API to a worker. Both ends differ from stock arq, e
 - `send` writes what `ArqRedis.enqueue_job` would (the job's key, the sorted set) without its WATCH and reads,
   as one round trip, together with a doorbell: a list that idle workers block on. Scores are virtual time.
 - `CarrierWorker` takes ids out of the line (`fleet/queue/fair_queue.py`) for good and waits for the doorbell.
-  Stock arq polls every 0.5 s (idle pickup p50 232 ms) and re-reads the ids of running jobs (behind 200 of them a pickup
-  takes 135 ms). Taking an id before it is claimed is safe, because Redis is not the truth: a worker that dies
-  in between leaves a queued row, which the sweeper finds.
+  Stock arq polls every 0.5 s (idle pickup p50 232 ms) and re-reads the ids of running jobs (behind 200 of
+  them a pickup takes 135 ms). Taking an id before it is claimed is safe, because Redis is not the truth: a
+  worker that dies in between leaves a queued row, which the sweeper finds.
 - A Redis that is away does not end the worker: running jobs need none, and new ones wait.
 
 `tests/unit/test_carrier_canary.py` pins every name of arq that is used or overridden here.

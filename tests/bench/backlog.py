@@ -26,7 +26,7 @@ from tests.bench.post import DOCUMENT
 from tests.bench.product import Api, Product, ProductError
 from tests.bench.report import Aim, Plot, Section, Table
 from tests.bench.responder import Responder, responder
-from worker.sweeper import Sweeper
+from worker.maintenance.sweeper import Sweeper
 
 _EMPTY: Final = "empty queue"
 _LONG: Final = "backlog"
@@ -160,7 +160,7 @@ async def _block(world: World, load: Responder, count: int) -> Round:
 
 
 async def _pick_up(world: World) -> float:
-    """Take the first id and claim its job, as `CarrierWorker` and `worker/attempt.py` do; milliseconds."""
+    """Take the first id and claim its job, as a worker does; milliseconds."""
     started = time.perf_counter()
     taken = await world.redis.zpopmin(arq_adapter.QUEUE, 1)
     delivery = dispatch.parse_delivery_id(taken[0][0].decode())
@@ -203,8 +203,8 @@ def _section(bench: Bench, queued: int, count: int, results: dict[str, list[Roun
         "Two queues side by side, each with a database, a numbered Redis and an API process of its own on "
         f"the same servers; one holds {queued:,} queued jobs an hour old. By turns, {count} POSTs on one "
         "connection, then as many pickups (ZPOPMIN and the claim, without rendering: on the long queue they "
-        "take its oldest jobs), then one sweep of `worker/sweeper.py`, which each worker does every 5 s. "
-        "The backlog keeps its length."
+        "take its oldest jobs), then one sweep of "
+        "`worker/maintenance/sweeper.py`, which each worker does every 5 s. The backlog keeps its length."
     )
     rows = [
         (

@@ -17,9 +17,9 @@ from fleet.egress.networks import split_network
 from fleet.egress.policy import AddressPolicy
 from tests.bench.contender import Devtools, insist, launched, loaded_page
 from tests.bench.responder import Document, respond
+from worker.egress.outbound.resolver import SystemResolver
 from worker.egress.port import Port
 from worker.egress.proxy import Egress
-from worker.egress.resolver import SystemResolver
 from worker.egress.terms import Terms
 from worker.settings import EgressProxySettings
 

@@ -17,7 +17,7 @@ from tests.bench.product import Api, Product, ProductError
 from tests.bench.report import Aim, Plot, Section, Table
 from tests.bench.telling_worker import GIVEN, LEFT
 from tests.site.server import Site
-from worker.tally import Meeting
+from worker.pool.replacement_stats import Meeting
 
 _AIM_RATIO: Final = 1.25
 _AIM_WAIT_MS: Final = 50.0
@@ -185,8 +185,9 @@ _METHOD: Final = (
     f"One worker with {_SLOTS} slots whose browser is replaced every {_AGE_S:g} s (BROWSER_MAX_AGE_S; 3,600 "
     "by default). One page, the photographs, so many renders under way at any time. *Overlapping* are those "
     "that were in the pool at any time between the launch of the next browser and the end of the old one, as "
-    "the worker itself knows it (`worker/tally.py`); *apart* are all others of the same run. *Total* is the "
-    "attempt as the job's document tells it: waiting for a page, rendering, upload. *Wait* is from asking "
+    "the worker itself knows it (`worker/pool/replacement_stats.py`); *apart* are all others of the same "
+    "run. *Total* is the attempt as the job's document tells it: waiting for a page, rendering, upload. "
+    "*Wait* is from asking "
     "for a page to having it: for a cleared slot, for a browser, and (*page made*) for a page where no "
     "warm one was left. What is left of it without the latter is the wait for a browser that is judged."
 )

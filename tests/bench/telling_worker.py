@@ -1,7 +1,8 @@
 """`python -m tests.bench.telling_worker`: a worker that logs of each render whether it met a replacement.
 
-The worker knows it to the millisecond (`worker/tally.py`), but tells sums alone; from outside, a launch is
-seen when it is over. The product has no switch for this; it is made talkative from here, before it starts.
+The worker knows it to the millisecond (`worker/pool/replacement_stats.py`), but tells sums alone; from
+outside, a launch is seen when it is over. The product has no switch for this; it is made talkative from here,
+before it starts.
 """
 
 import sys
@@ -12,9 +13,9 @@ from typing import Final
 
 from fleet.telemetry.logs import get_logger
 from worker import main
-from worker.generation import Generation
-from worker.page import Page
-from worker.tally import Tally, Visit
+from worker.browser.page import Page
+from worker.pool.generation import Generation
+from worker.pool.replacement_stats import Tally, Visit
 
 GIVEN: Final = "a page was given"
 LEFT: Final = "a render left the pool"

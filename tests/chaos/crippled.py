@@ -10,7 +10,7 @@ from typing import Final
 
 from fleet.jobs import attempt
 from worker import main
-from worker.sweeper import Sweeper
+from worker.maintenance.sweeper import Sweeper
 
 _FENCE: Final = "WHERE id = $1 AND attempt = $2 AND state = 'running'"
 _NO_FENCE: Final = "WHERE id = $1 AND $2 > 0"

@@ -26,7 +26,7 @@ from tests.wire import Wire, wire
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-WORKER: Final = ("worker.main",)
+WORKER: Final = ("worker",)
 _LISTEN: Final = (
     "uvicorn",
     "--factory",

@@ -6,7 +6,7 @@ from fleet.jobs.job import State
 from fleet.workers.registry import PresentWorker, list_present
 from fleet.workers.vitals import MemoryVitals
 from tests.stage import Stage
-from worker.footprint import Part
+from worker.resources.worker_memory import Part
 
 # More than any machine has: whatever is free is too little.
 A_TIB_IN_MB = str(2**20)

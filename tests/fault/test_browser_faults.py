@@ -14,8 +14,8 @@ from fleet.errors import ErrorType, RenderError
 from tests.browser_stage import BrowserStage, browser_stage, open_egress, until
 from tests.processes import command_line
 from tests.site.server import Site
-from worker.pool import Pool
-from worker.scratch import Scratch
+from worker.browser.scratch import Scratch
+from worker.pool.pool import Pool
 from worker.settings import BrowserSettings
 
 pytest_plugins = ("tests.browser_fixtures",)
@@ -25,8 +25,8 @@ WORKER = """
 import asyncio, sys, uuid
 from pathlib import Path
 from tests.browser_stage import open_egress
-from worker.pool import Pool
-from worker.scratch import Scratch
+from worker.pool.pool import Pool
+from worker.browser.scratch import Scratch
 from worker.settings import BrowserSettings
 
 async def main():

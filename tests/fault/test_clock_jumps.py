@@ -13,7 +13,7 @@ JUMPS = {"ahead": signal.SIGUSR1, "back": signal.SIGUSR2}
 
 @pytest.mark.parametrize("jump", JUMPS)
 async def test_an_hour_is_no_lost_lease(stage: Stage, jump: str) -> None:
-    words = ("tests.jumping_clock", "worker.main")
+    words = ("tests.jumping_clock", "worker")
     async with started(*words, environment=stage.environment(), log=stage.folder / "jumps.log") as jumping:
         await jumping.logged("worker ready")
         job = await stage.enqueue(url=stage.gate.url)

@@ -24,7 +24,7 @@ SMALL_DISK = """
 mount -t tmpfs -o size=64m small /dev/shm
 mount -t tmpfs -o "size=$1m,mode=0700" small "$2"
 head -c "$3M" /dev/zero >"$2/ballast" || true
-exec unshare --user --map-user="$4" --map-group="$5" -- "$6" -m worker.main
+exec unshare --user --map-user="$4" --map-group="$5" -- "$6" -m worker
 """
 
 

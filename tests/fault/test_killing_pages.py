@@ -10,7 +10,7 @@ from tests.chaos.faults import browsers_of
 from tests.processes import ProductProcess
 from tests.site.server import Site
 from tests.stage import Stage
-from worker.account import MIB
+from worker.resources.page_account import MIB
 
 KILLER = "/silent"
 

@@ -12,9 +12,9 @@ from fleet.telemetry.metrics import MEMORY_KILLS
 from tests.browser_stage import TERMS, BrowserStage, browser_stage, until
 from tests.site.bombs import RENDERER_BOMBS, SHARED_BOMBS
 from tests.site.server import Site
-from worker.account import Where
-from worker.devtools import Connection
-from worker.flags import EVERYTHING_THROUGH_PROXY
+from worker.browser.devtools import Connection
+from worker.browser.flags import EVERYTHING_THROUGH_PROXY
+from worker.resources.page_account import Where
 
 pytest_plugins = ("tests.browser_fixtures",)
 pytestmark = pytest.mark.asyncio(loop_scope="module")

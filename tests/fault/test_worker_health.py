@@ -20,10 +20,10 @@ from tests.processes import ROOT, free_port
 from tests.site.server import Site
 from tests.stage import Stage
 from tests.wire import wire
-from worker import health
-from worker.canary import Canary
-from worker.readiness import ReadinessDocument
-from worker.status_server import Pulse, Status, StatusServer
+from worker.health import ask
+from worker.health.canary import Canary
+from worker.health.readiness import ReadinessDocument
+from worker.health.status_server import Pulse, Status, StatusServer
 
 pytest_plugins = ("tests.browser_fixtures",)
 
@@ -178,7 +178,7 @@ async def status(folder: Path, *, stalled_after_s: float = 10.0) -> AsyncIterato
 async def test_a_loop_that_does_not_move_is_not_alive(tmp_path: Path) -> None:
     def ask_until(*, alive: bool) -> str | None:
         deadline = time.monotonic() + PATIENCE_S
-        while ((reason := health.ask(tmp_path / "w", "/livez")) is None) is not alive:
+        while ((reason := ask.ask(tmp_path / "w", "/livez")) is None) is not alive:
             assert time.monotonic() < deadline
         return reason
 
@@ -187,7 +187,7 @@ async def test_a_loop_that_does_not_move_is_not_alive(tmp_path: Path) -> None:
             # The loop stands still until somebody else has seen that it does.
             reason = asker.submit(ask_until, alive=False).result()
             assert reason == "the event loop has not moved for 1 s"
-            assert health.ask(tmp_path / "w", "/readyz") == reason
+            assert ask.ask(tmp_path / "w", "/readyz") == reason
         await asyncio.to_thread(ask_until, alive=True)
 
 
@@ -195,16 +195,16 @@ async def test_the_command_asks_every_worker_and_forgives_what_a_killed_one_left
     deep = tmp_path / ("d" * 120)  # a Unix address holds 107 bytes
     left = deep / "scratch" / "killed"
     left.mkdir(parents=True)
-    with socket.socket(socket.AF_UNIX) as nobody, health.socket_address(left) as address:
+    with socket.socket(socket.AF_UNIX) as nobody, ask.socket_address(left) as address:
         nobody.bind(address)
-    assert health.check(deep, "/livez") == (False, f"no worker listens below {deep}")
+    assert ask.check(deep, "/livez") == (False, f"no worker listens below {deep}")
     async with status(deep / "scratch" / "one"):
-        assert await asyncio.to_thread(health.check, deep, "/livez") == (True, "1 worker is alive")
+        assert await asyncio.to_thread(ask.check, deep, "/livez") == (True, "1 worker is alive")
         async with status(deep / "scratch" / "stuck", stalled_after_s=-1.0):
-            is_well, said = await asyncio.to_thread(health.check, deep, "/livez")
+            is_well, said = await asyncio.to_thread(ask.check, deep, "/livez")
             assert not is_well
             assert said.startswith("worker stuck is not alive: the event loop has not moved")
-            asked = await asyncio.to_thread(lambda: health.check(deep, "/livez", worker="one"))
+            asked = await asyncio.to_thread(lambda: ask.check(deep, "/livez", worker="one"))
             assert asked == (True, "1 worker is alive")
 
 

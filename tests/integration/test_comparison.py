@@ -28,8 +28,8 @@ from fleet.schedules.request import ScheduleRequest
 from fleet.schedules.schedule import Schedule
 from tests.stage import LOOPBACK, Stage
 from tests.vaults import VAULT
-from worker.comparison import Comparison, Verdict
-from worker.scheduler import Scheduler
+from worker.attempts.comparison import Comparison, Verdict
+from worker.maintenance.scheduler import Scheduler
 
 SIZE = (320, 200)
 HOOK = "https://example.com/hook"
@@ -58,7 +58,7 @@ class Watch:
         return attempt
 
     async def end(self, attempt: Attempt, picture: Path) -> Verdict:
-        """Upload, compare and finish, as `worker/attempt.py` does."""
+        """Upload, compare and finish, as `worker/attempts/attempt.py` does."""
         key = artifact_key(attempt.tenant_id, attempt.job_id, 1, attempt.created_at, "png")
         await self.artifacts.upload(picture, key, content_type="image/png")
         facts = facts_of(picture)

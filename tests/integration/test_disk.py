@@ -22,10 +22,10 @@ from fleet.render.request import RenderRequest
 from tests.browser_stage import BrowserStage, browser_stage, until
 from tests.site.server import Site
 from tests.vaults import VAULT
-from worker.devtools import TargetCrashedError
-from worker.disk import DiskWatch
-from worker.ending import Ending, Place
-from worker.scratch import Scratch
+from worker.attempts.ending import Ending, Place
+from worker.browser.devtools import TargetCrashedError
+from worker.browser.scratch import Scratch
+from worker.resources.disk import DiskWatch
 
 pytest_plugins = ("tests.browser_fixtures",)
 

@@ -19,7 +19,7 @@ from fleet.queue import dispatch
 from fleet.queue.delivery import Delivery
 from fleet.render.request import RenderRequest
 from tests.vaults import VAULT
-from worker.sweeper import Sweeper
+from worker.maintenance.sweeper import Sweeper
 
 LEASE = timedelta(seconds=15)
 NO_LEASE = timedelta(0)

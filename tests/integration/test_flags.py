@@ -10,8 +10,8 @@ from playwright.async_api import async_playwright
 
 from tests.browser_stage import BrowserStage, until
 from tests.processes import command_line
-from worker import flags
-from worker.disk import is_dev_shm_roomy
+from worker.browser import flags
+from worker.resources.disk import is_dev_shm_roomy
 from worker.settings import BrowserSettings
 
 pytest_plugins = ("tests.browser_fixtures",)
@@ -52,7 +52,7 @@ def is_sandboxed(process: psutil.Process) -> bool:
 
 
 async def test_what_playwright_passes_by_itself_was_judged(tmp_path: Path) -> None:
-    """A switch that an update of Playwright adds fails here: put it into a list of worker/flags.py."""
+    """A switch that a new Playwright adds fails here: put it into a list of worker/browser/flags.py."""
     scribe = tmp_path / "scribe"
     scribe.write_text(SCRIBE)
     scribe.chmod(0o755)

@@ -16,7 +16,7 @@ import pytest
 
 from deploy.embedded.ports import free_port
 from tests.processes import command_line
-from worker.sandbox import missing_walls
+from worker.browser.sandbox import missing_walls
 
 pytestmark = pytest.mark.timeout(180)  # the first start may have to fill .venv
 
@@ -172,7 +172,7 @@ def test_roots_pages_are_in_chromiums_sandbox(tmp_path: Path) -> None:
     """Root of a user namespace: as far as `make run` can see, and may do less harm."""
     with running(tmp_path, before=("unshare", "--user", "--map-root-user")) as run:
         run.wait_for(READY)
-        launcher, worker = run.launcher().pid, run.child("worker.main").pid
+        launcher, worker = run.launcher().pid, run.child("worker").pid
         user_ids = [Path(f"/proc/{pid}/ns/user").readlink() for pid in (launcher, worker)]
         assert user_ids[0] != user_ids[1], "the worker is not root"
         renderers = [one.pid for one in run.family() if "--type=renderer" in command_line(one)]
@@ -185,7 +185,7 @@ def test_a_killed_launcher_takes_everything_along_and_the_data_starts_again(tmp_
     with running(tmp_path, WORKERS="2") as run:
         run.wait_for(READY)
         family = run.family()
-        assert len([one for one in family if "worker.main" in command_line(one)]) == 2
+        assert len([one for one in family if "worker" in command_line(one)]) == 2
         run.launcher().kill()
         wait_until(lambda: all(map(gone, family)) and not run.alive(), "nothing is left")
     with running(tmp_path) as again:
@@ -224,15 +224,13 @@ def test_whoever_kills_make_means_everything(tmp_path: Path) -> None:
 def test_a_dead_worker_is_started_again_and_a_dead_engine_ends_the_run(tmp_path: Path) -> None:
     with running(tmp_path) as run:
         run.wait_for(READY)
-        first = run.child("worker.main")
+        first = run.child("worker")
         first.kill()
         run.wait_for("worker-1 was ended by SIGKILL.", 10)
         run.wait_for("worker-1 is started again.", 10)
         wait_until(
             lambda: [
-                one
-                for one in run.launcher().children()
-                if "worker.main" in command_line(one) and one != first
+                one for one in run.launcher().children() if "worker" in command_line(one) and one != first
             ],
             "a second worker",
         )

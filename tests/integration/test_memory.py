@@ -8,8 +8,8 @@ import pytest_asyncio
 
 from tests.browser_stage import MAX_BYTES, TERMS, BrowserStage, browser_stage, request_for, until
 from tests.site.server import Site
-from worker import pipeline
-from worker.account import MIB
+from worker.render import pipeline
+from worker.resources.page_account import MIB
 
 pytest_plugins = ("tests.browser_fixtures",)
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from tests.browser_stage import BrowserStage, until
-from worker.devtools import ProtocolError, TargetCrashedError
-from worker.page import EvaluationError
+from worker.browser.devtools import ProtocolError, TargetCrashedError
+from worker.browser.page import EvaluationError
 
 pytest_plugins = ("tests.browser_fixtures",)
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -38,8 +38,8 @@ from fleet.queue.delivery import Delivery
 from fleet.render.request import RenderRequest
 from fleet.telemetry.metrics import ERASED
 from tests.vaults import VAULT
-from worker.ending import Ending
-from worker.eraser import Eraser
+from worker.attempts.ending import Ending
+from worker.maintenance.eraser import Eraser
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -28,8 +28,8 @@ from fleet.vault import Owner, Purpose
 from fleet.workers import pause
 from tests.vaults import VAULT
 from tests.wire import wire
-from worker.scheduler import Scheduler
-from worker.sweeper import Sweeper
+from worker.maintenance.scheduler import Scheduler
+from worker.maintenance.sweeper import Sweeper
 
 HOURLY = {"cron": "@hourly", "job": {"html": "<p>x</p>"}}
 STRICT = AddressPolicy()

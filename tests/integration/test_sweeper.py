@@ -17,7 +17,7 @@ from fleet.queue.delivery import Delivery
 from fleet.render.request import RenderRequest
 from tests.vaults import VAULT
 from tests.wire import wire
-from worker.sweeper import Sweeper
+from worker.maintenance.sweeper import Sweeper
 
 REQUEST = RenderRequest(html="<p>x</p>")
 

@@ -21,7 +21,7 @@ from fleet.queue.delivery import Delivery
 from fleet.render.request import RenderRequest
 from fleet.tenants import limits_command, manage
 from tests.vaults import VAULT
-from worker.sweeper import Sweeper
+from worker.maintenance.sweeper import Sweeper
 
 LEASE = timedelta(seconds=15)
 FAILED = Outcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="x")

@@ -13,7 +13,7 @@ from fleet.webhooks import endpoints
 from fleet.webhooks.outbox import MessageState
 from tests.post_office import PostOffice, errors, redelivered, wait_s
 from tests.receiver import Receiver, answer, hang_up, silence
-from worker.webhooks.schedule import OFFSETS_S
+from worker.webhooks.retry_policy import OFFSETS_S
 
 
 async def test_a_receiver_verifies_what_it_gets_with_the_reference_library(

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from worker.devtools import Connection, Params, Session
-from worker.flags import EVERYTHING_THROUGH_PROXY, command_line
+from worker.browser.devtools import Connection, Params, Session
+from worker.browser.flags import EVERYTHING_THROUGH_PROXY, command_line
 from worker.settings import BrowserSettings
 
 

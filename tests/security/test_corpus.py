@@ -12,12 +12,12 @@ from fleet.egress.public_addresses import Address
 from fleet.render.options.source import SourceOptions
 from fleet.render.request import RenderRequest
 from tests.security.corpus import PRIVATE, PUBLIC, RecordingResolver, lines
-from worker.egress.names import Names
-from worker.egress.own import OwnPorts
+from worker.egress.outbound.name_cache import Names
+from worker.egress.outbound.own_ports import OwnPorts
+from worker.egress.outbound.resolver import Resolver
+from worker.egress.outbound.route import Straight
+from worker.egress.outbound.stream import Stream
 from worker.egress.refusal import RefusalError
-from worker.egress.resolver import Resolver
-from worker.egress.routes import Straight
-from worker.egress.stream import Stream
 
 STRICT = AddressPolicy()
 

@@ -17,14 +17,14 @@ from tests.security.canaries import Canaries, canaries
 from tests.security.channels import HOST, PublicSite, public_site
 from tests.security.chromium import Tab, chromium
 from tests.security.corpus import PUBLIC, RecordingResolver, lines
-from worker.account import Account
-from worker.devtools import Connection, ProtocolError
-from worker.egress.dial import dial
+from worker.browser.devtools import Connection, ProtocolError
+from worker.browser.page import Page
+from worker.egress.outbound.dial import dial
+from worker.egress.outbound.stream import Stream
 from worker.egress.proxy import Egress
-from worker.egress.record import Outcome, Verdict
-from worker.egress.stream import Stream
 from worker.egress.terms import Terms
-from worker.page import Page
+from worker.egress.verdicts import Outcome, Verdict
+from worker.resources.page_account import Account
 from worker.settings import EgressProxySettings
 
 BAD: Final = [(kind, text) for kind, text in lines() if kind != "channel"]

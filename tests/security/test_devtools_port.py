@@ -10,9 +10,9 @@ import pytest
 
 from tests.browser_stage import BrowserStage, browser_stage
 from tests.site.server import Site
-from worker.egress import own
-from worker.egress.record import Outcome
-from worker.flags import DEVTOOLS_PORTS
+from worker.egress.outbound import own_ports
+from worker.egress.outbound.own_ports import DEVTOOLS_PORTS
+from worker.egress.verdicts import Outcome
 
 pytest_plugins = ("tests.browser_fixtures",)
 
@@ -118,7 +118,7 @@ async def test_control_without_the_rule_pages_do_reach_both(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same probe with the rule taken away: it is the rule that protects, and the probe that tells."""
-    monkeypatch.setattr(own, "DEVTOOLS_PORTS", ())
+    monkeypatch.setattr(own_ports, "DEVTOOLS_PORTS", ())
     async with browser_stage(site) as stage:
         assert await probe(stage, own_port(stage.folder)) == {"127.0.0.1", "a.site.test"}
         with neighbour() as (port, visits):

@@ -16,7 +16,7 @@ from tests.browser_stage import browser_stage, chromium_processes, until
 from tests.processes import command_line, free_port, started
 from tests.site.server import Site
 from tests.stage import Stage
-from worker.sandbox import missing_walls, verify
+from worker.browser.sandbox import missing_walls, verify
 from worker.settings import BrowserSettings
 
 pytest_plugins = ("tests.browser_fixtures",)

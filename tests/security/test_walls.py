@@ -24,9 +24,9 @@ from tests.security.channels import CORPUS, DOCUMENTS, HOST, TARGETS, PublicSite
 from tests.security.chromium import Tab, chromium
 from tests.site.server import Site
 from tests.stage import Stage
-from worker.devtools import Connection, DevToolsError, Session
+from worker.browser.devtools import Connection, DevToolsError, Session
+from worker.browser.page import Page
 from worker.egress.terms import Terms
-from worker.page import Page
 
 pytest_plugins = ("tests.browser_fixtures",)
 

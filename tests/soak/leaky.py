@@ -8,7 +8,7 @@ import sys
 from typing import Any, Final
 
 from worker import main
-from worker.attempt import Attempts
+from worker.attempts.attempt import Attempts
 
 _KEPT: Final[list[bytes]] = []
 

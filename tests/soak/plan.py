@@ -7,7 +7,7 @@ from typing import Final
 
 from tests.soak.mix import MIX, Kind
 
-WORKER: Final = ("worker.main",)
+WORKER: Final = ("worker",)
 
 
 @dataclass(frozen=True, slots=True)

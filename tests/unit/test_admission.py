@@ -8,8 +8,8 @@ import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from worker.admission import Admission
-from worker.container import Container
+from worker.resources.admission import Admission
+from worker.resources.cgroup import Container
 
 MB = 2**20
 RESERVE_MB = 100

@@ -11,14 +11,14 @@ from PIL import Image
 
 from fleet.errors import ErrorType
 from fleet.render.options.output import Format
-from worker.advice import advice, reason_of
-from worker.artifact_facts import count_pages, picture_size
-from worker.pipeline import ALL, STEPS
-from worker.recycle import spread
-from worker.scratch import Scratch
-from worker.steps import blocking
-from worker.steps.screenshot import MAX_SIDE_PX, fit
-from worker.steps.source import error_type
+from worker.browser.launch_advice import advice, reason_of
+from worker.browser.scratch import Scratch
+from worker.pool.recycle import spread
+from worker.render.file_facts import count_pages, picture_size
+from worker.render.pipeline import ALL, STEPS
+from worker.render.steps import blocking
+from worker.render.steps.screenshot import MAX_SIDE_PX, fit
+from worker.render.steps.source import error_type
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_every_format_is_captured_once_and_written_last(format_: Format) -> None
     steps = [step for step in STEPS if format_ in step.formats]
     assert sum(step.formats != ALL for step in steps) == 1
     written = steps[-2].run
-    assert written.__module__ == "worker.steps.output"
+    assert written.__module__ == "worker.render.steps.output"
     assert steps[-1].run is blocking.tell, "what the page did not get is known when it is captured"
 
 

@@ -65,9 +65,7 @@ def is_allowed_with(name: str, flags: int) -> bool:
 
 def test_each_setting_named_is_a_setting() -> None:
     settings = {
-        PREFIX + name.upper()
-        for settings_class in settings_classes()
-        for name in settings_class.model_fields
+        PREFIX + name.upper() for settings_class in settings_classes() for name in settings_class.model_fields
     }
     named = set(re.findall(rf"\b({PREFIX}[A-Z0-9_]+)\b[=:]", COMPOSE + EGRESS + DOCKERFILE))
     assert len(named) > 5

@@ -6,8 +6,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from worker.container import Container, ContainerMemory
-from worker.vitals import KernelKills
+from worker.health.vitals import KernelKills
+from worker.resources.cgroup import Container, ContainerMemory
 
 MB = 2**20
 V1_MOUNT = "35 31 0:32 {within} /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from worker.egress.answer import MAX_INTERIM, MAX_LINES, AnswerHeads, MalformedAnswerError
+from worker.egress.inbound.response_head import MAX_INTERIM, MAX_LINES, AnswerHeads, MalformedAnswerError
 
 EXAMPLES = 200
 

@@ -8,14 +8,13 @@ import pytest
 
 from fleet.egress.policy import Rule
 from fleet.egress.public_addresses import Address
-from worker.egress.dial import interleave
-from worker.egress.names import MAX_LOOKUPS, MAX_NAMES, Names
-from worker.egress.own import OwnPorts
-from worker.egress.record import MAX_REMEMBERED, Outcome, Record, Verdict
+from worker.egress.outbound.dial import interleave
+from worker.egress.outbound.name_cache import MAX_LOOKUPS, MAX_NAMES, Names
+from worker.egress.outbound.own_ports import DEVTOOLS_PORTS, OwnPorts
+from worker.egress.outbound.resolver import StillAskingError
+from worker.egress.outbound.service_client import ServiceAddress
 from worker.egress.refusal import answer, read_status
-from worker.egress.resolver import StillAskingError
-from worker.egress.through import ServiceAddress
-from worker.flags import DEVTOOLS_PORTS
+from worker.egress.verdicts import MAX_REMEMBERED, Outcome, Record, Verdict
 from worker.settings import SERVICE_URL
 
 A4, B4 = ip_address("93.184.216.34"), ip_address("93.184.216.35")

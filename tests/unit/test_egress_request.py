@@ -10,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet.egress.policy import AddressPolicy, BlockedAddressError, MalformedAddressError
-from worker.egress.request import MAX_FIELDS, MAX_HEAD_BYTES, MalformedRequestError, Request, parse_head
+from worker.egress.inbound.request_head import (
+    MAX_FIELDS,
+    MAX_HEAD_BYTES,
+    MalformedRequestError,
+    Request,
+    parse_head,
+)
 
 EXAMPLES = 200
 

@@ -9,13 +9,12 @@ import pytest
 from fleet.egress.networks import split_network
 from fleet.egress.policy import AddressPolicy, Rule
 from fleet.egress.public_addresses import Address
-from worker.egress.names import Names
-from worker.egress.own import OwnPorts
-from worker.egress.record import Outcome, Verdict
+from worker.egress.outbound.name_cache import Names
+from worker.egress.outbound.own_ports import DEVTOOLS_PORTS, OwnPorts
+from worker.egress.outbound.route import Straight
+from worker.egress.outbound.stream import Stream
 from worker.egress.refusal import RefusalError
-from worker.egress.routes import Straight
-from worker.egress.stream import Stream
-from worker.flags import DEVTOOLS_PORTS
+from worker.egress.verdicts import Outcome, Verdict
 
 PUBLIC, PUBLIC6, PRIVATE = (
     ip_address("93.184.216.34"),

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from worker import flags
-from worker.flags import Flag, command_line
+from worker.browser import flags
+from worker.browser.flags import Flag, command_line
 
 PAGE = Path(__file__).parents[2] / "docs" / "browser.md"
 SHELL = Path("/opt/chrome-headless-shell")

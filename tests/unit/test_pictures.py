@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageDraw
 
-from worker.pictures import (
+from worker.attempts.picture_diff import (
     MAX_PIXELS,
     UndecodableError,
     bits_apart,

@@ -3,8 +3,8 @@
 import subprocess
 import sys
 
-from worker.account import MIB
-from worker.processes import Memory, read_memory
+from worker.resources.chromium_processes import Memory, read_memory
+from worker.resources.page_account import MIB
 
 # Takes memory, lets it go, and stays to be looked at.
 COMES_AND_GOES = """

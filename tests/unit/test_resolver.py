@@ -9,8 +9,8 @@ from ipaddress import ip_address
 import pytest
 
 from fleet.egress.public_addresses import Address
-from worker.egress import resolver
-from worker.egress.resolver import StillAskingError, SystemResolver
+from worker.egress.outbound import resolver
+from worker.egress.outbound.resolver import StillAskingError, SystemResolver
 
 PUBLIC = ip_address("93.184.216.34")
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from fleet.errors import KINDS, ErrorType
 from fleet.jobs.recover import CRASH_CAP
-from worker.retry import CRASHES, Retry, decide
+from worker.attempts.retry_policy import CRASHES, Retry, decide
 
 
 def ask(

@@ -10,7 +10,7 @@ from fleet.egress.networks import split_network
 from fleet.egress.settings import EgressSettings
 from fleet.settings import DataSettings, SettingsError, load_settings
 from fleet.telemetry.logs import LogSettings
-from worker import health as worker_health
+from worker.health import ask as worker_health
 from worker.settings import BrowserSettings
 
 

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from worker.solitude import Solitude
+from worker.attempts.isolation import Solitude
 
 Place = Callable[[], AbstractAsyncContextManager[None]]
 

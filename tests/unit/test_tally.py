@@ -2,9 +2,9 @@
 
 import pytest
 
-from worker.recycle import Reason
-from worker.tally import Tally, Visit
-from worker.watch import End
+from worker.pool.liveness import End
+from worker.pool.recycle import Reason
+from worker.pool.replacement_stats import Tally, Visit
 
 
 def render(tally: Tally, waited_s: float | None) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from fleet.workers.leaks import out_of_line
 from fleet.workers.vitals import BrowserVitals, MemoryVitals, Vitals
-from worker.footprint import Part, Processes, Trend
+from worker.resources.growth import Trend
+from worker.resources.worker_memory import Part, Processes
 
 MB = 2**20
 HOUR_S = 3600.0

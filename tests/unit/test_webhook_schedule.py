@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet.webhooks.outbox import DeliveryError, MessageState
-from worker.webhooks.posting import _retry_after_s as retry_after_s
-from worker.webhooks.schedule import MAX_TRIES, Decision, Result, decide, judge
+from worker.webhooks.http_post import _retry_after_s as retry_after_s
+from worker.webhooks.retry_policy import MAX_TRIES, Decision, Result, decide, judge
 
 BROKEN = Result(500, DeliveryError.HTTP_STATUS)
 

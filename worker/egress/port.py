@@ -15,15 +15,15 @@ from fleet.egress.policy import BlockedAddressError, MalformedAddressError, Rule
 from fleet.render.options.identity import ProxyScheme
 from fleet.telemetry.logs import get_logger
 from fleet.telemetry.metrics import EGRESS_BLOCKED, EGRESS_BYTES, EGRESS_CONNECTIONS
-from worker.egress import upstream
-from worker.egress.connection import Connection, Opened
-from worker.egress.own import OwnPorts
-from worker.egress.record import Cap, Outcome, Record, Verdict
+from worker.egress.inbound.connection import Connection, Opened
+from worker.egress.inbound.request_head import Request
+from worker.egress.outbound import tenant_proxy
+from worker.egress.outbound.own_ports import OwnPorts
+from worker.egress.outbound.route import Route
+from worker.egress.outbound.stream import Stream
 from worker.egress.refusal import RefusalError
-from worker.egress.request import Request
-from worker.egress.routes import Route
-from worker.egress.stream import Stream
 from worker.egress.terms import Terms, Upstream
+from worker.egress.verdicts import Cap, Outcome, Record, Verdict
 from worker.settings import EgressProxySettings
 
 _BACKLOG: Final = 128
@@ -219,11 +219,11 @@ class Port:
 
     async def _enter(self, stream: Stream, proxy: Upstream, request: Request, target: Target) -> Opened:
         if proxy.scheme is ProxyScheme.HTTP and not request.is_tunnel:
-            credentials = upstream.basic(proxy.username, proxy.password)
+            credentials = tenant_proxy.basic(proxy.username, proxy.password)
             return Opened(stream, request.head_for_proxy(credentials), is_proxy=True)
         try:
             async with asyncio.timeout(self._handshake_s):
-                await upstream.enter(stream, proxy, target)
+                await tenant_proxy.enter(stream, proxy, target)
         except TimeoutError:
             raise RefusalError(Verdict(Outcome.PROXY_FAILED, detail="The proxy does not answer.")) from None
         return Opened(stream, b"" if request.is_tunnel else request.head_for_target())

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from typing import Final
 
-from worker.egress.dial import Dialer, dial
-from worker.egress.names import Names
-from worker.egress.own import OwnPorts
+from worker.egress.outbound.dial import Dialer, dial
+from worker.egress.outbound.name_cache import Names
+from worker.egress.outbound.own_ports import OwnPorts
+from worker.egress.outbound.resolver import Resolver
+from worker.egress.outbound.route import Route, Straight
+from worker.egress.outbound.service_client import ServiceAddress, ThroughService
 from worker.egress.port import Port
-from worker.egress.resolver import Resolver
-from worker.egress.routes import Route, Straight
-from worker.egress.through import ServiceAddress, ThroughService
 from worker.settings import EgressProxySettings
 
 LOOPBACK: Final = "127.0.0.1"

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Final
 
 from fleet.egress.policy import Rule
-from worker.egress.record import Outcome, Verdict
+from worker.egress.verdicts import Outcome, Verdict
 
 
 class RefusalError(Exception):

@@ -29,10 +29,10 @@ from fleet.webhooks import endpoints, outbox
 from fleet.webhooks.endpoints import Endpoint
 from fleet.webhooks.outbox import DeliveryError, Limits, Message, MessageState
 from worker.egress.proxy import Egress
-from worker.egress.record import Outcome
 from worker.egress.terms import Caps, Terms
-from worker.webhooks.posting import Answer, PostError, post
-from worker.webhooks.schedule import Result, decide, judge
+from worker.egress.verdicts import Outcome
+from worker.webhooks.http_post import Answer, PostError, post
+from worker.webhooks.retry_policy import Result, decide, judge
 from worker.webhooks.signing import SignedMessage, sign_message
 
 # A message under way takes a task, a connection and at most 64 KiB. A tenant whose receivers are all slow

@@ -14,7 +14,7 @@ from fleet.errors import ErrorType
 from fleet.jobs.document import ArtifactDocument
 from tests.integration.api.calls import CONTENT, claim, enqueue, fail, problem, succeed
 from tests.integration.api.conftest import Api, Serve
-from worker.eraser import Eraser
+from worker.maintenance.eraser import Eraser
 
 ETAG = f'"{hashlib.sha256(CONTENT).hexdigest()}"'
 SIZE = len(CONTENT)

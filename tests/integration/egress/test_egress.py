@@ -26,9 +26,9 @@ from tests.egress_stage import (
     tunnel,
     until,
 )
-from worker.egress.record import Outcome, Verdict
+from worker.egress.outbound.own_ports import DEVTOOLS_PORTS
 from worker.egress.terms import Terms
-from worker.flags import DEVTOOLS_PORTS
+from worker.egress.verdicts import Outcome, Verdict
 
 LOOPBACK = AddressPolicy(allow=(split_network("127.0.0.0/8"), split_network("::1")))
 

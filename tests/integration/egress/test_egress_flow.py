@@ -22,9 +22,9 @@ from tests.egress_stage import (
     tunnel,
     until,
 )
-from worker.egress.record import Cap, Outcome, Verdict
-from worker.egress.request import MAX_HEAD_BYTES
+from worker.egress.inbound.request_head import MAX_HEAD_BYTES
 from worker.egress.terms import Caps, Terms
+from worker.egress.verdicts import Cap, Outcome, Verdict
 
 MEBIBYTE = 1024 * 1024
 HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n"

@@ -6,11 +6,11 @@ import gc
 import psutil
 
 from tests.egress_stage import Client, Recorder, ask, egress, get, opened, serving, tunnel
-from worker.egress.connection import Connection
-from worker.egress.pipes import Pipe
+from worker.egress.inbound.connection import Connection
+from worker.egress.inbound.pipes import Pipe
+from worker.egress.outbound.stream import Stream
 from worker.egress.port import Port
 from worker.egress.proxy import Egress
-from worker.egress.stream import Stream
 
 PAGES = 1_000
 

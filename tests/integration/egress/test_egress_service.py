@@ -28,9 +28,9 @@ from tests.egress_stage import (
     until,
 )
 from tests.processes import ProductProcess, started
-from worker.egress.record import Outcome, Verdict
+from worker.egress.outbound.service_client import AT_ONCE
 from worker.egress.terms import Terms, Upstream
-from worker.egress.through import AT_ONCE
+from worker.egress.verdicts import Outcome, Verdict
 
 TOKEN = "a-token-of-this-test"
 LOOPBACK = AddressPolicy(allow=(split_network("127.0.0.0/8"),))

@@ -25,11 +25,11 @@ from tests.egress_stage import (
     status_of,
     tunnel,
 )
+from worker.egress.outbound.own_ports import DEVTOOLS_PORTS
+from worker.egress.outbound.tenant_proxy import NO_PROXY, WRONG_CREDENTIALS
 from worker.egress.port import Port
-from worker.egress.record import Outcome, Verdict
 from worker.egress.terms import Terms, Upstream
-from worker.egress.upstream import NO_PROXY, WRONG_CREDENTIALS
-from worker.flags import DEVTOOLS_PORTS
+from worker.egress.verdicts import Outcome, Verdict
 
 SECRET = "correct-horse"
 HTTP, SOCKS5 = ProxyScheme.HTTP, ProxyScheme.SOCKS5

@@ -1,0 +1,308 @@
+"""One Chromium: launched by Playwright, driven over DevTools, gone without a trace.
+
+Playwright starts the process and ends it; the command line is ours (worker/browser/flags.py), and so is the
+folder of each browser (worker/browser/scratch.py). Renders talk to Chromium directly, through a second
+DevTools door: its debugging port (docs/adr says what that saves).
+"""
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from playwright.async_api import Browser as PlaywrightBrowser
+from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import Playwright
+
+from fleet.errors import ErrorType, RenderError
+from fleet.telemetry.logs import get_logger
+from fleet.telemetry.metrics import BROWSER_LAUNCHES
+from worker.browser.devtools import Connection, DevToolsError
+from worker.browser.flags import command_line
+from worker.browser.launch_advice import log_launch_failure
+from worker.browser.page import Page
+from worker.browser.popups import Strays
+from worker.browser.scratch import BrowserFolder
+from worker.egress.outbound.own_ports import DEVTOOLS_PORTS
+from worker.egress.proxy import Egress
+from worker.resources.disk import full_error, is_cramped, is_dev_shm_roomy, means_full
+from worker.resources.page_account import PageGoneError
+from worker.resources.page_memory import MemoryGuard
+from worker.settings import BrowserSettings
+
+_PORT_ATTEMPTS: Final = 3
+_PORT_FILE_TIMEOUT_S: Final = 5.0
+_CLOSE_TIMEOUT_S: Final = 3.0
+
+log = get_logger(__name__)
+
+
+class _PortTakenError(Exception):
+    """Chromium did not get the debugging port that was free a moment before."""
+
+
+@dataclass(slots=True)
+class BrowserNumbers:
+    """What is worth knowing of one generation.
+
+    Attributes:
+        generation: counts the browsers of this worker, from 1.
+        launched_at: seconds since the epoch.
+        renders: renders that were given a page of it.
+        pages_open: pages that are rendering now; warm ones are not counted.
+    """
+
+    generation: int
+    launched_at: float
+    renders: int = 0
+    pages_open: int = 0
+
+
+class Browser:
+    """One generation of a worker's browser.
+
+    Attributes:
+        pid: of its first process.
+        numbers: what is worth knowing of it.
+        memory: watches over what its pages take.
+    """
+
+    def __init__(
+        self,
+        playwright_browser: PlaywrightBrowser,
+        connection: Connection,
+        settings: BrowserSettings,
+        folder: BrowserFolder,
+        egress: Egress,
+        *,
+        pid: int,
+        generation: int,
+    ) -> None:
+        self.pid = pid
+        self.memory = MemoryGuard(pid, settings)
+        self.numbers = BrowserNumbers(generation=generation, launched_at=time.time())
+        self._playwright_browser = playwright_browser
+        self._connection = connection
+        self._folder = folder
+        self._egress = egress
+        self._born = time.monotonic()
+        self._watch = asyncio.create_task(self.memory.watch(), name="watch memory")
+        self._watch.add_done_callback(self._watch_ended)
+
+    @classmethod
+    async def launch(
+        cls, playwright: Playwright, settings: BrowserSettings, generation: int, folder: Path, egress: Egress
+    ) -> "Browser":
+        """Start Chromium and connect to it.
+
+        Args:
+            playwright: started with TMPDIR pointing to `folder`, where it makes folders of its own.
+            settings: what to start and how.
+            generation: the number of this browser.
+            folder: the worker's own.
+            egress: the only way out of its pages.
+
+        Raises:
+            RenderError: `browser_unavailable`, or `storage_unavailable` when the disk is full; the log says
+                what an operator can do about it.
+        """
+        try:
+            browser = await cls._launch_on_a_free_port(playwright, settings, generation, folder, egress)
+        except (OSError, RenderError) as error:
+            if means_full(error) or is_cramped(folder):
+                raise full_error(folder) from error
+            raise
+        BROWSER_LAUNCHES.inc()
+        return browser
+
+    @classmethod
+    async def _launch_on_a_free_port(
+        cls, playwright: Playwright, settings: BrowserSettings, generation: int, folder: Path, egress: Egress
+    ) -> "Browser":
+        for attempt in range(1, _PORT_ATTEMPTS + 1):
+            own = BrowserFolder(folder, generation)
+            try:
+                return await cls._launch(
+                    playwright, settings, generation, own, egress=egress, port=_free_port()
+                )
+            except _PortTakenError:
+                if is_cramped(folder):  # the file that tells the port could not be written
+                    break
+                log.warning("the debugging port was taken, choosing another", attempt=attempt)
+            except PlaywrightError as error:
+                log_launch_failure(error.message)
+                raise _unavailable("the browser did not start") from error
+            except DevToolsError as error:
+                log.error("Chromium started but does not answer", reason=str(error))  # noqa: TRY400
+                raise _unavailable("the browser did not answer after its start") from error
+        raise _unavailable("no free debugging port for the browser")
+
+    @classmethod
+    async def _launch(
+        cls,
+        playwright: Playwright,
+        settings: BrowserSettings,
+        generation: int,
+        own: BrowserFolder,
+        *,
+        egress: Egress,
+        port: int,
+    ) -> "Browser":
+        line = command_line(
+            settings.chromium_executable,
+            profile=own.profile,
+            port=port,
+            sandbox=settings.chromium_sandbox,
+            dev_shm=is_dev_shm_roomy(),
+            proxy_port=egress.refusing_port,
+        )
+        try:
+            playwright_browser = await playwright.chromium.launch(
+                executable_path=settings.chromium_executable,
+                ignore_default_args=True,
+                args=line,
+                env={**own.environment},
+                timeout=settings.browser_launch_timeout_s * 1000,
+                # The worker decides what a signal means: renders may finish first.
+                handle_sigint=False,
+                handle_sigterm=False,
+                handle_sighup=False,
+            )
+        except BaseException:
+            await asyncio.to_thread(own.remove)
+            raise
+        try:
+            path = await _devtools_path(own.profile, port)
+            connection = await Connection.open(f"ws://127.0.0.1:{port}{path}")
+            processes = (await connection.browser.send("SystemInfo.getProcessInfo"))["processInfo"]
+            pid = next(process["id"] for process in processes if process["type"] == "browser")
+            await Strays(connection.browser).watch()
+        except BaseException:
+            await _close_quietly(playwright_browser)
+            await asyncio.to_thread(own.remove)
+            raise
+        log.info("browser launched", generation=generation, pid=pid, version=playwright_browser.version)
+        return cls(playwright_browser, connection, settings, own, egress, pid=pid, generation=generation)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the connection to it stands; a browser that hangs counts as alive until `ping` says no."""
+        return self._connection.browser.is_alive
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since it was launched."""
+        return time.monotonic() - self._born
+
+    async def new_page(self) -> Page:
+        """A page in a fresh context, with a way out of its own.
+
+        Raises:
+            DevToolsError: the browser ended, or refuses, or this machine has no port for the page.
+        """
+        try:
+            port = await self._egress.open_port()
+        except OSError as error:
+            raise DevToolsError("no port of the egress proxy can be opened") from error
+        try:
+            async with self.memory.creating() as birth:
+                page = await Page.create(
+                    self._connection, birth.account, port, generation=self.numbers.generation
+                )
+                birth.account.marked = partial(_marked, page)
+                if not birth.is_clear():
+                    async with page.marked():
+                        await birth.look_for_mark()
+        except BaseException:
+            await port.close()
+            raise
+        return page
+
+    async def ping(self) -> None:
+        """Ask the browser process for a sign of life.
+
+        Playwright's `is_connected()` and `version` are remembered values: they say yes of a stopped browser.
+
+        Raises:
+            ConnectionLostError: it has ended.
+        """
+        await self._connection.browser.send("Browser.getVersion")
+
+    async def wait_lost(self) -> None:
+        """Return when the browser has ended, whoever ended it."""
+        await self._connection.wait_lost()
+
+    async def close(self) -> None:
+        """End it and remove its folder; what does not end in time is killed. Never raises."""
+        self._watch.cancel()
+        if not await _close_quietly(self._playwright_browser):
+            self.kill()
+        await self._connection.close()
+        await asyncio.to_thread(self._folder.remove)
+
+    def _watch_ended(self, watch: asyncio.Task[None]) -> None:
+        # Pages whose memory nobody watches are not to go on.
+        if not watch.cancelled() and (error := watch.exception()) is not None:
+            log.critical("nobody watches the memory any more, ending the browser", exc_info=error)
+            self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL to its whole process group, which Playwright makes Chromium the leader of."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+
+async def _close_quietly(browser: PlaywrightBrowser) -> bool:
+    try:
+        async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+            await browser.close()
+    except TimeoutError:
+        return False
+    except PlaywrightError as error:
+        log.debug("browser already gone", reason=error.message)
+    return True
+
+
+def _free_port() -> int:
+    for port in random.sample(DEVTOOLS_PORTS, len(DEVTOOLS_PORTS)):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise _unavailable("no free debugging port for the browser")
+
+
+async def _devtools_path(profile: Path, port: int) -> str:
+    """The secret part of the websocket's address, from the file that Chromium writes once it listens."""
+    file = profile / "DevToolsActivePort"
+    deadline = time.monotonic() + _PORT_FILE_TIMEOUT_S
+    while time.monotonic() < deadline:
+        lines = file.read_text().splitlines() if file.exists() else []
+        if len(lines) == 2 and lines[0] == str(port):  # noqa: PLR2004 - port and path
+            return lines[1]
+        await asyncio.sleep(0.005)
+    raise _PortTakenError
+
+
+def _unavailable(detail: str) -> RenderError:
+    return RenderError(ErrorType.BROWSER_UNAVAILABLE, detail)
+
+
+@asynccontextmanager
+async def _marked(page: Page) -> AsyncIterator[None]:
+    try:
+        async with page.marked():
+            yield
+    except DevToolsError as error:
+        raise PageGoneError from error

@@ -1,0 +1,238 @@
+"""One page in a browser context of its own, from the first byte of its storage to the last.
+
+A context shares nothing with its neighbours: cookies, cache, storage, renderer process. It is used once and
+thrown away. What one can do with the page is here; what a render does with it is in worker/steps.
+"""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fleet.telemetry.logs import get_logger
+from worker.browser.devtools import Connection, DevToolsError, Params, Session
+from worker.browser.flags import EVERYTHING_THROUGH_PROXY
+from worker.browser.loading import Lifecycle
+from worker.egress.port import Port
+from worker.resources.page_account import Account
+
+# The product's default viewport: the common case needs no resizing after the window has opened.
+DEFAULT_WIDTH_PX: Final = 1280
+DEFAULT_HEIGHT_PX: Final = 720
+
+# A service worker begins to load a whole site ahead of a second visit that never comes. Without the property
+# pages do as in browsers that have none. Takes no time that could be measured (docs/browser.md).
+_NO_SERVICE_WORKERS: Final = "delete Navigator.prototype.serviceWorker"
+_CLOSE_TIMEOUT_S: Final = 5
+_WORLD: Final = "renderfleet"
+_PDF_CHUNK_BYTES: Final = 256 * 1024
+
+log = get_logger(__name__)
+
+
+class EvaluationError(DevToolsError):
+    """A script that was run in the page threw."""
+
+
+@dataclass(frozen=True, slots=True)
+class Navigation:
+    """How Chromium answered a navigation.
+
+    Attributes:
+        error: Chromium's word for what went wrong, such as `net::ERR_NAME_NOT_RESOLVED`; empty when the
+            response has begun.
+        is_download: whether the address is a download.
+    """
+
+    error: str
+    is_download: bool
+
+
+class Page:
+    """A fresh browser context and its only page.
+
+    Every method that talks to the browser raises `TargetCrashedError` as soon as the page's renderer is gone,
+    `ConnectionLostError` as soon as the browser is, and `ProtocolError` when Chromium refuses.
+
+    Attributes:
+        generation: which browser of this worker it lives in.
+        lifecycle: how far its document has come.
+        memory: what it holds.
+        port: of the egress proxy, the page's only way out; it refuses everything until it is admitted.
+        waited_s: how long the render waited for it.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        session_id: str,
+        memory: Account,
+        port: Port,
+        *,
+        context_id: str,
+        target_id: str,
+        generation: int,
+    ) -> None:
+        self.generation = generation
+        self.memory = memory
+        self.port = port
+        self._connection = connection
+        self._session_id = session_id
+        self._context_id = context_id
+        self._frame_id = target_id  # Chromium gives the main frame its target's id
+        self._session: Session = connection.session(session_id)
+        self._closed = False
+        self.waited_s = 0.0
+        self.lifecycle = Lifecycle(self._session, self._frame_id)
+        self._session.on("Page.javascriptDialogOpening", self._answer_dialog)
+
+    @classmethod
+    async def create(cls, connection: Connection, memory: Account, port: Port, *, generation: int) -> "Page":
+        """Open a context and a page in it: four round trips, what can go together goes together."""
+        browser = connection.browser
+        created = await browser.send(
+            "Target.createBrowserContext",
+            disposeOnDetach=True,  # if our connection ends, the browser drops the context by itself
+            proxyServer=f"http://127.0.0.1:{port.number}",
+            proxyBypassList=EVERYTHING_THROUGH_PROXY,
+        )
+        context_id = created["browserContextId"]
+        try:
+            target, _ = await asyncio.gather(
+                browser.send(
+                    "Target.createTarget",
+                    url="about:blank",
+                    browserContextId=context_id,
+                    width=DEFAULT_WIDTH_PX,
+                    height=DEFAULT_HEIGHT_PX,
+                ),
+                # Allowed by default, it wrote a 50 MB download into the temporary folder.
+                browser.send("Browser.setDownloadBehavior", behavior="deny", browserContextId=context_id),
+            )
+            target_id = target["targetId"]
+            attached = await browser.send("Target.attachToTarget", targetId=target_id, flatten=True)
+            page = cls(
+                connection,
+                attached["sessionId"],
+                memory,
+                port,
+                context_id=context_id,
+                target_id=target_id,
+                generation=generation,
+            )
+            await asyncio.gather(
+                page.send("Page.enable"),
+                page.send("Page.setLifecycleEventsEnabled", enabled=True),
+                page.send("Inspector.enable"),  # tells of a crash
+                page.send("Page.addScriptToEvaluateOnNewDocument", source=_NO_SERVICE_WORKERS),
+            )
+        except BaseException:
+            browser.post("Target.disposeBrowserContext", browserContextId=context_id)
+            raise
+        return page
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its renderer runs and the browser still talks to us."""
+        return self._session.is_alive
+
+    async def send(self, method: str, **params: Any) -> Params:
+        """Run one DevTools command in this page."""
+        return await self._session.send(method, **params)
+
+    async def navigate(self, url: str) -> Navigation:
+        """Ask for an address; returns when its response begins or fails, redirects followed."""
+        self.lifecycle.restart()
+        answer = await self.send("Page.navigate", url=url)
+        return Navigation(answer.get("errorText", ""), answer.get("isDownload", False))
+
+    async def set_html(self, html: str) -> None:
+        """Write a document into the empty page: origin `null`, no storage, nothing fetched for it."""
+        self.lifecycle.restart()
+        await self.send("Page.setDocumentContent", frameId=self._frame_id, html=html)
+
+    async def evaluate(self, expression: str) -> Any:
+        """Run a script in a world of our own: the page cannot see it or change what it calls.
+
+        Returns:
+            The result as JSON carries it; a promise is waited for.
+
+        Raises:
+            EvaluationError: the script threw.
+        """
+        world = await self.send("Page.createIsolatedWorld", frameId=self._frame_id, worldName=_WORLD)
+        answer = await self.send(
+            "Runtime.evaluate",
+            expression=expression,
+            contextId=world["executionContextId"],
+            awaitPromise=True,
+            returnByValue=True,
+        )
+        if "exceptionDetails" in answer:
+            raise EvaluationError(answer["exceptionDetails"].get("text", "the script threw"))
+        return answer["result"].get("value")
+
+    async def resize(self, width_px: int, height_px: int, device_scale_factor: float) -> None:
+        """Give the page a window of this many CSS pixels and device pixels for each."""
+        await self.send(
+            "Emulation.setDeviceMetricsOverride",
+            width=width_px,
+            height=height_px,
+            deviceScaleFactor=device_scale_factor,
+            mobile=False,
+            screenWidth=width_px,
+            screenHeight=height_px,
+        )
+
+    async def content_size(self) -> tuple[float, float]:
+        """Width and height of all that can be scrolled to, in CSS pixels."""
+        size = (await self.send("Page.getLayoutMetrics"))["cssContentSize"]
+        return size["width"], size["height"]
+
+    async def screenshot(self, **params: Any) -> bytes:
+        """`Page.captureScreenshot`, decoded."""
+        return base64.b64decode((await self.send("Page.captureScreenshot", **params))["data"])
+
+    async def print_pdf(self, **params: Any) -> AsyncIterator[bytes]:
+        """`Page.printToPDF`, piece by piece: a long document never lies in memory as a whole."""
+        answer = await self.send("Page.printToPDF", transferMode="ReturnAsStream", **params)
+        handle = answer["stream"]
+        while True:
+            chunk = await self.send("IO.read", handle=handle, size=_PDF_CHUNK_BYTES)
+            data = chunk["data"]
+            yield base64.b64decode(data) if chunk.get("base64Encoded") else data.encode()
+            if chunk["eof"]:
+                break
+        await self.send("IO.close", handle=handle)
+
+    @asynccontextmanager
+    async def marked(self) -> AsyncIterator[None]:
+        """Let its renderer be told from others by a thread that it has while the block runs; takes 1 ms."""
+        await self.send("Emulation.setCPUThrottlingRate", rate=1.01)
+        yield
+        await self.send("Emulation.setCPUThrottlingRate", rate=1)
+
+    async def close(self) -> None:
+        """Dispose of the context with all that the page left in it. May be called twice; never raises."""
+        if self._closed:
+            return
+        self._closed = True
+        self._connection.forget(self._session_id)
+        try:
+            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                await self._connection.browser.send(
+                    "Target.disposeBrowserContext", browserContextId=self._context_id
+                )
+        except TimeoutError:
+            log.warning("a browser context did not close in time", generation=self.generation)
+        except DevToolsError as error:
+            # The browser has ended and took the context along, or Chromium knows it no more.
+            log.debug("browser context already gone", generation=self.generation, reason=str(error))
+        finally:
+            await self.port.close()  # last: the kernel may give its number to another page at once
+
+    def _answer_dialog(self, params: Params) -> None:
+        # An open dialog stops the page. Leaving a page (beforeunload) is agreed to, the rest declined.
+        self._session.post("Page.handleJavaScriptDialog", accept=params["type"] == "beforeunload")

@@ -1,0 +1,88 @@
+"""Playwright's driver, a Node.js process: starting it, asking whether it lives, stopping it.
+
+It launches and closes browsers and does nothing else here: renders talk to Chromium directly. So it is told
+to be small rather than fast.
+"""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import Playwright, async_playwright
+
+from fleet.errors import ErrorType, RenderError
+from fleet.telemetry.logs import get_logger
+from worker.browser.child_environment import secret_names
+
+_TIMEOUT_S: Final = 5.0
+
+# V8 lets new objects fill 16 MB before it collects; with 1 MB the idle driver holds 11 MB less, and starting
+# it or launching a browser takes no longer (docs/adr/0006). Documented, and allowed in NODE_OPTIONS, unlike
+# V8's --lite-mode, which would save 4 MB more and forbid WebAssembly.
+_SMALL_HEAP: Final = "--max-semi-space-size=1"
+# One pool of glibc's malloc instead of one for each of its eleven threads: 4 MB (mallopt(3)).
+_ONE_ARENA: Final = "1"
+
+log = get_logger(__name__)
+
+
+async def start() -> Playwright:
+    """Start Playwright and its driver process.
+
+    Raises:
+        RenderError: `browser_unavailable`; the log says what an operator can do.
+    """
+    try:
+        with _own_variables():
+            return await async_playwright().start()
+    except Exception as error:
+        # Playwright raises whatever its pipe met, a bare Exception among it.
+        log.error(  # noqa: TRY400 - the traceback ends in a pipe and tells nothing
+            "Playwright's driver did not start",
+            fix="read what `python -m playwright --version` says; a slim Debian needs libatomic1",
+            reason=str(error),
+        )
+        detail = "Playwright's driver did not start"
+        raise RenderError(ErrorType.BROWSER_UNAVAILABLE, detail) from error
+
+
+async def stop(playwright: Playwright) -> None:
+    """End the driver process. Never raises."""
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            await playwright.stop()
+    except (TimeoutError, PlaywrightError) as error:
+        log.warning("Playwright did not stop", reason=repr(error))
+
+
+async def answers(playwright: Playwright) -> bool:
+    """Whether the driver process lives: the cheapest question that it has to answer itself."""
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            context = await playwright.request.new_context()
+            await context.dispose()
+    except (TimeoutError, PlaywrightError):
+        return False
+    return True
+
+
+@contextmanager
+def _own_variables() -> Iterator[None]:
+    """Lend the driver its variables for its start: it takes over this process's, and gets no secret."""
+    before = dict(os.environ)
+    secrets = secret_names(before)
+    for name in secrets:
+        del os.environ[name]
+    # What an operator set stands behind ours, and the last word wins.
+    os.environ["NODE_OPTIONS"] = f"{_SMALL_HEAP} {before.get('NODE_OPTIONS', '')}".strip()
+    os.environ.setdefault("MALLOC_ARENA_MAX", _ONE_ARENA)
+    try:
+        yield
+    finally:
+        for name in {"NODE_OPTIONS", "MALLOC_ARENA_MAX", *secrets}:
+            os.environ.pop(name, None)
+            if name in before:
+                os.environ[name] = before[name]

@@ -1,0 +1,146 @@
+"""The folder in which one worker process may write: profiles, pictures in flight, Chromium's own leftovers.
+
+It belongs to the process that holds its lock, and the kernel lets go of a lock however a process ends. So a
+starting worker removes every folder whose lock is free: those are what killed workers left behind. In it each
+browser has a folder of its own, which is removed when the browser has ended, however it did.
+"""
+
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import IO, Final, Self
+from uuid import UUID
+
+from fleet.errors import ErrorType, UnavailableError
+from fleet.telemetry.logs import get_logger
+from worker.browser.child_environment import for_browser
+
+# Processes of a browser that was just killed may write once more while its folder is being removed.
+_REMOVALS: Final = 5
+_REMOVAL_PAUSE_S: Final = 0.1
+
+log = get_logger(__name__)
+
+
+class Scratch:
+    """`DATA_DIR/scratch/<worker_id>/`, held by a lock on the file `<worker_id>.lock` beside it.
+
+    As a context manager it claims the folder, removes those of workers that are no more and points TMPDIR,
+    for this process and its children, to its own; so enter it before Playwright starts.
+
+    Attributes:
+        path: the folder.
+    """
+
+    def __init__(self, data_dir: Path, worker_id: UUID) -> None:
+        self._parent = data_dir.resolve() / "scratch"
+        self._lock: IO[bytes] | None = None
+        self._tmpdir: str | None = None
+        self.path = self._parent / str(worker_id)
+
+    def __enter__(self) -> Self:
+        """Claim and sweep.
+
+        Raises:
+            UnavailableError: the folder cannot be written.
+        """
+        try:
+            self._claim()
+        except OSError as error:
+            self._let_go()
+            detail = f"the worker cannot write to its folder {self._parent}: {error.strerror}"
+            raise UnavailableError(ErrorType.STORAGE_UNAVAILABLE, detail) from error
+        self._tmpdir = os.environ.get("TMPDIR")
+        os.environ["TMPDIR"] = tempfile.tempdir = str(self.path)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove the folder and let go of the lock."""
+        if self._tmpdir is None:
+            os.environ.pop("TMPDIR", None)
+        else:
+            os.environ["TMPDIR"] = self._tmpdir
+        tempfile.tempdir = None
+        _remove(self.path)
+        self._let_go()
+
+    def _claim(self) -> None:
+        self._parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for lock_path in self._parent.glob("*.lock"):
+            _sweep(lock_path)
+        # The lock comes first and goes last: a folder whose lock nobody holds is always a leftover.
+        self._lock = _lock(self.path.with_suffix(".lock"))
+        self.path.mkdir(mode=0o700, exist_ok=True)
+
+    def _let_go(self) -> None:
+        if self._lock is not None:
+            Path(self._lock.name).unlink(missing_ok=True)
+            self._lock.close()
+
+
+class BrowserFolder:
+    """All that one browser may write: its profile, its HOME and its temporary files.
+
+    Attributes:
+        path: the folder. Chromium keeps a certificate store and caches in HOME, and its shared memory and
+            crash dumps in TMPDIR, whatever its profile folder is; all three are here.
+        profile: where Chromium makes its profile.
+    """
+
+    def __init__(self, parent: Path, generation: int) -> None:
+        """Make it, empty.
+
+        Raises:
+            OSError: the disk is full, or cannot be written.
+        """
+        # A short name: full Chromium puts a socket in it, whose path may have 107 bytes (unix(7)).
+        self.path = Path(tempfile.mkdtemp(prefix=f"b{generation}-", dir=parent))
+        self.profile = self.path / "profile"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What Chromium gets, with the folder in the place of HOME and TMPDIR."""
+        return {**for_browser(os.environ), "HOME": str(self.path), "TMPDIR": str(self.path)}
+
+    def remove(self) -> None:
+        """Remove it with all that is in it, once the browser has ended; takes a moment. Never raises."""
+        for _ in range(_REMOVALS - 1):
+            shutil.rmtree(self.path, ignore_errors=True)
+            if not self.path.exists():
+                return
+            time.sleep(_REMOVAL_PAUSE_S)
+        _remove(self.path)
+
+
+def _lock(path: Path) -> IO[bytes]:
+    while True:
+        lock = path.open("ab")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            raise
+        # A sweeping neighbour may have removed the file between our opening and our locking it.
+        if path.exists() and os.fstat(lock.fileno()).st_ino == path.stat().st_ino:
+            return lock
+        lock.close()
+
+
+def _sweep(lock_path: Path) -> None:
+    try:
+        lock = _lock(lock_path)
+    except BlockingIOError:
+        return  # its worker lives
+    folder = lock_path.with_suffix("")
+    log.info("removing what a killed worker left behind", folder=str(folder))
+    _remove(folder)
+    lock_path.unlink(missing_ok=True)
+    lock.close()
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder, onerror=lambda _call, path, _error: log.warning("cannot remove", path=path))

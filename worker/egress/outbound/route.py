@@ -1,0 +1,69 @@
+"""How a connection gets to an address of the web: straight, or through the egress service."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from fleet.egress.policy import AddressPolicy, BlockedAddressError, Rule, Target
+from fleet.egress.public_addresses import Address
+from worker.egress.outbound.dial import Dialer, dial_first
+from worker.egress.outbound.name_cache import Names
+from worker.egress.outbound.own_ports import OwnPorts
+from worker.egress.outbound.stream import Stream
+from worker.egress.refusal import RefusalError
+from worker.egress.verdicts import Outcome, Verdict
+
+
+class Route(Protocol):
+    """Opens connections for one page."""
+
+    async def open(self, target: Target, policy: AddressPolicy) -> Stream:
+        """Connect to a target that `policy.inspect` has let through.
+
+        Raises:
+            RefusalError: it may not be reached, or cannot.
+        """
+
+    def close(self) -> None:
+        """Drop what is under way."""
+
+
+class Straight:
+    """Resolves a name once, judges every address, dials one of those that were judged."""
+
+    def __init__(self, names: Names, own: OwnPorts, dialer: Dialer, *, timeout_s: float) -> None:
+        self._names = names
+        self._own = own
+        self._dialer = dialer
+        self._timeout_s = timeout_s
+
+    async def open(self, target: Target, policy: AddressPolicy) -> Stream:
+        """See `Route`."""
+        found = (target.address,) if target.address is not None else await self._names.addresses(target.host)
+        if not found:
+            raise RefusalError(Verdict(Outcome.NOT_RESOLVED))
+        judge(found, target.port, policy, self._own)
+        try:
+            return await dial_first(found, target.port, self._dialer, timeout_s=self._timeout_s)
+        except TimeoutError:
+            raise RefusalError(Verdict(Outcome.TIMED_OUT)) from None
+        except OSError:
+            raise RefusalError(Verdict(Outcome.FAILED)) from None
+
+    def close(self) -> None:
+        """See `Route`."""
+        self._names.cancel()
+
+
+def judge(addresses: Sequence[Address], port: int, policy: AddressPolicy, own: OwnPorts) -> None:
+    """Let all of them pass, or none: whichever is dialled is not for the page to choose.
+
+    Raises:
+        RefusalError: one is not permitted, or is the worker itself.
+    """
+    try:
+        for address in addresses:
+            policy.require(address, port)
+            if own.has(address, port):
+                raise BlockedAddressError(Rule.HOST)
+    except BlockedAddressError as error:
+        raise RefusalError(Verdict(Outcome.BLOCKED, error.rule)) from None

@@ -1,0 +1,110 @@
+"""The way to a target through the egress service, for a worker that reaches nothing else itself."""
+
+import asyncio
+import re
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Final, Self
+
+from fleet.egress.policy import AddressPolicy, Target
+from fleet.telemetry.logs import get_logger
+from worker.egress.outbound.own_ports import OwnPorts
+from worker.egress.outbound.route import judge
+from worker.egress.outbound.stream import Stream, StreamEndedError
+from worker.egress.outbound.tenant_proxy import basic, connect
+from worker.egress.refusal import RefusalError, read_status
+from worker.egress.verdicts import Outcome, Verdict
+from worker.settings import SERVICE_URL
+
+# The service looks up the names of all workers' pages: one page with slow names does not get all its threads.
+AT_ONCE: Final = 16
+# The service gives up resolving and dialling by itself, and says so.
+_ANSWER_TIMEOUT_S: Final = 60.0
+_PROXY_STATUS: Final = re.compile(rb"\r\nproxy-status:[ \t]*([\x20-\x7e]*)\r\n", re.IGNORECASE)
+_NEXT_HOP: Final = re.compile(r'next-hop="([0-9A-Fa-f.:]+)"')
+_ESTABLISHED: Final = 200
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAddress:
+    """Where the service is.
+
+    Attributes:
+        host: a name or an address; the system resolves it, for it is the operator's.
+        port: where it listens.
+        credentials: the value of Proxy-Authorization.
+    """
+
+    host: str
+    port: int
+    credentials: bytes = field(repr=False)
+
+    @classmethod
+    def parse(cls, url: str) -> Self:
+        """Read `EGRESS_SERVICE_URL`, which its settings have checked."""
+        found = SERVICE_URL.fullmatch(url)
+        assert found is not None, "the settings have checked it"  # noqa: S101
+        return cls(found["ipv6"] or found["host"], int(found["port"]), basic("", found["token"]))
+
+
+class ThroughService:
+    """Has the service resolve, judge and dial; what it has dialled is judged here once more."""
+
+    def __init__(self, service: ServiceAddress, own: OwnPorts, *, timeout_s: float) -> None:
+        self._service = service
+        self._own = own
+        self._timeout_s = timeout_s
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    async def open(self, target: Target, policy: AddressPolicy) -> Stream:
+        """See `routes.Route`."""
+        async with self._turns:
+            return await self._open(target, policy)
+
+    async def _open(self, target: Target, policy: AddressPolicy) -> Stream:
+        stream = await self._connect()
+        try:
+            async with asyncio.timeout(_ANSWER_TIMEOUT_S):
+                status, head = await connect(stream, target, self._service.credentials)
+            found = _PROXY_STATUS.search(head)
+            words = found[1].decode() if found is not None else ""
+            if status != _ESTABLISHED:
+                raise RefusalError(self._refused(words, status))
+            self._judge(words, target, policy)
+        except (StreamEndedError, TimeoutError):
+            stream.transport.abort()
+            log.error("the egress service does not answer")  # noqa: TRY400 - it says nothing more
+            raise RefusalError(Verdict(Outcome.UNAVAILABLE)) from None
+        except BaseException:
+            stream.transport.abort()
+            raise
+        return stream
+
+    def close(self) -> None:
+        """See `routes.Route`."""
+
+    async def _connect(self) -> Stream:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                _, stream = await loop.create_connection(Stream, self._service.host, self._service.port)
+        except OSError as error:
+            log.error("the egress service cannot be reached", error=repr(error))  # noqa: TRY400 - the same
+            raise RefusalError(Verdict(Outcome.UNAVAILABLE)) from None
+        return stream
+
+    def _judge(self, words: str, target: Target, policy: AddressPolicy) -> None:
+        """By the terms of the job, which may allow less than the service's settings."""
+        found = _NEXT_HOP.search(words)
+        if found is None:
+            log.error("the egress service does not say what it has dialled")
+            raise RefusalError(Verdict(Outcome.UNAVAILABLE))
+        judge((ip_address(found[1]),), target.port, policy, self._own)
+
+    def _refused(self, words: str, status: int) -> Verdict:
+        verdict = read_status(words)
+        if verdict.outcome is Outcome.UNAVAILABLE:
+            log.error("the egress service refuses: does it know the token?", status=status)
+        return verdict

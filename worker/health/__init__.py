@@ -1,0 +1,1 @@
+"""Whether this worker lives and can render, and who is told."""

@@ -1,0 +1,121 @@
+"""A worker's health in figures: what its parts know, put together for the heartbeat's report."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+from fleet.telemetry.logs import get_logger
+from fleet.telemetry.metrics import CONTAINER_OOM_KILLS, WORKER_MEMORY_BYTES
+from fleet.workers.vitals import BrowserVitals, MemoryVitals, Vitals
+from worker.pool.pool import Pool
+from worker.resources.admission import Admission
+from worker.resources.cgroup import Container
+from worker.resources.growth import Trend
+from worker.resources.worker_memory import Part, Processes, Reading
+
+# A reading takes 20 ms of CPU while four pages render (worker/resources/worker_memory.py).
+MEASURE_INTERVAL_S: Final = 15.0
+
+log = get_logger(__name__)
+
+
+class KernelKills:
+    """Says when the kernel has killed: the page that it hit only reads that its renderer ended."""
+
+    def __init__(self, container: Container) -> None:
+        """Begin with what there was before."""
+        self._container = container
+        self._known = container.oom_kills()
+
+    def look(self) -> None:
+        """Tell of those since the last look."""
+        before, self._known = self._known, self._container.oom_kills()
+        if before is None or self._known is None or self._known <= before:
+            return
+        CONTAINER_OOM_KILLS.inc(self._known - before)
+        log.error(
+            "the kernel has killed processes for want of memory",
+            killed=self._known - before,
+            limit_mb=self._container.memory().limit_bytes // 2**20,
+            fix="raise the container's memory limit, or lower RENDER_MEMORY_LIMIT_MB or BROWSER_MAX_PAGES",
+        )
+
+
+class VitalSigns:
+    """Measures now and then, and tells at any time."""
+
+    def __init__(
+        self, pool: Pool, container: Container, admission: Admission, *, holds: Callable[[], list[str]]
+    ) -> None:
+        """Measure nothing yet.
+
+        Args:
+            pool: has the browsers.
+            container: has the limit.
+            admission: has looked at the limit lately.
+            holds: why the worker takes no jobs.
+        """
+        self._pool = pool
+        self._container = container
+        self._admission = admission
+        self._holds = holds
+        self._processes = Processes()
+        self._trend = Trend()
+        self._reading: Reading | None = None
+        self._kernel_kills = KernelKills(container)
+
+    async def measure(self) -> None:
+        """Look at all processes, in a thread."""
+        self._reading = reading = await asyncio.to_thread(self._processes.read)
+        self._trend.add(time.monotonic(), reading.bytes)
+        for part, pss_bytes in (reading.pss_bytes or {}).items():
+            WORKER_MEMORY_BYTES.labels(part).set(pss_bytes)
+        self._kernel_kills.look()
+
+    def report(self) -> Vitals:
+        """What is known now."""
+        reading = self._reading
+        return Vitals(
+            holds=self._holds(),
+            cpu_percent=None
+            if reading is None or reading.cpu_percent is None
+            else round(reading.cpu_percent, 1),
+            sandbox=self._pool.sandbox,
+            memory=None if reading is None else self._memory(reading),
+            browser=self._browser(),
+        )
+
+    def _memory(self, reading: Reading) -> MemoryVitals:
+        parts, container, growth = (
+            reading.pss_bytes,
+            self._admission.memory,
+            self._trend.growth_bytes_per_hour,
+        )
+        return MemoryVitals(
+            rss_bytes=reading.rss_bytes,
+            pss_bytes=None if parts is None else sum(parts.values()),
+            python_pss_bytes=None if parts is None else parts[Part.PYTHON],
+            driver_pss_bytes=None if parts is None else parts[Part.DRIVER],
+            browser_pss_bytes=None if parts is None else parts[Part.BROWSER],
+            renderers_pss_bytes=None if parts is None else parts[Part.RENDERERS],
+            resting_bytes=round(self._trend.resting_bytes),
+            growth_bytes_per_hour=None if growth is None else round(growth),
+            growth_over_s=round(self._trend.growth_over_s),
+            limit_bytes=container.limit_bytes,
+            used_bytes=container.used_bytes,
+            free_bytes=container.free_bytes,
+            oom_kills=self._container.oom_kills(),
+        )
+
+    def _browser(self) -> BrowserVitals:
+        numbers, figures = self._pool.numbers, self._pool.tally.figures()
+        return BrowserVitals(
+            renders=0 if numbers is None else numbers.renders,
+            renders_total=figures.renders,
+            recycles=figures.recycles,
+            crashes=figures.crashes,
+            recycle_overlap_percent=round(figures.overlapping_percent, 2),
+            recycle_added_wait_ms=figures.added_wait_ms,
+            recycle_longest_wait_ms=figures.longest_overlapping_wait_ms,
+        )

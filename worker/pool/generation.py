@@ -1,0 +1,170 @@
+"""One generation of a worker's browser: Chromium, its warm pages, its recycle timer, and how it ends."""
+
+import asyncio
+from pathlib import Path
+
+from playwright.async_api import Playwright
+
+from fleet.errors import ErrorType, RenderError
+from fleet.telemetry.logs import get_logger
+from fleet.workers.vitals import Sandbox
+from worker.browser import sandbox
+from worker.browser.browser import Browser, BrowserNumbers
+from worker.browser.devtools import ConnectionLostError, DevToolsError
+from worker.browser.page import Page
+from worker.egress.proxy import Egress
+from worker.pool.recycle import RecycleTimer
+from worker.pool.warm_pages import WarmPages
+from worker.resources.disk import full_error, is_cramped
+from worker.settings import BrowserSettings
+
+log = get_logger(__name__)
+
+
+class Generation:
+    """A browser that gives out pages until it is replaced.
+
+    Attributes:
+        browser: the process.
+        timer: tells when the browser is due.
+        sandbox: whether its pages are in Chromium's sandbox.
+    """
+
+    def __init__(self, browser: Browser, settings: BrowserSettings) -> None:
+        self.browser = browser
+        self.timer = RecycleTimer(browser, settings)
+        self._warm = WarmPages(browser, settings.browser_warm_pages)
+        self._idle = asyncio.Event()
+        self.sandbox = Sandbox.UNVERIFIED
+
+    @classmethod
+    async def launch(
+        cls, playwright: Playwright, settings: BrowserSettings, number: int, folder: Path, egress: Egress
+    ) -> "Generation":
+        """Start a browser and make its warm pages.
+
+        Raises:
+            RenderError: `browser_unavailable`, or `storage_unavailable` when the disk is full; the log says
+                what an operator can do.
+        """
+        generation = cls(await Browser.launch(playwright, settings, number, folder, egress), settings)
+        try:
+            await generation._warm.fill()
+            await generation._look_at_sandbox(settings)
+        except RenderError:
+            await generation.end()
+            raise
+        except DevToolsError as error:
+            await generation.end()
+            if is_cramped(folder):
+                raise full_error(folder) from error
+            raise RenderError(
+                ErrorType.BROWSER_UNAVAILABLE, "the browser ended right after its start"
+            ) from error
+        return generation
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the connection to the browser stands."""
+        return self.browser.is_alive
+
+    @property
+    def numbers(self) -> BrowserNumbers:
+        """What is worth knowing of it."""
+        return self.browser.numbers
+
+    async def take(self) -> Page | None:
+        """A fresh page; None when the browser ends before it can give one.
+
+        Raises:
+            RenderError: `browser_unavailable`: the browser lives and refuses.
+        """
+        # Counted before there is a page: a browser that is being replaced meanwhile waits for it.
+        self.numbers.pages_open += 1
+        page = None
+        try:
+            page = await self._warm.take()
+        except ConnectionLostError:
+            log.info("the browser ended before it gave a page", generation=self.numbers.generation)
+        except DevToolsError as error:
+            raise RenderError(ErrorType.BROWSER_UNAVAILABLE, "the browser gave no page") from error
+        finally:
+            if page is None:
+                self._closed_one()
+        if page is not None:
+            self.timer.count_render()
+            self.browser.memory.begin(page.memory)
+        return page
+
+    async def spare(self) -> Page:
+        """A fresh page that leaves the warm ones to the renders, and is none itself.
+
+        Raises:
+            DevToolsError: the browser ended, or refuses.
+        """
+        self.numbers.pages_open += 1
+        page = None
+        try:
+            page = await self.browser.new_page()
+        finally:
+            if page is None:
+                self._closed_one()
+        self.browser.memory.begin(page.memory)
+        return page
+
+    async def settle(self, page: Page) -> None:
+        """Find out what a render took that has come to a good end."""
+        await self.browser.memory.settle(page.memory)
+
+    async def give_back(self, page: Page) -> None:
+        """Close a page that was taken. Never raises."""
+        self.browser.memory.end(page.memory)
+        try:
+            await page.close()
+        finally:
+            self._closed_one()
+
+    async def retire(self, drain_s: float) -> None:
+        """Let a replaced browser finish its renders, then end it; cancelling ends it at once."""
+        try:
+            async with asyncio.timeout(drain_s):
+                while self.numbers.pages_open and self.is_alive:
+                    self._idle.clear()
+                    await self._idle.wait()
+        except TimeoutError:
+            log.warning(
+                "ending a replaced browser with renders in it",
+                generation=self.numbers.generation,
+                pages_open=self.numbers.pages_open,
+            )
+        finally:
+            await self.end()
+
+    async def end(self) -> None:
+        """End the browser now; pages that are open lose it. Never raises."""
+        await self._warm.close()
+        await self.browser.close()
+
+    async def _look_at_sandbox(self, settings: BrowserSettings) -> None:
+        """Refuse a browser whose pages are not locked up, unless somebody has said that they need not be.
+
+        Raises:
+            DevToolsError: the browser ended, or refuses.
+            RenderError: `browser_unavailable`: there is no sandbox.
+        """
+        if not settings.chromium_sandbox:
+            self.sandbox = Sandbox.OFF
+            log.warning(
+                "CHROMIUM_SANDBOX is off: pages are one bug of Chromium away from this machine",
+                generation=self.numbers.generation,
+            )
+            return
+        seen = None if settings.browser_warm_pages else await self.browser.new_page()
+        self.sandbox = await sandbox.verify(self.browser.memory.renderers)
+        if seen is not None:
+            await seen.close()
+
+    def _closed_one(self) -> None:
+        self.numbers.pages_open -= 1
+        if not self.numbers.pages_open:
+            self._idle.set()

@@ -1,0 +1,157 @@
+"""Pages for renders: as many at once as there are slots, from whichever browser is current."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fleet.errors import RenderError
+from fleet.workers.vitals import Sandbox
+from worker.browser.browser import BrowserNumbers
+from worker.browser.page import Page
+from worker.egress.proxy import Egress
+from worker.pool.detached_tasks import Detached
+from worker.pool.generation import Generation
+from worker.pool.replacement_stats import Tally
+from worker.pool.slots import Slots
+from worker.pool.supervisor import Succession
+from worker.settings import BrowserSettings
+
+
+class Pool:
+    """A worker's slots. `start`, then `async with pool.page()` for each render, then `stop`.
+
+    Attributes:
+        rendered_at: when a render last came to a good end, by the loop's clock; None: none has yet.
+    """
+
+    def __init__(
+        self,
+        settings: BrowserSettings,
+        folder: Path,
+        egress: Egress,
+        *,
+        offer: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        """Prepare a pool.
+
+        Args:
+            settings: how many pages, how long a browser lives, which Chromium.
+            folder: this worker's own (`worker/browser/scratch.py`); TMPDIR points there.
+            egress: the only way out of its pages; started, and stopped after the pool.
+            offer: told how many slots may be filled; one less while a browser is being replaced.
+        """
+        self.rendered_at: float | None = None
+        self._slots = Slots(settings.browser_max_pages, offer)
+        self._browsers = Succession(settings, folder, egress, self._slots)
+        self._closings = Detached()
+
+    @property
+    def failed(self) -> asyncio.Future[RenderError]:
+        """Gets the reason when no browser can be had any more: the worker should hand back its jobs."""
+        return self._browsers.failed
+
+    @property
+    def busy(self) -> int:
+        """Slots that are taken."""
+        return self._slots.busy
+
+    @property
+    def has_free_slot(self) -> bool:
+        """Whether a render would begin at once."""
+        return self._slots.has_free
+
+    @property
+    def generation(self) -> int:
+        """How many browsers this worker has launched, counting the current one."""
+        return self._browsers.launched
+
+    @property
+    def tally(self) -> Tally:
+        """What became of its browsers, and what replacing them cost."""
+        return self._browsers.tally
+
+    @property
+    def sandbox(self) -> Sandbox | None:
+        """Whether pages are in Chromium's sandbox, seen at the last browser; None before the first."""
+        return self._browsers.sandbox
+
+    @property
+    def launched_at(self) -> datetime | None:
+        """When the current browser was launched; None while there is none."""
+        numbers = self.numbers
+        return datetime.fromtimestamp(numbers.launched_at, tz=UTC) if numbers is not None else None
+
+    @property
+    def numbers(self) -> BrowserNumbers | None:
+        """The current generation's numbers; None while there is no browser."""
+        current = self._browsers.current
+        return current.numbers if current is not None else None
+
+    def wear_out(self) -> None:
+        """Ask for another browser in place of the current one, because memory is short."""
+        self._browsers.wear_out()
+
+    async def start(self) -> None:
+        """Start Playwright and the first generation, warm pages included.
+
+        Raises:
+            RenderError: `browser_unavailable`: no browser can be launched; the log says why.
+        """
+        await self._browsers.start()
+
+    async def stop(self) -> None:
+        """End every browser and Playwright; renders lose their pages. May be called twice."""
+        await self._browsers.stop()
+        await self._closings.wait()
+
+    async def wait_browser(self, *, present: bool) -> None:
+        """Return when there is a browser, or when there is none: after a crash, until the next one."""
+        await self._browsers.wait_browser(present=present)
+
+    @asynccontextmanager
+    async def page(self) -> AsyncIterator[Page]:
+        """A slot and a fresh page for one render; the page's context is closed whatever happens.
+
+        Closing goes on by itself: the render's result does not wait for it, the slot does.
+
+        Raises:
+            BrokenPoolError: there is no browser and none can be launched.
+            RenderError: `browser_unavailable`: the browser refuses, or the worker is stopping.
+        """
+        clock = asyncio.get_running_loop().time
+        asked_at = clock()
+        with self.tally.visit() as visit:
+            await self._slots.take()
+            generation = page = None
+            try:
+                while generation is None or page is None:
+                    generation = await self._browsers.usable()
+                    page = await generation.take()
+                page.waited_s = visit.waited_s = clock() - asked_at
+                yield page
+                self.rendered_at = clock()
+                await generation.settle(page)
+            finally:
+                self._closings.run(self._give_back(generation, page))
+
+    @asynccontextmanager
+    async def spare_page(self) -> AsyncIterator[Page]:
+        """A fresh page beside the slots, for a canary: it keeps no job waiting, and counts in no metric.
+
+        Raises:
+            RenderError: `browser_unavailable`: there is no browser and none can be launched.
+            DevToolsError: the browser ended, or refuses.
+        """
+        generation = await self._browsers.usable()
+        page = await generation.spare()
+        try:
+            yield page
+        finally:
+            self._closings.run(generation.give_back(page))
+
+    async def _give_back(self, generation: Generation | None, page: Page | None) -> None:
+        if generation is not None and page is not None:
+            await generation.give_back(page)
+        self._slots.give_back()

@@ -1,0 +1,1 @@
+"""One render: its steps in their order, and what they share."""

@@ -1,0 +1,103 @@
+"""What the steps of one render share: what was asked, the page, and what has come of it so far."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fleet.errors import ErrorType, RenderError
+from fleet.render.request import RenderRequest
+from worker.browser.page import Page
+from worker.egress.terms import Terms
+from worker.render import egress_report
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the page says of itself once it is ready.
+
+    Attributes:
+        final_url: the address after all redirects.
+        http_status: of the document; None when it did not come over HTTP.
+        title: at most 1,000 characters of it.
+    """
+
+    final_url: str | None = None
+    http_status: int | None = None
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """The file that was written, and what is in it."""
+
+    content_type: str
+    size_bytes: int
+    sha256: str
+    width_px: int | None
+    height_px: int | None
+    pages: int | None
+
+
+@dataclass(slots=True)
+class Render:
+    """One render under way. A step reads what earlier ones left here and leaves its own result.
+
+    Attributes:
+        page: fresh, and thrown away afterwards.
+        request: what the caller asked.
+        path: the file that the artifact becomes.
+        terms: what the page may reach; holds from `source` on.
+        max_bytes: the largest artifact that is allowed.
+        navigation_deadline: the loop's time by which the page must be ready.
+        warnings: sentences for the caller about what is not as asked.
+        facts: left by the step `readiness`.
+        content: left by `screenshot` or `pdf`: the artifact's bytes, piece by piece.
+        artifact: left by `output`.
+    """
+
+    page: Page
+    request: RenderRequest
+    path: Path
+    terms: Terms
+    max_bytes: int
+    navigation_deadline: float
+    warnings: list[str] = field(default_factory=list)
+    facts: Facts = field(default_factory=Facts)
+    content: AsyncIterator[bytes] | None = None
+    artifact: Artifact | None = None
+
+    def require_reached(self, url: str) -> None:
+        """Do nothing if the document at this address came from there, as far as the egress proxy knows.
+
+        Over plain http Chromium shows what the proxy says in the document's place, as if it were one.
+
+        Raises:
+            RenderError: why it could not be had, such as `url_blocked`.
+        """
+        if error := egress_report.refusal(self.page.port, url):
+            raise error
+
+    @asynccontextmanager
+    async def until_ready(self, awaited: str) -> AsyncIterator[None]:
+        """Bound a wait by `navigation_timeout_ms`, which all waits for the page share.
+
+        Args:
+            awaited: what the block waits for, in words that go into the message.
+
+        Raises:
+            RenderError: `navigation_timeout`, naming what was awaited and what was reached.
+        """
+        scope = asyncio.timeout_at(self.navigation_deadline)
+        try:
+            async with scope:
+                yield
+        except TimeoutError as error:
+            if not scope.expired():
+                raise
+            reached = ", ".join(sorted(self.page.lifecycle.reached)) or "nothing"
+            raise RenderError(
+                ErrorType.NAVIGATION_TIMEOUT,
+                f"waited {self.request.navigation_timeout_ms} ms for {awaited}; reached so far: {reached}",
+            ) from error

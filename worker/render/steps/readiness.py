@@ -1,0 +1,95 @@
+"""Waits until the page is what the caller wants to see, then asks it who it is."""
+
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from fleet.errors import ErrorType, RenderError
+from fleet.render.options.readiness import WaitUntil
+from fleet.render.options.source import MAX_URL_LENGTH
+from worker.browser.devtools import ProtocolError
+from worker.browser.loading import COMMIT, DOM_CONTENT_LOADED, LOAD
+from worker.render.context import Facts, Render
+
+# The stage of a document that each word waits for; networkidle is more than a stage.
+STAGES: Final[dict[WaitUntil, str]] = {
+    WaitUntil.COMMIT: COMMIT,
+    WaitUntil.DOMCONTENTLOADED: DOM_CONTENT_LOADED,
+    WaitUntil.LOAD: LOAD,
+}
+MAX_TITLE_LENGTH: Final = 1_000
+# Documents that may follow each other by script or meta refresh; as many as HTTP redirects in Chromium.
+_MAX_DOCUMENTS: Final = 20
+# A font that has not come by then is drawn in its fallback; Chromium itself swaps after three seconds.
+_FONTS_TIMEOUT_MS: Final = 3_000
+
+# One question for everything. Laying out first makes the page ask for the fonts that it needs.
+_ASK: Final = """(async () => {
+  document.documentElement?.offsetWidth;
+  const fonts = document.fonts.status !== "loading" || await Promise.race([
+    document.fonts.ready.then(() => true),
+    new Promise(resolve => setTimeout(resolve, %d, false)),
+  ]);
+  const [entry] = performance.getEntriesByType("navigation");
+  return {
+    fonts,
+    url: location.href.slice(0, %d),
+    status: entry?.responseStatus ?? 0,
+    title: document.title.slice(0, %d),
+  };
+})()"""
+
+
+async def wait(render: Render) -> None:
+    """Wait for the stage that was asked for and for the fonts, wherever scripts lead the page meanwhile.
+
+    Raises:
+        RenderError: `navigation_timeout`, `connection_failed` when the page led to an address that does not
+            load, or `url_blocked` when it led to one that may not be rendered.
+    """
+    lifecycle = render.page.lifecycle
+    wanted = render.request.wait_until
+    for _ in range(_MAX_DOCUMENTS):
+        async with render.until_ready(f"wait_until={wanted.value}"):
+            if wanted is WaitUntil.NETWORKIDLE:
+                await lifecycle.reach_quiet()
+            else:
+                await lifecycle.reach(STAGES[wanted])
+        loader = lifecycle.loader
+        async with render.until_ready("an answer of the page, whose scripts do not come to an end"):
+            answer = await _ask(render)
+        if answer is not None and lifecycle.loader == loader and not lifecycle.is_moving_on:
+            break
+    else:
+        detail = f"the page went on to another address {_MAX_DOCUMENTS} times"
+        raise RenderError(ErrorType.NAVIGATION_TIMEOUT, detail)
+    if lifecycle.unreachable_url is not None:
+        render.require_reached(lifecycle.unreachable_url)
+        detail = "the page led to an address that the browser could not open"
+        raise RenderError(ErrorType.CONNECTION_FAILED, detail)
+    if not answer["fonts"]:
+        render.warnings.append(f"fonts: not all were loaded within {_FONTS_TIMEOUT_MS} ms")
+    _check_final_address(render, answer["url"])
+    render.facts = Facts(
+        final_url=answer["url"],
+        http_status=answer["status"] or None,
+        # JavaScript's text may be cut within a character, and no document can be written with half of one.
+        title=answer["title"].encode(errors="replace").decode(),
+    )
+
+
+async def _ask(render: Render) -> Any:
+    fonts_ms = 0 if render.request.wait_until is WaitUntil.COMMIT else _FONTS_TIMEOUT_MS
+    try:
+        return await render.page.evaluate(_ASK % (fonts_ms, MAX_URL_LENGTH, MAX_TITLE_LENGTH))
+    except ProtocolError:
+        return None  # the document was replaced while it was asked
+
+
+def _check_final_address(render: Render, url: str) -> None:
+    """Refuse what the page led to, before anybody sees a picture of it."""
+    parts = urlsplit(url)
+    if parts.scheme in {"about", "blob", "data"}:
+        return  # made by a page that was checked itself
+    if parts.scheme not in {"http", "https"}:
+        raise RenderError(ErrorType.URL_BLOCKED, f"the page led to an address of the scheme {parts.scheme}")
+    render.require_reached(url)
