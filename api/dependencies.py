@@ -10,16 +10,16 @@ from arq.connections import ArqRedis
 from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from api.auth import Authenticator, may, require
-from api.gauges import FleetGauges
-from api.handover import Handover
-from api.link_keys import LinkKeys
-from api.problems import RefusedError, refuse_unknown_parameters
-from api.quotas import Quotas
-from api.rates import Rates
+from api.access.authenticate import Authenticator, may, require
+from api.access.link_keys import LinkKeys
+from api.access.quota import Quotas
+from api.access.rate_limit import Rates
+from api.http.problems import RefusedError, refuse_unknown_parameters
+from api.jobs.dispatch import Handover
+from api.jobs.gauges import FleetGauges
+from api.jobs.named_locks import Turns
+from api.jobs.waiters import Waiters
 from api.settings import ApiSettings, LinkSettings
-from api.turns import Turns
-from api.waiters import Waiters
 from fleet.artifacts.keys import SignedAddress
 from fleet.artifacts.settings import StorageSettings
 from fleet.artifacts.store import Artifacts

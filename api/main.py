@@ -18,39 +18,31 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from api.auth import Authenticator
+from api.access.authenticate import Authenticator
+from api.access.link_keys import LinkKeys
+from api.access.quota import Quotas
+from api.access.rate_limit import Rates
 from api.dependencies import Dependencies, Settings
-from api.descriptors import raise_descriptor_limit
-from api.gauges import FleetGauges
-from api.handover import Handover
-from api.hosts import HostCheck, HostNames
-from api.link_keys import LinkKeys
-from api.middleware import CallLog
-from api.openapi import DESCRIPTION, openapi_document
-from api.origins import allow_origins
-from api.problems import RefusedError, problem_response, refused_parameters, request_id_of
-from api.quotas import Quotas
-from api.rates import Rates
-from api.routes import (
-    admin_keys,
-    admin_tenants,
-    artifacts,
-    batches,
-    deliveries,
-    events,
-    fleet,
-    health,
-    jobs,
-    links,
-    manual,
-    retries,
-    schedules,
-    webhooks,
+from api.http.problems import (
+    RefusedError,
+    problem_response,
+    refused_parameters,
+    request_id_of,
 )
+from api.http.streaming import LingeringResponse
+from api.jobs.dispatch import Handover
+from api.jobs.gauges import FleetGauges
+from api.jobs.named_locks import Turns
+from api.jobs.waiters import Waiters
+from api.openapi.document import DESCRIPTION, openapi_document
+from api.routes import docs, fleet, health, links, schedules, webhooks
+from api.routes.admin import keys, tenants
+from api.routes.jobs import artifact, batch, deliveries, events, jobs, retry
+from api.server.call_log import CallLog
+from api.server.cors import allow_origins
+from api.server.file_descriptors import raise_descriptor_limit
+from api.server.host_check import HostCheck, HostNames
 from api.settings import ApiSettings, LinkSettings
-from api.streaming import LingeringResponse
-from api.turns import Turns
-from api.waiters import Waiters
 from fleet import VERSION
 from fleet.artifacts.settings import StorageSettings
 from fleet.artifacts.store import Artifacts
@@ -116,19 +108,19 @@ def create_app() -> FastAPI:
     routes = list(app.routes)
     for router in (
         jobs.router,
-        batches.router,
-        retries.router,
+        batch.router,
+        retry.router,
         events.router,
-        artifacts.router,
+        artifact.router,
         links.router,
         deliveries.router,
         webhooks.router,
         schedules.router,
         fleet.router,
-        admin_tenants.router,
-        admin_keys.router,
+        tenants.router,
+        keys.router,
         health.router,
-        manual.router,
+        docs.router,
     ):
         app.include_router(router)
         routes += router.routes

@@ -1,7 +1,7 @@
-"""`python -m api.serve`: the API on API_HOST and API_PORT, in a process that is replaced before it grows.
+"""`python -m api`: the API on API_HOST and API_PORT, in a process that is replaced before it grows.
 
 With API_MAX_REQUESTS = 0 this process serves for good. Otherwise it opens the socket and becomes the
-supervisor (`api/supervisor.py`), which starts it again as its child, with the socket and a channel.
+supervisor (`api/server/supervisor.py`), which starts it again as its child, with the socket and a channel.
 """
 
 import asyncio
@@ -15,10 +15,10 @@ import uvloop
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from api.connections import Limits, connection_within
 from api.main import create_app
+from api.server.bounded_connection import Limits, connection_within
+from api.server.retirement import Tenure
 from api.settings import ApiSettings
-from api.tenure import Tenure
 from fleet.settings import SettingsError, load_settings
 
 # As many connections as uvicorn lets wait by default.
@@ -59,7 +59,7 @@ def _listen(settings: ApiSettings) -> socket.socket:
 
 def _become_supervisor(listener: socket.socket) -> NoReturn:
     listener.set_inheritable(True)
-    command = (sys.executable, "-m", "api.supervisor", str(listener.fileno()))
+    command = (sys.executable, "-m", "api.server.supervisor", str(listener.fileno()))
     os.execv(sys.executable, command)  # noqa: S606 - no shell, our own words
 
 
@@ -104,7 +104,3 @@ def uvicorn_config(app: ASGIApp, settings: ApiSettings) -> uvicorn.Config:
 
 def _release_waiters(app: FastAPI) -> None:
     app.state.dependencies.waiters.release()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import Response
 
-from api.bodies import JSON, read_json_body
 from api.dependencies import Dependencies, OpenDependencies, Operator
-from api.operations import PAUSE_FLEET, problems
-from api.problems import refused_input
+from api.http.problems import refused_input
+from api.http.request_body import JSON, read_json_body
+from api.openapi.operations import PAUSE_FLEET, problems
 from fleet.jobs import read
 from fleet.queue.announcements import announce_pause
 from fleet.telemetry.logs import get_logger

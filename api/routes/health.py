@@ -8,8 +8,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 from starlette.responses import PlainTextResponse, Response
 
-from api.bodies import JSON
 from api.dependencies import OpenDependencies
+from api.http.request_body import JSON
 from fleet.telemetry.probes import Condition, DependencyState
 
 router = APIRouter(tags=["health"])

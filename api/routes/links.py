@@ -12,16 +12,21 @@ from fastapi import APIRouter, Request
 from pydantic import ValidationError
 from starlette.responses import Response
 
-from api import placeholders
-from api.artifacts import artifact_answer
 from api.dependencies import Dependencies, dependencies_of
-from api.headers import CONTENT_SECURITY_POLICY
-from api.intake import within_quota
-from api.link_operation import PLACEHOLDER, parameter_names, read_link_operation
-from api.operations import problems
-from api.placeholders import Placeholder
-from api.problems import RefusedError, refuse_unknown_parameters, refused_field, refused_input
-from api.waiters import wait_for
+from api.http import placeholder as placeholders
+from api.http.artifact_response import artifact_answer
+from api.http.default_headers import CONTENT_SECURITY_POLICY
+from api.http.placeholder import Placeholder
+from api.http.problems import (
+    RefusedError,
+    refuse_unknown_parameters,
+    refused_field,
+    refused_input,
+)
+from api.jobs.waiters import wait_for
+from api.openapi.link_operation import PLACEHOLDER, parameter_names, read_link_operation
+from api.openapi.operations import problems
+from api.routes.jobs.enqueue import within_quota
 from fleet.errors import KINDS, ErrorType, RenderError, RenderfleetError
 from fleet.jobs.accept import accept_of_link, render_digest
 from fleet.jobs.job import Job, State
@@ -150,7 +155,7 @@ async def _artifact(load: _Load, job: Job) -> Response:
         "Cache-Control": f"public, max-age={_max_age_s(load, job)}",
         "Content-Disposition": f'inline; filename="{_filename(load.render, job)}"',
     }
-    return await artifact_answer(load.request, job, load.dependencies, headers=headers)
+    return await artifact_answer(load.request, job, load.dependencies.artifacts, headers=headers)
 
 
 def _max_age_s(load: _Load, job: Job) -> int:

@@ -10,10 +10,15 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import Response
 
-from api.bodies import JSON, read_json_body
 from api.dependencies import Dependencies, OpenDependencies, Parameters, Reader, Renderer
-from api.operations import CREATE_WEBHOOK, problems
-from api.problems import RefusedError, refuse_unknown_parameters, refused_field, refused_input
+from api.http.problems import (
+    RefusedError,
+    refuse_unknown_parameters,
+    refused_field,
+    refused_input,
+)
+from api.http.request_body import JSON, read_json_body
+from api.openapi.operations import CREATE_WEBHOOK, problems
 from fleet.errors import ErrorType
 from fleet.jobs.read import LAST_ID
 from fleet.render.options.source import PermittedUrl

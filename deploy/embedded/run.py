@@ -183,7 +183,7 @@ class Launcher:
 
     def _api_program(self) -> Program:
         unprivileged = self.settings.api_port >= LOWEST_ORDINARY_PORT
-        return self._program("api", "api.serve", unprivileged=unprivileged)
+        return self._program("api", "api", unprivileged=unprivileged)
 
 
 def _counted(number: int, noun: str) -> str:

@@ -68,8 +68,8 @@ def configure_logs(settings: LogSettings) -> None:
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True
-    # Each call has a line of ours (`api/middleware.py`). uvicorn's own shows query strings, which may hold
-    # signatures, and `--no-access-log` only takes its handler away.
+    # Each call has a line of ours (`api/server/call_log.py`). uvicorn's own shows query strings, which may
+    # hold signatures, and `--no-access-log` only takes its handler away.
     logging.getLogger("uvicorn.access").handlers = []
     logging.getLogger("uvicorn.access").propagate = False
     # arq writes two lines a job at info; the attempt writes its own, with ids.

@@ -204,7 +204,7 @@ async def test_a_schedule_of_other_html_forgets_the_last_picture(database: Pool,
         assert last.key == key
 
 
-@pytest.mark.parametrize("program", [("worker",), ("api.serve",)])
+@pytest.mark.parametrize("program", [("worker",), ("api",)])
 async def test_a_process_with_another_key_does_not_start(stage: Stage, program: tuple[str, ...]) -> None:
     await enrol(stage.database, VAULT)
     log = stage.folder / "log"

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from api.callers import Rest
+from api.http.hang_up import Rest
 
 
 class Line:

@@ -5,7 +5,7 @@ import sys
 
 SCRIPT = """
 import resource
-from api.descriptors import raise_descriptor_limit
+from api.server.file_descriptors import raise_descriptor_limit
 resource.setrlimit(resource.RLIMIT_NOFILE, (256, 512))
 for waiters in (100, 10_000):
     print("-- waiters", waiters)

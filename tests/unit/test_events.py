@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from api.events import event, job_at
-from api.history import Moment
+from api.jobs.event_stream import event, job_at
+from api.jobs.moments import Moment
 from fleet.artifacts.keys import SignedAddress
 from fleet.jobs.document import JobDocument
 from fleet.jobs.job import Job, State

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.history import Moment, moments_until
+from api.jobs.moments import Moment, moments_until
 from fleet.jobs.job import TRANSITIONS, State
 
 QUEUED, RUNNING = State.QUEUED, State.RUNNING

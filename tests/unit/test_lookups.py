@@ -2,7 +2,7 @@
 
 import asyncio
 
-from api.lookups import Lookups
+from api.access.cached_lookup import Lookups
 
 
 class Register:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.preferences import preferred_wait_s
+from api.http.prefer import preferred_wait_s
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,14 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from api.findings import MAX_FINDINGS
-from api.problems import MEDIA_TYPE, STATUSES, RefusedError, problem_response, refused_input
+from api.http.field_errors import MAX_FINDINGS
+from api.http.problems import (
+    MEDIA_TYPE,
+    STATUSES,
+    RefusedError,
+    problem_response,
+    refused_input,
+)
 from fleet.errors import KINDS, ErrorType, RenderfleetError, UnavailableError
 from fleet.render.request import RenderRequest
 

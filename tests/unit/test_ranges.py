@@ -5,7 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
-from api.ranges import Span, UnsatisfiableRangeError, is_unmodified, requested_span
+from api.http.byte_ranges import (
+    Span,
+    UnsatisfiableRangeError,
+    is_unmodified,
+    requested_span,
+)
 
 ETAG = '"abc"'
 

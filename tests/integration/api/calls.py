@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from api.problems import MEDIA_TYPE
+from api.http.problems import MEDIA_TYPE
 from fleet.artifacts.keys import artifact_key
 from fleet.artifacts.store import Artifacts
 from fleet.database import Pool

@@ -23,7 +23,7 @@ PATIENCE_S = 30.0
 
 @dataclass
 class Served:
-    """A running `python -m api.serve`.
+    """A running `python -m api`.
 
     Attributes:
         process: the supervisor.
@@ -79,7 +79,7 @@ async def until(condition: Callable[[], bool]) -> None:
 async def served(stage: Stage, key: str, name: str = "api", **settings: str) -> AsyncIterator[Served]:
     port = free_port()
     environment = stage.environment(API_PORT=str(port), **settings)
-    async with started("api.serve", environment=environment, log=stage.folder / f"{name}.log") as process:
+    async with started("api", environment=environment, log=stage.folder / f"{name}.log") as process:
         await process.logged('"serving"')
         yield Served(process, port, key)
 
@@ -153,6 +153,6 @@ async def test_a_port_that_is_taken_is_named(stage: Stage) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         environment = stage.environment(API_PORT=str(port))
-        async with started("api.serve", environment=environment, log=stage.folder / "api.log") as process:
+        async with started("api", environment=environment, log=stage.folder / "api.log") as process:
             assert await process.ended() == 1
     assert f"cannot listen at 127.0.0.1 port {port}" in process.log.read_text()

@@ -7,7 +7,7 @@ from uuid import UUID
 import httpx
 from arq.connections import ArqRedis
 
-from api.waiters import wait_for
+from api.jobs.waiters import wait_for
 from fleet.database import Pool
 from fleet.jobs.job import State
 from fleet.jobs.read import get

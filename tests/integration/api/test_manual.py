@@ -5,7 +5,7 @@ import hashlib
 import re
 from html.parser import HTMLParser
 
-from api.manual import manual_page
+from api.openapi.manual import manual_page
 from tests.integration.api.conftest import Api
 
 

@@ -56,7 +56,7 @@ async def test_the_api_does_what_its_document_says(
         "RENDERFLEET_API_MAX_REQUESTS": "0",
         "RENDERFLEET_API_MAX_WAITERS": "0",  # nothing is rendered here, so nothing is worth waiting for
     }
-    async with started("api.serve", environment=environment, log=tmp_path / "api.log") as api:
+    async with started("api", environment=environment, log=tmp_path / "api.log") as api:
         await api.logged("Application startup complete")
         code, output = await schemathesis(
             port,

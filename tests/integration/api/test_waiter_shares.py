@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 from arq.connections import ArqRedis
 
-from api.waiters import Waiters
+from api.jobs.waiters import Waiters
 from fleet.database import Pool
 
 

@@ -1,0 +1,76 @@
+"""Who has signed a link, and does it hold."""
+
+import time
+from typing import Final
+
+from api.access.cached_lookup import Lookups
+from api.http.problems import RefusedError
+from fleet.database import Pool
+from fleet.errors import ErrorType
+from fleet.render.link_signature import Link
+from fleet.tenants.authenticate import LinkKey, find_link_key
+from fleet.tenants.tenant import Scope, Tenant
+from fleet.vault import Vault
+
+_MAY_SIGN: Final = frozenset({Scope.RENDER, Scope.LINKS})
+
+
+class LinkKeys:
+    """The keys that check links, remembered as API keys are."""
+
+    def __init__(self, pool: Pool, vault: Vault, *, cache_s: float, max_lifetime_s: int) -> None:
+        """Remember nothing yet.
+
+        Args:
+            pool: connections to Postgres.
+            vault: opens the keys.
+            cache_s: seconds for which a key is remembered; links of a revoked one still work so long.
+            max_lifetime_s: seconds from now on within which a link must expire.
+        """
+        self._keys: Lookups[str, LinkKey] = Lookups(
+            lambda key_id: find_link_key(pool, vault, key_id), remember_s=cache_s
+        )
+        self._max_lifetime_s = max_lifetime_s
+
+    async def tenant(self, link: Link) -> Tenant:
+        """The tenant whose key has signed a link that holds.
+
+        Raises:
+            RefusedError: unauthorized: no key of this id, or another signature. Only to whoever holds a right
+                signature forbidden: it has expired, expires too late, or the key may not sign.
+            UnavailableError: the key is not remembered and Postgres does not answer.
+        """
+        found = await self._keys.get(link.key_id)
+        if found is None:
+            raise RefusedError(
+                ErrorType.UNAUTHORIZED, "the API key of the link is unknown, revoked or expired"
+            )
+        if found.key is None:
+            raise RefusedError(
+                ErrorType.UNAUTHORIZED, "the API key was made before it could sign links; make a new one"
+            )
+        if not link.is_signed_with(found.key):
+            raise RefusedError(
+                ErrorType.UNAUTHORIZED,
+                "the signature does not fit the link: see docs/links.md for what is signed, and how",
+            )
+        self._check_rights(link, found.tenant)
+        return found.tenant
+
+    def forget_all(self) -> None:
+        """Look each key up again: keys or limits have changed."""
+        self._keys.forget_all()
+
+    def _check_rights(self, link: Link, tenant: Tenant) -> None:
+        if tenant.scopes.isdisjoint(_MAY_SIGN):
+            raise RefusedError(
+                ErrorType.FORBIDDEN, f"the API key lacks the scope `{Scope.LINKS}` or `{Scope.RENDER}`"
+            )
+        left_s = link.expires - time.time()
+        if left_s <= 0:
+            raise RefusedError(ErrorType.FORBIDDEN, "the link has expired")
+        if left_s > self._max_lifetime_s:
+            raise RefusedError(
+                ErrorType.FORBIDDEN,
+                f"the link expires too late: at most {self._max_lifetime_s:,} s from now are allowed",
+            )

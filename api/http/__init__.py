@@ -1,0 +1,1 @@
+"""What HTTP asks for and is answered: bodies, ranges, preferences, problems."""

@@ -1,0 +1,69 @@
+"""An artifact as the answer to a call: streamed from the store, with one Range, ETag and conditions."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, cast
+
+from fastapi import Request
+from starlette.responses import Response
+
+from api.http.byte_ranges import (
+    Span,
+    UnsatisfiableRangeError,
+    is_unmodified,
+    requested_span,
+)
+from api.http.problems import RefusedError
+from api.http.streaming import StreamedResponse
+from fleet.artifacts.store import ArtifactMissingError, Artifacts
+from fleet.errors import ErrorType
+from fleet.jobs.job import Job
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+
+async def artifact_answer(
+    request: Request, job: Job, store: Artifacts, *, headers: Mapping[str, str]
+) -> Response:
+    """The artifact of a job that has one, or the part of it that the call asks for.
+
+    Args:
+        request: the call, GET or HEAD.
+        job: with an artifact.
+        store: where the artifact lies.
+        headers: of the answer, beside those that follow from the artifact.
+
+    Raises:
+        RefusedError: range_not_satisfiable, or no_artifact: it was erased meanwhile.
+        UnavailableError: S3 does not answer.
+    """
+    facts = job.artifact or {}
+    size, etag = int(facts["size_bytes"]), f'"{facts["sha256"]}"'
+    headers = {"ETag": etag, "Accept-Ranges": "bytes", **headers}
+    if is_unmodified(request.headers, etag):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    is_head = request.method == "HEAD"
+    try:
+        span = None if is_head else requested_span(request.headers, size=size, etag=etag)
+    except UnsatisfiableRangeError:
+        raise RefusedError(
+            ErrorType.RANGE_NOT_SATISFIABLE,
+            f"the artifact is {size:,} bytes long",
+            headers={"Content-Range": f"bytes */{size}"},
+        ) from None
+    status = HTTPStatus.OK
+    if span is not None:
+        status = HTTPStatus.PARTIAL_CONTENT
+        headers["Content-Range"] = f"bytes {span.first}-{span.last}/{size}"
+    span = span or Span(0, size - 1)
+    headers |= {"Content-Length": str(span.length), "Content-Type": facts["content_type"]}
+    if is_head:
+        return Response(status_code=status, headers=headers)
+    chunks = store.read(job.artifact_key or "", first=span.first, last=span.last)
+    try:
+        return await StreamedResponse.begun(
+            cast("AsyncGenerator[bytes, None]", chunks), status=status.value, headers=headers
+        )
+    except ArtifactMissingError:
+        raise RefusedError(ErrorType.NO_ARTIFACT, "the artifact was erased") from None

@@ -1,0 +1,176 @@
+"""Refusals and failures as problem documents (RFC 9457), and the one table from error type to HTTP status."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Final
+
+from pydantic import BaseModel, Field, ValidationError
+from pydantic_core import ErrorDetails
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.http.field_errors import MAX_FINDINGS, Finding, findings_of
+from fleet.errors import KINDS, ErrorType, InvalidRequestError, RenderfleetError
+
+MEDIA_TYPE: Final = "application/problem+json"
+RETRY_AFTER_S: Final = 2
+
+# The outcomes of a job are here too: a call that answers with the picture itself answers with them.
+STATUSES: Final[Mapping[ErrorType, HTTPStatus]] = {
+    ErrorType.INVALID_REQUEST: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ErrorType.URL_BLOCKED: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ErrorType.NAME_NOT_RESOLVED: HTTPStatus.BAD_GATEWAY,
+    ErrorType.CONNECTION_FAILED: HTTPStatus.BAD_GATEWAY,
+    ErrorType.TLS_ERROR: HTTPStatus.BAD_GATEWAY,
+    ErrorType.NAVIGATION_TIMEOUT: HTTPStatus.GATEWAY_TIMEOUT,
+    ErrorType.RENDER_TIMEOUT: HTTPStatus.GATEWAY_TIMEOUT,
+    ErrorType.HTTP_STATUS_REJECTED: HTTPStatus.BAD_GATEWAY,
+    ErrorType.CONTENT_REJECTED: HTTPStatus.BAD_GATEWAY,
+    ErrorType.SELECTOR_NOT_FOUND: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ErrorType.SCRIPT_FAILED: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ErrorType.PAGE_CRASHED: HTTPStatus.BAD_GATEWAY,
+    ErrorType.MEMORY_LIMIT_EXCEEDED: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ErrorType.ARTIFACT_TOO_LARGE: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ErrorType.PDF_FAILED: HTTPStatus.BAD_GATEWAY,
+    ErrorType.STORAGE_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    ErrorType.BROWSER_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    ErrorType.EGRESS_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    ErrorType.WORKER_LOST: HTTPStatus.SERVICE_UNAVAILABLE,
+    ErrorType.CANCELLED: HTTPStatus.CONFLICT,
+    ErrorType.EXPIRED: HTTPStatus.GONE,
+    ErrorType.SECRETS_UNREADABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    ErrorType.INTERNAL_ERROR: HTTPStatus.INTERNAL_SERVER_ERROR,
+    ErrorType.UNAUTHORIZED: HTTPStatus.UNAUTHORIZED,
+    ErrorType.FORBIDDEN: HTTPStatus.FORBIDDEN,
+    ErrorType.NOT_FOUND: HTTPStatus.NOT_FOUND,
+    ErrorType.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
+    ErrorType.IDEMPOTENCY_CONFLICT: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ErrorType.JOB_NOT_FINISHED: HTTPStatus.CONFLICT,
+    ErrorType.NO_ARTIFACT: HTTPStatus.NOT_FOUND,
+    ErrorType.ARTIFACT_EXPIRED: HTTPStatus.GONE,
+    ErrorType.RENDER_PENDING: HTTPStatus.SERVICE_UNAVAILABLE,
+    ErrorType.SECRETS_ERASED: HTTPStatus.CONFLICT,
+    ErrorType.MALFORMED_REQUEST: HTTPStatus.BAD_REQUEST,
+    ErrorType.MISDIRECTED_REQUEST: HTTPStatus.MISDIRECTED_REQUEST,
+    ErrorType.HEAD_TOO_LARGE: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    ErrorType.TOO_MANY_CONNECTIONS: HTTPStatus.SERVICE_UNAVAILABLE,
+    ErrorType.BODY_TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    ErrorType.UNSUPPORTED_MEDIA_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    ErrorType.RANGE_NOT_SATISFIABLE: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+    ErrorType.DATABASE_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    ErrorType.TOO_MANY_WAITERS: HTTPStatus.SERVICE_UNAVAILABLE,
+    ErrorType.JOB_FINISHED: HTTPStatus.CONFLICT,
+    ErrorType.QUOTA_EXCEEDED: HTTPStatus.TOO_MANY_REQUESTS,
+    ErrorType.RATE_LIMITED: HTTPStatus.TOO_MANY_REQUESTS,
+    ErrorType.TENANT_EXISTS: HTTPStatus.CONFLICT,
+    ErrorType.LAST_ADMIN_KEY: HTTPStatus.CONFLICT,
+    ErrorType.TOO_MANY_WEBHOOKS: HTTPStatus.CONFLICT,
+    ErrorType.TOO_MANY_SCHEDULES: HTTPStatus.CONFLICT,
+}
+
+
+class Problem(BaseModel):
+    """A problem document of RFC 9457; `request_id` and `errors` are extensions."""
+
+    type: ErrorType = Field(description="The stable word for this kind of problem.")
+    title: str = Field(description="What this kind of problem is.", examples=["The request is not valid"])
+    status: int = Field(description="The HTTP status again.", examples=[422])
+    detail: str = Field(
+        description="What is wrong this time, and what helps.", examples=["1 field is not valid"]
+    )
+    request_id: str = Field(description="The id under which the server's log has this call.")
+    errors: list[Finding] = Field(default=[], description="What is wrong with which field.")
+
+
+class RefusedError(InvalidRequestError):
+    """A refusal that says more than a sentence: fields, or headers of the answer."""
+
+    def __init__(
+        self,
+        type_: ErrorType,
+        detail: str,
+        *,
+        findings: Sequence[Finding] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(type_, detail)
+        self.findings = findings
+        self.headers = headers or {}
+
+
+def refused_field(field: str, message: str, *, allowed: str | None = None) -> RefusedError:
+    """A refusal because of one header or parameter."""
+    finding = Finding(field=field, message=message, allowed=allowed)
+    return RefusedError(ErrorType.INVALID_REQUEST, f"{field or 'the body'} {message}", findings=[finding])
+
+
+def refuse_unknown_parameters(given: Iterable[str], *, allowed: Iterable[str]) -> None:
+    """Do nothing if all query parameters are known.
+
+    Raises:
+        RefusedError: one is not. A typo such as `stat=failed` must not silently mean no filter.
+    """
+    known = sorted(allowed)
+    for name in given:
+        if name not in known:
+            raise refused_field(
+                name[:100], "is not a parameter of this call", allowed=", ".join(known) or "none"
+            )
+
+
+def refused_input(error: ValidationError, model: type[BaseModel]) -> RefusedError:
+    """A refusal because of what pydantic found in the body."""
+    if error.error_count() > MAX_FINDINGS * 10:
+        # A body of unknown names gives an error for each: listing half a million of them takes seconds.
+        return RefusedError(ErrorType.INVALID_REQUEST, f"{error.error_count():,} fields are not valid")
+    return _refused(error.errors(include_url=False, include_input=False), model)
+
+
+def refused_parameters(errors: Sequence[ErrorDetails]) -> RefusedError:
+    """A refusal because of what FastAPI found in the query."""
+    return _refused(errors, None)
+
+
+def _refused(errors: Sequence[ErrorDetails], model: type[BaseModel] | None) -> RefusedError:
+    findings = findings_of(errors, model)
+    is_blocked = any(error["type"] == ErrorType.URL_BLOCKED for error in errors)
+    count = len(errors)
+    detail = (
+        ": ".join(filter(None, (findings[0].field, findings[0].message)))
+        if count == 1
+        else f"{count} fields are not valid"
+    )
+    return RefusedError(
+        ErrorType.URL_BLOCKED if is_blocked else ErrorType.INVALID_REQUEST, detail, findings=findings
+    )
+
+
+def problem_of(error: RenderfleetError, request_id: str) -> Problem:
+    """The document for an error that renderfleet raised on purpose."""
+    return Problem(
+        type=error.type,
+        title=KINDS[error.type].title,
+        status=STATUSES[error.type].value,
+        detail=error.detail,
+        request_id=request_id,
+        errors=list(error.findings) if isinstance(error, RefusedError) else [],
+    )
+
+
+def problem_response(error: RenderfleetError, request_id: str) -> Response:
+    """The answer for an error that renderfleet raised on purpose."""
+    status = STATUSES[error.type]
+    document = problem_of(error, request_id)
+    body = document.model_dump_json(exclude_none=True, exclude_defaults=True)
+    headers = dict(error.headers) if isinstance(error, RefusedError) else {}
+    if status is HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = str(RETRY_AFTER_S)
+    return Response(body, status_code=status.value, media_type=MEDIA_TYPE, headers=headers)
+
+
+def request_id_of(request: Request) -> str:
+    """The id that the middleware gave this call."""
+    request_id: str = request.scope["renderfleet.request_id"]
+    return request_id

@@ -1,0 +1,113 @@
+"""Request bodies: JSON only, uncompressed, counted while they stream in and never held beyond the limit.
+
+Counted twice: bytes, and values. Half a million unknown fields fit into 4 MiB, and pydantic makes an error of
+each, which held up all other calls for half a second.
+"""
+
+import asyncio
+from typing import Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+
+from api.http.problems import RefusedError, refused_input
+from api.settings import ApiSettings
+from fleet.errors import ErrorType
+
+JSON: Final = "application/json"
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+# A request has some dozens; a thousand cookies or blocked hosts are fine. So many wrong ones take 10 ms.
+MAX_VALUES: Final = 10_000
+
+
+async def read_json_body(
+    request: Request, *, max_bytes: int, timeout_s: float, max_values: int = MAX_VALUES
+) -> bytes:
+    """The raw body of a request that declares JSON.
+
+    Raises:
+        RefusedError: another media type or encoding (415), more than `max_bytes` (413; a declared length is
+            enough, then nothing is read), more than `max_values` values, or not all of it arrived within
+            `timeout_s` seconds.
+        starlette.requests.ClientDisconnect: the caller went away.
+    """
+    _check_media_type(request)
+    declared = request.headers.get("content-length", "0")
+    if not declared.isdecimal() or int(declared) > max_bytes:
+        raise _too_large(max_bytes)
+    chunks: list[bytes] = []
+    count = 0
+    try:
+        async with asyncio.timeout(timeout_s):
+            async for chunk in request.stream():
+                count += len(chunk)
+                if count > max_bytes:
+                    raise _too_large(max_bytes)
+                chunks.append(chunk)
+    except TimeoutError:
+        raise RefusedError(
+            ErrorType.INVALID_REQUEST,
+            f"the body did not arrive within {timeout_s:g} s",
+            headers={"Connection": "close"},
+        ) from None
+    body = b"".join(chunks)
+    if _has_more_values(body, max_values):
+        raise RefusedError(ErrorType.INVALID_REQUEST, f"the body may have {max_values:,} values at most")
+    return body
+
+
+def _has_more_values(body: bytes, count: int) -> bool:
+    """Whether a JSON text has more values than so many, told by the commas outside of its strings.
+
+    How deep they lie in each other is bounded by the parser. Only the first look is made at most bodies, and
+    none is more than a pass in C: 15 ms for 4 MiB.
+    """
+    if body.count(b",") < count:
+        return False
+    plain = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    if plain.count(b'"') > 4 * count:  # a name and a text for each
+        return True
+    return b"".join(plain.split(b'"')[::2]).count(b",") >= count
+
+
+async def read_document(request: Request, model: type[ModelT], settings: ApiSettings) -> ModelT:
+    """The body of a request as this model, which needs no context.
+
+    Raises:
+        RefusedError: as `read_json_body`, or it is not valid.
+        starlette.requests.ClientDisconnect: the caller went away.
+    """
+    body = await read_json_body(
+        request, max_bytes=settings.api_max_body_bytes, timeout_s=settings.api_body_timeout_s
+    )
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise refused_input(error, model) from None
+
+
+def _check_media_type(request: Request) -> None:
+    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
+    if media_type.strip().lower() != JSON:
+        raise RefusedError(
+            ErrorType.UNSUPPORTED_MEDIA_TYPE,
+            f"the body must be JSON: send `Content-Type: {JSON}`",
+            headers={"Accept-Post": JSON},
+        )
+    charset = parameters.strip().lower().partition("charset=")[2].strip('"')
+    if charset not in ("", "utf-8", "utf8", "us-ascii"):
+        raise RefusedError(
+            ErrorType.UNSUPPORTED_MEDIA_TYPE, "JSON must be UTF-8", headers={"Accept-Post": JSON}
+        )
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise RefusedError(
+            ErrorType.UNSUPPORTED_MEDIA_TYPE,
+            "compressed bodies are not accepted: send it without `Content-Encoding`",
+            headers={"Accept-Encoding": "identity"},
+        )
+
+
+def _too_large(max_bytes: int) -> RefusedError:
+    return RefusedError(ErrorType.BODY_TOO_LARGE, f"the body may be {max_bytes:,} bytes long at most")

@@ -1,0 +1,1 @@
+"""Jobs as the API follows them: handed over, waited for, told as events."""

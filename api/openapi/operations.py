@@ -1,0 +1,227 @@
+"""What the routes tell the OpenAPI document that FastAPI does not see.
+
+Bodies and answers bypass it, for speed.
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from api.http.problems import MEDIA_TYPE
+from fleet.render.options.source import MAX_URL_LENGTH
+
+REF: Final = "#/components/schemas/{model}"
+
+
+def _of(model: str) -> dict[str, Any]:
+    """Content that is one of the document's schemas."""
+    return {"application/json": {"schema": {"$ref": REF.format(model=model)}}}
+
+
+def _object(**properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of an object that has just these properties."""
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _takes(
+    schema: str | Mapping[str, Any], examples: Mapping[str, Any], *, is_required: bool = True
+) -> dict[str, Any]:
+    """An operation's body.
+
+    Args:
+        schema: the name of one of the document's schemas, or a schema.
+        examples: by name, as OpenAPI has them: a `value`, and a `summary` where there are several.
+        is_required: whether there has to be a body.
+    """
+    reference = {"$ref": REF.format(model=schema)} if isinstance(schema, str) else schema
+    content = {"application/json": {"schema": reference, "examples": examples}}
+    return {"requestBody": {"required": is_required, "content": content}}
+
+
+def _location(of: str) -> dict[str, Any]:
+    return {"Location": {"description": f"Path of the {of}.", "schema": {"type": "string"}}}
+
+
+def _made(what: str, description: str) -> dict[str, Any]:
+    """The answer to a call that has made something."""
+    return {"responses": {"201": {"description": description, "headers": _location(what)}}}
+
+
+def _header(description: str, *, maximum: int | None = None) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "string"}
+    if maximum is not None:
+        schema |= {"minLength": 1, "maxLength": maximum, "pattern": "^[!-~]+$"}
+    return {"in": "header", "required": False, "description": description, "schema": schema}
+
+
+def problems(*statuses: int) -> dict[str, Any]:
+    """Arguments of a route that may answer with problem documents of these statuses."""
+    return {
+        "responses": {
+            status: {"description": HTTPStatus(status).phrase, "content": _PROBLEM} for status in statuses
+        }
+    }
+
+
+_PROBLEM: Final = {MEDIA_TYPE: {"schema": {"$ref": REF.format(model="Problem")}}}
+_JOB: Final = _of("JobDocument")
+_BATCH: Final = _of("BatchDocument")
+
+_EXAMPLES: Final = {
+    "screenshot": {"summary": "A screenshot", "value": {"url": "https://example.com/"}},
+    "full_page": {
+        "summary": "A whole page as WebP on a dense screen",
+        "value": {
+            "url": "https://example.com/",
+            "format": "webp",
+            "quality": 80,
+            "full_page": True,
+            "viewport": {"width": 1440, "height": 900},
+            "device_scale_factor": 2,
+        },
+    },
+    "invoice": {
+        "summary": "HTML to pdf",
+        "value": {"html": "<h1>Invoice 7</h1>", "format": "pdf", "external_id": "invoice-7"},
+    },
+}
+
+CREATE_JOB: Final[dict[str, Any]] = {
+    "parameters": [
+        {
+            "name": "Idempotency-Key",
+            **_header("Repeat a call with the same key and get the same job.", maximum=255),
+        },
+        {"name": "Prefer", **_header("`wait=N`: wait up to N seconds, 60 at most, for the job's end.")},
+    ],
+    **_takes("RenderRequest", _EXAMPLES),
+    "responses": {
+        "200": {"description": "The job has ended.", "headers": _location("job"), "content": _JOB},
+        "202": {"description": "The job is accepted.", "headers": _location("job"), "content": _JOB},
+    },
+}
+RETRY_JOB: Final[dict[str, Any]] = {
+    "parameters": CREATE_JOB["parameters"],
+    "responses": CREATE_JOB["responses"],
+}
+CANCEL_JOB: Final[dict[str, Any]] = {
+    "parameters": [
+        {"name": "Prefer", **_header("`wait=N`: wait up to N seconds, 60 at most, for a running job's end.")}
+    ],
+    "responses": {
+        "200": {"description": "The job has ended.", "content": _JOB},
+        "202": {"description": "The job will be stopped.", "headers": _location("job"), "content": _JOB},
+    },
+}
+
+_ITEMS: Final = {
+    "type": "array",
+    "minItems": 1,
+    "maxItems": 100,
+    "items": {"$ref": REF.format(model="RenderRequest")},
+}
+_TWO_JOBS: Final = [
+    {"url": "https://example.com/", "external_id": "home"},
+    {"html": "<h1>Invoice 7</h1>", "format": "pdf", "external_id": "invoice-7"},
+]
+CREATE_BATCH: Final[dict[str, Any]] = {
+    "parameters": [
+        {
+            "name": "Idempotency-Key",
+            **_header("Repeat a call with the same key and get the same jobs, and refusals.", maximum=255),
+        }
+    ],
+    **_takes(
+        {**_object(jobs=_ITEMS), "required": ["jobs"]},
+        {"two": {"summary": "A picture and a document", "value": {"jobs": _TWO_JOBS}}},
+    ),
+    "responses": {
+        "200": {"description": "Known by its key, and all jobs have ended.", "content": _BATCH},
+        "202": {"description": "At least one job is accepted.", "content": _BATCH},
+        "422": {
+            "description": "No item is valid, or the batch itself is not.",
+            "content": {**_BATCH, **_PROBLEM},
+        },
+    },
+}
+
+_WEBHOOK: Final = {**_object(url={"type": "string", "maxLength": MAX_URL_LENGTH}), "required": ["url"]}
+CREATE_WEBHOOK: Final[dict[str, Any]] = {
+    **_takes(_WEBHOOK, {"webhook": {"value": {"url": "https://example.com/hooks/renders"}}}),
+    "responses": {"200": {"description": "The address is known.", "content": _of("WebhookDetails")}},
+}
+
+_SCHEDULE: Final = {
+    "name": "prices, each working day",
+    "cron": "0 9 * * MON-FRI",
+    "timezone": "Europe/Berlin",
+    "job": {"url": "https://example.com/prices", "webhook_url": "https://example.com/hooks/renders"},
+    "deliver": "when_changed",
+}
+REPLACE_SCHEDULE: Final[dict[str, Any]] = _takes("ScheduleRequest", {"prices": {"value": _SCHEDULE}})
+CREATE_SCHEDULE: Final[dict[str, Any]] = {**REPLACE_SCHEDULE, **_made("schedule", "The schedule is stored.")}
+SWITCH_SCHEDULE: Final[dict[str, Any]] = _takes(
+    {**_object(enabled={"type": "boolean"}), "required": ["enabled"]},
+    {"disable": {"value": {"enabled": False}}},
+)
+
+PAUSE_FLEET: Final[dict[str, Any]] = _takes(
+    _object(reason={"type": ["string", "null"], "maxLength": 200}),
+    {"upgrade": {"value": {"reason": "upgrade of Postgres"}}},
+    is_required=False,
+)
+
+BYTES: Final = {
+    media_type: {"schema": {"type": "string", "format": "binary"}}
+    for media_type in ("image/png", "image/jpeg", "image/webp", "application/pdf")
+}
+READ_ARTIFACT: Final[dict[str, Any]] = {
+    "responses": {
+        "200": {"description": "The whole artifact (`proxy=true`).", "content": BYTES},
+        "206": {"description": "The part that Range asked for (`proxy=true`).", "content": BYTES},
+        "304": {"description": "If-None-Match names this artifact (`proxy=true`)."},
+        "307": {
+            "description": "Redirect to a presigned address.",
+            "headers": {"Location": {"description": "That address.", "schema": {"type": "string"}}},
+        },
+    },
+}
+
+_LIMITS: Final = {"max_requests_per_s": 20, "max_renders_per_month": 10000}
+_KEY: Final = {"tenant_id": "0198c1d0-0000-7000-8000-000000000001", "name": "shop"}
+CHANGE_TENANT: Final[dict[str, Any]] = _takes("TenantChanges", {"limits": {"value": _LIMITS}})
+CREATE_TENANT: Final[dict[str, Any]] = {
+    **_takes("TenantRequest", {"acme": {"value": {"name": "acme", **_LIMITS}}}),
+    **_made("tenant", "The tenant is made."),
+}
+CREATE_KEY: Final[dict[str, Any]] = {
+    **_takes("KeyRequest", {"shop": {"value": _KEY}}),
+    **_made("key", "The key is made; `key` is shown this once."),
+}
+
+_EVENTS_EXAMPLE: Final = """\
+id: 0-queued
+event: queued
+data: {"id":"0198c1d2-4f60-7cc2-b1f4-2a9d3c5e7f01","status":"queued","attempt":0, …}
+
+id: 1-running
+event: running
+data: {"id":"0198c1d2-4f60-7cc2-b1f4-2a9d3c5e7f01","status":"running","attempt":1, …}
+
+id: 1-succeeded
+event: succeeded
+data: {"id":"0198c1d2-4f60-7cc2-b1f4-2a9d3c5e7f01","status":"succeeded","attempt":1, …}
+
+"""
+READ_EVENTS: Final[dict[str, Any]] = {
+    "parameters": [
+        {"name": "Last-Event-ID", **_header("The id of the last event seen, as an `EventSource` sends it.")}
+    ],
+    "responses": {
+        "200": {
+            "description": "The stream. It closes after the job's end.",
+            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EVENTS_EXAMPLE}},
+        },
+        "204": {"description": "`Last-Event-ID` names the job's end: there is nothing more to come."},
+    },
+}

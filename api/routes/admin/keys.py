@@ -1,0 +1,181 @@
+"""API keys as the operator has them: make, list, read, revoke."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Annotated, Final, Self
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from api.dependencies import Dependencies, OpenDependencies, Operator, Parameters
+from api.http.json_answer import json_answer
+from api.http.problems import RefusedError, refuse_unknown_parameters, refused_field
+from api.http.request_body import read_document
+from api.openapi.operations import CREATE_KEY, problems
+from api.routes.admin.tenants import unknown_tenant
+from fleet.database import answering
+from fleet.errors import ErrorType
+from fleet.telemetry.logs import get_logger
+from fleet.tenants import api_keys, manage
+from fleet.tenants.api_keys import Credential, Revocation, issue_key
+from fleet.tenants.requests import KeyRequest
+from fleet.tenants.tenant import Scope
+from fleet.vault import enrol
+
+_NO_STORE: Final = {"Cache-Control": "no-store"}  # an answer with a secret stays in no cache
+_KEY_ID: Final = re.compile(r"[a-z0-9]{12}", re.ASCII)
+
+log = get_logger(__name__)
+router = APIRouter(prefix="/v1/admin/keys", tags=["admin"])
+
+
+class KeyDocument(BaseModel):
+    """A key without its secret."""
+
+    id: str = Field(description="The part of it that is no secret.", examples=["0a1b2c3d4e5f"])
+    tenant_id: UUID = Field(description="Whose it is.")
+    tenant_name: str = Field(description="That tenant's name.")
+    name: str = Field(description="The operator's name for it.")
+    scopes: list[Scope] = Field(description="What it may do.")
+    created_at: datetime = Field(description="When it was made.")
+    last_used_at: datetime | None = Field(description="Its last use, to the minute or so; null: never.")
+    expires_at: datetime | None = Field(description="When it stops working; null: never.")
+    revoked_at: datetime | None = Field(description="When it was revoked; null: it was not.")
+
+    @classmethod
+    def of(cls, key: Credential) -> Self:
+        """The document of a key."""
+        return cls(
+            id=key.id,
+            tenant_id=key.tenant_id,
+            tenant_name=key.tenant_name,
+            name=key.name,
+            scopes=sorted(key.scopes),
+            created_at=key.created_at,
+            last_used_at=key.last_used_at,
+            expires_at=key.expires_at,
+            revoked_at=key.revoked_at,
+        )
+
+
+class IssuedKeyDocument(KeyDocument):
+    """A key that was just made, with its secret."""
+
+    key: str = Field(description="The whole key; it is shown this once.", examples=["rf_0a1b2c3d4e5f_…"])
+
+
+class KeyListDocument(BaseModel):
+    """A page of keys, newest first."""
+
+    keys: list[KeyDocument]
+    next_cursor: str | None = Field(description="`cursor` of the next page; null on the last one.")
+
+
+class ListParameters(Parameters):
+    """Parameters of listing keys."""
+
+    tenant_id: UUID | None = Field(default=None, description="Only this tenant's.")
+    limit: int = Field(default=20, ge=1, le=100, description="Keys on one page.")
+    cursor: str | None = Field(
+        default=None, max_length=100, description="`next_cursor` of the page before this one."
+    )
+
+
+def _unknown_key() -> RefusedError:
+    return RefusedError(ErrorType.NOT_FOUND, "there is no such key")
+
+
+def _key_id(request: Request, key_id: str) -> str:
+    refuse_unknown_parameters(request.query_params, allowed=())
+    if not _KEY_ID.fullmatch(key_id):
+        raise _unknown_key()
+    return key_id
+
+
+KeyId = Annotated[str, Depends(_key_id)]
+
+
+@router.post(
+    "",
+    status_code=HTTPStatus.CREATED,
+    response_model=IssuedKeyDocument,
+    openapi_extra=CREATE_KEY,
+    **problems(401, 403, 404, 413, 415, 422, 503),
+)
+async def create_key(request: Request, operator: Operator, dependencies: OpenDependencies) -> Response:
+    """Make a key of a tenant. `key` is shown in this answer and never again. Needs the scope `admin`."""
+    refuse_unknown_parameters(request.query_params, allowed=())
+    wanted = await read_document(request, KeyRequest, dependencies.settings.api)
+    if await manage.get(dependencies.pool, wanted.tenant_id) is None:
+        raise unknown_tenant()
+    lifetime_s = wanted.expires_in_s
+    await enrol(dependencies.pool, dependencies.vault)  # the key of its links is sealed
+    async with answering(), dependencies.pool.acquire() as connection:
+        issued = await issue_key(
+            connection,
+            tenant_id=wanted.tenant_id,
+            name=wanted.name,
+            scopes=wanted.scopes,
+            expires_at=None if lifetime_s is None else datetime.now(UTC) + timedelta(seconds=lifetime_s),
+            vault=dependencies.vault,
+        )
+    log.info("api key made", key_id=issued.id, scopes=sorted(wanted.scopes), by_key_id=operator.key_id)
+    known = KeyDocument.of(await _get(dependencies, issued.id))
+    headers = {**_NO_STORE, "Location": f"/v1/admin/keys/{issued.id}"}
+    document = IssuedKeyDocument(**known.model_dump(), key=issued.key)
+    return json_answer(document, HTTPStatus.CREATED, headers)
+
+
+@router.get("", response_model=KeyListDocument, **problems(401, 403, 422, 503))
+async def list_keys(
+    _operator: Operator, dependencies: OpenDependencies, parameters: Annotated[ListParameters, Query()]
+) -> Response:
+    """List the keys of all tenants or of one, newest first, revoked ones too. Needs the scope `admin`."""
+    after = parameters.cursor
+    if after is not None and not _KEY_ID.fullmatch(after):
+        raise refused_field("cursor", "is none", allowed="`next_cursor` of an earlier page")
+    # One more than the page holds tells whether there is another page.
+    found = await api_keys.list_newest(
+        dependencies.pool, tenant_id=parameters.tenant_id, after=after, limit=parameters.limit + 1
+    )
+    page = found[: parameters.limit]
+    cursor = page[-1].id if len(found) > len(page) else None
+    return json_answer(KeyListDocument(keys=[KeyDocument.of(key) for key in page], next_cursor=cursor))
+
+
+@router.get("/{key_id}", response_model=KeyDocument, **problems(401, 403, 404, 422, 503))
+async def read_key(_operator: Operator, key_id: KeyId, dependencies: OpenDependencies) -> Response:
+    """Read a key, without its secret. Needs the scope `admin`."""
+    return json_answer(KeyDocument.of(await _get(dependencies, key_id)))
+
+
+@router.delete("/{key_id}", response_model=KeyDocument, **problems(401, 403, 404, 409, 422, 503))
+async def revoke_key(operator: Operator, key_id: KeyId, dependencies: OpenDependencies) -> Response:
+    """Revoke a key; repeating is safe. Needs the scope `admin`.
+
+    Calls with it are refused at once by the API process that answers, within `API_KEY_CACHE_S` by the others.
+    Its jobs go on. The last key with the scope `admin` that works is not revoked (409): make another one
+    first.
+    """
+    async with answering(), dependencies.pool.acquire() as connection:
+        outcome = await api_keys.revoke(connection, key_id, spares_last_admin=True)
+    if outcome is Revocation.LAST_ADMIN:
+        raise RefusedError(
+            ErrorType.LAST_ADMIN_KEY,
+            "no other key with the scope `admin` works; make one first, or use `python -m fleet.keys revoke`",
+        )
+    if outcome is Revocation.REVOKED:
+        dependencies.authenticator.forget_all()
+        dependencies.link_keys.forget_all()
+        log.info("api key revoked", key_id=key_id, by_key_id=operator.key_id)
+    return json_answer(KeyDocument.of(await _get(dependencies, key_id)))
+
+
+async def _get(dependencies: Dependencies, key_id: str) -> Credential:
+    found = await api_keys.get(dependencies.pool, key_id)
+    if found is None:
+        raise _unknown_key()
+    return found

@@ -1,0 +1,185 @@
+"""Tenants as the operator has them: make, list, read, change."""
+
+import uuid
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Self
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from api.dependencies import OpenDependencies, Operator, Parameters
+from api.http.json_answer import json_answer
+from api.http.problems import RefusedError, refuse_unknown_parameters, refused_field
+from api.http.request_body import read_document
+from api.openapi.operations import CHANGE_TENANT, CREATE_TENANT, problems
+from fleet.database import answering
+from fleet.errors import ErrorType
+from fleet.jobs.read import LAST_ID
+from fleet.telemetry.logs import get_logger
+from fleet.tenants import manage
+from fleet.tenants.manage import Account
+from fleet.tenants.requests import TenantChanges, TenantRequest
+
+log = get_logger(__name__)
+router = APIRouter(prefix="/v1/admin/tenants", tags=["admin"])
+
+
+class TenantLinksDocument(BaseModel):
+    """Where to go from here, as paths on this server."""
+
+    self: str
+    keys: str = Field(description="Its API keys.")
+
+
+class TenantDocument(BaseModel):
+    """A tenant as the operator sees it. A limit that is null is the setting's."""
+
+    id: UUID = Field(description="The tenant's id, a UUIDv7.")
+    name: str = Field(description="The operator's name for it.")
+    created_at: datetime = Field(description="When it was made.")
+    weight: float = Field(description="Share of a busy fleet; 1 is usual.")
+    max_queued: int | None = Field(description="Queued jobs that it may have.")
+    max_running: int | None = Field(description="Its jobs that run at once.")
+    max_requests_per_s: float | None = Field(description="Calls that it may make in a second.")
+    burst: int | None = Field(description="Calls that it may make at once, after a pause.")
+    max_renders_per_month: int | None = Field(description="Jobs that it may have accepted in a month (UTC).")
+    renders_this_month: int = Field(description="Jobs that were accepted since the month began (UTC).")
+    egress_allow: list[str] = Field(description="Networks that its jobs reach besides what everybody's do.")
+    egress_deny: list[str] = Field(description="Networks and hosts that its jobs do not reach.")
+    links: TenantLinksDocument
+
+    @classmethod
+    def of(cls, account: Account) -> Self:
+        """The document of a tenant."""
+        return cls(
+            id=account.id,
+            name=account.name,
+            created_at=account.created_at,
+            weight=account.weight,
+            max_queued=account.max_queued,
+            max_running=account.max_running,
+            max_requests_per_s=account.max_requests_per_s,
+            burst=account.burst,
+            max_renders_per_month=account.max_renders_per_month,
+            renders_this_month=account.renders_this_month,
+            egress_allow=list(account.egress_allow),
+            egress_deny=list(account.egress_deny),
+            links=TenantLinksDocument(self=_path(account), keys=f"/v1/admin/keys?tenant_id={account.id}"),
+        )
+
+
+class TenantListDocument(BaseModel):
+    """A page of tenants, newest first."""
+
+    tenants: list[TenantDocument]
+    next_cursor: str | None = Field(description="`cursor` of the next page; null on the last one.")
+
+
+class ListParameters(Parameters):
+    """Parameters of listing tenants."""
+
+    limit: int = Field(default=20, ge=1, le=100, description="Tenants on one page.")
+    cursor: str | None = Field(
+        default=None, max_length=100, description="`next_cursor` of the page before this one."
+    )
+
+
+def unknown_tenant() -> RefusedError:
+    """The refusal of a call for a tenant that there is not."""
+    return RefusedError(ErrorType.NOT_FOUND, "there is no such tenant")
+
+
+def _tenant_id(request: Request, tenant_id: str) -> UUID:
+    refuse_unknown_parameters(request.query_params, allowed=())
+    try:
+        return uuid.UUID(tenant_id)
+    except ValueError:
+        raise unknown_tenant() from None
+
+
+TenantId = Annotated[UUID, Depends(_tenant_id)]
+
+
+@router.post(
+    "",
+    status_code=HTTPStatus.CREATED,
+    response_model=TenantDocument,
+    openapi_extra=CREATE_TENANT,
+    **problems(401, 403, 409, 413, 415, 422, 503),
+)
+async def create_tenant(request: Request, operator: Operator, dependencies: OpenDependencies) -> Response:
+    """Make a tenant, with limits of its own where they are named. Needs the scope `admin`."""
+    refuse_unknown_parameters(request.query_params, allowed=())
+    wanted = await read_document(request, TenantRequest, dependencies.settings.api)
+    account = await manage.create(dependencies.pool, wanted.name, wanted.changes)
+    if account is None:
+        raise RefusedError(ErrorType.TENANT_EXISTS, "there is a tenant of this name; change it with PATCH")
+    log.info("tenant made", tenant_id=str(account.id), by_key_id=operator.key_id)
+    return json_answer(TenantDocument.of(account), HTTPStatus.CREATED, {"Location": _path(account)})
+
+
+@router.get("", response_model=TenantListDocument, **problems(401, 403, 422, 503))
+async def list_tenants(
+    _operator: Operator, dependencies: OpenDependencies, parameters: Annotated[ListParameters, Query()]
+) -> Response:
+    """List all tenants, newest first. Needs the scope `admin`."""
+    # One more than the page holds tells whether there is another page.
+    found = await manage.list_newest(
+        dependencies.pool, before=_before(parameters.cursor), limit=parameters.limit + 1
+    )
+    page = found[: parameters.limit]
+    cursor = str(page[-1].id) if len(found) > len(page) else None
+    return json_answer(
+        TenantListDocument(tenants=[TenantDocument.of(account) for account in page], next_cursor=cursor)
+    )
+
+
+def _before(cursor: str | None) -> UUID:
+    try:
+        return LAST_ID if cursor is None else uuid.UUID(cursor)
+    except ValueError:
+        raise refused_field("cursor", "is none", allowed="`next_cursor` of an earlier page") from None
+
+
+@router.get("/{tenant_id}", response_model=TenantDocument, **problems(401, 403, 404, 422, 503))
+async def read_tenant(_operator: Operator, tenant_id: TenantId, dependencies: OpenDependencies) -> Response:
+    """Read a tenant, with how many renders of this month it has used. Needs the scope `admin`."""
+    return _found(await manage.get(dependencies.pool, tenant_id))
+
+
+@router.patch(
+    "/{tenant_id}",
+    response_model=TenantDocument,
+    openapi_extra=CHANGE_TENANT,
+    **problems(401, 403, 404, 413, 415, 422, 503),
+)
+async def change_tenant(
+    request: Request, operator: Operator, tenant_id: TenantId, dependencies: OpenDependencies
+) -> Response:
+    """Change limits and addresses: what is not named stays, null takes the setting again.
+
+    Holds at once on the API process that answers, within `API_KEY_CACHE_S` on the others, and for addresses
+    also for jobs that have not begun. Needs the scope `admin`.
+    """
+    wanted = await read_document(request, TenantChanges, dependencies.settings.api)
+    if not wanted.changes:
+        raise refused_field("", "names nothing to change", allowed=", ".join(manage.CHANGEABLE))
+    async with answering(), dependencies.pool.acquire() as connection:
+        account = await manage.change(connection, tenant_id, wanted.changes)
+    dependencies.authenticator.forget_all()
+    dependencies.link_keys.forget_all()
+    log.info("tenant changed", tenant_id=str(tenant_id), what=list(wanted.changes), by_key_id=operator.key_id)
+    return _found(account)
+
+
+def _found(account: Account | None) -> Response:
+    if account is None:
+        raise unknown_tenant()
+    return json_answer(TenantDocument.of(account))
+
+
+def _path(account: Account) -> str:
+    return f"/v1/admin/tenants/{account.id}"

@@ -1,0 +1,224 @@
+"""Jobs: enqueue, read, list, wait, cancel."""
+
+import base64
+import binascii
+from contextlib import nullcontext
+from datetime import timedelta
+from typing import Annotated, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from pydantic import Field, ValidationError
+from starlette.responses import Response
+
+from api.dependencies import (
+    Dependencies,
+    JobId,
+    OpenDependencies,
+    Parameters,
+    Reader,
+    Renderer,
+    dependencies_of,
+)
+from api.http.json_answer import json_answer
+from api.http.prefer import MAX_WAIT_S, preferred_wait_s
+from api.http.problems import (
+    RefusedError,
+    refuse_unknown_parameters,
+    refused_field,
+    refused_input,
+)
+from api.http.request_body import read_json_body
+from api.jobs.waiters import wait_for
+from api.openapi.operations import CANCEL_JOB, CREATE_JOB, problems
+from api.routes.jobs.enqueue import begin, idempotency_key, job_answer, within_quota
+from fleet.errors import ErrorType
+from fleet.jobs.accept import Acceptance, accept, find_idempotent, render_digest
+from fleet.jobs.cancel import cancel
+from fleet.jobs.document import JobDocument, JobListDocument
+from fleet.jobs.job import Job, State
+from fleet.jobs.read import LAST_ID, list_newest
+from fleet.jobs.reuse import Find, keep_rendered
+from fleet.queue.announcements import announce_cancel, announce_change
+from fleet.queue.delivery import Delivery
+from fleet.queue.dispatch import withdraw
+from fleet.render.request import RenderRequest
+from fleet.telemetry.metrics import CACHE_LOOKUPS, JOBS_FINISHED
+from fleet.tenants.tenant import Scope, Tenant
+
+# A worker closes the page of a cancelled job in some milliseconds.
+_CANCEL_WAIT_S: Final = 1.0
+CACHE_HEADER: Final = "Renderfleet-Cache"
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+
+@router.post("", openapi_extra=CREATE_JOB, **problems(401, 403, 413, 415, 422, 429, 503))
+async def create_job(request: Request) -> Response:
+    """Enqueue a render. The job is durable when this answers.
+
+    The same `Idempotency-Key` with the same request gives the same job; with another request it is refused.
+    `Prefer: wait=N` waits up to N seconds (60 at most) and answers 200 with the job if it ends in time.
+    With `cache_ttl_s`, a job that has rendered the same is the answer, with 200 and `Renderfleet-Cache: hit`.
+    """
+    # A plain endpoint: FastAPI's own reading and checking of the body would double the cost of a POST.
+    dependencies = dependencies_of(request)
+    tenant = await dependencies.caller(request, Scope.RENDER)
+    refuse_unknown_parameters(request.query_params, allowed=())
+    key = idempotency_key(request)
+    render = await _read_request(request, dependencies, tenant)
+    if render.cache_ttl_s:
+        job = await _rendered_before(dependencies, tenant, render, key)
+        if job is not None:
+            return job_answer(dependencies, job, None, {CACHE_HEADER: "hit"})
+    acceptance = await within_quota(
+        dependencies,
+        tenant,
+        accept=lambda: accept(
+            dependencies.pool, dependencies.vault, tenant_id=tenant.id, request=render, idempotency_key=key
+        ),
+        find=lambda: _find(dependencies, tenant, render, key),
+    )
+    return await begin(request, dependencies, tenant, acceptance)
+
+
+async def _rendered_before(
+    dependencies: Dependencies, tenant: Tenant, render: RenderRequest, key: str | None
+) -> Job | None:
+    """A job that has rendered the same lately; its artifact is kept as long as this call's would be."""
+    if await _find(dependencies, tenant, render, key) is not None:
+        return None  # what the key has made before is the answer, or the refusal
+    job = await keep_rendered(
+        dependencies.pool,
+        render_digest(render, dependencies.vault, tenant.id),
+        tenant_id=tenant.id,
+        max_age=timedelta(seconds=render.cache_ttl_s),
+        retention=timedelta(seconds=render.retention_s),
+    )
+    CACHE_LOOKUPS.labels("job", Find.NEW if job is None else Find.ARTIFACT).inc()
+    return job
+
+
+async def _find(
+    dependencies: Dependencies, tenant: Tenant, render: RenderRequest, key: str | None
+) -> Acceptance | None:
+    if key is None:
+        return None
+    return await find_idempotent(
+        dependencies.pool, dependencies.vault, tenant_id=tenant.id, request=render, idempotency_key=key
+    )
+
+
+async def _read_request(request: Request, dependencies: Dependencies, tenant: Tenant) -> RenderRequest:
+    settings = dependencies.settings.api
+    body = await read_json_body(
+        request, max_bytes=settings.api_max_body_bytes, timeout_s=settings.api_body_timeout_s
+    )
+    try:
+        return RenderRequest.model_validate_json(body, context=dependencies.validation_for(tenant))
+    except ValidationError as error:
+        raise refused_input(error, RenderRequest) from None
+
+
+class ReadParameters(Parameters):
+    """Parameters of reading one job."""
+
+    wait: int = Field(
+        default=0, ge=0, le=MAX_WAIT_S, description="Seconds to wait for the job's end before answering."
+    )
+
+
+@router.get("/{job_id}", response_model=JobDocument, **problems(401, 403, 404, 422, 503))
+async def read_job(
+    request: Request,
+    job_id: JobId,
+    tenant: Reader,
+    dependencies: OpenDependencies,
+    parameters: Annotated[ReadParameters, Query()],
+) -> Response:
+    """Read a job. With `wait`, answer as soon as it ends, or after so many seconds as it is then."""
+    watch = dependencies.waiters.watch(job_id, tenant_id=tenant.id) if parameters.wait else nullcontext()
+    with watch as end:
+        job = await dependencies.job_of(tenant, job_id)
+        if end is not None and not job.state.is_terminal:
+            job = await wait_for(end, timeout_s=parameters.wait, receive=request.receive) or job
+    return json_answer(JobDocument.of(job, dependencies.sign(job)))
+
+
+@router.delete(
+    "/{job_id}",
+    response_model=JobDocument,
+    openapi_extra=CANCEL_JOB,
+    **problems(401, 403, 404, 409, 422, 503),
+)
+async def cancel_job(
+    request: Request, job_id: JobId, tenant: Renderer, dependencies: OpenDependencies
+) -> Response:
+    """Cancel a job. A queued one has ended when this answers (200).
+
+    A running one is stopped, its page closed and its slot freed, which takes some milliseconds. This waits a
+    second for it, or as long as `Prefer: wait=N` says, and answers 202 if that was not enough.
+    """
+    refuse_unknown_parameters(request.query_params, allowed=())
+    wait_s = preferred_wait_s(request.headers.getlist("prefer"))
+    with dependencies.waiters.watch(job_id, tenant_id=tenant.id) as end:
+        job = await cancel(dependencies.pool, job_id=job_id, tenant_id=tenant.id)
+        if job is None:
+            ended = await dependencies.job_of(tenant, job_id)
+            raise RefusedError(ErrorType.JOB_FINISHED, f"the job ended as {ended.state.value}")
+        if job.state.is_terminal:
+            JOBS_FINISHED.labels(job.state, "").inc()
+            await withdraw(dependencies.redis, Delivery(job.id, job.dispatch))
+            await announce_change(dependencies.redis, job.id)
+        else:
+            await announce_cancel(dependencies.redis, job.id)
+            seconds = _CANCEL_WAIT_S if wait_s is None else wait_s
+            job = await wait_for(end, timeout_s=seconds, receive=request.receive) or job
+    return job_answer(dependencies, job, wait_s)
+
+
+class ListParameters(Parameters):
+    """Parameters of listing jobs."""
+
+    status: State | None = Field(default=None, description="Only jobs in this state.")
+    schedule_id: UUID | None = Field(default=None, description="Only jobs that this schedule made.")
+    quarantined: bool | None = Field(
+        default=None, description="true: only jobs in quarantine; false: only the others."
+    )
+    limit: int = Field(default=20, ge=1, le=100, description="Jobs on one page.")
+    cursor: str | None = Field(
+        default=None, max_length=100, description="`next_cursor` of the page before this one."
+    )
+
+
+@router.get("", response_model=JobListDocument, **problems(401, 403, 422, 503))
+async def list_jobs(
+    tenant: Reader, dependencies: OpenDependencies, parameters: Annotated[ListParameters, Query()]
+) -> Response:
+    """List your jobs, newest first. Pages do not shift when new jobs arrive."""
+    # One more than the page holds tells whether there is another page.
+    found = await list_newest(
+        dependencies.pool,
+        tenant_id=tenant.id,
+        state=parameters.status,
+        schedule_id=parameters.schedule_id,
+        is_quarantined=parameters.quarantined,
+        before=_before(parameters.cursor),
+        limit=parameters.limit + 1,
+    )
+    page = found[: parameters.limit]
+    cursor = _cursor(page[-1]) if len(found) > len(page) else None
+    return json_answer(JobListDocument(jobs=[JobDocument.of(job) for job in page], next_cursor=cursor))
+
+
+def _cursor(last: Job) -> str:
+    return base64.urlsafe_b64encode(last.id.bytes).rstrip(b"=").decode()
+
+
+def _before(cursor: str | None) -> UUID:
+    if cursor is None:
+        return LAST_ID
+    try:
+        return UUID(bytes=base64.b64decode(cursor + "==", altchars=b"-_", validate=True))
+    except (ValueError, binascii.Error):
+        raise refused_field("cursor", "is none", allowed="`next_cursor` of an earlier page") from None

@@ -1,0 +1,90 @@
+"""Running a job anew that ended without success."""
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter, Request
+from pydantic import ValidationError
+from starlette.responses import Response
+
+from api.dependencies import Dependencies, JobId, OpenDependencies, Renderer
+from api.http.problems import (
+    RefusedError,
+    refuse_unknown_parameters,
+    refused_field,
+    refused_input,
+)
+from api.openapi.operations import RETRY_JOB, problems
+from api.routes.jobs.enqueue import begin, idempotency_key, within_quota
+from fleet.errors import ErrorType
+from fleet.jobs.accept import Acceptance
+from fleet.jobs.rerun import find_original, find_replay, replay
+from fleet.render.request import RenderRequest
+from fleet.tenants.tenant import Tenant
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+
+@router.post("/{job_id}/retry", openapi_extra=RETRY_JOB, **problems(401, 403, 404, 409, 422, 429, 503))
+async def retry_job(
+    request: Request, job_id: JobId, tenant: Renderer, dependencies: OpenDependencies
+) -> Response:
+    """Run a failed, cancelled or expired job anew, as a new job with the same request.
+
+    `expires_in_s` counts from now; a `run_at` that is over means now. A job in quarantine leaves it, and the
+    new one renders alone. `Idempotency-Key` and `Prefer: wait=N` as in `POST /v1/jobs`.
+    """
+    refuse_unknown_parameters(request.query_params, allowed=())
+    _refuse_body(request)
+    key = idempotency_key(request)
+    await _check(dependencies, tenant, job_id)
+
+    async def find() -> Acceptance | None:
+        if key is None:
+            return None
+        return await find_replay(dependencies.pool, job_id=job_id, tenant_id=tenant.id, idempotency_key=key)
+
+    acceptance = await within_quota(
+        dependencies,
+        tenant,
+        accept=lambda: replay(dependencies.pool, job_id=job_id, tenant_id=tenant.id, idempotency_key=key),
+        find=find,
+    )
+    return await begin(request, dependencies, tenant, acceptance)
+
+
+def _refuse_body(request: Request) -> None:
+    """Options that are silently left out would be worse than a refusal."""
+    if request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers:
+        raise refused_field("", "this call takes no body: the job is run with the options that it had")
+
+
+async def _check(dependencies: Dependencies, tenant: Tenant, job_id: JobId) -> None:
+    original = await find_original(dependencies.pool, job_id=job_id, tenant_id=tenant.id)
+    if original is None:
+        raise RefusedError(ErrorType.NOT_FOUND, "there is no such job, or it is not yours")
+    if not original.state.is_terminal:
+        raise RefusedError(
+            ErrorType.JOB_NOT_FINISHED,
+            f"the job is {original.state.value}; only an ended one can be run anew",
+        )
+    if original.request_json is None:
+        raise RefusedError(
+            ErrorType.JOB_FINISHED,
+            f"the job {original.state.value}; to render its page again, send the request with POST /v1/jobs",
+        )
+    if original.erased_fields:
+        raise RefusedError(
+            ErrorType.SECRETS_ERASED,
+            f"{_listed(original.erased_fields)} erased when the job ended; "
+            "to render it again, send the request anew with POST /v1/jobs",
+        )
+    try:
+        RenderRequest.model_validate_json(original.request_json, context=dependencies.validation_for(tenant))
+    except ValidationError as error:
+        # Accepted by another release, or under another EGRESS_ALLOW.
+        raise refused_input(error, RenderRequest) from None
+
+
+def _listed(fields: Sequence[str]) -> str:
+    names = " and ".join(f"`{name}`" for name in fields)
+    return f"{names} {'was' if len(fields) == 1 else 'were'}"

@@ -1,0 +1,1 @@
+"""Processes and connections of the API: what goes on around every call."""

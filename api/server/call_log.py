@@ -1,0 +1,85 @@
+"""Around every call: its id, its log line, its metrics, its headers, and the answer to unexpected errors."""
+
+import re
+import time
+from typing import Final
+from uuid import uuid4
+
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.http.default_headers import ANSWER_HEADERS, with_defaults
+from api.http.problems import problem_response
+from fleet.errors import ErrorType, RenderfleetError
+from fleet.telemetry.logs import bind, get_logger
+from fleet.telemetry.metrics import HTTP_REQUESTS, HTTP_SECONDS
+
+# A proxy's id is kept, so that both logs can be joined; anything else in that header is not.
+_CALLERS_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+# Labels are bounded: whatever method a scanner thinks of, and whichever path.
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_OTHER: Final = "other"
+_UNMATCHED: Final = "unmatched"
+_HUNG_UP: Final = 499  # nginx's number for a caller that did not wait for the answer
+
+log = get_logger(__name__)
+
+
+class CallLog:
+    """The outermost middleware. Logs no query string and no header value."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the call on, add its id to the answer, and record it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        request_id = _request_id(scope)
+        scope["renderfleet.request_id"] = request_id
+        status = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *with_defaults(message["headers"]),
+                    *scope.get(ANSWER_HEADERS, ()),
+                    (b"x-request-id", request_id.encode()),
+                ]
+            await send(message)
+
+        with bind(request_id=request_id):
+            try:
+                await self._app(scope, receive, send_with_headers)
+            except ClientDisconnect:
+                status = _HUNG_UP
+            except Exception:
+                log.exception("an error that the API does not know")
+                if status == 0:
+                    await _internal_error(request_id)(scope, receive, send_with_headers)
+                # Otherwise the server closes the connection, since the answer is not complete.
+            finally:
+                _record(scope, status or _HUNG_UP, time.perf_counter() - started)
+
+
+def _internal_error(request_id: str) -> ASGIApp:
+    detail = "the server failed in a way that it does not know; its log has this call under the request_id"
+    return problem_response(RenderfleetError(ErrorType.INTERNAL_ERROR, detail), request_id)
+
+
+def _request_id(scope: Scope) -> str:
+    given = Headers(scope=scope).get("x-request-id", "")
+    return given if _CALLERS_ID.fullmatch(given) else uuid4().hex
+
+
+def _record(scope: Scope, status: int, seconds: float) -> None:
+    method = scope["method"] if scope["method"] in _METHODS else _OTHER
+    route = getattr(scope.get("route"), "path", _UNMATCHED)
+    HTTP_REQUESTS.labels(method, route, status).inc()
+    HTTP_SECONDS.labels(method, route).observe(seconds)
+    log.info("call", method=method, route=route, status=status, duration_ms=round(seconds * 1000, 2))
