@@ -1,7 +1,7 @@
 # renderfleet: every command of this repository. `make` alone lists them.
 #
-# Each target first brings .venv up to date (deploy/embedded/bootstrap.py). PYTHON chooses the Python that makes
-# it: make run PYTHON=python3.13. Settings are given the same way: make run WORKERS=2 API_PORT=8001.
+# Each target first brings .venv up to date (deploy/embedded/install/bootstrap.py). PYTHON chooses the Python
+# that makes it: make run PYTHON=python3.13. Settings are given the same way: make run WORKERS=2 API_PORT=8001.
 
 PYTHON ?= python3
 VENV_PYTHON := .venv/bin/python
@@ -25,7 +25,7 @@ run: environment-run ## run everything on this machine: Redis, Postgres, S3, the
 	@exec $(VENV_PYTHON) -m deploy.embedded --end-with $$PPID
 
 test: environment-dev ## run every test; TESTS=tests/unit chooses some, OPTIONS=-x goes to pytest
-	@$(VENV_PYTHON) -m deploy.embedded.chromium_install
+	@$(VENV_PYTHON) -m deploy.embedded.install.chromium_install
 	@$(VENV_PYTHON) -m tests $(OPTIONS) $(TESTS)
 
 lint: environment-dev ## check style, types and import layers
@@ -40,20 +40,20 @@ audit: environment-dev ## look for known holes in the pinned requirements; asks 
 		--require-hashes --disable-pip --progress-spinner off -r deploy/requirements/$$list.txt || exit 1; done
 
 bench: environment-dev ## measure, and write docs/benchmarks.md; CASES=post chooses, OPTIONS=--quick only prints
-	@$(VENV_PYTHON) -m deploy.embedded.chromium_install
+	@$(VENV_PYTHON) -m deploy.embedded.install.chromium_install
 	@$(VENV_PYTHON) -m tests.bench $(CASES) $(OPTIONS)
 
 chaos: environment-dev ## break everything under load, and write docs/chaos.md; SECONDS=1800 SEED=7 WORKERS=3
-	@$(VENV_PYTHON) -m deploy.embedded.chromium_install
+	@$(VENV_PYTHON) -m deploy.embedded.install.chromium_install
 	@$(VENV_PYTHON) -m tests.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(WORKERS),--workers $(WORKERS)) $(OPTIONS)
 
 soak: environment-dev ## render 5,000 pages, compare memory; RENDERS= WORKERS= SECONDS=, KILL_EVERY_S=20 kills browsers
-	@$(VENV_PYTHON) -m deploy.embedded.chromium_install
+	@$(VENV_PYTHON) -m deploy.embedded.install.chromium_install
 	@$(VENV_PYTHON) -m tests.soak soak $(LOAD) $(if $(KILL_EVERY_S),--kill-every-s $(KILL_EVERY_S)) $(OPTIONS)
 
 leak-audit: environment-dev ## look for a worker that leaks; RENDERS= WORKERS= SECONDS=, OPTIONS=--leaky must find one
-	@$(VENV_PYTHON) -m deploy.embedded.chromium_install
+	@$(VENV_PYTHON) -m deploy.embedded.install.chromium_install
 	@$(VENV_PYTHON) -m tests.soak leak-audit $(LOAD) $(OPTIONS)
 
 lock: environment-dev ## pin the requirements anew after a change of pyproject.toml; UPGRADE=--upgrade takes newer ones
@@ -68,4 +68,4 @@ clean: ## remove .venv and caches; data in .renderfleet stays
 environment-run environment-dev: environment-%:
 	@command -v $(PYTHON) >/dev/null || { echo 'renderfleet: there is no $(PYTHON). Install Python 3.11 or newer' \
 		'(Debian, Ubuntu: apt-get install python3 python3-venv), or name one: PYTHON=python3.13' >&2; exit 1; }
-	@$(PYTHON) -m deploy.embedded.bootstrap $*
+	@$(PYTHON) -m deploy.embedded.install.bootstrap $*

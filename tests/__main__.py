@@ -12,8 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from deploy.embedded import chromium
-from deploy.embedded.privileges import UNPRIVILEGED, needed
+from deploy.embedded.install import chromium
+from deploy.embedded.processes.privileges import UNPRIVILEGED, needed
 
 ROOT: Final = Path(__file__).parents[1]
 # Most of the time a test waits for a process to start. A file's tests stay together, with what they share.

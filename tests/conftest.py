@@ -18,7 +18,7 @@ import pytest
 import structlog
 from arq.connections import ArqRedis
 
-from deploy.embedded.engines import Engines
+from deploy.embedded.engines.engines import Engines
 from fleet.artifacts.settings import StorageSettings
 from fleet.database import DatabaseSettings, Pool, open_pool
 from fleet.queue import arq_adapter

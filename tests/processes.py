@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import psutil
 
-from deploy.embedded.engines import Engines
+from deploy.embedded.engines.engines import Engines
 from tests.vaults import SECRET_KEY
 
 ROOT = Path(__file__).parents[1]

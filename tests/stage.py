@@ -8,7 +8,7 @@ from uuid import UUID
 
 from arq.connections import ArqRedis
 
-from deploy.embedded.engines import Engines
+from deploy.embedded.engines.engines import Engines
 from fleet.database import Pool
 from fleet.egress.policy import AddressPolicy
 from fleet.egress.settings import EgressSettings

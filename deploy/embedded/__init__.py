@@ -2,7 +2,7 @@
 
 `python -m deploy.embedded` (that is `make run`) starts everything; the test suites use the same engines:
 
-    from deploy.embedded.engines import Engines
+    from deploy.embedded.engines.engines import Engines
 
     with Engines.start(folder) as engines:
         engines.redis_url, engines.database_url, engines.s3_endpoint_url

@@ -16,18 +16,18 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
-from deploy.embedded import process_tree
-from deploy.embedded.chromium import Chromium, ChromiumError
-from deploy.embedded.chromium_install import ensure_fonts, find_or_install
 from deploy.embedded.data_dir import DataDir, DataDirError, write_private
-from deploy.embedded.engines import EngineError, Engines
-from deploy.embedded.ports import PortError, require_free
-from deploy.embedded.privileges import PrivilegeError, needed
-from deploy.embedded.process import Pause, ProcessError, Program, run_to_end
-from deploy.embedded.progress import Progress, say
+from deploy.embedded.engines.engines import EngineError, Engines
+from deploy.embedded.engines.ports import PortError, require_free
+from deploy.embedded.install.chromium import Chromium, ChromiumError
+from deploy.embedded.install.chromium_install import ensure_fonts, find_or_install
+from deploy.embedded.install.progress import Progress, say
+from deploy.embedded.processes import process_tree
+from deploy.embedded.processes.privileges import PrivilegeError, needed
+from deploy.embedded.processes.process import Pause, ProcessError, Program, run_to_end
+from deploy.embedded.processes.stopping import StopRequested, StopSignal
+from deploy.embedded.processes.supervisor import WATCH_S, RunEndedError, Service, Supervisor
 from deploy.embedded.settings import LaunchSettings, SettingError
-from deploy.embedded.stopping import StopRequested, StopSignal
-from deploy.embedded.supervisor import WATCH_S, RunEndedError, Service, Supervisor
 from deploy.embedded.welcome import welcome
 
 COMMAND_TIMEOUT_S: Final = 120.0

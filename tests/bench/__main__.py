@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
-from deploy.embedded import process_tree
 from deploy.embedded.data_dir import DataDirError
-from deploy.embedded.engines import EngineError
-from deploy.embedded.privileges import PrivilegeError
-from deploy.embedded.process import ProcessError
-from deploy.embedded.progress import Progress
+from deploy.embedded.engines.engines import EngineError
+from deploy.embedded.install.progress import Progress
+from deploy.embedded.processes import process_tree
+from deploy.embedded.processes.privileges import PrivilegeError
+from deploy.embedded.processes.process import ProcessError
 from tests.bench import (
     backlog,
     cancel,

@@ -14,7 +14,7 @@ import asyncpg
 import uuid_utils.compat as uuid_utils
 from arq.connections import ArqRedis
 
-from deploy.embedded.ports import LOOPBACK
+from deploy.embedded.engines.ports import LOOPBACK
 from fleet.database import DatabaseSettings, Pool, open_pool
 from fleet.jobs import claim
 from fleet.queue import arq_adapter, dispatch

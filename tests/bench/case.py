@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.embedded.progress import Progress
+from deploy.embedded.install.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)

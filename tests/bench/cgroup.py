@@ -11,9 +11,9 @@ from typing import Final
 
 import playwright
 
-from deploy.embedded.engine import clean_environment
-from deploy.embedded.ports import LOOPBACK
-from deploy.embedded.process import Child, Program
+from deploy.embedded.engines.engine import clean_environment
+from deploy.embedded.engines.ports import LOOPBACK
+from deploy.embedded.processes.process import Child, Program
 from tests.bench.case import Bench
 from tests.bench.cgroup_group import GroupMemory, MemoryGroup
 from tests.bench.measure import Spread, interleave, ratios

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from deploy.embedded.engine import clean_environment
+from deploy.embedded.engines.engine import clean_environment
 from tests.bench.case import Bench
 from tests.bench.egress_site import HOST, RESOURCES
 from tests.bench.measure import Spread, cpu_by_part, difference, figure, interleave, quiet, ratios

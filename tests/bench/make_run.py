@@ -7,7 +7,7 @@ import sys
 from asyncio.subprocess import PIPE
 from typing import Final
 
-from deploy.embedded.ports import LOOPBACK, free_port
+from deploy.embedded.engines.ports import LOOPBACK, free_port
 from tests.bench.case import Bench
 from tests.bench.measure import Spread
 from tests.bench.plots import bars

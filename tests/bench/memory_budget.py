@@ -8,8 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import Final
 
-from deploy.embedded.engine import clean_environment
-from deploy.embedded.ports import LOOPBACK
+from deploy.embedded.engines.engine import clean_environment
+from deploy.embedded.engines.ports import LOOPBACK
 from tests.bench.case import Bench
 from tests.bench.measure import Spread, figure
 from tests.bench.mixed import WORDS, render, render_mixed

@@ -8,7 +8,7 @@ from typing import Final
 import asyncpg
 from arq.connections import ArqRedis
 
-from deploy.embedded.ports import LOOPBACK
+from deploy.embedded.engines.ports import LOOPBACK
 from fleet.queue import arq_adapter
 from tests.bench.case import Bench
 from tests.bench.measure import Spread, cpu_s, figure, interleave, percentile

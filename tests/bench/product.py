@@ -11,11 +11,11 @@ from typing import Final, Self
 
 import asyncpg
 
-from deploy.embedded import chromium
-from deploy.embedded.engine import clean_environment
-from deploy.embedded.engines import Engines
-from deploy.embedded.ports import LOOPBACK, free_port
-from deploy.embedded.process import Child, Program, run_to_end
+from deploy.embedded.engines.engine import clean_environment
+from deploy.embedded.engines.engines import Engines
+from deploy.embedded.engines.ports import LOOPBACK, free_port
+from deploy.embedded.install import chromium
+from deploy.embedded.processes.process import Child, Program, run_to_end
 from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope
 from fleet.vault.key_file import new_key

@@ -9,7 +9,7 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, Final
 
-from deploy.embedded.process import Child
+from deploy.embedded.processes.process import Child
 from tests.bench.case import Bench
 from tests.bench.measure import Spread, cpu_s, figure, percentile, quiet
 from tests.bench.plots import distribution

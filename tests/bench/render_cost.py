@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
-from deploy.embedded.engine import clean_environment
-from deploy.embedded.ports import LOOPBACK
-from deploy.embedded.process import Child
+from deploy.embedded.engines.engine import clean_environment
+from deploy.embedded.engines.ports import LOOPBACK
+from deploy.embedded.processes.process import Child
 from tests.bench.case import Bench
 from tests.bench.measure import cpu_by_part, cpu_s, difference, interleave, quiet
 from tests.bench.product import Api, Product, ProductError, find_chromium

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from deploy.embedded import process_tree
-from deploy.embedded.process import Program
+from deploy.embedded.processes import process_tree
+from deploy.embedded.processes.process import Program
 
 _ANSWER_TIMEOUT_S: Final = 120.0
 _STOP_TIMEOUT_S: Final = 10.0

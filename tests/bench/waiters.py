@@ -14,7 +14,7 @@ import psutil
 import uuid_utils.compat as uuid_utils
 from arq.connections import ArqRedis
 
-from deploy.embedded.ports import LOOPBACK
+from deploy.embedded.engines.ports import LOOPBACK
 from fleet.queue import arq_adapter
 from fleet.queue.announcements import CHANGES
 from tests.bench.case import Bench

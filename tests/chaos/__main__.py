@@ -10,10 +10,10 @@ from typing import Final
 import asyncpg
 from redis.asyncio import Redis
 
-from deploy.embedded.engine import clean_environment
-from deploy.embedded.engines import Engines
-from deploy.embedded.process import Program, run_to_end
-from deploy.embedded.progress import Progress, say
+from deploy.embedded.engines.engine import clean_environment
+from deploy.embedded.engines.engines import Engines
+from deploy.embedded.install.progress import Progress, say
+from deploy.embedded.processes.process import Program, run_to_end
 from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope
 from tests.bench.measure import OtherLoad

@@ -16,8 +16,8 @@ from typing import Final, NamedTuple
 import psutil
 from redis.asyncio import Redis
 
-from deploy.embedded import process_tree
-from deploy.embedded.engine import Engine
+from deploy.embedded.engines.engine import Engine
+from deploy.embedded.processes import process_tree
 from tests.chaos.member import Member
 from tests.chaos.world import World, now
 from tests.processes import command_line

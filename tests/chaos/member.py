@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from deploy.embedded import process_tree
-from deploy.embedded.process import Child, Program
+from deploy.embedded.processes import process_tree
+from deploy.embedded.processes.process import Child, Program
 from tests.chaos.patience import until
 
 _POLL_S: Final = 0.05

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Final
 
 import httpx
 
-from deploy.embedded import process_tree
-from deploy.embedded.engine import Engine, clean_environment
-from deploy.embedded.engines import Engines
-from deploy.embedded.ports import LOOPBACK, free_port
+from deploy.embedded.engines.engine import Engine, clean_environment
+from deploy.embedded.engines.engines import Engines
+from deploy.embedded.engines.ports import LOOPBACK, free_port
+from deploy.embedded.processes import process_tree
 from tests.chaos.member import Member
 from tests.chaos.scale import Scale
 from tests.site.server import Site

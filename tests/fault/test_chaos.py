@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from arq.connections import ArqRedis
 
-from deploy.embedded.engines import Engines
+from deploy.embedded.engines.engines import Engines
 from tests.chaos.controls import CONTROLS, Control, check
 from tests.chaos.episodes import redis_gone
 from tests.chaos.run import Plan, run

@@ -9,7 +9,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from deploy.embedded.engines import Engines
+from deploy.embedded.engines.engines import Engines
 from fleet.artifacts.keys import artifact_key
 from fleet.artifacts.settings import StorageSettings
 from fleet.artifacts.store import ArtifactMissingError, Artifacts

@@ -9,7 +9,7 @@ from uuid import UUID
 import uuid_utils.compat as uuid_utils
 from arq.connections import ArqRedis
 
-from deploy.embedded.engines import Engines
+from deploy.embedded.engines.engines import Engines
 from fleet.queue import arq_adapter, dispatch
 from fleet.queue.arq_adapter import CarrierWorker
 from fleet.queue.delivery import Delivery, Waiting

@@ -8,10 +8,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.embedded.environment import Environment, bring_up_to_date
-from deploy.embedded.process import INTERRUPTED_S, Child, ProcessError, Program, run_to_end
-from deploy.embedded.progress import Progress
-from deploy.embedded.stopping import StopRequested
+from deploy.embedded.install.environment import Environment, bring_up_to_date
+from deploy.embedded.install.progress import Progress
+from deploy.embedded.processes.process import INTERRUPTED_S, Child, ProcessError, Program, run_to_end
+from deploy.embedded.processes.stopping import StopRequested
 
 DEAF = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "

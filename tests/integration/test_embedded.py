@@ -19,16 +19,16 @@ from botocore.exceptions import ClientError
 from mypy_boto3_s3 import S3Client
 
 from deploy.embedded.data_dir import DataDirError
-from deploy.embedded.engines import EngineError, Engines
-from deploy.embedded.ports import PortError, free_port, require_free
-from deploy.embedded.redis_engine import RedisEngine
+from deploy.embedded.engines.engines import EngineError, Engines
+from deploy.embedded.engines.ports import PortError, free_port, require_free
+from deploy.embedded.engines.redis_engine import RedisEngine
 
 ROOT = Path(__file__).resolve().parents[2]
 
 # Starts the engines, says so, and waits to be killed.
 OWNER = """
 import sys, time
-from deploy.embedded.engines import Engines
+from deploy.embedded.engines.engines import Engines
 with Engines.start(sys.argv[1]) as engines:
     print("ready", flush=True)
     time.sleep(600)

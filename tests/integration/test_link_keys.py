@@ -7,7 +7,7 @@ from asyncio import create_subprocess_exec, subprocess
 
 import pytest
 
-from deploy.embedded.engines import Engines
+from deploy.embedded.engines.engines import Engines
 from fleet.database import Pool
 from fleet.render.link_signature import link_key
 from fleet.tenants.authenticate import find_link_key

@@ -14,7 +14,7 @@ import httpx
 import psutil
 import pytest
 
-from deploy.embedded.ports import free_port
+from deploy.embedded.engines.ports import free_port
 from tests.processes import command_line
 from worker.browser.sandbox import missing_walls
 

@@ -2,7 +2,7 @@ import asyncio
 import os
 import sys
 
-from deploy.embedded.engines import Engines
+from deploy.embedded.engines.engines import Engines
 from tests.conftest import run_sql, with_database
 
 

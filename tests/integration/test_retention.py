@@ -11,7 +11,7 @@ import boto3
 import pytest
 from arq.connections import ArqRedis
 
-from deploy.embedded.engines import Engines
+from deploy.embedded.engines.engines import Engines
 from fleet.artifacts.keys import artifact_key
 from fleet.artifacts.settings import StorageSettings
 from fleet.artifacts.store import Artifacts

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from arq.connections import ArqRedis
 
-from deploy.embedded.engines import Engines
+from deploy.embedded.engines.engines import Engines
 from fleet.database import DatabaseSettings, Pool, open_pool
 from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType, UnavailableError

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from arq.connections import ArqRedis
 
-from deploy.embedded.engines import Engines
+from deploy.embedded.engines.engines import Engines
 from fleet.database import DatabaseSettings, Pool, open_pool
 from fleet.jobs import accept, claim
 from fleet.jobs.job import Job

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from deploy.embedded.engines import Engines
+from deploy.embedded.engines.engines import Engines
 from fleet.database import Pool
 from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType

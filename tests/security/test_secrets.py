@@ -11,7 +11,7 @@ import asyncpg
 import httpx
 from arq.connections import ArqRedis
 
-from deploy.embedded.engines import Engines
+from deploy.embedded.engines.engines import Engines
 from fleet.errors import ErrorType
 from fleet.jobs import accept
 from fleet.jobs.job import State, waiting

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from deploy.embedded.progress import Progress, say
+from deploy.embedded.install.progress import Progress, say
 from tests.bench.measure import OtherLoad
 from tests.bench.product import Product, find_chromium
 from tests.bench.report import PLOTS, facts, write_section

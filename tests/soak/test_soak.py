@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from arq.connections import ArqRedis
 
-from deploy.embedded.engine import clean_environment
-from deploy.embedded.engines import Engines
+from deploy.embedded.engines.engine import clean_environment
+from deploy.embedded.engines.engines import Engines
 from tests.bench.product import Product
 from tests.soak.load import End
 from tests.soak.memory import Memory, Part

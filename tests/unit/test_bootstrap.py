@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.embedded import bootstrap
+from deploy.embedded.install import bootstrap
 from deploy.embedded.settings import LaunchSettings, SettingError
 
 ROOT = Path(__file__).resolve().parents[2]

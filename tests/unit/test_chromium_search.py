@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.embedded.chromium import ChromiumError, Machine, find, playwrights_own
+from deploy.embedded.install.chromium import ChromiumError, Machine, find, playwrights_own
 
 REVISION = "1255"
 

@@ -16,7 +16,7 @@ from api.dependencies import Dependencies
 from api.main import create_app
 from api.serve import uvicorn_config
 from api.settings import ApiSettings
-from deploy.embedded.engines import Engines
+from deploy.embedded.engines.engines import Engines
 from fleet.artifacts.settings import StorageSettings
 from fleet.artifacts.store import Artifacts
 from fleet.settings import load_settings

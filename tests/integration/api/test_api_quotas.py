@@ -6,7 +6,7 @@ import signal
 import pytest
 from arq.connections import ArqRedis
 
-from deploy.embedded.engines import Engines
+from deploy.embedded.engines.engines import Engines
 from fleet.database import Pool
 from fleet.errors import ErrorType
 from tests.integration.api.calls import REQUEST, claim, enqueue, problem

@@ -9,7 +9,7 @@ import pytest
 from arq.connections import ArqRedis
 from prometheus_client import REGISTRY
 
-from deploy.embedded.engines import Engines
+from deploy.embedded.engines.engines import Engines
 from fleet.database import Pool
 from fleet.errors import ErrorType
 from fleet.tenants.api_keys import create_key

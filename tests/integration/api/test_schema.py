@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.embedded.engines import Engines
+from deploy.embedded.engines.engines import Engines
 from tests.integration.api.conftest import Api
 from tests.processes import free_port, product_environment, started
 

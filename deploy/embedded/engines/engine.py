@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from deploy.embedded.data_dir import DataDir
-from deploy.embedded.ports import LOOPBACK, free_port
-from deploy.embedded.process import INTERRUPTED_S, POLL_S, Child, Pause, ProcessError, Program
+from deploy.embedded.engines.ports import LOOPBACK, free_port
+from deploy.embedded.processes.process import INTERRUPTED_S, POLL_S, Child, Pause, ProcessError, Program
 
 START_TIMEOUT_S: Final = 30.0
 STOP_TIMEOUT_S: Final = 5.0

@@ -12,8 +12,8 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from deploy.embedded.engine import Engine, EngineError
-from deploy.embedded.ports import LOOPBACK
+from deploy.embedded.engines.engine import Engine, EngineError
+from deploy.embedded.engines.ports import LOOPBACK
 
 BUCKET: Final = "renderfleet"
 REGION: Final = "us-east-1"

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from deploy.embedded.engine import clean_environment
-from deploy.embedded.process import Pause, ProcessError, Program, run_to_end
+from deploy.embedded.engines.engine import clean_environment
+from deploy.embedded.processes.process import Pause, ProcessError, Program, run_to_end
 
 LISTS: Final = Path("/var/lib/apt/lists")
 TIMEOUT_S: Final = 900.0

@@ -5,10 +5,10 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
-from deploy.embedded import process_tree
-from deploy.embedded.engines import Engines
-from deploy.embedded.process import Child, Program
-from deploy.embedded.progress import say
+from deploy.embedded.engines.engines import Engines
+from deploy.embedded.install.progress import say
+from deploy.embedded.processes import process_tree
+from deploy.embedded.processes.process import Child, Program
 
 WATCH_S: Final = 0.1
 

@@ -1,6 +1,6 @@
 """Brings .venv up to date; the first step of every target of the Makefile.
 
-    python3 -m deploy.embedded.bootstrap run|dev
+    python3 -m deploy.embedded.install.bootstrap run|dev
 
 This file is written so that Pythons from 3.6 on can read it: the older ones shall get a sentence and no
 traceback. The work is in `environment.py`, which may use what the supported versions have.
@@ -82,7 +82,7 @@ def main() -> int:
     if problem:
         print(f"renderfleet: {problem}", file=sys.stderr)
         return 1
-    from deploy.embedded.environment import update  # noqa: PLC0415 - only now is it known to be readable
+    from deploy.embedded.install.environment import update  # noqa: PLC0415 - only now is it known to be readable
 
     return update(sys.argv[1])
 

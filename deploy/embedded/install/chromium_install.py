@@ -1,6 +1,6 @@
 """Installing a Chromium where none was found, and fonts, without which pages show no text.
 
-python -m deploy.embedded.chromium_install      find or install one, and say which
+python -m deploy.embedded.install.chromium_install      find or install one, and say which
 """
 
 import os
@@ -10,10 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from deploy.embedded import chromium, packages
-from deploy.embedded.chromium import Chromium, ChromiumError
-from deploy.embedded.process import Pause, ProcessError, Program, run_to_end
-from deploy.embedded.progress import Note, Progress, patient
+from deploy.embedded.install import chromium, packages
+from deploy.embedded.install.chromium import Chromium, ChromiumError
+from deploy.embedded.install.progress import Note, Progress, patient
+from deploy.embedded.processes.process import Pause, ProcessError, Program, run_to_end
 
 PLAYWRIGHT_TIMEOUT_S: Final = 600.0
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from deploy.embedded import privileges
 from deploy.embedded.data_dir import DataDir
-from deploy.embedded.engine import STOP_TIMEOUT_S, Engine, EngineError
-from deploy.embedded.postgres_engine import PostgresEngine, programs_folder
-from deploy.embedded.process import Pause
-from deploy.embedded.redis_engine import RedisEngine
-from deploy.embedded.s3_engine import BUCKET, S3Engine
+from deploy.embedded.engines.engine import STOP_TIMEOUT_S, Engine, EngineError
+from deploy.embedded.engines.postgres_engine import PostgresEngine, programs_folder
+from deploy.embedded.engines.redis_engine import RedisEngine
+from deploy.embedded.engines.s3_engine import BUCKET, S3Engine
+from deploy.embedded.processes import privileges
+from deploy.embedded.processes.process import Pause
 
 __all__ = ["Engine", "EngineError", "Engines"]
 

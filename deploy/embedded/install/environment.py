@@ -17,11 +17,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from deploy.embedded.process import INTERRUPT_S, Child, Pause, ProcessError, Program, run_to_end
-from deploy.embedded.progress import Progress, say
-from deploy.embedded.stopping import StopRequested, StopSignal
+from deploy.embedded.install.progress import Progress, say
+from deploy.embedded.processes.process import (
+    INTERRUPT_S,
+    Child,
+    Pause,
+    ProcessError,
+    Program,
+    run_to_end,
+)
+from deploy.embedded.processes.stopping import StopRequested, StopSignal
 
-ROOT: Final = Path(__file__).resolve().parents[2]
+ROOT: Final = Path(__file__).resolve().parents[3]
 REQUIREMENTS: Final = ROOT / "deploy" / "requirements"
 
 # Whose installation serves whom: dev.txt holds all of run.txt in the same versions (a test proves it).

@@ -15,11 +15,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from deploy.embedded import process_tree
 from deploy.embedded.data_dir import write_private
-from deploy.embedded.engine import Engine, EngineError, clean_environment
-from deploy.embedded.ports import LOOPBACK
-from deploy.embedded.process import Program, run_to_end
+from deploy.embedded.engines.engine import Engine, EngineError, clean_environment
+from deploy.embedded.engines.ports import LOOPBACK
+from deploy.embedded.processes import process_tree
+from deploy.embedded.processes.process import Program, run_to_end
 
 USER: Final = "renderfleet"
 DATABASE: Final = "renderfleet"

@@ -1,0 +1,1 @@
+"""Redis, Postgres and S3 as child processes on free ports."""

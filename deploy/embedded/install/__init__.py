@@ -1,0 +1,1 @@
+"""What `make` installs before anything runs: a Python environment and a Chromium."""
