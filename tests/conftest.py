@@ -24,9 +24,9 @@ from fleet.database import DatabaseSettings, Pool, open_pool
 from fleet.queue import arq_adapter
 from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope, Tenant
-from tests.gate import gate
-from tests.stage import Stage
-from tests.tenants import find_tenant
+from tests.kit.gate import gate
+from tests.kit.stage import Stage
+from tests.kit.tenants import find_tenant
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 if WORKER:

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Starts Valkey with a user for the API and one for the workers, who may do what they need and nothing else: no KEYS, no
-# CONFIG, no FLUSHALL, no key or channel that is not renderfleet's or arq's. tests/integration/test_least_privilege.py
+# CONFIG, no FLUSHALL, no key or channel that is not renderfleet's or arq's. tests/integration/migrations/test_least_privilege.py
 # runs the fleet on this file.
 #
 # By standard input, because arguments can be read by whoever lists this machine's processes. Nothing is ever evicted:

@@ -10,7 +10,7 @@ arq carries job ids from the API to a worker. Both ends differ from stock arq, e
   worker that dies in between leaves a queued row, which the sweeper finds.
 - A Redis that is away does not end the worker: running jobs need none, and new ones wait.
 
-`tests/unit/test_carrier_canary.py` pins every name of arq that is used or overridden here.
+`tests/unit/fleet/queue/test_arq_canary.py` pins every name of arq that is used or overridden here.
 """
 
 import asyncio

@@ -16,7 +16,7 @@ from deploy.embedded.install.progress import Progress
 from deploy.embedded.processes import process_tree
 from deploy.embedded.processes.privileges import PrivilegeError
 from deploy.embedded.processes.process import ProcessError
-from tests.bench import (
+from tests.bench.cases import (
     backlog,
     cancel,
     cgroup,
@@ -31,17 +31,17 @@ from tests.bench import (
     upload_memory,
     waiters,
 )
-from tests.bench.case import Bench
-from tests.bench.cgroup_group import GroupError
-from tests.bench.measure import OtherLoad
-from tests.bench.product import ProductError, find_chromium
-from tests.bench.readme import quote
-from tests.bench.report import PLOTS, Section, facts, write_section
-from tests.bench.responder import ResponderError
+from tests.bench.cases.case import Bench
+from tests.bench.clients.cgroup_group import GroupError
+from tests.bench.clients.product import ProductError, find_chromium
+from tests.bench.clients.responder import ResponderError
+from tests.bench.report.measure import OtherLoad
+from tests.bench.report.readme import quote
+from tests.bench.report.report import PLOTS, Section, facts, write_section
+from tests.kit.paths import ROOT
 
 # The longest case, cgroup, takes seven minutes on two cores that do nothing else.
 _CASE_TIMEOUT_S: Final = 1200.0
-ROOT: Final = Path(__file__).parents[2]
 
 CASES: Final[dict[str, Callable[[Bench], Awaitable[Section]]]] = {
     "render_cost": render_cost.run,

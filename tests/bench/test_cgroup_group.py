@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.cgroup_group import GroupError, GroupMemory, MemoryGroup
+from tests.bench.clients.cgroup_group import GroupError, GroupMemory, MemoryGroup
 
 STAT_V1 = "cache 5\nrss 7\ntotal_cache 900\ntotal_rss 300\ntotal_shmem 100\ntotal_pgmajfault 12\n"
 STAT_V2 = "anon 300\nfile 900\nshmem 100\npgmajfault 12\n"

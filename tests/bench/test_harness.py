@@ -9,9 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.measure import OtherLoad, Spread, cpu_s, figure, interleave, percentile, quiet, ratios
-from tests.bench.report import Aim, Section, Table, write_section
-from tests.bench.responder import ResponderError, responder
+from tests.bench.clients.responder import ResponderError, responder
+from tests.bench.report.measure import (
+    OtherLoad,
+    Spread,
+    cpu_s,
+    figure,
+    interleave,
+    percentile,
+    quiet,
+    ratios,
+)
+from tests.bench.report.report import Aim, Section, Table, write_section
 
 BURN = "import time\nwhile time.process_time() < 0.3: pass\n"
 

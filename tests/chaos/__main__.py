@@ -16,15 +16,16 @@ from deploy.embedded.install.progress import Progress, say
 from deploy.embedded.processes.process import Program, run_to_end
 from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope
-from tests.bench.measure import OtherLoad
-from tests.bench.product import find_chromium
-from tests.bench.report import facts
-from tests.chaos.controls import CONTROLS, check
-from tests.chaos.report import Report
+from tests.bench.clients.product import find_chromium
+from tests.bench.report.measure import OtherLoad
+from tests.bench.report.report import facts
+from tests.chaos.cases.controls import CONTROLS, check
+from tests.chaos.cases.scale import Scale
+from tests.chaos.clients.world import Ground
+from tests.chaos.report.report import Report
 from tests.chaos.run import Plan, run
-from tests.chaos.scale import Scale
-from tests.chaos.world import Ground
-from tests.long_run import ROOT, run_to_the_end
+from tests.kit.long_run import run_to_the_end
+from tests.kit.paths import ROOT
 
 _HALF_AN_HOUR_S: Final = 1800
 _QUICK_S: Final = 40

@@ -8,18 +8,18 @@ from typing import Final
 
 import asyncpg
 
-from tests.browser_stage import browser_pids
-from tests.chaos import audit
-from tests.chaos.callers import Callers
-from tests.chaos.episodes import EPISODES, Episode, Proof, Stage
-from tests.chaos.faults import Lane, Record
-from tests.chaos.patience import until
-from tests.chaos.recovery import ENGINES, recoveries
-from tests.chaos.scale import Scale
-from tests.chaos.script import Planned, numbers_of, script
-from tests.chaos.verdict import Verdict, judge
-from tests.chaos.watch import AWAY, Watch
-from tests.chaos.world import WORKER, Ground, World, now, opened
+from tests.chaos.cases.episodes import EPISODES, Episode, Proof, Stage
+from tests.chaos.cases.faults import Lane, Record
+from tests.chaos.cases.scale import Scale
+from tests.chaos.cases.script import Planned, numbers_of, script
+from tests.chaos.clients.callers import Callers
+from tests.chaos.clients.patience import until
+from tests.chaos.clients.watch import AWAY, Watch
+from tests.chaos.clients.world import WORKER, Ground, World, now, opened
+from tests.chaos.report import audit
+from tests.chaos.report.recovery import ENGINES, recoveries
+from tests.chaos.report.verdict import Verdict, judge
+from tests.kit.browser_stage import browser_pids
 
 _TELL_EVERY_S: Final = 10.0
 # Longer than any call is repeated: then each is accepted or was given up.
@@ -149,7 +149,7 @@ async def run(ground: Ground, plan: Plan, tell: Tell) -> Verdict:
 
     Raises:
         TimeoutError: it did not come to an end.
-        tests.chaos.member.NotReadyError: a process did not get ready with nothing in its way.
+        tests.chaos.clients.member.NotReadyError: a process did not get ready with nothing in its way.
     """
     connection = await asyncpg.connect(ground.database_url)
     try:

@@ -11,11 +11,11 @@ import pytest
 from arq.connections import ArqRedis
 
 from deploy.embedded.engines.engines import Engines
-from tests.chaos.controls import CONTROLS, Control, check
-from tests.chaos.episodes import redis_gone
+from tests.chaos.cases.controls import CONTROLS, Control, check
+from tests.chaos.cases.episodes import redis_gone
+from tests.chaos.cases.scale import Scale
+from tests.chaos.clients.world import Ground
 from tests.chaos.run import Plan, run
-from tests.chaos.scale import Scale
-from tests.chaos.world import Ground
 
 SEED = 1
 

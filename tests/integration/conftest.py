@@ -8,8 +8,8 @@ import pytest
 from fleet.artifacts.settings import StorageSettings
 from fleet.artifacts.store import Artifacts
 from fleet.database import Pool
-from tests.post_office import PostOffice
-from tests.receiver import Receiver, receiver
+from tests.kit.post_office import PostOffice
+from tests.kit.receiver import Receiver, receiver
 
 
 @pytest.fixture

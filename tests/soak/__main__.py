@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Final
 
 from deploy.embedded.install.progress import Progress, say
-from tests.bench.measure import OtherLoad
-from tests.bench.product import Product, find_chromium
-from tests.bench.report import PLOTS, facts, write_section
-from tests.long_run import ROOT, run_to_the_end
+from tests.bench.clients.product import Product, find_chromium
+from tests.bench.report.measure import OtherLoad
+from tests.bench.report.report import PLOTS, facts, write_section
+from tests.kit.long_run import run_to_the_end
+from tests.kit.paths import ROOT
 from tests.soak.plan import Plan
 from tests.soak.report import AUDIT, KILLS, SOAK, Chapter
 from tests.soak.run import run

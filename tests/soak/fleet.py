@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tests.bench.product import Api, Product
-from tests.chaos.member import Member
+from tests.bench.clients.product import Api, Product
+from tests.chaos.clients.member import Member
 from tests.site.server import Site
 from tests.soak.plan import Plan
 

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from random import Random
 from typing import Any, Final
 
-from tests.bench.caller import Answer, Caller
+from tests.bench.clients.caller import Answer, Caller
 from tests.soak.artifact import flaw
 from tests.soak.fleet import Fleet
 from tests.soak.mix import Kind, choose

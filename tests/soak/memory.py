@@ -15,7 +15,7 @@ from typing import Final
 
 import psutil
 
-from tests.bench.product import ProductError
+from tests.bench.clients.product import ProductError
 
 # proc_pid_smaps(5); in smaps_rollup since Linux 4.14, by kind of page since 5.4.
 _FIELDS: Final = re.compile(r"^(Pss|Pss_File): +(\d+) kB$", re.MULTILINE)

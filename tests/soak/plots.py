@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from tests.bench.plots import COLOURS, canvas, finish
+from tests.bench.report.plots import COLOURS, canvas, finish
 from tests.soak.memory import Part
 from tests.soak.story import Story
 from tests.soak.verdict import MB

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.bench.measure import figure, percentile
-from tests.bench.report import Aim, Plot, Section, Table
+from tests.bench.report.measure import figure, percentile
+from tests.bench.report.report import Aim, Plot, Section, Table
 from tests.soak import plots
 from tests.soak.load import End
 from tests.soak.memory import Memory, Part

@@ -13,11 +13,11 @@ from typing import Final
 
 import asyncpg
 
-from tests.bench.measure import cpu_by_part, difference, quiet
-from tests.bench.product import Product
-from tests.browser_stage import browser_pids as browsers_in
-from tests.chaos.member import Member
-from tests.chaos.patience import until
+from tests.bench.clients.product import Product
+from tests.bench.report.measure import cpu_by_part, difference, quiet
+from tests.chaos.clients.member import Member
+from tests.chaos.clients.patience import until
+from tests.kit.browser_stage import browser_pids as browsers_in
 from tests.soak.fleet import Fleet, lines_of, opened, time_of
 from tests.soak.load import Load
 from tests.soak.memory import Memory, browser_pids, memory_of

@@ -9,7 +9,7 @@ from arq.connections import ArqRedis
 
 from deploy.embedded.engines.engine import clean_environment
 from deploy.embedded.engines.engines import Engines
-from tests.bench.product import Product
+from tests.bench.clients.product import Product
 from tests.soak.load import End
 from tests.soak.memory import Memory, Part
 from tests.soak.mix import WORDS

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from fleet.workers.leaks import slope_per_hour, stands_out
-from tests.bench.measure import figure
-from tests.bench.report import Aim
+from tests.bench.report.measure import figure
+from tests.bench.report.report import Aim
 from tests.soak.story import Moment, Story
 
 MB: Final = 1e6

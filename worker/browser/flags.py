@@ -3,7 +3,8 @@
 Playwright has 45 switches of its own (playwright-core, chromiumSwitches.ts), for browsers that people watch
 and tests drive. It is told to add none of them (`ignore_default_args`), and each was judged: it is either in
 a list of what is passed, or in PLAYWRIGHT_ONLY with the reason why not. So an update of Playwright that adds
-a switch is noticed (tests/integration/test_flags.py), and changes nothing before somebody has looked.
+a switch is noticed (tests/integration/worker/browser/test_flags.py), and changes nothing before somebody has
+looked.
 
 "Measured" means Chromium 150's headless shell (Debian, Linux); docs/browser.md says how, and what else was
 tried. Paths are those of Chromium's sources.
@@ -53,7 +54,7 @@ PER_LAUNCH: Final[tuple[Flag, ...]] = (
     Flag(
         "--proxy-server",
         "whatever belongs to no page goes to a port that lets nothing through; each page has its own port",
-        "worker/egress/proxy.py, worker/browser/page.py; tests/security/test_walls.py",
+        "worker/egress/proxy.py, worker/browser/page.py; tests/security/worker/test_walls.py",
     ),
     Flag(
         "--disable-dev-shm-usage",
@@ -85,12 +86,12 @@ FLAGS: Final[tuple[Flag, ...]] = (
     Flag(
         "--remote-debugging-pipe",
         "Playwright's connection, which also ends the browser when the driver is no more",
-        "content/browser/devtools/devtools_pipe_handler.cc; tests/fault/test_browser_faults.py",
+        "content/browser/devtools/devtools_pipe_handler.cc; tests/fault/worker/pool/test_browser_faults.py",
     ),
     Flag(
         f"--proxy-bypass-list={EVERYTHING_THROUGH_PROXY}",
         "nothing goes past the proxy: by itself Chromium sends loopback and link-local addresses past it",
-        "net/proxy_resolution/proxy_bypass_rules.h; tests/security/test_walls.py",
+        "net/proxy_resolution/proxy_bypass_rules.h; tests/security/worker/test_walls.py",
     ),
     Flag(
         "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
@@ -98,20 +99,23 @@ FLAGS: Final[tuple[Flag, ...]] = (
             "the browser itself finds no address but that of its proxy: where something goes past the proxy "
             "all the same, it ends here"
         ),
-        "net/base/host_mapping_rules.cc; tests/security/test_walls.py",
+        "net/base/host_mapping_rules.cc; tests/security/worker/test_walls.py",
     ),
     Flag(
         "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
         "STUN and TURN over UDP know no proxy; without `force` the switch does nothing in the shell",
         (
-            "content/public/common/content_switches.cc; tests/security/test_walls.py. Measured: 2 of 56 "
-            "channels went past the proxy without it, none with it"
+            "content/public/common/content_switches.cc; tests/security/worker/test_walls.py. "
+            "Measured: 2 of 56 channels went past the proxy without it, none with it"
         ),
     ),
     Flag(
         "--block-new-web-contents",
         "window.open() gives null and a link opens no second page: nothing runs that nobody captures",
-        "headless/public/switches.h; tests/integration/test_render.py. Full Chromium does not know it",
+        (
+            "headless/public/switches.h; tests/integration/worker/render/test_render.py. Full Chromium does "
+            "not know it"
+        ),
     ),
     Flag(
         "--incognito",

@@ -20,7 +20,7 @@ from deploy.embedded.engines.engines import Engines
 from fleet.artifacts.settings import StorageSettings
 from fleet.artifacts.store import Artifacts
 from fleet.settings import load_settings
-from tests.vaults import SECRET_KEY
+from tests.kit.vaults import SECRET_KEY
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from worker.browser.devtools import ProtocolError
 from worker.render.context import Render
 
 # The longest side that each format can carry. Beyond it Chromium 156 answers with an empty picture and no
-# error (measured: tests/integration/test_render.py). The texture limit of 16,384 that browsers with a GPU
-# have does not exist here: pages are painted in software, and 100,000 pixels came out right.
+# error (measured: tests/integration/worker/render/test_render.py). The texture limit of 16,384 that browsers
+# with a GPU have does not exist here: pages are painted in software, and 100,000 pixels came out right.
 MAX_SIDE_PX: Final = {Format.PNG: 100_000, Format.JPEG: 65_500, Format.WEBP: 16_383}
 
 # Right after a load there may be no frame yet. Measured: gone within two frames.

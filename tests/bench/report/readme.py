@@ -1,0 +1,29 @@
+"""README.md quotes a table of the benchmarks; the bench that writes the one writes the other."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+from tests.bench.report.report import Section, Table
+
+# Between these two lines.
+_BLOCK: Final = "<!-- figures: {case} -->\n{table}\n<!-- end of figures -->"
+_PATTERN: Final = r"<!-- figures: {case} -->\n(.*?)\n<!-- end of figures -->"
+
+
+def quoted(readme: str, case: str) -> str | None:
+    """The table of a case that stands in the README; None when it quotes none."""
+    found = re.search(_PATTERN.format(case=case), readme, re.DOTALL)
+    return found[1] if found else None
+
+
+def quote(readme: Path, case: str, section: Section) -> bool:
+    """Put the first table of a section where the README quotes that case; whether it does."""
+    text = readme.read_text()
+    before = quoted(text, case)
+    table = next((part for part in section.parts if isinstance(part, Table)), None)
+    if before is None or table is None:
+        return False
+    old, new = (_BLOCK.format(case=case, table=words) for words in (before, table.markdown()))
+    readme.write_text(text.replace(old, new))
+    return True

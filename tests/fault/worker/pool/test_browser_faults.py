@@ -1,0 +1,157 @@
+"""What happens to a worker's renders when the browser under them is killed, stopped or cannot start."""
+
+import asyncio
+import os
+import signal
+import sys
+import uuid
+from pathlib import Path
+
+import psutil
+import pytest
+
+from fleet.errors import ErrorType, RenderError
+from tests.kit.browser_stage import BrowserStage, browser_stage, open_egress, until
+from tests.kit.processes import command_line
+from tests.site.server import Site
+from worker.browser.scratch import Scratch
+from worker.pool.pool import Pool
+from worker.settings import BrowserSettings
+
+pytest_plugins = ("tests.kit.browser_fixtures",)
+
+# A worker without a queue, for a test that kills it.
+WORKER = """
+import asyncio, sys, uuid
+from pathlib import Path
+from tests.kit.browser_stage import open_egress
+from worker.pool.pool import Pool
+from worker.browser.scratch import Scratch
+from worker.settings import BrowserSettings
+
+async def main():
+    with Scratch(Path(sys.argv[1]), uuid.UUID(int=1)) as scratch:
+        async with open_egress() as egress:
+            await Pool(BrowserSettings(), scratch.path, egress).start()
+            print("ready", flush=True)
+            await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+async def render_in_flight(stage: BrowserStage) -> "asyncio.Task[object]":
+    """A render that has asked its page and got no answer yet."""
+    visits = stage.site.visits["/silent"]
+    render = asyncio.create_task(stage.render("/silent"))
+    await asyncio.to_thread(stage.site.wait_visited, "/silent", visits + 1)
+    return render
+
+
+async def test_killed_browser_fails_its_renders_and_the_next_one_starts(site: Site) -> None:
+    async with browser_stage(site, browser_max_pages=2) as stage:
+        render = await render_in_flight(stage)
+        os.kill(stage.browser_pid, signal.SIGKILL)
+        async with asyncio.timeout(2):
+            with pytest.raises(RenderError) as caught:
+                await render
+        assert caught.value.type is ErrorType.BROWSER_UNAVAILABLE
+        async with asyncio.timeout(10):  # it waits for the next generation instead of failing
+            assert (await stage.render("/tiny")).facts.title == "tiny"
+        assert stage.pool.generation == 2
+
+
+async def test_stopped_browser_is_replaced_within_15_seconds(site: Site) -> None:
+    async with browser_stage(site, browser_max_pages=2) as stage:
+        render = await render_in_flight(stage)
+        os.kill(stage.browser_pid, signal.SIGSTOP)
+        async with asyncio.timeout(15):
+            with pytest.raises(RenderError) as caught:
+                await render
+            assert caught.value.type is ErrorType.BROWSER_UNAVAILABLE
+            assert (await stage.render("/tiny")).facts.title == "tiny"
+        assert stage.pool.generation == 2
+
+
+async def test_killed_renderer_fails_its_page_alone(site: Site) -> None:
+    async with browser_stage(site, browser_max_pages=2, browser_warm_pages=0) as stage:
+        victim = await render_in_flight(stage)
+        (renderer,) = stage.descendants("renderer")
+        neighbour = asyncio.create_task(stage.render("/slow?ms=500"))
+        await asyncio.to_thread(site.wait_visited, "/slow", site.visits["/slow"] + 1)
+        renderer.kill()
+        async with asyncio.timeout(2):
+            with pytest.raises(RenderError) as caught:
+                await victim
+        assert caught.value.type is ErrorType.PAGE_CRASHED
+        assert (await neighbour).facts.title == "slow"
+        assert stage.pool.generation == 1
+
+
+async def test_lost_driver_is_the_end_of_the_pool(site: Site) -> None:
+    async with browser_stage(site, browser_max_pages=2) as stage:
+        render = await render_in_flight(stage)
+        driver = psutil.Process(stage.browser_pid).parent()
+        assert driver is not None
+        driver.kill()
+        with pytest.raises(RenderError):
+            await render
+        async with asyncio.timeout(15):
+            reason = await stage.pool.failed
+        assert "driver" in reason.detail
+        with pytest.raises(RenderError) as caught:
+            await stage.render("/tiny")
+        assert caught.value.type is ErrorType.BROWSER_UNAVAILABLE
+
+
+async def test_browser_that_cannot_be_relaunched_is_the_end_of_the_pool(site: Site, tmp_path: Path) -> None:
+    async with browser_stage(site) as stage:
+        executable = psutil.Process(stage.browser_pid).exe()
+    chromium = tmp_path / "chromium"
+    chromium.symlink_to(executable)
+    async with browser_stage(site, chromium_executable=wrapper(tmp_path)) as stage:
+        chromium.unlink()
+        os.kill(stage.browser_pid, signal.SIGKILL)
+        async with asyncio.timeout(30):
+            reason = await stage.pool.failed
+        assert "could not be launched" in reason.detail
+
+
+async def test_missing_executable_is_said_at_the_start(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Scratch(tmp_path, uuid.uuid4()) as scratch:
+        async with open_egress() as egress:
+            pool = Pool(BrowserSettings(chromium_executable=tmp_path / "nothing"), scratch.path, egress)
+            with pytest.raises(RenderError) as caught:
+                await pool.start()
+    assert caught.value.type is ErrorType.BROWSER_UNAVAILABLE
+    assert "RENDERFLEET_CHROMIUM_EXECUTABLE" in "".join(capsys.readouterr())
+
+
+async def test_killed_worker_takes_its_browser_along_and_leaves_only_its_folder(
+    site: Site, tmp_path: Path
+) -> None:
+    """A worker's own death by SIGKILL: no process stays, and the next worker sweeps the folder."""
+    worker = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", WORKER, str(tmp_path), stdout=asyncio.subprocess.PIPE
+    )
+    assert worker.stdout is not None
+    while b"ready" not in (line := await worker.stdout.readline()):
+        assert line, "the worker ended"
+    folder = tmp_path / "scratch" / "00000000-0000-0000-0000-000000000001"
+    descendants = psutil.Process(worker.pid).children(recursive=True)
+    assert any("--type=renderer" in command_line(process) for process in descendants)
+    worker.kill()
+    await worker.wait()
+    await until(lambda: not any(command_line(process) for process in descendants), "the end of its browser")
+    async with browser_stage(site, data_dir=tmp_path):
+        assert not folder.exists()
+
+
+def wrapper(folder: Path) -> Path:
+    """A program that becomes Chromium as long as the link beside it exists."""
+    script = folder / "start"
+    script.write_text(f'#!/bin/sh\nexec "{folder}/chromium" "$@"\n')
+    script.chmod(0o755)
+    return script

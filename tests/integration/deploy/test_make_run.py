@@ -1,0 +1,253 @@
+"""`make run` as its user knows it: from nothing to a picture, and whatever ends it leaves no process."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from deploy.embedded.engines.ports import free_port
+from tests.kit.paths import ROOT
+from tests.kit.processes import command_line
+from worker.browser.sandbox import missing_walls
+
+pytestmark = pytest.mark.timeout(180)  # the first start may have to fill .venv
+
+START_S = 150.0
+STOP_S = 10.0
+READY = "renderfleet is ready."
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+class Run:
+    """One `make run` with a data folder and a port of its own.
+
+    Args:
+        folder: for what it writes.
+        before: words before `make`, such as those that make it run as root.
+        settings: as they are given to `make run`.
+    """
+
+    def __init__(self, folder: Path, *, before: tuple[str, ...] = (), **settings: str) -> None:
+        self.data_dir = folder / "data"
+        self.port = free_port()
+        folder.mkdir(exist_ok=True)
+        self.output = folder / f"output-{self.port}.txt"
+        # What an outer make tells an inner one, and the outer one's settings, are not meant for this one.
+        inherited = {
+            name: text
+            for name, text in os.environ.items()
+            if not name.startswith(("MAKE", "RENDERFLEET_")) and name != "MFLAGS"
+        }
+        words = {
+            "PYTHON": sys.executable,
+            "DATA_DIR": str(self.data_dir),
+            "API_PORT": str(self.port),
+            **settings,
+        }
+        with self.output.open("wb") as output:
+            self.make = subprocess.Popen(
+                [*before, "make", "run", *(f"{name}={text}" for name, text in words.items())],
+                cwd=ROOT,
+                env=inherited,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def said(self) -> str:
+        return self.output.read_text()
+
+    def wait_for(self, words: str, timeout_s: float = START_S) -> None:
+        wait_until(lambda: words in self.said() or self.make.poll() is not None, words, timeout_s)
+        assert words in self.said(), self.said()
+
+    def launcher(self) -> psutil.Process:
+        (found,) = [
+            one for one in psutil.Process(self.make.pid).children() if "deploy.embedded" in command_line(one)
+        ]
+        return found
+
+    def child(self, word: str) -> psutil.Process:
+        """The launcher's child with this word in its command."""
+        (found,) = [
+            one for one in self.launcher().children() if any(word in part for part in command_line(one))
+        ]
+        return found
+
+    def family(self) -> list[psutil.Process]:
+        return psutil.Process(self.make.pid).children(recursive=True)
+
+    def alive(self) -> list[str]:
+        """Processes of this instance, found by the data folder in their words, variables or open files."""
+        return [name for process in psutil.process_iter() if (name := self._name_if_ours(process))]
+
+    def _name_if_ours(self, process: psutil.Process) -> str:
+        mark = str(self.data_dir)
+        try:
+            ours = process.status() != psutil.STATUS_ZOMBIE and (
+                any(mark in word for word in process.cmdline())
+                or any(mark in text for text in process.environ().values())
+                or any(mark in file.path for file in process.open_files())
+            )
+            return process.name() if ours else ""
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            return ""
+
+
+def wait_until(condition: Callable[[], object], what: str, timeout_s: float = STOP_S) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
+        time.sleep(0.02)
+
+
+def gone(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+@contextmanager
+def running(folder: Path, *, before: tuple[str, ...] = (), **settings: str) -> Iterator[Run]:
+    run = Run(folder, before=before, **settings)
+    try:
+        yield run
+    finally:
+        if run.make.poll() is None:
+            run.make.terminate()
+        run.make.wait(STOP_S + 5)
+
+
+def test_from_nothing_to_a_picture_and_again_with_the_same_data(tmp_path: Path) -> None:
+    with running(tmp_path) as run:
+        run.wait_for(READY)
+        run.wait_for("Ctrl-C stops everything")  # the last words of the welcome
+        said = run.said()
+        for step in (
+            "Environment",
+            "Chromium",
+            "Redis",
+            "Postgres",
+            "S3",
+            "Migrations",
+            "API key",
+            "API and 1 worker",
+        ):
+            assert re.search(rf"^\[ *\d+\.\d s\] {step}: ", said, re.MULTILINE), step
+        key = (run.data_dir / "api-key").read_text().strip()
+        assert (run.data_dir / "api-key").stat().st_mode & 0o777 == 0o600
+        assert key in said
+
+        pasted = said.partition("Make a picture")[2].partition("\n")[2].partition("For a page of the web")[0]
+        subprocess.run(["bash", "-c", pasted], cwd=tmp_path, check=True, timeout=60)
+        assert (tmp_path / "picture.png").read_bytes().startswith(PNG)
+
+        began = time.monotonic()
+        run.make.send_signal(signal.SIGTERM)
+        run.make.wait(STOP_S)
+        assert time.monotonic() - began < STOP_S
+        assert run.alive() == []
+        assert "renderfleet has stopped (SIGTERM)" in run.said()
+
+    with running(tmp_path) as again:
+        again.wait_for(READY)
+        assert "API key:" not in again.said()
+        jobs = httpx.get(
+            f"http://127.0.0.1:{again.port}/v1/jobs", headers={"Authorization": f"Bearer {key}"}
+        ).json()
+        assert [job["status"] for job in jobs["jobs"]] == ["succeeded"]
+
+
+def test_roots_pages_are_in_chromiums_sandbox(tmp_path: Path) -> None:
+    """Root of a user namespace: as far as `make run` can see, and may do less harm."""
+    with running(tmp_path, before=("unshare", "--user", "--map-root-user")) as run:
+        run.wait_for(READY)
+        launcher, worker = run.launcher().pid, run.child("worker").pid
+        user_ids = [Path(f"/proc/{pid}/ns/user").readlink() for pid in (launcher, worker)]
+        assert user_ids[0] != user_ids[1], "the worker is not root"
+        renderers = [one.pid for one in run.family() if "--type=renderer" in command_line(one)]
+        assert renderers
+        assert not any(map(missing_walls, renderers))
+        assert "CHROMIUM_SANDBOX" not in run.said()
+
+
+def test_a_killed_launcher_takes_everything_along_and_the_data_starts_again(tmp_path: Path) -> None:
+    with running(tmp_path, WORKERS="2") as run:
+        run.wait_for(READY)
+        family = run.family()
+        assert len([one for one in family if "worker" in command_line(one)]) == 2
+        run.launcher().kill()
+        wait_until(lambda: all(map(gone, family)) and not run.alive(), "nothing is left")
+    with running(tmp_path) as again:
+        again.wait_for(READY)
+
+
+@pytest.mark.parametrize("step", ["Chromium: ", "Redis: ", "Postgres: ", "Migrations: "])
+def test_ctrl_c_at_any_step_leaves_nothing(tmp_path: Path, step: str) -> None:
+    with running(tmp_path) as run:
+        run.wait_for(step)
+        began = time.monotonic()
+        os.killpg(run.make.pid, signal.SIGINT)
+        run.make.wait(STOP_S)
+        assert time.monotonic() - began < STOP_S
+        assert run.alive() == []
+        assert "renderfleet has stopped (SIGINT)" in run.said()
+        assert "Traceback" not in run.said()
+
+
+def test_ctrl_c_before_the_launcher_has_loaded_leaves_nothing(tmp_path: Path) -> None:
+    with running(tmp_path) as run:
+        run.wait_for("Environment: ")
+        os.killpg(run.make.pid, signal.SIGINT)
+        run.make.wait(STOP_S)
+        assert run.alive() == []
+
+
+def test_whoever_kills_make_means_everything(tmp_path: Path) -> None:
+    with running(tmp_path) as run:
+        run.wait_for("Postgres: ")
+        family = run.family()
+        run.make.kill()
+        wait_until(lambda: all(map(gone, family)) and not run.alive(), "nothing is left")
+
+
+def test_a_dead_worker_is_started_again_and_a_dead_engine_ends_the_run(tmp_path: Path) -> None:
+    with running(tmp_path) as run:
+        run.wait_for(READY)
+        first = run.child("worker")
+        first.kill()
+        run.wait_for("worker-1 was ended by SIGKILL.", 10)
+        run.wait_for("worker-1 is started again.", 10)
+        wait_until(
+            lambda: [
+                one for one in run.launcher().children() if "worker" in command_line(one) and one != first
+            ],
+            "a second worker",
+        )
+        run.child("valkey-server").kill()
+        run.wait_for("renderfleet: Redis was ended by SIGKILL.", STOP_S)
+        assert run.make.wait(STOP_S) != 0
+        assert run.alive() == []
+
+
+def test_a_second_instance_needs_its_own_port_and_folder_and_says_so(tmp_path: Path) -> None:
+    with running(tmp_path) as run:
+        run.wait_for(READY)
+        with running(tmp_path / "same-folder", DATA_DIR=str(run.data_dir)) as second:
+            second.wait_for("is in use by another renderfleet")
+        with running(tmp_path / "same-port", API_PORT=str(run.port)) as third:
+            third.wait_for(f"Port {run.port} on 127.0.0.1 is in use by another program. Stop it, or choose")
+            assert not third.data_dir.exists(), "it was said before anything was started"
+        with running(tmp_path / "beside") as fourth:
+            fourth.wait_for(READY)
+            assert httpx.get(f"http://127.0.0.1:{run.port}/readyz").status_code == 200

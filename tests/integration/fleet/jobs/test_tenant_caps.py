@@ -1,0 +1,196 @@
+"""A tenant runs as many jobs at once as it may; the others wait aside and go on one by one."""
+
+import asyncio
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from arq.connections import ArqRedis
+
+from fleet.database import Pool
+from fleet.errors import ErrorType
+from fleet.jobs import accept, recover
+from fleet.jobs import attempt as attempts
+from fleet.jobs import claim as claims
+from fleet.jobs.attempt import Outcome
+from fleet.jobs.cancel import cancel as cancel_job
+from fleet.jobs.claim import Attempt
+from fleet.jobs.job import Job, State
+from fleet.queue import dispatch
+from fleet.queue.delivery import Delivery
+from fleet.render.request import RenderRequest
+from fleet.tenants import limits_command, manage
+from tests.kit.vaults import VAULT
+from worker.maintenance.sweeper import Sweeper
+
+LEASE = timedelta(seconds=15)
+FAILED = Outcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="x")
+
+
+async def accepted(database: Pool, tenant_id: UUID, count: int, **options: object) -> list[Job]:
+    request = RenderRequest.model_validate({"html": "<p>x</p>", **options})
+    return [
+        (await accept.accept(database, VAULT, tenant_id=tenant_id, request=request)).job for _ in range(count)
+    ]
+
+
+async def claim(database: Pool, job: Job, dispatch: int = 1, *, cap: int | None = None) -> Attempt | None:
+    delivery = Delivery(job.id, dispatch)
+    return await claims.claim(database, delivery, worker_id=uuid4(), lease=LEASE, max_running=cap)
+
+
+async def parked(database: Pool) -> int:
+    return int(await database.fetchval("SELECT count(*) FROM jobs WHERE parked"))
+
+
+async def test_thirty_workers_at_once_start_as_many_as_the_tenant_may_run(
+    database: Pool, tenant_id: UUID
+) -> None:
+    await database.execute("UPDATE tenants SET max_running = 3")
+    found = await asyncio.gather(*(claim(database, job) for job in await accepted(database, tenant_id, 30)))
+    assert len([attempt for attempt in found if attempt is not None]) == 3
+    assert await parked(database) == 27
+
+
+async def test_the_setting_holds_for_tenants_without_a_cap_of_their_own(
+    database: Pool, tenant_id: UUID
+) -> None:
+    first, second, third = await accepted(database, tenant_id, 3)
+    assert await claim(database, first, cap=1) is not None
+    assert await claim(database, second, cap=1) is None
+    await database.execute("UPDATE tenants SET max_running = 2")
+    assert await claim(database, third, cap=1) is not None
+
+
+async def test_an_end_lets_the_next_one_go_on_before_all_others(
+    database: Pool, redis: ArqRedis, tenant_id: UUID
+) -> None:
+    await database.execute("UPDATE tenants SET max_running = 1")
+    first, second, third = await accepted(database, tenant_id, 3)
+    attempt = await claim(database, first)
+    assert attempt is not None
+    assert attempt.is_capped
+    assert [await claim(database, job) for job in (second, third)] == [None, None]
+    assert await attempts.finish(database, attempt, FAILED)
+    [freed] = await claims.unpark(database, tenant_id, count=1)
+    assert freed.delivery == Delivery(second.id, 2)
+    assert freed.has_run
+    assert await parked(database) == 1
+    assert await claim(database, second, dispatch=2) is not None
+    assert await recover.room_of_parked(database, max_running=None) == {}
+    assert await redis.zcard("renderfleet:queue") == 0
+
+
+async def test_a_parked_job_is_not_sent_again_by_a_sweep_until_there_is_room(
+    database: Pool, redis: ArqRedis, tenant_id: UUID
+) -> None:
+    await database.execute("UPDATE tenants SET max_running = 1")
+    first, second = await accepted(database, tenant_id, 2)
+    attempt = await claim(database, first)
+    assert attempt is not None
+    assert await claim(database, second) is None
+    await database.execute(
+        "UPDATE jobs SET queued_at = queued_at - interval '1 minute', "
+        "dispatched_at = dispatched_at - interval '1 minute'"
+    )
+    sweeper = Sweeper(database, redis, lease=LEASE, interval=timedelta(seconds=5))
+    await sweeper.sweep()
+    assert await redis.zcard("renderfleet:queue") == 0
+    await attempts.finish(database, attempt, FAILED)  # by a worker that died before it let the next one go on
+    await sweeper.sweep()
+    assert await redis.zrange("renderfleet:queue", 0, -1) == [
+        dispatch.delivery_id(Delivery(second.id, 2)).encode()
+    ]
+
+
+async def test_the_urgent_one_of_the_parked_goes_on_first(database: Pool, tenant_id: UUID) -> None:
+    await database.execute("UPDATE tenants SET max_running = 1")
+    [running, usual] = await accepted(database, tenant_id, 2)
+    [urgent] = await accepted(database, tenant_id, 1, priority=9)
+    for job in (running, usual, urgent):
+        await claim(database, job)
+    [freed] = await claims.unpark(database, tenant_id, count=1)
+    assert freed.delivery.job_id == urgent.id
+
+
+async def test_a_parked_job_can_be_cancelled_and_can_expire(database: Pool, tenant_id: UUID) -> None:
+    await database.execute("UPDATE tenants SET max_running = 1")
+    running, cancelled, expiring = await accepted(database, tenant_id, 3, expires_in_s=60)
+    for job in (running, cancelled, expiring):
+        await claim(database, job)
+    ended = await cancel_job(database, job_id=cancelled.id, tenant_id=tenant_id)
+    assert ended is not None
+    assert ended.state is State.CANCELLED
+    await database.execute("UPDATE jobs SET expires_at = now() WHERE id = $1", expiring.id)
+    assert await recover.expire(database, limit=10) == [expiring.id]
+    assert await parked(database) == 0
+
+
+async def test_limits_are_set_on_the_command_line(
+    database: Pool, database_url: str, tenant_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RENDERFLEET_DATABASE_URL", database_url)
+    words = ["--tenant", "tests", "--weight", "2.5", "--max-queued", "7", "--max-running", "2"]
+    assert await asyncio.to_thread(limits_command.main, words) == 0
+    row = await database.fetchrow(
+        "SELECT weight, max_queued, max_running FROM tenants WHERE id = $1", tenant_id
+    )
+    assert row is not None
+    assert tuple(row) == (2.5, 7, 2)
+    assert (
+        await asyncio.to_thread(limits_command.main, ["--tenant", "tests", "--max-running", "default"]) == 0
+    )
+    row = await database.fetchrow(
+        "SELECT weight, max_queued, max_running FROM tenants WHERE id = $1", tenant_id
+    )
+    assert row is not None
+    assert tuple(row) == (2.5, 7, None)
+
+
+async def test_calls_renders_and_addresses_are_set_on_the_command_line(
+    database: Pool, database_url: str, tenant_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RENDERFLEET_DATABASE_URL", database_url)
+    words = "--max-requests-per-s 0.5 --burst 3 --max-renders-per-month 0"
+    words += " --egress-allow 10.1.0.0/16,[fd00::1]:80 --egress-deny *.example.com,192.0.2.0/24"
+    assert await asyncio.to_thread(limits_command.main, ["--tenant", "tests", *words.split()]) == 0
+    account = await manage.get(database, tenant_id)
+    assert account is not None
+    assert (account.max_requests_per_s, account.burst, account.max_renders_per_month) == (0.5, 3, 0)
+    assert account.egress_allow == ("10.1.0.0/16", "[fd00::1]:80")
+    assert account.egress_deny == ("*.example.com", "192.0.2.0/24")
+    words = "--max-requests-per-s default --burst default --egress-deny="
+    assert await asyncio.to_thread(limits_command.main, ["--tenant", "tests", *words.split()]) == 0
+    account = await manage.get(database, tenant_id)
+    assert account is not None
+    assert (account.max_requests_per_s, account.burst, account.egress_deny) == (None, None, ())
+    assert account.max_renders_per_month == 0, "what is not given stays"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--weight", "0"], "a weight is from 0.01 to 100"),
+        (["--max-running", "0"], "a whole number from 1"),
+        (["--max-queued", "-1"], "a whole number from 0"),
+        (["--max-requests-per-s", "0"], "calls a second are from 0.01"),
+        (["--burst", "0"], "a whole number from 1"),
+        (["--egress-allow", "example.com"], "'example.com' is no address or network"),
+        (["--egress-deny", "two words"], "'two words' is no address or network"),
+        ([], "give at least one of"),
+    ],
+)
+def test_limits_that_make_no_sense_are_refused(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        limits_command.main(["--tenant", "tests", *words])
+    assert said in capsys.readouterr().err
+
+
+async def test_an_unknown_tenant_is_named(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RENDERFLEET_DATABASE_URL", database_url)
+    assert await asyncio.to_thread(limits_command.main, ["--tenant", "nobody", "--weight", "2"]) == 1
+    assert "there is no tenant 'nobody'" in capsys.readouterr().err

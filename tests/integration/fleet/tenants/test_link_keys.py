@@ -1,0 +1,53 @@
+"""The keys that check signed links: made with an API key, sealed, and sealed anew by a rotation."""
+
+import os
+import secrets
+import sys
+from asyncio import create_subprocess_exec, subprocess
+
+import pytest
+
+from deploy.embedded.engines.engines import Engines
+from fleet.database import Pool
+from fleet.render.link_signature import link_key
+from fleet.tenants.authenticate import find_link_key
+from fleet.tenants.tenant import Scope
+from fleet.vault import UnsealError, Vault
+from fleet.vault.rotation import rotate
+from fleet.vault.settings import key_from_text
+from tests.kit.api.links import made_key
+from tests.kit.vaults import SECRET_KEY, VAULT
+
+
+async def test_a_key_made_by_the_command_can_sign(
+    engines: Engines, database: Pool, database_url: str
+) -> None:
+    environment = {
+        **os.environ,
+        **engines.environment,
+        "RENDERFLEET_DATABASE_URL": database_url,
+        "RENDERFLEET_SECRET_KEYS": SECRET_KEY,
+    }
+    words = ("-m", "fleet.keys", "create", "--tenant", "t", "--scopes", "links")
+    process = await create_subprocess_exec(sys.executable, *words, env=environment, stdout=subprocess.PIPE)
+    printed, _ = await process.communicate()
+    assert process.returncode == 0
+    _, key_id, secret = printed.decode().strip().split("_", 2)  # the key alone
+    found = await find_link_key(database, VAULT, key_id)
+    assert found is not None
+    assert (found.key, found.tenant.scopes) == (link_key(secret), frozenset({Scope.LINKS}))
+    stored = await database.fetchrow("SELECT * FROM api_keys")
+    assert stored is not None
+    assert link_key(secret) not in stored["link_key"]
+
+
+async def test_a_rotation_seals_it_anew(database: Pool) -> None:
+    signer = await made_key(database, Scope.LINKS)
+    new_key = secrets.token_bytes(32)
+    new = Vault([new_key])
+    with pytest.raises(UnsealError):
+        await find_link_key(database, new, signer.key_id)
+    await rotate(database, Vault([new_key, key_from_text(SECRET_KEY)]))
+    found = await find_link_key(database, new, signer.key_id)
+    assert found is not None
+    assert found.key == link_key(signer.api_key.split("_", 2)[2])

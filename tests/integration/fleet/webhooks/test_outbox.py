@@ -1,0 +1,144 @@
+"""Webhooks against a receiver that verifies them with the reference library: what is sent, and how often."""
+
+from datetime import datetime
+from itertools import pairwise
+from uuid import UUID, uuid4
+
+import pytest
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from fleet.jobs import read
+from fleet.jobs.job import State
+from fleet.webhooks import endpoints
+from fleet.webhooks.outbox import MessageState
+from tests.kit.post_office import PostOffice, errors, redelivered, wait_s
+from tests.kit.receiver import Receiver, answer, hang_up, silence
+from worker.webhooks.retry_policy import OFFSETS_S
+
+
+async def test_a_receiver_verifies_what_it_gets_with_the_reference_library(
+    office: PostOffice, there: Receiver
+) -> None:
+    states = [State.SUCCEEDED, State.FAILED, State.CANCELLED, State.EXPIRED]
+    ended = {(await office.ended(f"{there.url}?token={state}", state)).id: state for state in states}
+    async with office.sender():
+        await there.got(4)
+    for received in there.received:
+        payload = await office.verified(received, there.url)
+        job_id = UUID(payload["data"]["id"])
+        state = ended.pop(job_id)
+        row = await read.get(office.database, job_id=job_id, tenant_id=office.tenant_id)
+        assert row is not None
+        assert row.finished_at is not None
+        assert payload["type"] == f"job.{state}"
+        assert datetime.fromisoformat(payload["timestamp"]) == row.finished_at
+        assert payload["data"]["status"] == state
+        is_signed = "X-Amz-Signature=" in ((payload["data"]["artifact"] or {}).get("url") or "")
+        assert is_signed == (state is State.SUCCEEDED)
+        assert received.path == f"/hooks?token={state}"
+        assert received.headers["content-type"] == "application/json"
+        assert received.headers["user-agent"].startswith("renderfleet/")
+        message = await office.over(row)
+        assert (message.state, errors(message)) == (MessageState.DELIVERED, [None])
+        assert (message.attempts[0].status, str(message.id)) == (200, received.id)
+    assert ended == {}
+
+
+async def test_another_secret_or_another_body_does_not_verify(office: PostOffice, there: Receiver) -> None:
+    await office.ended(there.url)
+    async with office.sender():
+        [received] = await there.got()
+    secret = (await office.endpoint(there.url)).secret
+    with pytest.raises(WebhookVerificationError):
+        Webhook(endpoints.new_secret()).verify(received.body, received.headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(secret).verify(received.body.replace(b"succeeded", b"failed"), received.headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(secret).verify(received.body, {**received.headers, "webhook-id": str(uuid4())})
+
+
+async def test_the_outbox_is_filled_in_the_transaction_that_ends_the_job(
+    office: PostOffice, there: Receiver
+) -> None:
+    job = await office.accepted(there.url)
+    end = "UPDATE jobs SET state = 'cancelled', finished_at = now() WHERE id = $1"
+    count = "SELECT count(*) FROM webhook_outbox WHERE job_id = $1"
+    async with office.database.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.execute(end, job.id)
+        assert await connection.fetchval(count, job.id) == 1
+        await transaction.rollback()
+    assert await office.database.fetchval(count, job.id) == 0
+    await office.database.execute(end, job.id)
+    assert await office.database.fetchval(count, job.id) == 1
+
+
+async def test_a_failing_receiver_is_tried_again_with_the_same_id_and_a_new_signature(
+    office: PostOffice, there: Receiver
+) -> None:
+    there.behaviours = [answer(500), hang_up, answer(404), answer(204, body=b"")]
+    job = await office.ended(there.url)
+    async with office.sender():
+        for attempt in range(1, 4):
+            await office.settled(job, attempt=attempt)
+            await office.time_passes()
+        message = await office.over(job)
+    assert message.state is MessageState.DELIVERED
+    assert [attempt.status for attempt in message.attempts] == [500, None, 404, 204]
+    assert errors(message) == ["http_status", "connection_failed", "http_status", None]
+    assert there.ids == [str(message.id)] * 4
+    for received in there.received:
+        await office.verified(received, there.url)
+
+
+async def test_a_receiver_that_fails_for_a_day_gets_ten_attempts_and_may_ask_for_more(
+    office: PostOffice, there: Receiver
+) -> None:
+    there.behaviours = [answer(500)]
+    job = await office.ended(there.url)
+    waits = []
+    async with office.sender():
+        for attempt in range(1, 10):
+            await office.settled(job, attempt=attempt)
+            waits.append(await wait_s(office))
+            await office.time_passes()
+        message = await office.over(job)
+        assert (message.state, message.error, message.next_attempt_at) == ("failed", "http_status", None)
+        assert len(message.attempts) == len(there.received) == 10
+        assert 21 * 3600 < sum(waits) <= 24 * 3600
+        planned = [later - earlier for earlier, later in pairwise(OFFSETS_S)]
+        for wait, most in zip(waits, planned, strict=True):
+            assert 0.9 * most - 2 < wait <= most
+        # By hand, with a schedule of its own.
+        assert await redelivered(office, job, message)
+        await office.settled(job, attempt=11)
+        assert await wait_s(office) <= 5
+        there.behaviours = [answer(200)]
+        await office.time_passes()
+        message = await office.over(job)
+    assert (message.state, len(message.attempts)) == (MessageState.DELIVERED, 12)
+    assert set(there.ids) == {str(message.id)}
+
+
+async def test_a_delivered_message_can_be_sent_again(office: PostOffice, there: Receiver) -> None:
+    job = await office.ended(there.url)
+    async with office.sender():
+        message = await office.over(job)
+        assert await redelivered(office, job, message)
+        await there.got(2)
+        message = await office.over(job)
+    assert there.ids == [str(message.id)] * 2
+    assert [attempt.attempt for attempt in message.attempts] == [1, 2]
+
+
+async def test_what_is_being_sent_is_not_sent_a_second_time_on_demand(
+    office: PostOffice, there: Receiver
+) -> None:
+    there.behaviours = [silence]
+    job = await office.ended(there.url)
+    async with office.sender(timeout_s=0.5):
+        await there.got()
+        assert await redelivered(office, job, await office.message(job))
+        await office.settled(job)
+    assert len(there.received) == 1

@@ -1,0 +1,175 @@
+"""Slots, warm pages and generations: who waits for what, and what is left afterwards."""
+
+import asyncio
+
+import psutil
+import pytest
+from prometheus_client import REGISTRY
+
+from fleet.errors import ErrorType, RenderError
+from tests.kit.browser_stage import browser_pids, browser_stage, profiles, until
+from tests.site.server import Site
+
+pytest_plugins = ("tests.kit.browser_fixtures",)
+
+
+def recycles(reason: str) -> float:
+    return REGISTRY.get_sample_value("renderfleet_browser_recycles_total", {"reason": reason}) or 0
+
+
+async def test_no_more_pages_than_slots(site: Site) -> None:
+    async with browser_stage(site, browser_max_pages=2) as stage:
+        most = 0
+
+        async def one() -> None:
+            nonlocal most
+            async with stage.pool.page() as page:
+                most = max(most, stage.pool.busy)
+                await page.evaluate("1")
+
+        await asyncio.gather(*(one() for _ in range(6)))
+        assert most == 2
+        await until(lambda: stage.pool.busy == 0, "the last context's end", 2)
+        assert stage.pool.numbers is not None
+        assert (stage.pool.numbers.renders, stage.pool.numbers.pages_open) == (6, 0)
+
+
+async def test_warm_page_is_used_once_and_replaced(site: Site) -> None:
+    async with browser_stage(site, browser_max_pages=1, browser_warm_pages=1) as stage:
+        waits = []
+        for _ in range(4):
+            await until(lambda: len(stage.descendants("renderer")) >= 1, "a warm page")
+            async with stage.page() as page:
+                waits.append(page.waited_s)
+                assert await page.evaluate("location.href") == "about:blank"
+                await page.navigate(site.url("/tiny"))
+                await page.lifecycle.reach("load")
+        assert min(waits) < 0.005
+
+
+async def test_warm_page_that_died_is_not_given_out(site: Site) -> None:
+    async with browser_stage(site, browser_max_pages=1, browser_warm_pages=1) as stage:
+        warm = stage.descendants("renderer")
+        for renderer in warm:
+            renderer.kill()
+        await until(lambda: not any(process.is_running() for process in warm), "its end")
+        assert (await stage.render("/tiny")).facts.title == "tiny"
+
+
+async def test_a_browser_that_is_idle_where_memory_is_short_ends_before_the_next_begins(site: Site) -> None:
+    async with browser_stage(site, browser_max_pages=1) as stage:
+        [old] = browser_pids(stage.folder)
+        before = recycles("memory")
+        stage.pool.wear_out()
+        await until(lambda: stage.pool.generation == 2, "another browser")
+        assert not psutil.pid_exists(old)
+        assert (await stage.render("/tiny")).facts.title == "tiny"
+        assert recycles("memory") == before + 1
+
+
+async def test_a_render_does_not_lose_its_browser_where_memory_is_short(site: Site) -> None:
+    async with browser_stage(site, browser_max_pages=1) as stage, stage.pool.page() as page:
+        stage.pool.wear_out()
+        await until(lambda: stage.pool.generation == 2, "another browser")
+        assert await page.evaluate("1 + 1") == 2
+
+
+async def test_cancelled_render_frees_its_slot(site: Site) -> None:
+    async with browser_stage(site, browser_max_pages=1) as stage:
+        render = asyncio.create_task(stage.render("/silent"))
+        await asyncio.to_thread(site.wait_visited, "/silent", site.visits["/silent"] + 1)
+        render.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await render
+        async with asyncio.timeout(5):
+            await stage.render("/tiny")
+
+
+async def test_waiting_for_a_slot_can_be_cancelled(site: Site) -> None:
+    async with browser_stage(site, browser_max_pages=1) as stage:
+        async with stage.pool.page():
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05), stage.pool.page():
+                    pytest.fail("there was no slot")
+        async with asyncio.timeout(5):
+            await stage.render("/tiny")
+
+
+async def test_recycle_by_age_keeps_no_render_waiting(site: Site) -> None:
+    """Renders go on without a pause while browsers are replaced every second."""
+    async with browser_stage(site, browser_max_pages=1, browser_max_age_s=1) as stage:
+        await stage.render("/tiny")
+        before, slowest = recycles("age"), 0.0
+        generations = set()
+        without = asyncio.create_task(stage.pool.wait_browser(present=False))
+        while recycles("age") < before + 3:
+            async with stage.page() as page:
+                slowest = max(slowest, page.waited_s)
+                generations.add(page.generation)
+                await page.navigate(site.url("/tiny"))
+                await page.lifecycle.reach("load")
+        assert len(generations) >= 3
+        assert not without.done(), "there was no browser: a render would have waited for a launch"
+        without.cancel()
+        figures = stage.pool.tally.figures()
+        assert figures.recycles == {"age": 3}
+        assert figures.longest_overlapping_wait_ms <= round(1000 * slowest, 2)
+        # A replacement is a part of each second: some renders meet one, others do not.
+        assert 0 < figures.overlapping_renders < figures.renders
+        await until(lambda: len(browser_pids(stage.folder)) <= 2, "the end of the old browsers")
+        await until(lambda: len(profiles(stage.folder)) <= 4, "the end of their profiles")
+
+
+async def test_a_replacement_takes_the_place_of_a_render(site: Site) -> None:
+    """With all slots busy it would slow every one of them: it waits until one is empty, and stays so."""
+    offers: list[int] = []
+    async with (
+        browser_stage(site, offer=offers.append, browser_max_pages=2, browser_max_renders=2) as stage,
+        stage.pool.page(),
+    ):
+        async with stage.pool.page():
+            await until(lambda: offers == [1], "one slot less")
+            with pytest.raises(AssertionError):
+                await until(lambda: stage.pool.generation == 2, "a launch, which takes half of this", 1.5)
+        await until(lambda: stage.pool.generation == 2, "the next browser")
+        await until(lambda: offers == [1, 2], "all slots again")
+
+
+async def test_recycle_by_renders(site: Site) -> None:
+    async with browser_stage(site, browser_max_pages=2, browser_max_renders=3) as stage:
+        before = recycles("renders")
+        while recycles("renders") < before + 2:
+            await stage.render("/tiny")
+        assert stage.pool.generation >= 3
+        assert stage.pool.tally.figures().recycles["renders"] >= 2
+
+
+async def test_replaced_browser_lets_its_render_finish(site: Site) -> None:
+    async with browser_stage(site, browser_max_pages=2, browser_max_renders=2) as stage:
+        render = asyncio.create_task(stage.render("/slow?ms=2500"))
+        await asyncio.to_thread(site.wait_visited, "/slow", site.visits["/slow"] + 1)
+        await stage.render("/tiny")
+        await until(lambda: stage.pool.generation == 2, "the next generation")
+        assert (await render).facts.title == "slow"
+        await until(lambda: len(browser_pids(stage.folder)) == 1, "the end of the old browser")
+
+
+async def test_replaced_browser_is_ended_when_its_render_takes_too_long(site: Site) -> None:
+    async with browser_stage(site, browser_max_pages=2, browser_max_renders=2, browser_drain_s=0.2) as stage:
+        render = asyncio.create_task(stage.render("/silent"))
+        await asyncio.to_thread(site.wait_visited, "/silent", site.visits["/silent"] + 1)
+        await stage.render("/tiny")
+        with pytest.raises(RenderError) as caught:
+            await render
+        assert caught.value.type in {ErrorType.BROWSER_UNAVAILABLE, ErrorType.PAGE_CRASHED}
+        assert caught.value.retryable
+
+
+async def test_stop_while_renders_run_ends_them(site: Site) -> None:
+    async with browser_stage(site, browser_max_pages=1) as stage:
+        render = asyncio.create_task(stage.render("/silent"))
+        await asyncio.to_thread(site.wait_visited, "/silent", site.visits["/silent"] + 1)
+        async with asyncio.timeout(5):
+            await stage.pool.stop()
+        with pytest.raises(RenderError):
+            await render

@@ -1,0 +1,31 @@
+"""Who loads signed links, and who makes their renders, for the tests of them."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from arq.connections import ArqRedis
+
+from fleet.artifacts.store import Artifacts
+from fleet.database import Pool
+from fleet.tenants.tenant import Scope
+from tests.integration.api.conftest import Api
+from tests.kit.api.links import Fleet, Signer, made_key, visitor
+
+
+@pytest.fixture
+async def signer(database: Pool) -> Signer:
+    return await made_key(database, Scope.LINKS)
+
+
+@pytest.fixture
+async def anyone(api: Api) -> AsyncIterator[httpx.AsyncClient]:
+    """Somebody without an API key, such as a browser."""
+    async with visitor(api) as client:
+        yield client
+
+
+@pytest.fixture
+def fleet(database: Pool, redis: ArqRedis, artifacts: Artifacts, tmp_path: Path) -> Fleet:
+    return Fleet(database, redis, artifacts, tmp_path)

@@ -1,0 +1,163 @@
+"""Senders of webhooks without the rest of their worker, jobs that have ended, and what became of both."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from standardwebhooks import Webhook
+
+from fleet.artifacts.store import Artifacts
+from fleet.database import Pool
+from fleet.egress.policy import AddressPolicy
+from fleet.errors import ErrorType
+from fleet.jobs import accept, claim
+from fleet.jobs import attempt as attempts
+from fleet.jobs.attempt import Outcome
+from fleet.jobs.job import Job, State
+from fleet.queue.delivery import Delivery
+from fleet.render.request import RenderRequest
+from fleet.webhooks import endpoints, outbox
+from fleet.webhooks.endpoints import Endpoint
+from fleet.webhooks.outbox import DeliveryError, MessageRecord, MessageState
+from tests.kit.receiver import Received
+from tests.kit.stage import LOOPBACK
+from tests.kit.vaults import VAULT
+from worker.egress.outbound.resolver import Resolver, SystemResolver
+from worker.egress.proxy import Egress
+from worker.settings import EgressProxySettings
+from worker.webhooks.http_post import tls_context
+from worker.webhooks.sender import Sender
+
+OUTCOMES = {
+    State.SUCCEEDED: Outcome(
+        State.SUCCEEDED,
+        artifact_key="tenant/picture.png",
+        artifact={"content_type": "image/png", "size_bytes": 3, "sha256": "00"},
+    ),
+    State.FAILED: Outcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="expired certificate"),
+    State.CANCELLED: Outcome(State.CANCELLED),
+    State.EXPIRED: Outcome(State.EXPIRED),
+}
+
+
+@dataclass(frozen=True)
+class PostOffice:
+    """What sends webhooks, on real engines."""
+
+    database: Pool
+    artifacts: Artifacts
+    tenant_id: UUID
+
+    @asynccontextmanager
+    async def sender(
+        self,
+        *,
+        policy: AddressPolicy = LOOPBACK,
+        resolver: Resolver | None = None,
+        tls: ssl.SSLContext | None = None,
+        timeout_s: float = 10.0,
+        poll_s: float = 0.05,
+    ) -> AsyncIterator[Sender]:
+        """A sender at work."""
+        egress = Egress(resolver or SystemResolver(timeout_s=5), EgressProxySettings())
+        await egress.start()
+        made = Sender(
+            self.database,
+            VAULT,
+            self.artifacts,
+            egress,
+            policy,
+            tls=tls or tls_context(),
+            timeout_s=timeout_s,
+            poll_s=poll_s,
+        )
+        running = asyncio.create_task(made.run())
+        try:
+            yield made
+        finally:
+            await made.stop()
+            await running
+            await egress.stop()
+
+    async def accepted(self, url: str, tenant_id: UUID | None = None) -> Job:
+        """A job that waits."""
+        request = RenderRequest.model_validate(
+            {"html": "<p>x</p>", "webhook_url": url}, context={"egress": LOOPBACK}
+        )
+        tenant_id = tenant_id or self.tenant_id
+        return (await accept.accept(self.database, VAULT, tenant_id=tenant_id, request=request)).job
+
+    async def ended(self, url: str, state: State = State.SUCCEEDED, tenant_id: UUID | None = None) -> Job:
+        """A job that has ended, and whose message is in the outbox by that."""
+        job = await self.accepted(url, tenant_id)
+        attempt = await claim.claim(
+            self.database, Delivery(job.id, 1), worker_id=uuid4(), lease=timedelta(seconds=60)
+        )
+        assert attempt is not None
+        assert await attempts.finish(self.database, attempt, OUTCOMES[state])
+        return job
+
+    async def message(self, job: Job) -> MessageRecord:
+        """The job's only message."""
+        [message] = await outbox.list_of_job(self.database, job_id=job.id, tenant_id=job.tenant_id)
+        return message
+
+    async def until(self, job: Job, condition: Callable[[MessageRecord], bool]) -> MessageRecord:
+        """Wait for something to become of the job's message."""
+        async with asyncio.timeout(30):
+            while True:
+                message = await self.message(job)
+                if condition(message):
+                    return message
+                await asyncio.sleep(0.01)  # what others write to a table is seen by looking
+
+    async def settled(self, job: Job, *, attempt: int = 1) -> MessageRecord:
+        """Wait for the end of an attempt."""
+        return await self.until(
+            job,
+            lambda message: (
+                len(message.attempts) >= attempt and message.attempts[attempt - 1].duration_ms is not None
+            ),
+        )
+
+    async def over(self, job: Job) -> MessageRecord:
+        """Wait until the message is delivered or has failed for good."""
+        return await self.until(job, lambda message: message.state is not MessageState.PENDING)
+
+    async def time_passes(self) -> None:
+        """As if everybody had waited for their next attempt, and leases had run out."""
+        await self.database.execute(
+            "UPDATE webhook_outbox SET next_attempt_at = now(), sending_until = NULL WHERE state = 'pending'"
+        )
+
+    async def endpoint(self, url: str) -> Endpoint:
+        """The endpoint of an address."""
+        found = await endpoints.find_or_make(self.database, VAULT, tenant_id=self.tenant_id, url=url)
+        assert found is not None
+        return found
+
+    async def verified(self, received: Received, url: str) -> Any:
+        """The document, as a receiver gets it from the reference library."""
+        endpoint = await self.endpoint(url)
+        return Webhook(endpoint.secret).verify(received.body, received.headers)
+
+
+def errors(message: MessageRecord) -> list[DeliveryError | None]:
+    return [attempt.error for attempt in message.attempts]
+
+
+async def wait_s(office: PostOffice) -> float:
+    """Seconds until the next attempt."""
+    sql = "SELECT extract(epoch FROM next_attempt_at - now()) FROM webhook_outbox WHERE state = 'pending'"
+    return float(await office.database.fetchval(sql))
+
+
+async def redelivered(office: PostOffice, job: Job, message: MessageRecord) -> bool:
+    return await outbox.redeliver(
+        office.database, message_id=message.id, job_id=job.id, tenant_id=job.tenant_id
+    )

@@ -1,0 +1,153 @@
+"""The product's processes as their user starts them, for tests that stop, kill or freeze one."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from deploy.embedded.engines.engines import Engines
+from tests.kit.paths import ROOT
+from tests.kit.vaults import SECRET_KEY
+
+START_S = 40.0
+STOP_S = 20.0
+
+
+def product_environment(engines: Engines, database_url: str, data_dir: Path) -> dict[str, str]:
+    """Settings of a worker or an API on the tests' engines; short intervals, so that recovery is quick."""
+    return {
+        **os.environ,
+        **engines.s3_environment,
+        "RENDERFLEET_DATABASE_URL": database_url,
+        "RENDERFLEET_REDIS_URL": engines.redis_url,
+        "RENDERFLEET_S3_ENDPOINT_URL": engines.s3_endpoint_url,
+        "RENDERFLEET_DATA_DIR": str(data_dir),
+        "RENDERFLEET_SECRET_KEYS": SECRET_KEY,
+        "RENDERFLEET_EGRESS_ALLOW": "127.0.0.1",
+        "RENDERFLEET_BROWSER_MAX_PAGES": "2",
+        "RENDERFLEET_LEASE_S": "3",
+        "RENDERFLEET_HEARTBEAT_INTERVAL_S": "0.5",
+        "RENDERFLEET_SWEEP_INTERVAL_S": "0.5",
+        "RENDERFLEET_SHUTDOWN_GRACE_S": "1",
+        "RENDERFLEET_DATABASE_TIMEOUT_S": "2",
+        "RENDERFLEET_S3_TIMEOUT_S": "2",
+    }
+
+
+class ProductProcess:
+    """One started process, with its log."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+        self.process = process
+        self.log = log
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
+    def lines(self) -> list[dict[str, Any]]:
+        """What it has logged so far, line by line."""
+        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+
+    async def ended(self) -> int:
+        """Wait for its end; the exit code."""
+        async with asyncio.timeout(STOP_S):
+            return await self.process.wait()
+
+    async def logged(self, words: str) -> None:
+        """Wait until its log holds these words."""
+        async with asyncio.timeout(START_S):
+            while words not in self.log.read_text():
+                assert self.process.returncode is None, self.log.read_text()
+                await asyncio.sleep(0.02)  # a file tells nobody that it grew
+
+
+@asynccontextmanager
+async def started(
+    *arguments: str, environment: Mapping[str, str], log: Path
+) -> AsyncIterator[ProductProcess]:
+    """Run `python -m ...`; it is ended, frozen or not, when the block ends."""
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", *arguments, cwd=ROOT, env=dict(environment), stdout=output, stderr=output
+        )
+    try:
+        yield ProductProcess(process, log)
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGCONT)
+            process.terminate()
+            try:
+                async with asyncio.timeout(STOP_S):
+                    await process.wait()
+            finally:
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
+
+
+@asynccontextmanager
+async def worker(environment: Mapping[str, str], log: Path) -> AsyncIterator[ProductProcess]:
+    """A worker that is ready."""
+    async with started("worker.main", environment=environment, log=log) as process:
+        await process.logged("worker ready")
+        yield process
+
+
+def command_line(process: psutil.Process) -> list[str]:
+    """Its words; none when it has ended."""
+    try:
+        return list(process.cmdline())
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return []
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@asynccontextmanager
+async def api(environment: Mapping[str, str], log: Path, key: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A client, which has a key, of an API process that answers."""
+    async with api_process(environment, log, key) as (_, client):
+        yield client
+
+
+@asynccontextmanager
+async def api_process(
+    environment: Mapping[str, str], log: Path, key: str
+) -> AsyncIterator[tuple[ProductProcess, httpx.AsyncClient]]:
+    """An API process that answers, and a client of it that has a key."""
+    port = free_port()
+    arguments = ("uvicorn", "--factory", "api.main:create_app", "--port", str(port), "--no-access-log")
+    async with started(*arguments, environment=environment, log=log) as process:
+        headers = {"Authorization": f"Bearer {key}"}
+        async with httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60, trust_env=False
+        ) as client:
+            await _answers(client, process)
+            yield process, client
+
+
+async def _answers(client: httpx.AsyncClient, process: ProductProcess) -> None:
+    async with asyncio.timeout(START_S):
+        while True:
+            assert process.process.returncode is None, process.log.read_text()
+            try:
+                await client.get("/livez")
+            except httpx.TransportError:
+                await asyncio.sleep(0.02)  # a port tells nobody that it opened
+            else:
+                return

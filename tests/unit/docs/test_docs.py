@@ -1,0 +1,75 @@
+"""What is documented is what there is: settings, error types and metrics, both ways."""
+
+import re
+
+import pytest
+from prometheus_client.metrics import MetricWrapperBase
+
+from fleet.errors import KINDS, ErrorType
+from fleet.settings import PREFIX
+from fleet.telemetry import metrics
+from tests.kit.paths import ROOT
+from tests.kit.settings import settings_classes
+
+DOCS = ROOT / "docs"
+
+
+def table(page: str) -> dict[str, str]:
+    """First cell (in backticks) of each row of the page's tables, with the rest of the row."""
+    rows = re.findall(r"^\| `([^`]+)` \|(.*)\|$", (DOCS / page).read_text(), re.MULTILINE)
+    assert len({name for name, _ in rows}) == len(rows), f"{page} has a row twice"
+    return dict(rows)
+
+
+def settings() -> dict[str, tuple[str, str]]:
+    """Every setting: its description and default, as the page should have them."""
+    found = {}
+    for settings_class in settings_classes():
+        for name, field in settings_class.model_fields.items():
+            default = "required" if field.is_required() else str(field.get_default())
+            found[PREFIX + name.upper()] = (field.description or "", default)
+    return found
+
+
+def test_each_setting_is_documented_in_its_own_words() -> None:
+    documented = table("settings.md")
+    expected = settings()
+    assert set(documented) == set(expected)
+    for name, (description, _) in expected.items():
+        assert description, f"{name} has no description"
+        assert description in documented[name], name
+
+
+def test_each_error_type_is_documented_with_its_title() -> None:
+    documented = table("errors.md")
+    assert set(documented) == set(ErrorType)
+    for error_type, kind in KINDS.items():
+        assert kind.title in documented[error_type]
+        assert ("yes" in documented[error_type].split("|")[1]) == kind.retryable, error_type
+
+
+def test_each_metric_is_documented_with_its_labels() -> None:
+    documented = table("metrics.md")
+    declared = [metric for metric in vars(metrics).values() if isinstance(metric, MetricWrapperBase)]
+    names = {}
+    for metric in declared:
+        suffix = "_total" if metric._type == "counter" else ""  # noqa: SLF001 - no public way to its type
+        names[metric._name + suffix] = metric  # noqa: SLF001 - nor to its name
+    assert set(documented) == set(names)
+    for name, metric in names.items():
+        for label in metric._labelnames:  # noqa: SLF001 - nor to its labels
+            assert f"`{label}`" in documented[name], (name, label)
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("*.md")))
+def test_links_between_pages_lead_somewhere(page: str) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", (DOCS / page).read_text()):
+        assert (DOCS / target).exists(), target
+
+
+def test_files_named_in_the_architecture_exist() -> None:
+    root = DOCS.parent
+    for path in re.findall(
+        r"`((?:api|worker|fleet|tests|deploy|migrations)/[\w./]+)`", (DOCS / "architecture.md").read_text()
+    ):
+        assert (root / path).exists(), path
