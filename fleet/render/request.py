@@ -16,7 +16,7 @@ from fleet.render.options.screenshot import ScreenshotOptions
 from fleet.render.options.source import SourceOptions
 from fleet.render.options.viewport import ViewportOptions
 
-# A group named here has a file of its name in worker/steps (a test compares the two lists).
+# A group named here has a file of its name in worker/render/steps (a test compares the two lists).
 RENDER_GROUPS: Final = (
     SourceOptions,
     BlockingOptions,

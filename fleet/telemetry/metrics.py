@@ -31,7 +31,7 @@ PICKUP_SECONDS: Final = Histogram(
     "renderfleet_pickup_seconds", "From the commit that queued a job to its claim.", buckets=SECONDS
 )
 RENDER_SECONDS: Final = Histogram(
-    "renderfleet_render_seconds", "One step of a render, or all of it.", ["step"], buckets=SECONDS
+    "renderfleet_render_seconds", "One stage of a render.", ["stage"], buckets=SECONDS
 )
 DISPATCH_FAILURES: Final = Counter(
     "renderfleet_dispatch_failures", "Jobs accepted while Redis was silent; a sweep carries them over."

@@ -94,7 +94,6 @@ class Browser:
         self._connection = connection
         self._folder = folder
         self._egress = egress
-        self._born = time.monotonic()
         self._watch = asyncio.create_task(self.memory.watch(), name="watch memory")
         self._watch.add_done_callback(self._watch_ended)
 
@@ -197,11 +196,6 @@ class Browser:
     def is_alive(self) -> bool:
         """Whether the connection to it stands; a browser that hangs counts as alive until `ping` says no."""
         return self._connection.browser.is_alive
-
-    @property
-    def age_s(self) -> float:
-        """Seconds since it was launched."""
-        return time.monotonic() - self._born
 
     async def new_page(self) -> Page:
         """A page in a fresh context, with a way out of its own.

@@ -93,25 +93,6 @@ class Session:
             # Whoever waited may have given up at a deadline just before; then nobody else asks why.
             future.exception()
 
-    async def expect(self, method: str) -> Params:
-        """Wait for the next event of this name and return its parameters.
-
-        Raises:
-            TargetCrashedError: the page ended first.
-            ConnectionLostError: the browser ended first.
-        """
-        arrived: asyncio.Future[Params] = self.future()
-
-        def resolve(params: Params) -> None:
-            if not arrived.done():
-                arrived.set_result(params)
-
-        self.on(method, resolve)
-        try:
-            return await arrived
-        finally:
-            self._listeners[method].remove(resolve)
-
     def on(self, method: str, listener: Listener) -> None:
         """Call `listener` with the parameters of each event of this name, from the reading loop."""
         self._listeners.setdefault(method, []).append(listener)

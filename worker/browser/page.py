@@ -1,7 +1,7 @@
 """One page in a browser context of its own, from the first byte of its storage to the last.
 
 A context shares nothing with its neighbours: cookies, cache, storage, renderer process. It is used once and
-thrown away. What one can do with the page is here; what a render does with it is in worker/steps.
+thrown away. What one can do with the page is here; what a render does with it is in worker/render/steps.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """The order of a render, as data: what happens, in which stage it counts, and to which formats it applies.
 
-A new option group is a new line in STEPS and a file in worker/steps.
+A new option group is a new line in STEPS and a file in worker/render/steps.
 """
 
 import asyncio

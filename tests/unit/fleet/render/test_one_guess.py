@@ -12,10 +12,10 @@ def files(folder: str) -> set[str]:
 
 
 def test_each_option_group_has_a_step_of_its_name_and_the_other_way_round() -> None:
-    assert files("fleet/render/options") - WITHOUT_STEP == files("worker/steps")
+    assert files("fleet/render/options") - WITHOUT_STEP == files("worker/render/steps")
 
 
 def test_the_list_of_groups_is_complete() -> None:
     listed = {group.__module__.rpartition(".")[2] for group in RENDER_GROUPS}
-    assert listed == files("worker/steps")
+    assert listed == files("worker/render/steps")
     assert set(RENDER_GROUPS) < set(RenderRequest.__mro__)

@@ -23,7 +23,7 @@ GROWTH = """
 import sys, threading
 from pathlib import Path
 import psutil
-from worker import pictures
+from worker.attempts import picture_diff
 path, size, done = Path(sys.argv[1]), psutil.Process().memory_info, threading.Event()
 before = highest = size().rss
 def watch():
@@ -32,7 +32,7 @@ def watch():
         highest = max(highest, size().rss)
 watching = threading.Thread(target=watch)
 watching.start()
-assert pictures.share_of_differing_pixels(path, path) == 0
+assert picture_diff.share_of_differing_pixels(path, path) == 0
 done.set()
 watching.join()
 print((highest - before) // 1_000_000)
