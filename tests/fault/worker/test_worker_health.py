@@ -90,7 +90,7 @@ async def test_a_worker_is_ready_while_a_canary_renders_and_its_engines_answer(s
             assert (document["slots"], document["busy"]) == (2, 0)
             assert await command(data_dir, "--ready") == (0, "1 worker is ready\n")
             assert await worker.metric('renderfleet_canaries_total{outcome="succeeded"}')
-            assert not await worker.metric('renderfleet_render_seconds_count{step="capture"}')
+            assert not await worker.metric('renderfleet_render_seconds_count{stage="capture"}')
 
             # What a full disk does: the picture cannot be written.
             (scratch,) = data_dir.glob("scratch/*/")
