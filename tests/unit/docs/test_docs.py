@@ -65,11 +65,3 @@ def test_each_metric_is_documented_with_its_labels() -> None:
 def test_links_between_pages_lead_somewhere(page: str) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", (DOCS / page).read_text()):
         assert (DOCS / target).exists(), target
-
-
-def test_files_named_in_the_architecture_exist() -> None:
-    root = DOCS.parent
-    for path in re.findall(
-        r"`((?:api|worker|fleet|tests|deploy|migrations)/[\w./]+)`", (DOCS / "architecture.md").read_text()
-    ):
-        assert (root / path).exists(), path
