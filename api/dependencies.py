@@ -23,7 +23,7 @@ from api.settings import ApiSettings, LinkSettings
 from fleet.artifacts.keys import SignedAddress
 from fleet.artifacts.settings import StorageSettings
 from fleet.artifacts.store import Artifacts
-from fleet.database import DatabaseSettings, Pool
+from fleet.database import Database, DatabaseSettings
 from fleet.egress.policy import AddressPolicy
 from fleet.egress.settings import EgressSettings
 from fleet.errors import ErrorType
@@ -64,7 +64,7 @@ class Dependencies:
     """
 
     settings: Settings
-    pool: Pool
+    database: Database
     vault: Vault
     redis: ArqRedis
     artifacts: Artifacts
@@ -110,9 +110,8 @@ class Dependencies:
 
         Raises:
             RefusedError: not_found, also for the job of somebody else.
-            UnavailableError: Postgres does not answer.
         """
-        job = await get(self.pool, job_id=job_id, tenant_id=tenant.id)
+        job = await get(self.database, job_id=job_id, tenant_id=tenant.id)
         if job is None:
             raise RefusedError(ErrorType.NOT_FOUND, "there is no such job, or it is not yours")
         return job

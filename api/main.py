@@ -46,7 +46,7 @@ from api.settings import ApiSettings, LinkSettings
 from fleet import VERSION
 from fleet.artifacts.settings import StorageSettings
 from fleet.artifacts.store import Artifacts
-from fleet.database import DatabaseSettings, Pool, open_pool
+from fleet.database import Database, DatabaseSettings
 from fleet.egress.policy import AddressPolicy
 from fleet.egress.settings import EgressSettings
 from fleet.errors import ErrorType, RenderfleetError, UnavailableError
@@ -60,7 +60,6 @@ from fleet.tenants.settings import TenantSettings
 from fleet.vault import Vault, WrongKeyError, enrol
 from fleet.vault.settings import SecretSettings
 
-_CLOSE_TIMEOUT_S: Final = 3.0
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 log = get_logger(__name__)
@@ -134,10 +133,10 @@ def create_app() -> FastAPI:
 async def _open(settings: Settings, stack: AsyncExitStack) -> Dependencies:
     """Open everything. Redis and S3 connect when first needed; each close is limited in time."""
     raise_descriptor_limit(max(settings.api.api_max_waiters, settings.api.api_max_connections))
-    pool = await _open_pool(settings.database)
-    stack.push_async_callback(_close_pool, pool)
+    database = await _open_database(settings.database)
+    stack.push_async_callback(database.close)
     vault = Vault.open(settings.secrets, settings.data.data_dir)
-    await _enrol(pool, vault)
+    await _enrol(database, vault)
     redis = arq_adapter.connect(settings.redis.redis_url, timeout_s=settings.redis.redis_timeout_s)
     stack.push_async_callback(redis.aclose, close_connection_pool=True)
     store = Artifacts(settings.storage)
@@ -145,13 +144,13 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Dependencies:
     probes = Probes(
         {
             # Reads the table of jobs, so that a database without its schema is not taken for ready.
-            "postgres": lambda: changed(pool, []),
+            "postgres": lambda: changed(database, []),
             "redis": redis.ping,
             "s3": store.check,
         }
     )
     stack.callback(probes.cancel)
-    waiters = Waiters(pool, redis, limit=settings.api.api_max_waiters)
+    waiters = Waiters(database, redis, limit=settings.api.api_max_waiters)
     waiters.open()
     stack.push_async_callback(waiters.close)
     _release_on_signals(waiters)
@@ -159,13 +158,13 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Dependencies:
     stack.callback(rates.close)
     return Dependencies(
         settings=settings,
-        pool=pool,
+        database=database,
         vault=vault,
         redis=redis,
         artifacts=store,
-        authenticator=Authenticator(pool, cache_s=settings.api.api_key_cache_s),
+        authenticator=Authenticator(database, cache_s=settings.api.api_key_cache_s),
         link_keys=LinkKeys(
-            pool,
+            database,
             vault,
             cache_s=settings.api.api_key_cache_s,
             max_lifetime_s=settings.links.link_max_lifetime_s,
@@ -173,45 +172,37 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Dependencies:
         turns=Turns(),
         waiters=waiters,
         probes=probes,
-        gauges=FleetGauges(pool),
+        gauges=FleetGauges(database),
         rates=rates,
-        quotas=Quotas(pool, settings.tenant),
-        handover=Handover(pool, redis, timeout_s=settings.redis.redis_timeout_s),
+        quotas=Quotas(database, settings.tenant),
+        handover=Handover(database, redis, timeout_s=settings.redis.redis_timeout_s),
         policy=AddressPolicy.from_settings(settings.egress),
     )
 
 
-async def _open_pool(settings: DatabaseSettings) -> Pool:
+async def _open_database(settings: DatabaseSettings) -> Database:
     try:
-        return await open_pool(settings, application="api")
+        return await Database.open(settings, application="api")
     except UnavailableError as error:
         # The order in which things start must not matter: calls are answered with 503 until it is there.
         log.warning("postgres does not answer yet, starting without it", error=repr(error.__cause__))
-    return await open_pool(settings, application="api", eager=False)
+    return await Database.open(settings, application="api", eager=False)
 
 
-async def _enrol(pool: Pool, vault: Vault) -> None:
+async def _enrol(database: Database, vault: Vault) -> None:
     """Refuse to start with another key than the fleet's.
 
     Raises:
         WrongKeyError: this is not the fleet's.
     """
     try:
-        await enrol(pool, vault)
+        await enrol(database, vault)
     except WrongKeyError as error:
         log.error("the API does not start", fix=error.fix)  # noqa: TRY400 - no traceback: it is the setting
         raise
     except UnavailableError:
         # Whoever comes first with a secret will see (fleet/vault/enrolment.py).
         log.warning("postgres does not answer yet, the key of secrets is not checked yet")
-
-
-async def _close_pool(pool: Pool) -> None:
-    try:
-        async with asyncio.timeout(_CLOSE_TIMEOUT_S):
-            await pool.close()
-    except TimeoutError:
-        pool.terminate()
 
 
 def _release_on_signals(waiters: Waiters) -> None:

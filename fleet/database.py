@@ -1,15 +1,16 @@
 """Connections to Postgres, with a limit on every wait, and one word for "it does not answer"."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
 
 import asyncpg
 from pydantic import Field
 
 from fleet.errors import ErrorType, UnavailableError
 from fleet.settings import FleetSettings
+from fleet.telemetry.logs import get_logger
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
 else:
     Pool = asyncpg.Pool
     Connection = asyncpg.Connection
+
+
+T = TypeVar("T")
+
+# While Postgres is away, a call that has to succeed is repeated so often.
+RETRY_S: Final = 0.5
+
+log = get_logger(__name__)
 
 
 class DatabaseSettings(FleetSettings):
@@ -65,48 +74,137 @@ class _BoundedPool(Pool):
         return super().acquire(timeout=self.acquire_timeout_s if timeout is None else timeout)
 
 
+class Database:
+    """Postgres, for one process: every wait is limited, and there is one error for "it does not answer".
+
+    Each method here, and so each function that takes a Database, raises UnavailableError (of type
+    database_unavailable, with the driver's error as its cause) when Postgres does not answer. What was being
+    written then was not written, or (when the connection broke during the commit) was written whole.
+    """
+
+    def __init__(self, pool: _BoundedPool) -> None:
+        self._pool = pool
+
+    @classmethod
+    async def open(cls, settings: DatabaseSettings, *, application: str, eager: bool = True) -> Self:
+        """Open connections.
+
+        Args:
+            settings: address, size and limits.
+            application: how the process is called in `pg_stat_activity`.
+            eager: make the first connection at once, so that a wrong address ends the start.
+
+        Raises:
+            UnavailableError: Postgres does not answer (only when eager).
+        """
+        pool = _BoundedPool(
+            settings.database_url,
+            connection_class=asyncpg.Connection,
+            record_class=asyncpg.Record,
+            min_size=1 if eager else 0,
+            max_size=settings.database_pool_size,
+            max_queries=50_000,
+            # An idle connection that a firewall dropped would cost the next caller a whole time-out.
+            max_inactive_connection_lifetime=60,
+            connect=None,
+            setup=None,
+            init=None,
+            reset=_keep_session,
+            loop=asyncio.get_running_loop(),
+            timeout=settings.database_timeout_s,
+            command_timeout=settings.database_timeout_s,
+            server_settings={"application_name": f"renderfleet-{application}", "jit": "off"},
+        )
+        pool.acquire_timeout_s = settings.database_timeout_s
+        with _errors_translated():
+            await pool
+        return cls(pool)
+
+    async def fetch(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
+        """All rows of a statement."""
+        with _errors_translated():
+            return await self._pool.fetch(sql, *arguments)
+
+    async def fetchrow(self, sql: str, *arguments: object) -> asyncpg.Record | None:
+        """The first row of a statement; None: it has none."""
+        with _errors_translated():
+            return await self._pool.fetchrow(sql, *arguments)
+
+    async def fetchval(self, sql: str, *arguments: object) -> Any:
+        """The first value of the first row of a statement; None: it has none."""
+        with _errors_translated():
+            return await self._pool.fetchval(sql, *arguments)
+
+    async def execute(self, sql: str, *arguments: object) -> str:
+        """Run a statement; returns Postgres' words for what it did, such as `UPDATE 1`."""
+        with _errors_translated():
+            return await self._pool.execute(sql, *arguments)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """One connection for several statements."""
+        with _errors_translated():
+            async with self._pool.acquire() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """One connection, in a transaction that is committed when the block ends without an error."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    async def close(self, *, timeout_s: float = 3.0) -> None:
+        """Let running statements end, but no longer than that: a Postgres that is away keeps nobody."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._pool.close()
+        except (TimeoutError, OSError):
+            self._pool.terminate()
+
+    def terminate(self) -> None:
+        """Close all connections at once."""
+        self._pool.terminate()
+
+
+@asynccontextmanager
+async def connected(settings: DatabaseSettings) -> AsyncIterator[Connection]:
+    """A single connection, for a command that a person runs.
+
+    Raises:
+        UnavailableError: Postgres does not answer.
+    """
+    with _errors_translated():
+        connection = await asyncpg.connect(settings.database_url, timeout=settings.database_timeout_s)
+    try:
+        with _errors_translated():
+            yield connection
+    finally:
+        await connection.close()
+
+
+async def until_answered(call: Callable[[], Awaitable[T]], *, failing: str, **ids: str) -> T:
+    """Repeat a call until Postgres answers it.
+
+    Args:
+        call: something that is safe to repeat.
+        failing: what cannot be done meanwhile, for the log, such as "cannot claim".
+        **ids: more for the log.
+    """
+    while True:
+        try:
+            return await call()
+        except UnavailableError as error:
+            log.warning(failing, error=repr(error.__cause__), **ids)
+            await asyncio.sleep(RETRY_S)
+
+
 async def _keep_session(_connection: object) -> None:
     """Skip asyncpg's reset on release, a second round trip: no statement of ours leaves anything behind."""
 
 
-async def open_pool(settings: DatabaseSettings, *, application: str, eager: bool = True) -> Pool:
-    """Open a pool of connections.
-
-    Args:
-        settings: address, size and limits.
-        application: how the process is called in `pg_stat_activity`.
-        eager: make the first connection at once, so that a wrong address ends the start.
-
-    Raises:
-        UnavailableError: Postgres does not answer (only when eager).
-    """
-    pool = _BoundedPool(
-        settings.database_url,
-        connection_class=asyncpg.Connection,
-        record_class=asyncpg.Record,
-        min_size=1 if eager else 0,
-        max_size=settings.database_pool_size,
-        max_queries=50_000,
-        # An idle connection that a firewall dropped would cost the next caller a whole time-out.
-        max_inactive_connection_lifetime=60,
-        connect=None,
-        setup=None,
-        init=None,
-        reset=_keep_session,
-        loop=asyncio.get_running_loop(),
-        timeout=settings.database_timeout_s,
-        command_timeout=settings.database_timeout_s,
-        server_settings={"application_name": f"renderfleet-{application}", "jit": "off"},
-    )
-    pool.acquire_timeout_s = settings.database_timeout_s
-    async with answering():
-        await pool
-    return pool
-
-
-@asynccontextmanager
-async def answering() -> AsyncIterator[None]:
-    """Translate every way in which Postgres can be away into one error.
+@contextmanager
+def _errors_translated() -> Iterator[None]:
+    """Turn every way in which Postgres can be away into one error.
 
     Raises:
         UnavailableError: of type database_unavailable, with the driver's error as its cause.
@@ -121,7 +219,8 @@ async def answering() -> AsyncIterator[None]:
             raise UnavailableError(ErrorType.DATABASE_UNAVAILABLE, "Postgres does not answer") from error
         raise
     except asyncpg.InternalClientError as error:
-        # A dying server's last words on an idle connection: asyncpg takes no statement until the end is read.
+        # What a server says on an idle connection while it stops: asyncpg takes no statement until the
+        # connection's end is read.
         if "cannot switch to state" in str(error):
             raise UnavailableError(ErrorType.DATABASE_UNAVAILABLE, "Postgres does not answer") from error
         raise

@@ -20,7 +20,7 @@ from arq.connections import ArqRedis
 
 from deploy.embedded.engines.engines import Engines
 from fleet.artifacts.settings import StorageSettings
-from fleet.database import DatabaseSettings, Pool, open_pool
+from fleet.database import Database, DatabaseSettings
 from fleet.queue import arq_adapter
 from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope, Tenant
@@ -120,8 +120,8 @@ def database_settings(database_url: str) -> DatabaseSettings:
 
 
 @pytest.fixture
-async def database(database_settings: DatabaseSettings) -> AsyncIterator[Pool]:
-    pool = await open_pool(database_settings, application="tests")
+async def database(database_settings: DatabaseSettings) -> AsyncIterator[Database]:
+    pool = await Database.open(database_settings, application="tests")
     yield pool
     pool.terminate()
 
@@ -141,14 +141,14 @@ def storage_settings(engines: Engines) -> StorageSettings:
 
 
 @pytest.fixture
-async def tenant_key(database: Pool) -> str:
+async def tenant_key(database: Database) -> str:
     """An API key with every scope."""
-    async with database.acquire() as connection:
+    async with database.connection() as connection:
         return await create_key(connection, tenant_name="tests", key_name="tests", scopes=frozenset(Scope))
 
 
 @pytest.fixture
-async def tenant(database: Pool, tenant_key: str) -> Tenant:
+async def tenant(database: Database, tenant_key: str) -> Tenant:
     found = await find_tenant(database, tenant_key)
     assert found is not None
     return found
@@ -161,7 +161,13 @@ def tenant_id(tenant: Tenant) -> UUID:
 
 @pytest.fixture
 async def stage(
-    engines: Engines, database: Pool, database_url: str, redis: ArqRedis, tenant_id: UUID, *, tmp_path: Path
+    engines: Engines,
+    database: Database,
+    database_url: str,
+    redis: ArqRedis,
+    tenant_id: UUID,
+    *,
+    tmp_path: Path,
 ) -> AsyncIterator[Stage]:
     """The whole product but its workers."""
     async with gate() as opened:

@@ -11,8 +11,7 @@ import uuid_utils.compat as uuid_utils
 import uvloop
 
 from fleet.artifacts.store import Artifacts
-from fleet.database import Pool as Database
-from fleet.database import open_pool
+from fleet.database import Database
 from fleet.egress.policy import AddressPolicy
 from fleet.errors import RenderfleetError, UnavailableError
 from fleet.jobs.read import changed
@@ -86,8 +85,8 @@ class Main:
         min_free_bytes = self.settings.disk.disk_min_free_mb * 2**20
         self.disk = DiskWatch(scratch.path, self.carrier, min_free_bytes=min_free_bytes)
         self.disk.look()  # said before whatever else a full disk breaks
-        self.database = await open_pool(self.settings.database, application="worker")
-        self._closing.push_async_callback(_close_pool, self.database)
+        self.database = await Database.open(self.settings.database, application="worker")
+        self._closing.push_async_callback(self.database.close, timeout_s=_GOODBYE_S)
         self.vault = Vault.open(self.settings.secrets, self.settings.data.data_dir)
         await enrol(self.database, self.vault)
         self.artifacts = Artifacts(self.settings.storage)
@@ -272,15 +271,6 @@ class Main:
                     await registry.leave(self.database, self.worker_id)
         await self._closing.aclose()
         log.info("worker stopped")
-
-
-async def _close_pool(database: Database) -> None:
-    """Close gracefully where Postgres answers; a dead one must not keep the worker from ending."""
-    try:
-        async with asyncio.timeout(_GOODBYE_S):
-            await database.close()
-    except (TimeoutError, OSError):
-        database.terminate()
 
 
 def main() -> int:

@@ -6,7 +6,7 @@ from starlette.datastructures import Headers
 
 from api.access.cached_lookup import Lookups
 from api.http.problems import RefusedError
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.errors import ErrorType
 from fleet.tenants.authenticate import KeyDigest, digest_of, find_by_digest
 from fleet.tenants.tenant import Scope, Tenant
@@ -22,9 +22,9 @@ _SUFFICIENT: Final = {
 class Authenticator:
     """Finds the tenant of a call. Keys are remembered by their SHA-256, never in clear, never logged."""
 
-    def __init__(self, pool: Pool, *, cache_s: float) -> None:
+    def __init__(self, database: Database, *, cache_s: float) -> None:
         self._tenants: Lookups[KeyDigest, Tenant] = Lookups(
-            lambda digest: find_by_digest(pool, digest), remember_s=cache_s
+            lambda digest: find_by_digest(database, digest), remember_s=cache_s
         )
 
     async def tenant(self, headers: Headers) -> Tenant:

@@ -5,7 +5,7 @@ from typing import Final
 
 from api.access.cached_lookup import Lookups
 from api.http.problems import RefusedError
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.errors import ErrorType
 from fleet.render.link_signature import Link
 from fleet.tenants.authenticate import LinkKey, find_link_key
@@ -18,17 +18,17 @@ _MAY_SIGN: Final = frozenset({Scope.RENDER, Scope.LINKS})
 class LinkKeys:
     """The keys that check links, remembered as API keys are."""
 
-    def __init__(self, pool: Pool, vault: Vault, *, cache_s: float, max_lifetime_s: int) -> None:
+    def __init__(self, database: Database, vault: Vault, *, cache_s: float, max_lifetime_s: int) -> None:
         """Remember nothing yet.
 
         Args:
-            pool: connections to Postgres.
+            database: connections to Postgres.
             vault: opens the keys.
             cache_s: seconds for which a key is remembered; links of a revoked one still work so long.
             max_lifetime_s: seconds from now on within which a link must expire.
         """
         self._keys: Lookups[str, LinkKey] = Lookups(
-            lambda key_id: find_link_key(pool, vault, key_id), remember_s=cache_s
+            lambda key_id: find_link_key(database, vault, key_id), remember_s=cache_s
         )
         self._max_lifetime_s = max_lifetime_s
 

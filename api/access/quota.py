@@ -16,7 +16,7 @@ from typing import Final
 from uuid import UUID
 
 from api.http.problems import RefusedError
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.errors import ErrorType
 from fleet.jobs.read import count_queued
 from fleet.telemetry.metrics import LIMITED
@@ -73,14 +73,14 @@ class _Counts:
 class Quotas:
     """The counts of one API process."""
 
-    def __init__(self, pool: Pool, settings: TenantSettings) -> None:
+    def __init__(self, database: Database, settings: TenantSettings) -> None:
         """Remember nothing yet.
 
         Args:
-            pool: connections to Postgres.
+            database: connections to Postgres.
             settings: for tenants without limits of their own.
         """
-        self._pool = pool
+        self._database = database
         self._settings = settings
         self._queued = _Counts()
         self._months = _Counts()
@@ -90,7 +90,6 @@ class Quotas:
 
         Raises:
             RefusedError: quota_exceeded.
-            UnavailableError: Postgres does not answer.
         """
         line, month = self._limit_of_line(tenant), self._limit_of_month(tenant)
         queued = accepted = None
@@ -117,11 +116,11 @@ class Quotas:
         return None if limit == 0 and own is None else limit
 
     async def _count_queued(self, tenant_id: UUID, limit: int) -> _Count:
-        queued = await count_queued(self._pool, tenant_id=tenant_id, limit=limit)
+        queued = await count_queued(self._database, tenant_id=tenant_id, limit=limit)
         return _Count(queued, time.monotonic())
 
     async def _count_accepted(self, tenant_id: UUID) -> _Count:
-        month = await usage.read(self._pool, tenant_id)
+        month = await usage.read(self._database, tenant_id)
         return _Count(month.accepted, time.monotonic(), month.left_s)
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from arq.connections import ArqRedis
 
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.jobs.job import Job, waiting
 from fleet.jobs.recover import mark_undispatched
 from fleet.queue.delivery import Waiting
@@ -25,8 +25,8 @@ log = get_logger(__name__)
 class Handover:
     """One API process's way to Redis."""
 
-    def __init__(self, pool: Pool, redis: ArqRedis, *, timeout_s: float) -> None:
-        self._pool = pool
+    def __init__(self, database: Database, redis: ArqRedis, *, timeout_s: float) -> None:
+        self._database = database
         self._redis = redis
         self._timeout_s = timeout_s + _MARGIN_S
         self._silent_until = 0.0
@@ -42,7 +42,7 @@ class Handover:
         if not ready or await self._dispatched(ready):
             return
         try:
-            await mark_undispatched(self._pool, [queued.delivery for queued in ready])
+            await mark_undispatched(self._database, [queued.delivery for queued in ready])
         except Exception:
             log.exception("cannot note that redis lacks jobs, the sweeper will see", jobs=len(ready))
 

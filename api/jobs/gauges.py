@@ -5,7 +5,7 @@ import math
 import time
 from typing import Final
 
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.errors import UnavailableError
 from fleet.jobs.job import State
 from fleet.jobs.read import backlog
@@ -35,8 +35,8 @@ class FleetGauges:
         unsandboxed: workers that said lately that they render without Chromium's sandbox.
     """
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._lock = asyncio.Lock()
         self._counted_at = -math.inf
         self.unsandboxed = 0
@@ -50,9 +50,9 @@ class FleetGauges:
             unsandboxed = math.nan
             try:
                 async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                    now = await backlog(self._pool)
-                    webhook_s = await overdue_s(self._pool)
-                    there = await registry.list_present(self._pool)
+                    now = await backlog(self._database)
+                    webhook_s = await overdue_s(self._database)
+                    there = await registry.list_present(self._database)
                 present = len(there)
                 reports = [one.vitals for one in there if one.vitals is not None]
                 unsandboxed = sum(vitals.sandbox is Sandbox.OFF for vitals in reports)

@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 from starlette.types import Receive
 
 from api.http.hang_up import Rest
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.errors import UnavailableError
 from fleet.jobs.job import Job, State
 from fleet.jobs.read import changed, get_many
@@ -105,8 +105,8 @@ class _Watched:
 class Waiters:
     """All waiting callers of this process. `open` once, `close` at the end."""
 
-    def __init__(self, pool: Pool, redis: ArqRedis, *, limit: int) -> None:
-        self._pool = pool
+    def __init__(self, database: Database, redis: ArqRedis, *, limit: int) -> None:
+        self._database = database
         self._redis = redis
         self._limit = limit
         self._watched: dict[UUID, _Watched] = {}
@@ -189,7 +189,7 @@ class Waiters:
         await asyncio.sleep(LOOK_INTERVAL_S)
         known = [(job_id, *watched.known) for job_id, watched in self._watched.items()]
         for start in range(0, len(known), _LOOK_BATCH):
-            self._mark(await changed(self._pool, known[start : start + _LOOK_BATCH]))
+            self._mark(await changed(self._database, known[start : start + _LOOK_BATCH]))
 
     def _mark(self, job_ids: Sequence[UUID]) -> None:
         stale = [job_id for job_id in job_ids if job_id in self._watched]
@@ -205,7 +205,7 @@ class Waiters:
         if not self._stale:
             self._is_stale.clear()
         # Where this fails, the next look finds the same jobs again.
-        await self._tell(await get_many(self._pool, batch))
+        await self._tell(await get_many(self._database, batch))
 
     async def _tell(self, jobs: Sequence[Job]) -> None:
         told = 0

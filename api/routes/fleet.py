@@ -104,7 +104,7 @@ async def pause_fleet(request: Request, operator: Operator, dependencies: OpenDe
     Jobs are still accepted and wait; what runs goes on to its end. Needs the scope `admin`.
     """
     wish = await _pause_request(request, dependencies)
-    await pause.pause(dependencies.pool, reason=wish.reason)
+    await pause.pause(dependencies.database, reason=wish.reason)
     log.warning("fleet paused", reason=wish.reason, key_id=operator.key_id)
     await announce_pause(dependencies.redis)
     return await _answer(dependencies)
@@ -113,7 +113,7 @@ async def pause_fleet(request: Request, operator: Operator, dependencies: OpenDe
 @router.post("/resume", response_model=FleetDocument, **problems(401, 403, 422, 503))
 async def resume_fleet(operator: Operator, dependencies: OpenDependencies) -> Response:
     """Begin jobs again. Needs the scope `admin`."""
-    await pause.resume(dependencies.pool)
+    await pause.resume(dependencies.database)
     log.warning("fleet resumed", key_id=operator.key_id)
     await announce_pause(dependencies.redis)
     return await _answer(dependencies)
@@ -133,9 +133,9 @@ async def _pause_request(request: Request, dependencies: Dependencies) -> PauseR
 
 
 async def _answer(dependencies: Dependencies) -> Response:
-    state = await pause.read(dependencies.pool)
-    open_jobs = await read.backlog(dependencies.pool)
-    there = await registry.list_present(dependencies.pool)
+    state = await pause.read(dependencies.database)
+    open_jobs = await read.backlog(dependencies.database)
+    there = await registry.list_present(dependencies.database)
     slots = sum(worker.slots for worker in there)
     slots_each = slots / len(there) if there else 1
     leaks = out_of_line({one.id: (one.slots, one.vitals) for one in there if one.vitals is not None})

@@ -191,7 +191,7 @@ async def _job(load: _Load, *, max_age_s: int) -> Job:
 
 async def _found(load: _Load, digest: bytes, max_age_s: int) -> Found | None:
     return await find_rendered(
-        load.dependencies.pool,
+        load.dependencies.database,
         digest,
         tenant_id=load.tenant.id,
         max_age=timedelta(seconds=max_age_s),
@@ -206,7 +206,7 @@ async def _accepted(load: _Load) -> Found | None:
 
     async def accept() -> Job | None:
         return await accept_of_link(
-            dependencies.pool, dependencies.vault, tenant_id=tenant.id, request=load.render
+            dependencies.database, dependencies.vault, tenant_id=tenant.id, request=load.render
         )
 
     async def find() -> None:

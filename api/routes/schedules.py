@@ -157,7 +157,7 @@ async def create_schedule(request: Request, tenant: Renderer, dependencies: Open
     refuse_unknown_parameters(request.query_params, allowed=())
     wanted = await _read(request, dependencies, tenant, ScheduleRequest)
     schedule = await schedules.create(
-        dependencies.pool, dependencies.vault, tenant_id=tenant.id, wanted=wanted
+        dependencies.database, dependencies.vault, tenant_id=tenant.id, wanted=wanted
     )
     if schedule is None:
         raise RefusedError(
@@ -174,7 +174,10 @@ async def list_schedules(
     """List your schedules, newest first."""
     # One more than the page holds tells whether there is another page.
     found = await schedules.list_newest(
-        dependencies.pool, tenant_id=tenant.id, before=_before(parameters.cursor), limit=parameters.limit + 1
+        dependencies.database,
+        tenant_id=tenant.id,
+        before=_before(parameters.cursor),
+        limit=parameters.limit + 1,
     )
     page = found[: parameters.limit]
     cursor = str(page[-1].id) if len(found) > len(page) else None
@@ -192,7 +195,7 @@ def _before(cursor: str | None) -> UUID:
 @router.get("/{schedule_id}", response_model=ScheduleDocument, **problems(401, 403, 404, 422, 503))
 async def read_schedule(schedule_id: ScheduleId, tenant: Reader, dependencies: OpenDependencies) -> Response:
     """Read a schedule, with its next times and why the last one made no job, if it did not."""
-    found = await schedules.get(dependencies.pool, schedule_id=schedule_id, tenant_id=tenant.id)
+    found = await schedules.get(dependencies.database, schedule_id=schedule_id, tenant_id=tenant.id)
     return _found(found)
 
 
@@ -211,7 +214,7 @@ async def replace_schedule(
     """
     wanted = await _read(request, dependencies, tenant, ScheduleRequest)
     found = await schedules.replace(
-        dependencies.pool, dependencies.vault, schedule_id=schedule_id, tenant_id=tenant.id, wanted=wanted
+        dependencies.database, dependencies.vault, schedule_id=schedule_id, tenant_id=tenant.id, wanted=wanted
     )
     return _found(found)
 
@@ -228,7 +231,7 @@ async def switch_schedule(
     """Disable a schedule, or enable it again from its next time on: nothing is made up for."""
     wish = await _read(request, dependencies, tenant, ScheduleSwitch)
     found = await schedules.switch(
-        dependencies.pool, schedule_id=schedule_id, tenant_id=tenant.id, enabled=wish.enabled
+        dependencies.database, schedule_id=schedule_id, tenant_id=tenant.id, enabled=wish.enabled
     )
     return _found(found)
 
@@ -238,7 +241,7 @@ async def delete_schedule(
     schedule_id: ScheduleId, tenant: Renderer, dependencies: OpenDependencies
 ) -> Response:
     """Delete a schedule. Jobs that it has made stay and go on."""
-    if not await schedules.delete(dependencies.pool, schedule_id=schedule_id, tenant_id=tenant.id):
+    if not await schedules.delete(dependencies.database, schedule_id=schedule_id, tenant_id=tenant.id):
         raise _unknown_schedule()
     return Response(status_code=HTTPStatus.NO_CONTENT)
 

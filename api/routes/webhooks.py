@@ -106,7 +106,9 @@ async def create_webhook(request: Request, tenant: Renderer, dependencies: OpenD
     """
     refuse_unknown_parameters(request.query_params, allowed=())
     wish = await _webhook_request(request, dependencies, tenant)
-    found = await endpoints.register(dependencies.pool, dependencies.vault, tenant_id=tenant.id, url=wish.url)
+    found = await endpoints.register(
+        dependencies.database, dependencies.vault, tenant_id=tenant.id, url=wish.url
+    )
     if found is None:
         raise RefusedError(
             ErrorType.TOO_MANY_WEBHOOKS, f"you have {endpoints.MAX_ENDPOINTS:,} webhooks; delete one first"
@@ -135,7 +137,7 @@ async def list_webhooks(
     """List your webhooks, newest first, without their secrets."""
     # One more than the page holds tells whether there is another page.
     found = await endpoints.list_newest(
-        dependencies.pool,
+        dependencies.database,
         dependencies.vault,
         tenant_id=tenant.id,
         before=_before(parameters.cursor),
@@ -157,7 +159,7 @@ def _before(cursor: str | None) -> UUID:
 async def read_webhook(webhook_id: WebhookId, tenant: Renderer, dependencies: OpenDependencies) -> Response:
     """Read a webhook with its secret. Needs the scope `render`."""
     found = await endpoints.get(
-        dependencies.pool, dependencies.vault, endpoint_id=webhook_id, tenant_id=tenant.id
+        dependencies.database, dependencies.vault, endpoint_id=webhook_id, tenant_id=tenant.id
     )
     return _secret_answer(found)
 
@@ -170,7 +172,7 @@ async def rotate_webhook(webhook_id: WebhookId, tenant: Renderer, dependencies: 
     """
     return _secret_answer(
         await endpoints.rotate(
-            dependencies.pool, dependencies.vault, endpoint_id=webhook_id, tenant_id=tenant.id
+            dependencies.database, dependencies.vault, endpoint_id=webhook_id, tenant_id=tenant.id
         )
     )
 
@@ -182,7 +184,7 @@ async def delete_webhook(webhook_id: WebhookId, tenant: Renderer, dependencies: 
     A later job that names the address makes it anew, with another secret.
     """
     is_deleted = await endpoints.delete(
-        dependencies.pool,
+        dependencies.database,
         endpoint_id=webhook_id,
         tenant_id=tenant.id,
         reason=DeliveryError.ENDPOINT_DELETED,

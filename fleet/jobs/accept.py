@@ -7,7 +7,7 @@ from uuid import UUID
 
 import uuid_utils.compat as uuid_utils
 
-from fleet.database import Pool, answering
+from fleet.database import Database
 from fleet.jobs.job import JOB_COLUMNS, Job, job_from_row
 from fleet.render.request import RenderRequest
 from fleet.render.sealed import sealed_columns
@@ -72,7 +72,12 @@ def render_digest(request: RenderRequest, vault: Vault, tenant_id: UUID) -> byte
 
 
 async def accept(
-    pool: Pool, vault: Vault, *, tenant_id: UUID, request: RenderRequest, idempotency_key: str | None = None
+    database: Database,
+    vault: Vault,
+    *,
+    tenant_id: UUID,
+    request: RenderRequest,
+    idempotency_key: str | None = None,
 ) -> Acceptance:
     """Store a job. When this returns, the job is committed: it will reach a terminal state.
 
@@ -82,19 +87,20 @@ async def accept(
             commit) one that the same idempotency key finds again.
     """
     arguments = (tenant_id, idempotency_key, *new_row(request, vault, tenant_id), False)
-    async with answering():
-        row = await writing_sealed(pool, vault, lambda: pool.fetchrow(_ACCEPT, *arguments))
-        if row is not None:
-            return Acceptance(job_from_row(row), is_new=True, is_same_request=True)
+    row = await writing_sealed(database, vault, lambda: database.fetchrow(_ACCEPT, *arguments))
+    if row is not None:
+        return Acceptance(job_from_row(row), is_new=True, is_same_request=True)
     found = idempotency_key and await find_idempotent(
-        pool, vault, tenant_id=tenant_id, request=request, idempotency_key=idempotency_key
+        database, vault, tenant_id=tenant_id, request=request, idempotency_key=idempotency_key
     )
     if not found:
         raise RuntimeError("a job vanished between a conflict on its idempotency key and the look at it")
     return found
 
 
-async def accept_of_link(pool: Pool, vault: Vault, *, tenant_id: UUID, request: RenderRequest) -> Job | None:
+async def accept_of_link(
+    database: Database, vault: Vault, *, tenant_id: UUID, request: RenderRequest
+) -> Job | None:
     """Store the job of a signed link; None: there is an open one of a link that renders the same.
 
     Raises:
@@ -102,21 +108,15 @@ async def accept_of_link(pool: Pool, vault: Vault, *, tenant_id: UUID, request: 
             commit) one that the next call finds open.
     """
     arguments = (tenant_id, None, *new_row(request, vault, tenant_id), True)
-    async with answering():
-        row = await writing_sealed(pool, vault, lambda: pool.fetchrow(_ACCEPT, *arguments))
+    row = await writing_sealed(database, vault, lambda: database.fetchrow(_ACCEPT, *arguments))
     return None if row is None else job_from_row(row)
 
 
 async def find_idempotent(
-    pool: Pool, vault: Vault, *, tenant_id: UUID, request: RenderRequest, idempotency_key: str
+    database: Database, vault: Vault, *, tenant_id: UUID, request: RenderRequest, idempotency_key: str
 ) -> Acceptance | None:
-    """The job that was accepted under this key before, if any.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        row = await pool.fetchrow(_FIND_BY_IDEMPOTENCY_KEY, tenant_id, idempotency_key)
+    """The job that was accepted under this key before, if any."""
+    row = await database.fetchrow(_FIND_BY_IDEMPOTENCY_KEY, tenant_id, idempotency_key)
     if row is None:
         return None
     # A job that runs another one anew has the same request, but was made by another call.

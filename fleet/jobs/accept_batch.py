@@ -10,7 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
-from fleet.database import Pool, answering
+from fleet.database import Database
 from fleet.jobs.accept import new_row
 from fleet.jobs.job import JOB_COLUMNS, Job, job_from_row
 from fleet.jobs.read import get_many
@@ -90,7 +90,7 @@ def digest_of(documents: Sequence[Any]) -> bytes:
 
 
 async def accept_batch(
-    pool: Pool,
+    database: Database,
     vault: Vault,
     *,
     tenant_id: UUID,
@@ -116,13 +116,14 @@ async def accept_batch(
     batch: tuple[Any, ...] = (None, None, None)
     if key is not None:
         batch = (key.key, vault.digest(key.digest, tenant_id=tenant_id), json.dumps(kept))
-    async with answering():
-        stored = await writing_sealed(pool, vault, lambda: pool.fetch(_ACCEPT, tenant_id, *batch, *columns))
+    stored = await writing_sealed(
+        database, vault, lambda: database.fetch(_ACCEPT, tenant_id, *batch, *columns)
+    )
     if stored:
         return BatchAcceptance(
             _in_order(kept, [job_from_row(row) for row in stored]), is_new=True, is_same_request=True
         )
-    found = key and await find_batch(pool, vault, tenant_id=tenant_id, key=key)
+    found = key and await find_batch(database, vault, tenant_id=tenant_id, key=key)
     if not found:
         raise RuntimeError("a batch vanished between a conflict on its idempotency key and the look at it")
     return found
@@ -133,17 +134,14 @@ def _in_order(kept: Sequence[Mapping[str, Any]], jobs: Sequence[Job]) -> list[Jo
     return [item["error"] if "error" in item else by_id.get(item["job"]) for item in kept]
 
 
-async def find_batch(pool: Pool, vault: Vault, *, tenant_id: UUID, key: BatchKey) -> BatchAcceptance | None:
-    """The batch that was accepted under this key before, if any, with its jobs as they are now.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        row: asyncpg.Record | None = await pool.fetchrow(_FIND, tenant_id, key.key)
+async def find_batch(
+    database: Database, vault: Vault, *, tenant_id: UUID, key: BatchKey
+) -> BatchAcceptance | None:
+    """The batch that was accepted under this key before, if any, with its jobs as they are now."""
+    row: asyncpg.Record | None = await database.fetchrow(_FIND, tenant_id, key.key)
     if row is None:
         return None
     kept = json.loads(row["items"])
-    jobs = await get_many(pool, [UUID(item["job"]) for item in kept if "job" in item])
+    jobs = await get_many(database, [UUID(item["job"]) for item in kept if "job" in item])
     is_same = vault.matches(row["digest"], key.digest, tenant_id=tenant_id)
     return BatchAcceptance(_in_order(kept, jobs), is_new=False, is_same_request=is_same)

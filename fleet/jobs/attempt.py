@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from fleet.database import Pool, answering
+from fleet.database import Database
 from fleet.errors import ErrorType
 from fleet.jobs.claim import Attempt
 from fleet.jobs.job import State
@@ -107,14 +107,13 @@ class Renewal:
     to_cancel: frozenset[tuple[UUID, int]]
 
 
-async def renew(pool: Pool, held: Sequence[tuple[UUID, int]], *, lease: timedelta) -> Renewal:
+async def renew(database: Database, held: Sequence[tuple[UUID, int]], *, lease: timedelta) -> Renewal:
     """Prolong the leases of these `(job_id, attempt)` pairs.
 
     Raises:
         UnavailableError: Postgres does not answer; nothing is known.
     """
-    async with answering():
-        rows = await pool.fetch(_RENEW, [pair[0] for pair in held], [pair[1] for pair in held], lease)
+    rows = await database.fetch(_RENEW, [pair[0] for pair in held], [pair[1] for pair in held], lease)
     return Renewal(
         held=frozenset((row["id"], row["attempt"]) for row in rows),
         to_cancel=frozenset((row["id"], row["attempt"]) for row in rows if row["cancel_requested"]),
@@ -125,7 +124,7 @@ def _json(value: object) -> str | None:
     return None if value is None else json.dumps(value)
 
 
-async def finish(pool: Pool, attempt: Attempt, outcome: Outcome) -> bool:
+async def finish(database: Database, attempt: Attempt, outcome: Outcome) -> bool:
     """End a job. False: the fence refused, the job is no longer this attempt's.
 
     Safe to repeat: when an earlier call was cut off in its commit and went through, this one says True.
@@ -133,7 +132,7 @@ async def finish(pool: Pool, attempt: Attempt, outcome: Outcome) -> bool:
     Raises:
         UnavailableError: Postgres does not answer; call again.
     """
-    async with answering(), pool.acquire() as connection:
+    async with database.connection() as connection:
         row = await connection.fetchrow(
             _FINISH,
             attempt.job_id,
@@ -179,14 +178,13 @@ class PutBack:
 
 
 async def _put_back(
-    pool: Pool,
+    database: Database,
     attempt: Attempt,
     delay: timedelta,
     counted: tuple[int, int],
     record: tuple[str, ErrorType | None, str | None],
 ) -> PutBack | None:
-    async with answering():
-        row = await pool.fetchrow(_PUT_BACK, attempt.job_id, attempt.attempt, delay, *counted, *record)
+    row = await database.fetchrow(_PUT_BACK, attempt.job_id, attempt.attempt, delay, *counted, *record)
     if row is None:
         return None
     state = State(row["state"])
@@ -194,7 +192,7 @@ async def _put_back(
 
 
 async def retry_later(
-    pool: Pool,
+    database: Database,
     attempt: Attempt,
     *,
     delay: timedelta,
@@ -208,13 +206,13 @@ async def retry_later(
         UnavailableError: Postgres does not answer; call again.
     """
     counted = (0, 1) if is_crash else (1, 0)
-    return await _put_back(pool, attempt, delay, counted, ("retried", error_type, error_detail))
+    return await _put_back(database, attempt, delay, counted, ("retried", error_type, error_detail))
 
 
-async def hand_back(pool: Pool, attempt: Attempt) -> PutBack | None:
+async def hand_back(database: Database, attempt: Attempt) -> PutBack | None:
     """Queue the job of a stopping worker again, at once and uncounted. None: the fence refused.
 
     Raises:
         UnavailableError: Postgres does not answer; the lease will run out instead.
     """
-    return await _put_back(pool, attempt, timedelta(), (0, 0), ("handed_back", None, None))
+    return await _put_back(database, attempt, timedelta(), (0, 0), ("handed_back", None, None))

@@ -3,7 +3,7 @@
 from typing import Final
 from uuid import UUID
 
-from fleet.database import Pool, answering
+from fleet.database import Database
 from fleet.jobs.job import JOB_COLUMNS, Job, job_from_row
 
 # What is queued ends at once. What runs is asked to end: its worker learns it by Redis or with its heartbeat.
@@ -17,14 +17,10 @@ _CANCEL: Final = f"""
 """
 
 
-async def cancel(pool: Pool, *, job_id: UUID, tenant_id: UUID) -> Job | None:
+async def cancel(database: Database, *, job_id: UUID, tenant_id: UUID) -> Job | None:
     """Cancel an open job of this tenant: a queued one has ended now, a running one is asked to end.
 
     None: there is no such job, or it has ended before. Repeating is safe.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
     """
-    async with answering():
-        row = await pool.fetchrow(_CANCEL, job_id, tenant_id)
+    row = await database.fetchrow(_CANCEL, job_id, tenant_id)
     return None if row is None else job_from_row(row)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import asyncpg
 
-from fleet.database import Pool, answering
+from fleet.database import Database
 from fleet.queue.delivery import WAITING_COLUMNS, Delivery, Waiting, waiting_from_row
 from fleet.render.sealed import SealedRequest
 
@@ -103,12 +103,17 @@ _UNPARK: Final = f"""
 
 
 async def claim(
-    pool: Pool, delivery: Delivery, *, worker_id: UUID, lease: timedelta, max_running: int | None = None
+    database: Database,
+    delivery: Delivery,
+    *,
+    worker_id: UUID,
+    lease: timedelta,
+    max_running: int | None = None,
 ) -> Attempt | None:
     """Take a queued job. None: somebody else did, it ended, it may not run now, or this delivery is stale.
 
     Args:
-        pool: connections to Postgres.
+        database: connections to Postgres.
         delivery: what came through Redis.
         worker_id: who claims.
         lease: how long the claim holds without a heartbeat.
@@ -119,20 +124,19 @@ async def claim(
             decides: nobody renews it.
     """
     arguments = (delivery.job_id, delivery.dispatch, worker_id, lease, max_running)
-    async with answering():
-        row = await pool.fetchrow(_CLAIM, *arguments)
-        if row is not None:
-            return _attempt(row, is_capped=False)
-        row = await _claim_capped(pool, delivery, worker_id, lease, max_running)
+    row = await database.fetchrow(_CLAIM, *arguments)
+    if row is not None:
+        return _attempt(row, is_capped=False)
+    row = await _claim_capped(database, delivery, worker_id, lease, max_running)
     return None if row is None else _attempt(row, is_capped=True)
 
 
 async def _claim_capped(
-    pool: Pool, delivery: Delivery, worker_id: UUID, lease: timedelta, max_running: int | None
+    database: Database, delivery: Delivery, worker_id: UUID, lease: timedelta, max_running: int | None
 ) -> asyncpg.Record | None:
     """Claim for a tenant with a cap, or park the job when the cap is reached."""
     ids = (delivery.job_id, delivery.dispatch)
-    async with pool.acquire() as connection, connection.transaction():
+    async with database.transaction() as connection:
         cap = await connection.fetchval(_CAP, *ids, max_running)
         if cap is None:
             return None
@@ -162,12 +166,11 @@ def _attempt(row: asyncpg.Record, *, is_capped: bool) -> Attempt:
     )
 
 
-async def unpark(pool: Pool, tenant_id: UUID, *, count: int) -> list[Waiting]:
+async def unpark(database: Database, tenant_id: UUID, *, count: int) -> list[Waiting]:
     """Let so many parked jobs of a tenant go on: each had its turn, so it goes to the head of the line.
 
     Raises:
         UnavailableError: Postgres does not answer; the sweeper does it later.
     """
-    async with answering():
-        rows = await pool.fetch(_UNPARK, tenant_id, count)
+    rows = await database.fetch(_UNPARK, tenant_id, count)
     return [replace(waiting_from_row(row), has_run=True) for row in rows]

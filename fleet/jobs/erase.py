@@ -17,7 +17,7 @@ from uuid import UUID
 import asyncpg
 
 from fleet.artifacts.keys import possible_keys
-from fleet.database import Pool, answering
+from fleet.database import Database
 
 # Removes objects from the store; gives back the keys that it could not remove.
 Delete: TypeAlias = Callable[[Sequence[str]], Awaitable[set[str]]]
@@ -101,7 +101,7 @@ class Page:
     next: Place | None
 
 
-async def erase_artifacts(pool: Pool, place: Place, *, delete: Delete, limit: int) -> Page:
+async def erase_artifacts(database: Database, place: Place, *, delete: Delete, limit: int) -> Page:
     """Erase what is stored of ended jobs whose retention is over, or of the next `limit` of them.
 
     Everything that any of the job's attempts may have stored goes, so that of a late zombie nothing is left.
@@ -109,7 +109,7 @@ async def erase_artifacts(pool: Pool, place: Place, *, delete: Delete, limit: in
     Raises:
         UnavailableError: Postgres or the store does not answer; nothing was marked, call again later.
     """
-    async with answering(), pool.acquire() as connection, connection.transaction():
+    async with database.transaction() as connection:
         rows = await connection.fetch(_ERASABLE, place.at, place.job_id, limit)
         if not rows:
             return Page(0, 0, None)
@@ -128,13 +128,15 @@ def _keys_of_job(row: asyncpg.Record) -> list[str]:
     return keys
 
 
-async def erase_orphans(pool: Pool, place: Place, *, age: timedelta, delete: Delete, limit: int) -> Page:
+async def erase_orphans(
+    database: Database, place: Place, *, age: timedelta, delete: Delete, limit: int
+) -> Page:
     """Erase what attempts without success may have stored, `age` after their end. The job may go on.
 
     Raises:
         UnavailableError: Postgres or the store does not answer; nothing was marked, call again later.
     """
-    async with answering(), pool.acquire() as connection, connection.transaction():
+    async with database.transaction() as connection:
         rows = await connection.fetch(_ORPHANED, age, place.at, place.job_id, place.attempt, limit)
         if not rows:
             return Page(0, 0, None)
@@ -154,21 +156,11 @@ def _keys_of_attempt(row: asyncpg.Record) -> list[str]:
     return [key for key in keys if key != row["artifact_key"]]
 
 
-async def forget_jobs(pool: Pool, *, history: timedelta, limit: int) -> int:
-    """Delete rows of jobs that ended so long ago and of which nothing is stored any more; how many.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        return int(await pool.fetchval(_FORGET_JOBS, history, limit))
+async def forget_jobs(database: Database, *, history: timedelta, limit: int) -> int:
+    """Delete rows of jobs that ended so long ago and of which nothing is stored any more; how many."""
+    return int(await database.fetchval(_FORGET_JOBS, history, limit))
 
 
-async def forget_batches(pool: Pool, *, history: timedelta, limit: int) -> int:
-    """Delete the idempotency keys of batches that were accepted so long ago; how many.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        return int(await pool.fetchval(_FORGET_BATCHES, history, limit))
+async def forget_batches(database: Database, *, history: timedelta, limit: int) -> int:
+    """Delete the idempotency keys of batches that were accepted so long ago; how many."""
+    return int(await database.fetchval(_FORGET_BATCHES, history, limit))

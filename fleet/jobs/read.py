@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from fleet.database import Pool, answering
+from fleet.database import Database
 from fleet.jobs.job import JOB_COLUMNS, Job, State, job_from_row
 
 _GET: Final = f"SELECT {JOB_COLUMNS} FROM jobs WHERE id = $1 AND tenant_id = $2"
@@ -34,25 +34,15 @@ _BACKLOG: Final = """
 LAST_ID: Final = UUID(int=2**128 - 1)
 
 
-async def get(pool: Pool, *, job_id: UUID, tenant_id: UUID) -> Job | None:
-    """One job of this tenant; None also for a job of somebody else.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        row = await pool.fetchrow(_GET, job_id, tenant_id)
+async def get(database: Database, *, job_id: UUID, tenant_id: UUID) -> Job | None:
+    """One job of this tenant; None also for a job of somebody else."""
+    row = await database.fetchrow(_GET, job_id, tenant_id)
     return None if row is None else job_from_row(row)
 
 
-async def count_queued(pool: Pool, *, tenant_id: UUID, limit: int) -> int:
-    """How many jobs of this tenant are queued, counted up to `limit`.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        return int(await pool.fetchval(_COUNT_QUEUED, tenant_id, limit))
+async def count_queued(database: Database, *, tenant_id: UUID, limit: int) -> int:
+    """How many jobs of this tenant are queued, counted up to `limit`."""
+    return int(await database.fetchval(_COUNT_QUEUED, tenant_id, limit))
 
 
 def list_statement(
@@ -71,7 +61,7 @@ def list_statement(
 
 
 async def list_newest(
-    pool: Pool,
+    database: Database,
     *,
     tenant_id: UUID,
     state: State | None,
@@ -80,14 +70,9 @@ async def list_newest(
     schedule_id: UUID | None = None,
     is_quarantined: bool | None = None,
 ) -> list[Job]:
-    """A page of this tenant's jobs, newest first, older than `before` (`LAST_ID` for the first page).
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
+    """A page of this tenant's jobs, newest first, older than `before` (`LAST_ID` for the first page)."""
     sql, values = list_statement(state=state, schedule_id=schedule_id, is_quarantined=is_quarantined)
-    async with answering():
-        rows = await pool.fetch(sql, tenant_id, before, limit, *values)
+    rows = await database.fetch(sql, tenant_id, before, limit, *values)
     return [job_from_row(row) for row in rows]
 
 
@@ -100,37 +85,22 @@ class Backlog:
     oldest_queued_s: float
 
 
-async def backlog(pool: Pool) -> Backlog:
-    """Count the open jobs.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        row = await pool.fetchrow(_BACKLOG)
+async def backlog(database: Database) -> Backlog:
+    """Count the open jobs."""
+    row = await database.fetchrow(_BACKLOG)
     if row is None:
         raise RuntimeError("a SELECT without FROM gave no row")
     return Backlog(row["queued"], row["running"], float(row["oldest_s"] or 0))
 
 
-async def changed(pool: Pool, known: Sequence[tuple[UUID, State, int]]) -> list[UUID]:
-    """Which of these jobs are no longer in this state and attempt.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
+async def changed(database: Database, known: Sequence[tuple[UUID, State, int]]) -> list[UUID]:
+    """Which of these jobs are no longer in this state and attempt."""
     ids, states, attempts = zip(*known, strict=True) if known else ((), (), ())
-    async with answering():
-        rows = await pool.fetch(_CHANGED, ids, states, attempts)
+    rows = await database.fetch(_CHANGED, ids, states, attempts)
     return [row["id"] for row in rows]
 
 
-async def get_many(pool: Pool, job_ids: Sequence[UUID]) -> list[Job]:
-    """Jobs by id, of any tenant, in no order: for callers that were found to own them before.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        rows = await pool.fetch(_GET_MANY, job_ids)
+async def get_many(database: Database, job_ids: Sequence[UUID]) -> list[Job]:
+    """Jobs by id, of any tenant, in no order: for callers that were found to own them before."""
+    rows = await database.fetch(_GET_MANY, job_ids)
     return [job_from_row(row) for row in rows]

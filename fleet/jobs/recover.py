@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from fleet.database import Pool, answering
+from fleet.database import Database
 from fleet.errors import ErrorType
 from fleet.jobs.job import State
 from fleet.queue.delivery import WAITING_COLUMNS, Delivery, Waiting, waiting_from_row
@@ -107,101 +107,62 @@ class Expired:
     ended: Sequence[tuple[UUID, State]]
 
 
-async def take_expired(pool: Pool, *, lease: timedelta, limit: int) -> Expired:
-    """Put jobs with an expired lease back, or end those that were cancelled, expired, or crashed too often.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
+async def take_expired(database: Database, *, lease: timedelta, limit: int) -> Expired:
+    """Put jobs whose lease has run out back, or end those that were cancelled, expired or crashed too often."""
     detail = "the worker disappeared during the attempt, as did those before it; not tried again"
-    async with answering():
-        rows = await pool.fetch(_TAKE_EXPIRED, lease, limit, CRASH_CAP, ErrorType.WORKER_LOST, detail)
+    rows = await database.fetch(_TAKE_EXPIRED, lease, limit, CRASH_CAP, ErrorType.WORKER_LOST, detail)
     return Expired(
         requeued=[waiting_from_row(row) for row in rows if row["state"] == State.QUEUED],
         ended=[(row["id"], State(row["state"])) for row in rows if row["state"] != State.QUEUED],
     )
 
 
-async def expire(pool: Pool, *, limit: int) -> list[UUID]:
-    """End queued jobs whose time is over; their ids.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        rows = await pool.fetch(_EXPIRE, limit)
+async def expire(database: Database, *, limit: int) -> list[UUID]:
+    """End queued jobs whose time is over; their ids."""
+    rows = await database.fetch(_EXPIRE, limit)
     return [row["id"] for row in rows]
 
 
-async def room_of_parked(pool: Pool, *, max_running: int | None) -> dict[UUID, int]:
-    """Tenants with parked jobs that may run more than they do, and how many more.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        rows = await pool.fetch(_ROOM, max_running)
+async def room_of_parked(database: Database, *, max_running: int | None) -> dict[UUID, int]:
+    """Tenants with parked jobs that may run more than they do, and how many more."""
+    rows = await database.fetch(_ROOM, max_running)
     return {row["id"]: row["room"] for row in rows if row["room"] > 0}
 
 
-async def suspects(pool: Pool, *, limit: int, grace: timedelta, window: timedelta) -> list[Waiting]:
+async def suspects(database: Database, *, limit: int, grace: timedelta, window: timedelta) -> list[Waiting]:
     """Queued jobs that may be missing from Redis, in a bounded number.
 
     Args:
-        pool: connections to Postgres.
+        database: connections to Postgres.
         limit: rows of each kind.
         grace: how long a delivery or a claim may be under way.
         window: how long ago a hand-over is looked at once more.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
     """
-    async with answering():
-        rows = await pool.fetch(_SUSPECTS, limit, grace, window)
+    rows = await database.fetch(_SUSPECTS, limit, grace, window)
     return [waiting_from_row(row) for row in rows]
 
 
-async def queued_from(pool: Pool, start: datetime, *, limit: int) -> tuple[list[Waiting], datetime]:
-    """A page of the whole line in order of time, and where the next page starts.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        rows = await pool.fetch(_QUEUED_AFTER, start, limit)
+async def queued_from(database: Database, start: datetime, *, limit: int) -> tuple[list[Waiting], datetime]:
+    """A page of the whole line in order of time, and where the next page starts."""
+    rows = await database.fetch(_QUEUED_AFTER, start, limit)
     return [waiting_from_row(row) for row in rows], rows[-1]["queued_at"] if rows else start
 
 
-async def due(pool: Pool, *, limit: int) -> list[Waiting]:
-    """Queued jobs whose time has come and that nobody has handed to Redis.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        rows = await pool.fetch(_DUE, limit)
+async def due(database: Database, *, limit: int) -> list[Waiting]:
+    """Queued jobs whose time has come and that nobody has handed to Redis."""
+    rows = await database.fetch(_DUE, limit)
     return [waiting_from_row(row) for row in rows]
 
 
-async def mark_dispatched(pool: Pool, deliveries: Sequence[Delivery]) -> None:
-    """Remember that these were handed to Redis just now.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        await pool.execute(
-            _MARK_DISPATCHED, [sent.job_id for sent in deliveries], [sent.dispatch for sent in deliveries]
-        )
+async def mark_dispatched(database: Database, deliveries: Sequence[Delivery]) -> None:
+    """Remember that these were handed to Redis just now."""
+    await database.execute(
+        _MARK_DISPATCHED, [sent.job_id for sent in deliveries], [sent.dispatch for sent in deliveries]
+    )
 
 
-async def mark_undispatched(pool: Pool, deliveries: Sequence[Delivery]) -> None:
-    """Remember that Redis did not take these, so that the next sweep carries them over.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        await pool.execute(
-            _MARK_UNDISPATCHED, [sent.job_id for sent in deliveries], [sent.dispatch for sent in deliveries]
-        )
+async def mark_undispatched(database: Database, deliveries: Sequence[Delivery]) -> None:
+    """Remember that Redis did not take these, so that the next sweep carries them over."""
+    await database.execute(
+        _MARK_UNDISPATCHED, [sent.job_id for sent in deliveries], [sent.dispatch for sent in deliveries]
+    )

@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 import uuid_utils.compat as uuid_utils
 
-from fleet.database import Pool, answering
+from fleet.database import Database
 from fleet.jobs.accept import Acceptance
 from fleet.jobs.job import JOB_COLUMNS, State, job_from_row
 
@@ -63,14 +63,9 @@ class Original:
     erased_fields: Sequence[str]
 
 
-async def find_original(pool: Pool, *, job_id: UUID, tenant_id: UUID) -> Original | None:
-    """A job of this tenant; None also for a job of somebody else.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        row = await pool.fetchrow(_FIND, job_id, tenant_id, sorted(REPLAYABLE))
+async def find_original(database: Database, *, job_id: UUID, tenant_id: UUID) -> Original | None:
+    """A job of this tenant; None also for a job of somebody else."""
+    row = await database.fetchrow(_FIND, job_id, tenant_id, sorted(REPLAYABLE))
     return None if row is None else _original(row)
 
 
@@ -78,7 +73,9 @@ def _original(row: asyncpg.Record) -> Original:
     return Original(State(row["state"]), row["request"], row["sealed_fields"] or ())
 
 
-async def replay(pool: Pool, *, job_id: UUID, tenant_id: UUID, idempotency_key: str | None) -> Acceptance:
+async def replay(
+    database: Database, *, job_id: UUID, tenant_id: UUID, idempotency_key: str | None
+) -> Acceptance:
     """Run a job anew that ended without success. It leaves the quarantine in the same transaction.
 
     Raises:
@@ -86,12 +83,11 @@ async def replay(pool: Pool, *, job_id: UUID, tenant_id: UUID, idempotency_key: 
             commit) a job that the same idempotency key finds again.
     """
     arguments = (job_id, tenant_id, sorted(REPLAYABLE), uuid_utils.uuid7(), idempotency_key)
-    async with answering():
-        row = await pool.fetchrow(_REPLAY, *arguments)
+    row = await database.fetchrow(_REPLAY, *arguments)
     if row is not None:
         return Acceptance(job_from_row(row), is_new=True, is_same_request=True)
     found = idempotency_key and await find_replay(
-        pool, job_id=job_id, tenant_id=tenant_id, idempotency_key=idempotency_key
+        database, job_id=job_id, tenant_id=tenant_id, idempotency_key=idempotency_key
     )
     if not found:
         raise RuntimeError("a job vanished while it was run anew")
@@ -99,15 +95,10 @@ async def replay(pool: Pool, *, job_id: UUID, tenant_id: UUID, idempotency_key: 
 
 
 async def find_replay(
-    pool: Pool, *, job_id: UUID, tenant_id: UUID, idempotency_key: str
+    database: Database, *, job_id: UUID, tenant_id: UUID, idempotency_key: str
 ) -> Acceptance | None:
-    """What was accepted under this key before, if anything.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        row = await pool.fetchrow(_FIND_BY_IDEMPOTENCY_KEY, tenant_id, idempotency_key)
+    """What was accepted under this key before, if anything."""
+    row = await database.fetchrow(_FIND_BY_IDEMPOTENCY_KEY, tenant_id, idempotency_key)
     if row is None:
         return None
     return Acceptance(job_from_row(row), is_new=False, is_same_request=row["retry_of"] == job_id)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from fleet.database import Pool, answering
+from fleet.database import Database
 from fleet.jobs.job import JOB_COLUMNS, Job, job_from_row
 
 
@@ -59,40 +59,32 @@ _KEEP: Final = f"""
 
 
 async def find_rendered(
-    pool: Pool, digest: bytes, *, tenant_id: UUID, max_age: timedelta, failed_within: timedelta
+    database: Database, digest: bytes, *, tenant_id: UUID, max_age: timedelta, failed_within: timedelta
 ) -> Found | None:
     """What is of use to whoever loads a link: an artifact, else a job to wait for, else a fresh failure.
 
     Args:
-        pool: connections to Postgres.
+        database: connections to Postgres.
         digest: of the request, as `fleet.jobs.accept.render_digest` makes it.
         tenant_id: whose.
         max_age: how old an artifact may be.
         failed_within: how old a failure may be.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
     """
-    async with answering():
-        row = await pool.fetchrow(_FIND, tenant_id, digest, max_age, failed_within)
+    row = await database.fetchrow(_FIND, tenant_id, digest, max_age, failed_within)
     return None if row is None else Found(Find(row["what"]), job_from_row(row))
 
 
 async def keep_rendered(
-    pool: Pool, digest: bytes, *, tenant_id: UUID, max_age: timedelta, retention: timedelta
+    database: Database, digest: bytes, *, tenant_id: UUID, max_age: timedelta, retention: timedelta
 ) -> Job | None:
     """The newest job that rendered the same, whose artifact is kept for so long from now on, or longer.
 
     Args:
-        pool: connections to Postgres.
+        database: connections to Postgres.
         digest: of the request, as `fleet.jobs.accept.render_digest` makes it.
         tenant_id: whose.
         max_age: how old its artifact may be.
         retention: for how long it is wanted.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
     """
-    async with answering():
-        row = await pool.fetchrow(_KEEP, tenant_id, digest, max_age, retention)
+    row = await database.fetchrow(_KEEP, tenant_id, digest, max_age, retention)
     return None if row is None else job_from_row(row)

@@ -16,7 +16,7 @@ from uuid import UUID
 import asyncpg
 import uuid_utils.compat as uuid_utils
 
-from fleet.database import Pool, answering
+from fleet.database import Database
 from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType
 from fleet.jobs.read import count_queued
@@ -89,19 +89,14 @@ class Fired:
     has_missed: bool
 
 
-async def seconds_to_next(pool: Pool) -> float | None:
-    """Seconds until the next time of any schedule, negative when it has come; None: there is none.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        seconds = await pool.fetchval(_UNTIL_NEXT)
+async def seconds_to_next(database: Database) -> float | None:
+    """Seconds until the next time of any schedule, negative when it has come; None: there is none."""
+    seconds = await database.fetchval(_UNTIL_NEXT)
     return None if seconds is None else float(seconds)
 
 
 async def fire_due(
-    pool: Pool,
+    database: Database,
     vault: Vault,
     policy: AddressPolicy,
     *,
@@ -112,7 +107,7 @@ async def fire_due(
     """Fire some of the schedules that are due; those that others fire meanwhile are not in the answer.
 
     Args:
-        pool: connections to Postgres.
+        database: connections to Postgres.
         vault: opens what schedules hold as secret, and seals it for their jobs.
         policy: which addresses everybody's jobs reach.
         max_queued: jobs that a tenant without a limit of its own may have queued; 0: any number.
@@ -123,16 +118,15 @@ async def fire_due(
     Raises:
         UnavailableError: Postgres does not answer. What was fired before that is: the sweeper finds it.
     """
-    async with answering():
-        rows = await pool.fetch(_DUE, limit)
+    rows = await database.fetch(_DUE, limit)
     fired = []
     for row in rows:
         due = _due(row, vault)
         planned = plan(due, policy)
         if isinstance(planned.request, RenderRequest):
-            refusal = await _refusal(pool, due, max_queued, max_renders_per_month)
+            refusal = await _refusal(database, due, max_queued, max_renders_per_month)
             planned = planned if refusal is None else replace(planned, request=refusal)
-        result = await _fire(pool, vault, due, planned)
+        result = await _fire(database, vault, due, planned)
         if result is not None:
             fired.append(result)
     return fired
@@ -164,31 +158,35 @@ def _request_json(row: asyncpg.Record, vault: Vault) -> str | None:
         return None
 
 
-async def _fire(pool: Pool, vault: Vault, due: Due, planned: Plan) -> Fired | None:
+async def _fire(database: Database, vault: Vault, due: Due, planned: Plan) -> Fired | None:
     request = planned.request
     result = (
-        await _skip(pool, due, planned, request)
+        await _skip(database, due, planned, request)
         if isinstance(request, Refusal)
-        else await _make(pool, vault, due, planned, request)
+        else await _make(database, vault, due, planned, request)
     )
     if result is None:
         return None
     return Fired(due.id, planned.scheduled_for, result, has_missed=planned.scheduled_for > due.fire_at)
 
 
-async def _refusal(pool: Pool, due: Due, max_queued: int, max_renders_per_month: int) -> Refusal | None:
+async def _refusal(
+    database: Database, due: Due, max_queued: int, max_renders_per_month: int
+) -> Refusal | None:
     """Why the tenant may have no more jobs, if so. A limit of 0 in the settings is none."""
     most = due.max_queued if due.max_queued is not None else max_queued or None
-    if most is not None and await count_queued(pool, tenant_id=due.tenant_id, limit=most) >= most:
+    if most is not None and await count_queued(database, tenant_id=due.tenant_id, limit=most) >= most:
         return Refusal(ErrorType.QUOTA_EXCEEDED, "you had as many queued jobs as you may have")
     own = due.max_renders_per_month
     most = own if own is not None else max_renders_per_month or None
-    if most is not None and (await usage.read(pool, due.tenant_id)).accepted >= most:
+    if most is not None and (await usage.read(database, due.tenant_id)).accepted >= most:
         return Refusal(ErrorType.QUOTA_EXCEEDED, "you had as many jobs this month as you may have")
     return None
 
 
-async def _make(pool: Pool, vault: Vault, due: Due, planned: Plan, request: RenderRequest) -> Waiting | None:
+async def _make(
+    database: Database, vault: Vault, due: Due, planned: Plan, request: RenderRequest
+) -> Waiting | None:
     job_id = uuid_utils.uuid7()
     arguments = (
         due.id,
@@ -206,13 +204,11 @@ async def _make(pool: Pool, vault: Vault, due: Due, planned: Plan, request: Rend
         request.retention_s,
         planned.next_fire_at,
     )
-    async with answering():
-        row = await writing_sealed(pool, vault, lambda: pool.fetchrow(_FIRE, *arguments))
+    row = await writing_sealed(database, vault, lambda: database.fetchrow(_FIRE, *arguments))
     return None if row is None else waiting_from_row(row)
 
 
-async def _skip(pool: Pool, due: Due, planned: Plan, refusal: Refusal) -> Refusal | None:
+async def _skip(database: Database, due: Due, planned: Plan, refusal: Refusal) -> Refusal | None:
     as_read = (due.id, due.fire_at, due.revision)
-    async with answering():
-        row = await pool.fetchrow(_SKIP, *as_read, planned.next_fire_at, refusal.type, refusal.detail)
+    row = await database.fetchrow(_SKIP, *as_read, planned.next_fire_at, refusal.type, refusal.detail)
     return None if row is None else refusal

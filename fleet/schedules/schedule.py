@@ -13,7 +13,7 @@ from uuid import UUID
 import asyncpg
 import uuid_utils.compat as uuid_utils
 
-from fleet.database import Pool, answering
+from fleet.database import Database
 from fleet.render.sealed import SealedRequest, sealed_columns, whole_json
 from fleet.schedules.cron import Timetable
 from fleet.schedules.request import Deliver, Method, ScheduleRequest
@@ -133,18 +133,19 @@ def _columns(wanted: ScheduleRequest) -> tuple[object, ...]:
     )
 
 
-async def create(pool: Pool, vault: Vault, *, tenant_id: UUID, wanted: ScheduleRequest) -> Schedule | None:
+async def create(
+    database: Database, vault: Vault, *, tenant_id: UUID, wanted: ScheduleRequest
+) -> Schedule | None:
     """Store a schedule. None: the tenant has as many as it may have.
 
     Raises:
         fleet.vault.WrongKeyError: it holds secrets, and this process cannot seal for the fleet.
-        UnavailableError: Postgres does not answer.
     """
     schedule_id = uuid_utils.uuid7()
     sealed = sealed_columns(wanted.job, vault, Owner(Purpose.SCHEDULE, tenant_id, schedule_id))
 
     async def insert() -> Schedule | None:
-        async with pool.acquire() as connection, connection.transaction():
+        async with database.transaction() as connection:
             now = await connection.fetchval(_LOCK_TENANT, tenant_id)
             if await connection.fetchval(_COUNT, tenant_id) >= MAX_SCHEDULES_OF_TENANT:
                 return None
@@ -154,34 +155,23 @@ async def create(pool: Pool, vault: Vault, *, tenant_id: UUID, wanted: ScheduleR
             )
             return _only(row)
 
-    async with answering():
-        return await writing_sealed(pool, vault, insert)
+    return await writing_sealed(database, vault, insert)
 
 
-async def get(pool: Pool, *, schedule_id: UUID, tenant_id: UUID) -> Schedule | None:
-    """One schedule of this tenant; None also for one of somebody else.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        row = await pool.fetchrow(_GET, schedule_id, tenant_id)
+async def get(database: Database, *, schedule_id: UUID, tenant_id: UUID) -> Schedule | None:
+    """One schedule of this tenant; None also for one of somebody else."""
+    row = await database.fetchrow(_GET, schedule_id, tenant_id)
     return None if row is None else _schedule(row)
 
 
-async def list_newest(pool: Pool, *, tenant_id: UUID, before: UUID, limit: int) -> list[Schedule]:
-    """A page of this tenant's schedules, newest first, older than `before`.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        rows = await pool.fetch(_LIST, tenant_id, before, limit)
+async def list_newest(database: Database, *, tenant_id: UUID, before: UUID, limit: int) -> list[Schedule]:
+    """A page of this tenant's schedules, newest first, older than `before`."""
+    rows = await database.fetch(_LIST, tenant_id, before, limit)
     return [_schedule(row) for row in rows]
 
 
 async def replace(
-    pool: Pool, vault: Vault, *, schedule_id: UUID, tenant_id: UUID, wanted: ScheduleRequest
+    database: Database, vault: Vault, *, schedule_id: UUID, tenant_id: UUID, wanted: ScheduleRequest
 ) -> Schedule | None:
     """Make it what is wanted now. None: there is no such schedule.
 
@@ -189,13 +179,12 @@ async def replace(
 
     Raises:
         fleet.vault.WrongKeyError: it holds secrets, and this process cannot seal for the fleet.
-        UnavailableError: Postgres does not answer.
     """
     owner = Owner(Purpose.SCHEDULE, tenant_id, schedule_id)
     columns, sealed = _columns(wanted), sealed_columns(wanted.job, vault, owner)
 
     async def update() -> Schedule | None:
-        async with pool.acquire() as connection, connection.transaction():
+        async with database.transaction() as connection:
             row = await connection.fetchrow(_LOCK, schedule_id, tenant_id)
             if row is None:
                 return None
@@ -211,8 +200,7 @@ async def replace(
             )
             return _only(row)
 
-    async with answering():
-        return await writing_sealed(pool, vault, update)
+    return await writing_sealed(database, vault, update)
 
 
 def _renders(row: asyncpg.Record, wanted: ScheduleRequest, vault: Vault, owner: Owner) -> bool:
@@ -224,13 +212,9 @@ def _renders(row: asyncpg.Record, wanted: ScheduleRequest, vault: Vault, owner: 
     return stored == whole_json(wanted.job)
 
 
-async def switch(pool: Pool, *, schedule_id: UUID, tenant_id: UUID, enabled: bool) -> Schedule | None:
-    """Enable, from the next time on, or disable. None: there is no such schedule.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering(), pool.acquire() as connection, connection.transaction():
+async def switch(database: Database, *, schedule_id: UUID, tenant_id: UUID, enabled: bool) -> Schedule | None:
+    """Enable, from the next time on, or disable. None: there is no such schedule."""
+    async with database.transaction() as connection:
         row = await connection.fetchrow(_LOCK, schedule_id, tenant_id)
         if row is None:
             return None
@@ -252,14 +236,9 @@ def _only(row: asyncpg.Record | None) -> Schedule:
     return _schedule(row)
 
 
-async def delete(pool: Pool, *, schedule_id: UUID, tenant_id: UUID) -> bool:
-    """Remove a schedule; its jobs stay. False: there is none.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        return await pool.fetchval(_DELETE, schedule_id, tenant_id) is not None
+async def delete(database: Database, *, schedule_id: UUID, tenant_id: UUID) -> bool:
+    """Remove a schedule; its jobs stay. False: there is none."""
+    return await database.fetchval(_DELETE, schedule_id, tenant_id) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,14 +256,9 @@ class LastPicture:
     key: str | None
 
 
-async def last_picture(pool: Pool, schedule_id: UUID) -> LastPicture | None:
-    """The picture that was delivered last. None: this schedule does not compare, or is gone.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        row = await pool.fetchrow(_LAST_PICTURE, schedule_id)
+async def last_picture(database: Database, schedule_id: UUID) -> LastPicture | None:
+    """The picture that was delivered last. None: this schedule does not compare, or is gone."""
+    row = await database.fetchrow(_LAST_PICTURE, schedule_id)
     if row is None:
         return None
     facts = None if row["picture"] is None else json.loads(row["picture"])

@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 import uuid_utils.compat as uuid_utils
 
-from fleet.database import Connection, Pool, answering
+from fleet.database import Connection, Database
 from fleet.render.link_signature import link_key
 from fleet.tenants.authenticate import link_key_owner
 from fleet.tenants.tenant import IS_VALID, Scope
@@ -150,33 +150,24 @@ _LOCK_ADMINS: Final = f"""
 _EXISTS: Final = "SELECT EXISTS (SELECT FROM api_keys WHERE id = $1)"
 
 
-async def get(pool: Pool, key_id: str) -> Credential | None:
-    """One key.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        row = await pool.fetchrow(_GET, key_id)
+async def get(database: Database, key_id: str) -> Credential | None:
+    """One key."""
+    row = await database.fetchrow(_GET, key_id)
     return None if row is None else _credential(row)
 
 
 async def list_newest(
-    pool: Pool, *, tenant_id: UUID | None, after: str | None, limit: int
+    database: Database, *, tenant_id: UUID | None, after: str | None, limit: int
 ) -> list[Credential]:
     """A page of keys, newest first.
 
     Args:
-        pool: connections to Postgres.
+        database: connections to Postgres.
         tenant_id: only this tenant's; None: all.
         after: the last key of the page before; None for the first page.
         limit: how many.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
     """
-    async with answering():
-        rows = await pool.fetch(_LIST, tenant_id, after, limit)
+    rows = await database.fetch(_LIST, tenant_id, after, limit)
     return [_credential(row) for row in rows]
 
 

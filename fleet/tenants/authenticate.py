@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from fleet.database import Pool, answering
+from fleet.database import Database
 from fleet.tenants.tenant import IS_VALID, TENANT_COLUMNS, Tenant, tenant_from_row
 from fleet.vault import Owner, Purpose, Vault
 
@@ -55,28 +55,21 @@ def digest_of(key: str) -> KeyDigest | None:
     return None if match is None else KeyDigest(match[1], hashlib.sha256(match[2].encode()).digest())
 
 
-async def find_by_digest(pool: Pool, digest: KeyDigest) -> Tenant | None:
-    """The tenant of a key; None for a key that is unknown, revoked or expired.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        row = await pool.fetchrow(_FIND_KEY, digest.id, digest.secret_sha256)
+async def find_by_digest(database: Database, digest: KeyDigest) -> Tenant | None:
+    """The tenant of a key; None for a key that is unknown, revoked or expired."""
+    row = await database.fetchrow(_FIND_KEY, digest.id, digest.secret_sha256)
     if row is None or not hmac.compare_digest(digest.secret_sha256, row["secret_sha256"]):
         return None
     return tenant_from_row(row)
 
 
-async def find_link_key(pool: Pool, vault: Vault, key_id: str) -> LinkKey | None:
+async def find_link_key(database: Database, vault: Vault, key_id: str) -> LinkKey | None:
     """What checks the links that this API key has signed; None when it is unknown, revoked or expired.
 
     Raises:
         UnsealError: this process lacks the key that it is sealed by.
-        UnavailableError: Postgres does not answer.
     """
-    async with answering():
-        row = await pool.fetchrow(_FIND_LINK_KEY, key_id)
+    row = await database.fetchrow(_FIND_LINK_KEY, key_id)
     if row is None:
         return None
     tenant, sealed = tenant_from_row(row), row["link_key"]

@@ -11,9 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import asyncpg
-
-from fleet.database import Connection, DatabaseSettings, answering, open_pool
+from fleet.database import Connection, Database, DatabaseSettings, connected
 from fleet.errors import UnavailableError
 from fleet.settings import DataSettings, load_settings
 from fleet.telemetry.logs import LogSettings, configure_logs
@@ -95,11 +93,11 @@ async def _create(arguments: argparse.Namespace, connection: Connection) -> int:
 
 async def _enrol(vault: Vault) -> None:
     """Make sure that what this process seals (the key of signed links) can be opened by the fleet."""
-    pool = await open_pool(load_settings(DatabaseSettings), application="keys")
+    database = await Database.open(load_settings(DatabaseSettings), application="keys")
     try:
-        await enrol(pool, vault)
+        await enrol(database, vault)
     finally:
-        await pool.close()
+        await database.close()
 
 
 async def _list(arguments: argparse.Namespace, connection: Connection) -> int:
@@ -161,12 +159,8 @@ async def _revoke(arguments: argparse.Namespace, connection: Connection) -> int:
 
 async def _run(arguments: argparse.Namespace, settings: DatabaseSettings) -> int:
     run: Command = arguments.run
-    async with answering():
-        connection = await asyncpg.connect(settings.database_url, timeout=settings.database_timeout_s)
-    try:
+    async with connected(settings) as connection:
         return await run(arguments, connection)
-    finally:
-        await connection.close()
 
 
 def main(words: list[str]) -> int:

@@ -4,9 +4,7 @@ import argparse
 import asyncio
 import sys
 
-import asyncpg
-
-from fleet.database import DatabaseSettings, answering
+from fleet.database import DatabaseSettings, connected
 from fleet.egress.networks import split_denials, split_network
 from fleet.errors import UnavailableError
 from fleet.settings import load_settings
@@ -132,13 +130,9 @@ def _arguments(words: list[str]) -> argparse.Namespace:
 
 
 async def _set(tenant: str, limits: dict[str, object], settings: DatabaseSettings) -> bool:
-    async with answering():
-        connection = await asyncpg.connect(settings.database_url, timeout=settings.database_timeout_s)
-    try:
+    async with connected(settings) as connection:
         tenant_id = await manage.id_of(connection, tenant)
         return tenant_id is not None and await manage.change(connection, tenant_id, limits) is not None
-    finally:
-        await connection.close()
 
 
 def main(words: list[str]) -> int:

@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 import uuid_utils.compat as uuid_utils
 
-from fleet.database import Connection, Pool, answering
+from fleet.database import Connection, Database
 from fleet.tenants.usage import THIS_MONTH
 
 
@@ -62,18 +62,15 @@ _LIST: Final = f"SELECT {_COLUMNS} FROM tenants WHERE id < $1 ORDER BY id DESC L
 _ID_OF: Final = "SELECT id FROM tenants WHERE name = $1"
 
 
-async def create(pool: Pool, name: str, changes: Mapping[str, object]) -> Account | None:
+async def create(database: Database, name: str, changes: Mapping[str, object]) -> Account | None:
     """Make a tenant; None: there is one of this name.
 
     Args:
-        pool: connections to Postgres.
+        database: connections to Postgres.
         name: of 1 to 100 characters.
         changes: as `change` takes them.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
     """
-    async with answering(), pool.acquire() as connection, connection.transaction():
+    async with database.transaction() as connection:
         row = await connection.fetchrow(_INSERT, uuid_utils.uuid7(), name)
         if row is None:
             return None
@@ -97,25 +94,15 @@ async def change(connection: Connection, tenant_id: UUID, changes: Mapping[str, 
     return None if row is None else _account(row)
 
 
-async def get(pool: Pool, tenant_id: UUID) -> Account | None:
-    """One tenant.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        row = await pool.fetchrow(_GET, tenant_id)
+async def get(database: Database, tenant_id: UUID) -> Account | None:
+    """One tenant."""
+    row = await database.fetchrow(_GET, tenant_id)
     return None if row is None else _account(row)
 
 
-async def list_newest(pool: Pool, *, before: UUID, limit: int) -> list[Account]:
-    """A page of all tenants, newest first, older than `before`.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        rows = await pool.fetch(_LIST, before, limit)
+async def list_newest(database: Database, *, before: UUID, limit: int) -> list[Account]:
+    """A page of all tenants, newest first, older than `before`."""
+    rows = await database.fetch(_LIST, before, limit)
     return [_account(row) for row in rows]
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from fleet.database import Pool, answering
+from fleet.database import Database
 
 # The first moment of this month, without a zone and meant in UTC.
 THIS_MONTH: Final = "date_trunc('month', now() AT TIME ZONE 'UTC')"
@@ -35,14 +35,9 @@ class Month:
     left_s: float
 
 
-async def read(pool: Pool, tenant_id: UUID) -> Month:
-    """This month as it is now.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        row = await pool.fetchrow(_READ, tenant_id)
+async def read(database: Database, tenant_id: UUID) -> Month:
+    """This month as it is now."""
+    row = await database.fetchrow(_READ, tenant_id)
     if row is None:
         raise RuntimeError("a sum gave no row")
     return Month(row["accepted"], float(row["left_s"]))

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import sys
 
-from fleet.database import DatabaseSettings, open_pool
+from fleet.database import Database, DatabaseSettings
 from fleet.errors import UnavailableError
 from fleet.settings import DataSettings, load_settings
 from fleet.vault.key_file import new_key
@@ -23,11 +23,11 @@ def _arguments(words: list[str]) -> argparse.Namespace:
 
 async def _rotate() -> Rotation:
     vault = Vault.open(load_settings(SecretSettings), load_settings(DataSettings).data_dir)
-    pool = await open_pool(load_settings(DatabaseSettings), application="vault")
+    database = await Database.open(load_settings(DatabaseSettings), application="vault")
     try:
-        return await rotate(pool, vault)
+        return await rotate(database, vault)
     finally:
-        await pool.close()
+        await database.close()
 
 
 def _said(rotation: Rotation) -> str:

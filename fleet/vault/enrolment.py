@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 import asyncpg
 
-from fleet.database import Pool, answering
+from fleet.database import Database
 from fleet.errors import ErrorType, UnavailableError
 from fleet.telemetry.logs import get_logger
 from fleet.vault.sealing import Vault
@@ -41,14 +41,13 @@ class WrongKeyError(UnavailableError):
         return self.fix
 
 
-async def enrol(pool: Pool, vault: Vault) -> None:
+async def enrol(database: Database, vault: Vault) -> None:
     """Make sure that this process has every key of its fleet, and that the fleet knows the one it seals by.
 
     Raises:
         WrongKeyError: it lacks one; nothing was changed.
-        UnavailableError: Postgres does not answer.
     """
-    async with answering(), pool.acquire() as connection, connection.transaction():
+    async with database.transaction() as connection:
         if _is_enrolled(await connection.fetch(_KNOWN), vault):
             return
         await connection.execute(_LOCK)
@@ -64,17 +63,16 @@ def _is_enrolled(rows: list[asyncpg.Record], vault: Vault) -> bool:
     return vault.newest_id in known
 
 
-async def writing_sealed(pool: Pool, vault: Vault, write: Callable[[], Awaitable[T]]) -> T:
+async def writing_sealed(database: Database, vault: Vault, write: Callable[[], Awaitable[T]]) -> T:
     """Write what was sealed; at the first use of a key, enrol it and write again.
 
     Args:
-        pool: connections to Postgres.
+        database: connections to Postgres.
         vault: what has sealed.
         write: one transaction, which is repeated whole.
 
     Raises:
         WrongKeyError: this process lacks a key of its fleet; nothing was written.
-        UnavailableError: Postgres does not answer.
     """
     try:
         return await write()
@@ -82,7 +80,7 @@ async def writing_sealed(pool: Pool, vault: Vault, write: Callable[[], Awaitable
         if not (error.constraint_name or "").endswith(_FOREIGN_KEYS):
             raise
     try:
-        await enrol(pool, vault)
+        await enrol(database, vault)
     except WrongKeyError as error:
         log.error("nothing can be sealed here", fix=error.fix)  # noqa: TRY400 - no traceback: it is the setting
         raise

@@ -6,7 +6,7 @@ Jobs that end and schedules that change meanwhile are no trouble: each row is lo
 from dataclasses import dataclass
 from typing import Final
 
-from fleet.database import Pool, answering
+from fleet.database import Database
 from fleet.vault.enrolment import enrol
 from fleet.vault.sealing import Owner, Purpose, Vault
 
@@ -56,7 +56,7 @@ class Rotation:
     retired: list[bytes]
 
 
-async def rotate(pool: Pool, vault: Vault) -> Rotation:
+async def rotate(database: Database, vault: Vault) -> Rotation:
     """Seal everything by the newest key, and retire all others.
 
     Raises:
@@ -64,20 +64,19 @@ async def rotate(pool: Pool, vault: Vault) -> Rotation:
         UnsealError: a secret is damaged; what was sealed anew before stays so.
         UnavailableError: Postgres does not answer; repeating goes on where it ended.
     """
-    await enrol(pool, vault)
+    await enrol(database, vault)
     sealed: dict[str, int] = {}
     for column in SEALED:
-        sealed[column.table] = sealed.get(column.table, 0) + await _seal_anew(pool, vault, column)
-    async with answering():
-        retired = await pool.fetch(_RETIRE, vault.newest_id)
+        sealed[column.table] = sealed.get(column.table, 0) + await _seal_anew(database, vault, column)
+    retired = await database.fetch(_RETIRE, vault.newest_id)
     return Rotation(sealed, [row["id"] for row in retired])
 
 
-async def _seal_anew(pool: Pool, vault: Vault, column: SealedColumn) -> int:
+async def _seal_anew(database: Database, vault: Vault, column: SealedColumn) -> int:
     names = {"table": column.table, "column": column.column, "key": column.key}
     count = 0
     while True:
-        async with answering(), pool.acquire() as connection, connection.transaction():
+        async with database.transaction() as connection:
             rows = await connection.fetch(_OLD.format(**names), vault.newest_id, _AT_ONCE)
             for row in rows:
                 owner = Owner(column.purpose, row["tenant_id"], row["id"])

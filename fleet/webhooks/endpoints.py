@@ -16,7 +16,7 @@ from uuid import UUID
 import asyncpg
 import uuid_utils.compat as uuid_utils
 
-from fleet.database import Pool, answering
+from fleet.database import Database
 from fleet.vault import Owner, Purpose, Vault, writing_sealed
 
 # What a tenant may make by sending each job to another address stays bounded.
@@ -121,99 +121,81 @@ def _endpoint(row: asyncpg.Record, vault: Vault) -> Endpoint:
 
 
 async def find_or_make(
-    pool: Pool, vault: Vault, *, tenant_id: UUID, url: str, limit: int = MAX_ENDPOINTS
+    database: Database, vault: Vault, *, tenant_id: UUID, url: str, limit: int = MAX_ENDPOINTS
 ) -> Endpoint | None:
     """The endpoint of a webhook address, made when there is none; None: the tenant has too many.
 
     Raises:
         fleet.vault.UnsealError: its secret cannot be read.
-        UnavailableError: Postgres does not answer.
     """
-    async with answering():
-        row = await pool.fetchrow(_FIND, tenant_id, url)
-        row = row or await _register(pool, vault, tenant_id, url, limit)
-        row = row or await pool.fetchrow(_FIND, tenant_id, url)  # made by somebody else in between
+    row = await database.fetchrow(_FIND, tenant_id, url)
+    row = row or await _register(database, vault, tenant_id, url, limit)
+    row = row or await database.fetchrow(_FIND, tenant_id, url)  # made by somebody else in between
     return None if row is None else _endpoint(row, vault)
 
 
-async def _register(pool: Pool, vault: Vault, tenant_id: UUID, url: str, limit: int) -> asyncpg.Record | None:
+async def _register(
+    database: Database, vault: Vault, tenant_id: UUID, url: str, limit: int
+) -> asyncpg.Record | None:
     endpoint_id = uuid_utils.uuid7()
     sealed = _sealed_secret(vault, endpoint_id, tenant_id)
     arguments = (endpoint_id, tenant_id, endpoint_of(url), sealed, limit)
-    return await writing_sealed(pool, vault, lambda: pool.fetchrow(_REGISTER, *arguments))
+    return await writing_sealed(database, vault, lambda: database.fetchrow(_REGISTER, *arguments))
 
 
 async def register(
-    pool: Pool, vault: Vault, *, tenant_id: UUID, url: str, limit: int = MAX_ENDPOINTS
+    database: Database, vault: Vault, *, tenant_id: UUID, url: str, limit: int = MAX_ENDPOINTS
 ) -> tuple[Endpoint, bool] | None:
     """Make an endpoint, or enable the known one; with it, whether it is new. None: the tenant has too many.
 
     Raises:
         fleet.vault.UnsealError: its secret cannot be read.
-        UnavailableError: Postgres does not answer.
     """
-    async with answering():
-        row = await _register(pool, vault, tenant_id, url, limit)
-        if row is not None:
-            return _endpoint(row, vault), True
-        row = await pool.fetchrow(_ENABLE, tenant_id, url)
+    row = await _register(database, vault, tenant_id, url, limit)
+    if row is not None:
+        return _endpoint(row, vault), True
+    row = await database.fetchrow(_ENABLE, tenant_id, url)
     return None if row is None else (_endpoint(row, vault), False)
 
 
-async def get(pool: Pool, vault: Vault, *, endpoint_id: UUID, tenant_id: UUID) -> Endpoint | None:
+async def get(database: Database, vault: Vault, *, endpoint_id: UUID, tenant_id: UUID) -> Endpoint | None:
     """One endpoint of this tenant; None also for one of somebody else.
 
     Raises:
         fleet.vault.UnsealError: its secret cannot be read.
-        UnavailableError: Postgres does not answer.
     """
-    async with answering():
-        row = await pool.fetchrow(_GET, endpoint_id, tenant_id)
+    row = await database.fetchrow(_GET, endpoint_id, tenant_id)
     return None if row is None else _endpoint(row, vault)
 
 
 async def list_newest(
-    pool: Pool, vault: Vault, *, tenant_id: UUID, before: UUID, limit: int
+    database: Database, vault: Vault, *, tenant_id: UUID, before: UUID, limit: int
 ) -> list[Endpoint]:
     """A page of this tenant's endpoints, newest first, older than `before`.
 
     Raises:
         fleet.vault.UnsealError: the secret of one cannot be read.
-        UnavailableError: Postgres does not answer.
     """
-    async with answering():
-        rows = await pool.fetch(_LIST, tenant_id, before, limit)
+    rows = await database.fetch(_LIST, tenant_id, before, limit)
     return [_endpoint(row, vault) for row in rows]
 
 
-async def rotate(pool: Pool, vault: Vault, *, endpoint_id: UUID, tenant_id: UUID) -> Endpoint | None:
+async def rotate(database: Database, vault: Vault, *, endpoint_id: UUID, tenant_id: UUID) -> Endpoint | None:
     """Give it a new secret; the old one signs too for `OVERLAP`. None: there is no such endpoint.
 
     Raises:
         fleet.vault.UnsealError: the old one cannot be read.
-        UnavailableError: Postgres does not answer.
     """
     arguments = (endpoint_id, tenant_id, _sealed_secret(vault, endpoint_id, tenant_id), OVERLAP)
-    async with answering():
-        row = await writing_sealed(pool, vault, lambda: pool.fetchrow(_ROTATE, *arguments))
+    row = await writing_sealed(database, vault, lambda: database.fetchrow(_ROTATE, *arguments))
     return None if row is None else _endpoint(row, vault)
 
 
-async def disable(pool: Pool, endpoint_id: UUID) -> None:
-    """Send nothing there any more: its receiver is gone for good.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        await pool.execute(_DISABLE, endpoint_id)
+async def disable(database: Database, endpoint_id: UUID) -> None:
+    """Send nothing there any more: its receiver is gone for good."""
+    await database.execute(_DISABLE, endpoint_id)
 
 
-async def delete(pool: Pool, *, endpoint_id: UUID, tenant_id: UUID, reason: str) -> bool:
-    """Delete it with its secrets; what waits to be sent there fails for `reason`. False: there is none.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        return bool(await pool.fetchval(_DELETE, endpoint_id, tenant_id, reason))
+async def delete(database: Database, *, endpoint_id: UUID, tenant_id: UUID, reason: str) -> bool:
+    """Delete it with its secrets; what waits to be sent there fails for `reason`. False: there is none."""
+    return bool(await database.fetchval(_DELETE, endpoint_id, tenant_id, reason))

@@ -16,7 +16,7 @@ from uuid import UUID
 
 import asyncpg
 
-from fleet.database import Pool, answering
+from fleet.database import Database
 
 
 class MessageState(StrEnum):
@@ -215,28 +215,24 @@ _ATTEMPTS_SHOWN: Final = 100
 
 
 async def claim(
-    pool: Pool, *, lease: timedelta, limits: Limits, under_way: Sequence[UUID] = ()
+    database: Database, *, lease: timedelta, limits: Limits, under_way: Sequence[UUID] = ()
 ) -> list[Message]:
     """Take messages that are due; each is this process's until the lease runs out or its end is recorded.
 
     Args:
-        pool: connections to Postgres.
+        database: connections to Postgres.
         lease: how long nobody else may send them.
         limits: how many.
         under_way: the tenants of the messages that this process is sending already, one entry for each.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
     """
-    async with answering():
-        rows = await pool.fetch(
-            _CLAIM, lease, list(under_way), limits.messages, limits.of_endpoint, limits.of_tenant
-        )
+    rows = await database.fetch(
+        _CLAIM, lease, list(under_way), limits.messages, limits.of_endpoint, limits.of_tenant
+    )
     return [Message(**{name: row[name] for name in Message.__slots__}) for row in rows]
 
 
 async def record(
-    pool: Pool,
+    database: Database,
     message: Message,
     *,
     state: MessageState,
@@ -250,18 +246,12 @@ async def record(
     Raises:
         UnavailableError: Postgres does not answer; repeating is safe.
     """
-    async with answering():
-        await pool.execute(_RECORD, message.id, message.attempt, status, duration_ms, error, state, delay)
+    await database.execute(_RECORD, message.id, message.attempt, status, duration_ms, error, state, delay)
 
 
-async def list_of_job(pool: Pool, *, job_id: UUID, tenant_id: UUID) -> list[MessageRecord]:
-    """The messages of a job of this tenant, oldest first.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        rows = await pool.fetch(_LIST, job_id, tenant_id, _ATTEMPTS_SHOWN)
+async def list_of_job(database: Database, *, job_id: UUID, tenant_id: UUID) -> list[MessageRecord]:
+    """The messages of a job of this tenant, oldest first."""
+    rows = await database.fetch(_LIST, job_id, tenant_id, _ATTEMPTS_SHOWN)
     return [_record(list(group)) for _, group in groupby(rows, key=itemgetter("id"))]
 
 
@@ -289,23 +279,14 @@ def _attempt(row: asyncpg.Record) -> MessageAttempt:
     return MessageAttempt(row["attempt"], row["at"], row["status"], row["duration_ms"], error)
 
 
-async def redeliver(pool: Pool, *, message_id: UUID, job_id: UUID, tenant_id: UUID) -> bool:
+async def redeliver(database: Database, *, message_id: UUID, job_id: UUID, tenant_id: UUID) -> bool:
     """Send a message again now, whatever became of it, with a new schedule. False: there is no such message.
 
     Its endpoint is enabled again if a 410 had disabled it.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
     """
-    async with answering():
-        return bool(await pool.fetchval(_REDELIVER, message_id, job_id, tenant_id))
+    return bool(await database.fetchval(_REDELIVER, message_id, job_id, tenant_id))
 
 
-async def overdue_s(pool: Pool) -> float:
-    """For how many seconds the message has been due that is due the longest; 0: none is.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        return float(await pool.fetchval(_OVERDUE) or 0)
+async def overdue_s(database: Database) -> float:
+    """For how many seconds the message has been due that is due the longest; 0: none is."""
+    return float(await database.fetchval(_OVERDUE) or 0)

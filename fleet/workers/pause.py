@@ -9,7 +9,7 @@ from typing import Final
 
 import asyncpg
 
-from fleet.database import Pool, answering
+from fleet.database import Database
 
 # A second pause keeps the first one's time.
 _PAUSE: Final = """
@@ -27,34 +27,19 @@ class Pause:
     reason: str | None
 
 
-async def pause(pool: Pool, *, reason: str | None) -> Pause:
-    """Begin no job any more, anywhere. Repeating is safe.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        return _of(await pool.fetchrow(_PAUSE, reason))
+async def pause(database: Database, *, reason: str | None) -> Pause:
+    """Begin no job any more, anywhere. Repeating is safe."""
+    return _of(await database.fetchrow(_PAUSE, reason))
 
 
-async def resume(pool: Pool) -> Pause:
-    """Begin jobs again. Repeating is safe.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        return _of(await pool.fetchrow(_RESUME))
+async def resume(database: Database) -> Pause:
+    """Begin jobs again. Repeating is safe."""
+    return _of(await database.fetchrow(_RESUME))
 
 
-async def read(pool: Pool) -> Pause:
-    """How it is now.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        return _of(await pool.fetchrow(_READ))
+async def read(database: Database) -> Pause:
+    """How it is now."""
+    return _of(await database.fetchrow(_READ))
 
 
 def _of(row: asyncpg.Record | None) -> Pause:

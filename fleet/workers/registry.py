@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from fleet.database import Pool, answering
+from fleet.database import Database
 from fleet.workers.vitals import Vitals
 
 _REPORT: Final = """
@@ -44,34 +44,24 @@ class WorkerReport:
     vitals: Vitals | None = None
 
 
-async def report(pool: Pool, worker: WorkerReport) -> None:
-    """Write the worker's row.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        await pool.execute(
-            _REPORT,
-            worker.id,
-            worker.hostname,
-            worker.pid,
-            worker.slots,
-            worker.busy,
-            worker.browser_generation,
-            worker.browser_launched_at,
-            None if worker.vitals is None else worker.vitals.model_dump_json(),
-        )
+async def report(database: Database, worker: WorkerReport) -> None:
+    """Write the worker's row."""
+    await database.execute(
+        _REPORT,
+        worker.id,
+        worker.hostname,
+        worker.pid,
+        worker.slots,
+        worker.busy,
+        worker.browser_generation,
+        worker.browser_launched_at,
+        None if worker.vitals is None else worker.vitals.model_dump_json(),
+    )
 
 
-async def leave(pool: Pool, worker_id: UUID) -> None:
-    """Say goodbye, so that nobody waits for the row to grow old.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        await pool.execute(_LEAVE, worker_id)
+async def leave(database: Database, worker_id: UUID) -> None:
+    """Say goodbye, so that nobody waits for the row to grow old."""
+    await database.execute(_LEAVE, worker_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +83,9 @@ class PresentWorker:
     vitals: Vitals | None
 
 
-async def list_present(pool: Pool) -> list[PresentWorker]:
-    """The workers that are there, the oldest first.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        rows = await pool.fetch(_LIST_PRESENT)
+async def list_present(database: Database) -> list[PresentWorker]:
+    """The workers that are there, the oldest first."""
+    rows = await database.fetch(_LIST_PRESENT)
     return [PresentWorker(**{**row, "vitals": _vitals(row["vitals"])}) for row in rows]
 
 
@@ -111,11 +96,6 @@ def _vitals(text: str | None) -> Vitals | None:
         return None
 
 
-async def forget_gone(pool: Pool) -> None:
-    """Delete the rows of workers that were silent for a day.
-
-    Raises:
-        UnavailableError: Postgres does not answer.
-    """
-    async with answering():
-        await pool.execute(_FORGET)
+async def forget_gone(database: Database) -> None:
+    """Delete the rows of workers that were silent for a day."""
+    await database.execute(_FORGET)

@@ -7,14 +7,14 @@ import pytest
 
 from fleet.artifacts.settings import StorageSettings
 from fleet.artifacts.store import Artifacts
-from fleet.database import Pool
+from fleet.database import Database
 from tests.kit.post_office import PostOffice
 from tests.kit.receiver import Receiver, receiver
 
 
 @pytest.fixture
 async def office(
-    database: Pool, storage_settings: StorageSettings, tenant_id: UUID
+    database: Database, storage_settings: StorageSettings, tenant_id: UUID
 ) -> AsyncIterator[PostOffice]:
     store = Artifacts(storage_settings)
     yield PostOffice(database, store, tenant_id)

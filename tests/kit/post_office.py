@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from standardwebhooks import Webhook
 
 from fleet.artifacts.store import Artifacts
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType
 from fleet.jobs import accept, claim
@@ -49,7 +49,7 @@ OUTCOMES = {
 class PostOffice:
     """What sends webhooks, on real engines."""
 
-    database: Pool
+    database: Database
     artifacts: Artifacts
     tenant_id: UUID
 

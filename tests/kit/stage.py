@@ -9,7 +9,7 @@ from uuid import UUID
 from arq.connections import ArqRedis
 
 from deploy.embedded.engines.engines import Engines
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.egress.policy import AddressPolicy
 from fleet.egress.settings import EgressSettings
 from fleet.jobs import accept, read
@@ -30,7 +30,7 @@ class Stage:
 
     engines: Engines
     database_url: str
-    database: Pool
+    database: Database
     redis: ArqRedis
     tenant_id: UUID
     gate: Gate

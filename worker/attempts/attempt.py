@@ -16,9 +16,9 @@ from pydantic import ValidationError
 
 from fleet.artifacts.keys import artifact_key
 from fleet.artifacts.store import Artifacts
-from fleet.database import Pool as Database
+from fleet.database import Database, until_answered
 from fleet.egress.policy import AddressPolicy
-from fleet.errors import ErrorType, RenderError, UnavailableError
+from fleet.errors import ErrorType, RenderError
 from fleet.jobs import claim
 from fleet.jobs.attempt import Outcome
 from fleet.jobs.claim import Attempt
@@ -32,7 +32,7 @@ from fleet.telemetry.logs import bind, get_logger
 from fleet.telemetry.metrics import DELIVERIES_DROPPED, PICKUP_SECONDS
 from fleet.vault import Owner, Purpose, Vault
 from worker.attempts.comparison import Comparison
-from worker.attempts.ending import DATABASE_RETRY_S, Ending, Place, to_the_end
+from worker.attempts.ending import Ending, Place, to_the_end
 from worker.attempts.heartbeat import Heartbeat
 from worker.attempts.isolation import Solitude
 from worker.egress.terms import Caps, Terms
@@ -91,19 +91,18 @@ class Attempts:
             await telling  # done long ago, unless Redis is silent
 
     async def _claim(self, delivery: Delivery) -> Attempt | None:
-        while True:
-            try:
-                return await claim.claim(
-                    self.database,
-                    delivery,
-                    worker_id=self.worker_id,
-                    lease=self.lease,
-                    max_running=self.max_running_of_tenant,
-                )
-            except UnavailableError as error:
-                # Letting go would only make the sweeper send the same id again.
-                log.warning("cannot claim", job_id=str(delivery.job_id), error=repr(error.__cause__))
-                await asyncio.sleep(DATABASE_RETRY_S)
+        # Letting go would only make the sweeper send the same id again.
+        return await until_answered(
+            lambda: claim.claim(
+                self.database,
+                delivery,
+                worker_id=self.worker_id,
+                lease=self.lease,
+                max_running=self.max_running_of_tenant,
+            ),
+            failing="cannot claim",
+            job_id=str(delivery.job_id),
+        )
 
     async def _work(self, attempt: Attempt, place: Place) -> Outcome:
         async with self.solitude.place(alone=attempt.crash_count > 0):

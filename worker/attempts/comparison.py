@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from fleet.artifacts.store import ArtifactMissingError, Artifacts
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.errors import UnavailableError
 from fleet.schedules import schedule
 from fleet.schedules.request import Method
@@ -53,7 +53,7 @@ class Verdict:
 class Comparison:
     """One worker's comparisons, in a thread of their own: one at a time, since each may take much memory."""
 
-    def __init__(self, database: Pool, artifacts: Artifacts) -> None:
+    def __init__(self, database: Database, artifacts: Artifacts) -> None:
         self._database = database
         self._artifacts = artifacts
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="comparison")

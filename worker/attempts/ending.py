@@ -6,7 +6,7 @@ Postgres answers.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, TypeVar
@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 from arq.connections import ArqRedis
 
 from fleet.artifacts.store import Artifacts
-from fleet.database import Pool
+from fleet.database import Database, until_answered
 from fleet.errors import ErrorType, RenderfleetError, UnavailableError
 from fleet.jobs.attempt import Outcome, PutBack, finish, hand_back, retry_later
 from fleet.jobs.claim import Attempt, unpark
@@ -35,8 +35,6 @@ from worker.resources.disk import FULL_DETAIL, means_full
 
 T = TypeVar("T")
 
-# While Postgres is away nothing can be recorded; the leases outlive short outages, and waiting costs nothing.
-DATABASE_RETRY_S: Final = 0.5
 # A store that is silent must not hold the slot; the eraser comes by later.
 _ERASE_TIMEOUT_S: Final = 5.0
 
@@ -64,7 +62,7 @@ class Place:
 class Ending:
     """Writes the ends of attempts; a method returns when its end is written, or refused by the fence."""
 
-    database: Pool
+    database: Database
     redis: ArqRedis
     artifacts: Artifacts
     nudge_sender: Callable[[], None]
@@ -143,7 +141,7 @@ class Ending:
             )
             await self.record(attempt, outcome)
             return
-        went = await self._insist(
+        went = await until_answered(
             lambda: retry_later(
                 self.database,
                 attempt,
@@ -151,7 +149,8 @@ class Ending:
                 is_crash=decision.is_crash,
                 error_type=error_type,
                 error_detail=detail,
-            )
+            ),
+            failing="cannot record yet",
         )
         if went is None:
             self._refused()
@@ -169,7 +168,9 @@ class Ending:
 
     async def record(self, attempt: Attempt, outcome: Outcome) -> None:
         """End the job, and tell whoever waits."""
-        if not await self._insist(lambda: finish(self.database, attempt, outcome)):
+        if not await until_answered(
+            lambda: finish(self.database, attempt, outcome), failing="cannot record yet"
+        ):
             self._refused()
             if outcome.artifact_key is not None:
                 await self._erase(outcome.artifact_key)
@@ -198,15 +199,6 @@ class Ending:
                 await self.artifacts.delete(key)
         except (UnavailableError, TimeoutError) as error:
             log.warning("orphan left for the eraser", key=key, error=repr(error.__cause__ or error))
-
-    async def _insist(self, write: Callable[[], Awaitable[T]]) -> T:
-        """Repeat a fenced write until Postgres answers: the fence makes repeating safe."""
-        while True:
-            try:
-                return await write()
-            except UnavailableError as error:
-                log.warning("cannot record yet", error=repr(error.__cause__))
-                await asyncio.sleep(DATABASE_RETRY_S)
 
 
 async def to_the_end(recording: Coroutine[Any, Any, None]) -> None:

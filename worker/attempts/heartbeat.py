@@ -14,7 +14,7 @@ from enum import Enum, auto
 from typing import Any
 from uuid import UUID
 
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.errors import UnavailableError
 from fleet.jobs.attempt import renew
 from fleet.jobs.claim import Attempt
@@ -53,7 +53,7 @@ class Lease:
 class Heartbeat:
     """The attempts of this worker by `(job_id, attempt)`, renewed until they end."""
 
-    def __init__(self, database: Pool, *, lease: timedelta) -> None:
+    def __init__(self, database: Database, *, lease: timedelta) -> None:
         self._database = database
         self._lease = lease
         self._held: dict[tuple[UUID, int], Lease] = {}

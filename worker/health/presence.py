@@ -5,7 +5,7 @@ import socket
 from typing import Final
 from uuid import UUID
 
-from fleet.database import Pool as Database
+from fleet.database import Database
 from fleet.errors import UnavailableError
 from fleet.queue.arq_adapter import CarrierWorker
 from fleet.telemetry.logs import get_logger

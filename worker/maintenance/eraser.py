@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Final
 
 from fleet.artifacts.store import Artifacts
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.errors import UnavailableError
 from fleet.jobs.erase import START, Page, Place, erase_artifacts, erase_orphans, forget_batches, forget_jobs
 from fleet.telemetry.logs import get_logger
@@ -33,7 +33,7 @@ class Eraser:
 
     def __init__(
         self,
-        database: Pool,
+        database: Database,
         artifacts: Artifacts,
         *,
         history: timedelta,

@@ -11,7 +11,7 @@ from typing import Final
 
 from arq.connections import ArqRedis
 
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.egress.policy import AddressPolicy
 from fleet.errors import UnavailableError
 from fleet.jobs.recover import mark_undispatched
@@ -38,7 +38,7 @@ class Scheduler:
 
     def __init__(
         self,
-        database: Pool,
+        database: Database,
         vault: Vault,
         redis: ArqRedis,
         policy: AddressPolicy,

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from arq.connections import ArqRedis
 
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.errors import ErrorType, UnavailableError
 from fleet.jobs import claim, recover
 from fleet.jobs.job import State
@@ -43,7 +43,7 @@ class Sweeper:
 
     def __init__(
         self,
-        database: Pool,
+        database: Database,
         redis: ArqRedis,
         *,
         lease: timedelta,

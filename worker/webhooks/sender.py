@@ -16,7 +16,7 @@ from typing import Final
 from pydantic_core import Url
 
 from fleet.artifacts.store import Artifacts
-from fleet.database import Pool
+from fleet.database import Database, until_answered
 from fleet.egress.policy import AddressPolicy, BlockedAddressError, MalformedAddressError
 from fleet.errors import UnavailableError
 from fleet.jobs import read
@@ -46,7 +46,6 @@ _MAX_BYTES: Final = 1024 * 1024
 _POLL_S: Final = 2.0
 # From the end of an attempt's time to that of its lease: enough to record how it went.
 _MARGIN: Final = timedelta(seconds=15)
-_RECORD_AGAIN_S: Final = 0.5
 # What a stopping sender still gives to those under way.
 _GOODBYE_S: Final = 2.0
 
@@ -75,7 +74,7 @@ class Sender:
 
     def __init__(
         self,
-        database: Pool,
+        database: Database,
         vault: Vault,
         artifacts: Artifacts,
         egress: Egress,
@@ -269,21 +268,18 @@ class Sender:
         self, message: Message, attempt: _Attempt, state: MessageState, delay: timedelta
     ) -> None:
         """Write how it went, through an outage of Postgres: forgetting it would send the message again."""
-        while True:
-            try:
-                if attempt.result.error is DeliveryError.GONE and attempt.endpoint is not None:
-                    await endpoints.disable(self._database, attempt.endpoint.id)
-                await outbox.record(
-                    self._database,
-                    message,
-                    state=state,
-                    status=attempt.result.status,
-                    duration_ms=attempt.duration_ms,
-                    error=attempt.result.error,
-                    delay=delay,
-                )
-            except UnavailableError as error:
-                log.warning("cannot record a webhook yet", error=repr(error.__cause__))
-                await asyncio.sleep(_RECORD_AGAIN_S)
-            else:
-                return
+
+        async def write() -> None:
+            if attempt.result.error is DeliveryError.GONE and attempt.endpoint is not None:
+                await endpoints.disable(self._database, attempt.endpoint.id)
+            await outbox.record(
+                self._database,
+                message,
+                state=state,
+                status=attempt.result.status,
+                duration_ms=attempt.duration_ms,
+                error=attempt.result.error,
+                delay=delay,
+            )
+
+        await until_answered(write, failing="cannot record a webhook yet")

@@ -16,7 +16,6 @@ from api.http.problems import RefusedError, refuse_unknown_parameters, refused_f
 from api.http.request_body import read_document
 from api.openapi.operations import CREATE_KEY, problems
 from api.routes.admin.tenants import unknown_tenant
-from fleet.database import answering
 from fleet.errors import ErrorType
 from fleet.telemetry.logs import get_logger
 from fleet.tenants import api_keys, manage
@@ -109,11 +108,11 @@ async def create_key(request: Request, operator: Operator, dependencies: OpenDep
     """Make a key of a tenant. `key` is shown in this answer and never again. Needs the scope `admin`."""
     refuse_unknown_parameters(request.query_params, allowed=())
     wanted = await read_document(request, KeyRequest, dependencies.settings.api)
-    if await manage.get(dependencies.pool, wanted.tenant_id) is None:
+    if await manage.get(dependencies.database, wanted.tenant_id) is None:
         raise unknown_tenant()
     lifetime_s = wanted.expires_in_s
-    await enrol(dependencies.pool, dependencies.vault)  # the key of its links is sealed
-    async with answering(), dependencies.pool.acquire() as connection:
+    await enrol(dependencies.database, dependencies.vault)  # the key of its links is sealed
+    async with dependencies.database.connection() as connection:
         issued = await issue_key(
             connection,
             tenant_id=wanted.tenant_id,
@@ -139,7 +138,7 @@ async def list_keys(
         raise refused_field("cursor", "is none", allowed="`next_cursor` of an earlier page")
     # One more than the page holds tells whether there is another page.
     found = await api_keys.list_newest(
-        dependencies.pool, tenant_id=parameters.tenant_id, after=after, limit=parameters.limit + 1
+        dependencies.database, tenant_id=parameters.tenant_id, after=after, limit=parameters.limit + 1
     )
     page = found[: parameters.limit]
     cursor = page[-1].id if len(found) > len(page) else None
@@ -160,7 +159,7 @@ async def revoke_key(operator: Operator, key_id: KeyId, dependencies: OpenDepend
     Its jobs go on. The last key with the scope `admin` that works is not revoked (409): make another one
     first.
     """
-    async with answering(), dependencies.pool.acquire() as connection:
+    async with dependencies.database.connection() as connection:
         outcome = await api_keys.revoke(connection, key_id, spares_last_admin=True)
     if outcome is Revocation.LAST_ADMIN:
         raise RefusedError(
@@ -175,7 +174,7 @@ async def revoke_key(operator: Operator, key_id: KeyId, dependencies: OpenDepend
 
 
 async def _get(dependencies: Dependencies, key_id: str) -> Credential:
-    found = await api_keys.get(dependencies.pool, key_id)
+    found = await api_keys.get(dependencies.database, key_id)
     if found is None:
         raise _unknown_key()
     return found

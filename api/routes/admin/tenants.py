@@ -15,7 +15,6 @@ from api.http.json_answer import json_answer
 from api.http.problems import RefusedError, refuse_unknown_parameters, refused_field
 from api.http.request_body import read_document
 from api.openapi.operations import CHANGE_TENANT, CREATE_TENANT, problems
-from fleet.database import answering
 from fleet.errors import ErrorType
 from fleet.jobs.read import LAST_ID
 from fleet.telemetry.logs import get_logger
@@ -114,7 +113,7 @@ async def create_tenant(request: Request, operator: Operator, dependencies: Open
     """Make a tenant, with limits of its own where they are named. Needs the scope `admin`."""
     refuse_unknown_parameters(request.query_params, allowed=())
     wanted = await read_document(request, TenantRequest, dependencies.settings.api)
-    account = await manage.create(dependencies.pool, wanted.name, wanted.changes)
+    account = await manage.create(dependencies.database, wanted.name, wanted.changes)
     if account is None:
         raise RefusedError(ErrorType.TENANT_EXISTS, "there is a tenant of this name; change it with PATCH")
     log.info("tenant made", tenant_id=str(account.id), by_key_id=operator.key_id)
@@ -128,7 +127,7 @@ async def list_tenants(
     """List all tenants, newest first. Needs the scope `admin`."""
     # One more than the page holds tells whether there is another page.
     found = await manage.list_newest(
-        dependencies.pool, before=_before(parameters.cursor), limit=parameters.limit + 1
+        dependencies.database, before=_before(parameters.cursor), limit=parameters.limit + 1
     )
     page = found[: parameters.limit]
     cursor = str(page[-1].id) if len(found) > len(page) else None
@@ -147,7 +146,7 @@ def _before(cursor: str | None) -> UUID:
 @router.get("/{tenant_id}", response_model=TenantDocument, **problems(401, 403, 404, 422, 503))
 async def read_tenant(_operator: Operator, tenant_id: TenantId, dependencies: OpenDependencies) -> Response:
     """Read a tenant, with how many renders of this month it has used. Needs the scope `admin`."""
-    return _found(await manage.get(dependencies.pool, tenant_id))
+    return _found(await manage.get(dependencies.database, tenant_id))
 
 
 @router.patch(
@@ -167,7 +166,7 @@ async def change_tenant(
     wanted = await read_document(request, TenantChanges, dependencies.settings.api)
     if not wanted.changes:
         raise refused_field("", "names nothing to change", allowed=", ".join(manage.CHANGEABLE))
-    async with answering(), dependencies.pool.acquire() as connection:
+    async with dependencies.database.connection() as connection:
         account = await manage.change(connection, tenant_id, wanted.changes)
     dependencies.authenticator.forget_all()
     dependencies.link_keys.forget_all()

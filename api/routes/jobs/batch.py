@@ -143,11 +143,11 @@ async def _accept(
     async def find() -> BatchAcceptance | None:
         if key is None:
             return None
-        return await find_batch(dependencies.pool, dependencies.vault, tenant_id=tenant.id, key=key)
+        return await find_batch(dependencies.database, dependencies.vault, tenant_id=tenant.id, key=key)
 
     async def accept() -> BatchAcceptance:
         return await accept_batch(
-            dependencies.pool, dependencies.vault, tenant_id=tenant.id, items=items, key=key
+            dependencies.database, dependencies.vault, tenant_id=tenant.id, items=items, key=key
         )
 
     refusals = [item for item in items if not isinstance(item, RenderRequest)]

@@ -83,7 +83,7 @@ async def redeliver(
     One that is being sent at this moment is left alone. A webhook that 410 Gone had disabled is enabled.
     """
     is_known = await outbox.redeliver(
-        dependencies.pool, message_id=delivery_id, job_id=job_id, tenant_id=tenant.id
+        dependencies.database, message_id=delivery_id, job_id=job_id, tenant_id=tenant.id
     )
     if not is_known:
         raise _unknown_delivery()
@@ -93,7 +93,7 @@ async def redeliver(
 async def _deliveries(
     dependencies: Dependencies, tenant: Tenant, job_id: UUID, status: HTTPStatus = HTTPStatus.OK
 ) -> Response:
-    messages = await outbox.list_of_job(dependencies.pool, job_id=job_id, tenant_id=tenant.id)
+    messages = await outbox.list_of_job(dependencies.database, job_id=job_id, tenant_id=tenant.id)
     if not messages:
         await dependencies.job_of(tenant, job_id)
     document = DeliveriesDocument(deliveries=[_delivery(message) for message in messages])

@@ -75,7 +75,11 @@ async def create_job(request: Request) -> Response:
         dependencies,
         tenant,
         accept=lambda: accept(
-            dependencies.pool, dependencies.vault, tenant_id=tenant.id, request=render, idempotency_key=key
+            dependencies.database,
+            dependencies.vault,
+            tenant_id=tenant.id,
+            request=render,
+            idempotency_key=key,
         ),
         find=lambda: _find(dependencies, tenant, render, key),
     )
@@ -89,7 +93,7 @@ async def _rendered_before(
     if await _find(dependencies, tenant, render, key) is not None:
         return None  # what the key has made before is the answer, or the refusal
     job = await keep_rendered(
-        dependencies.pool,
+        dependencies.database,
         render_digest(render, dependencies.vault, tenant.id),
         tenant_id=tenant.id,
         max_age=timedelta(seconds=render.cache_ttl_s),
@@ -105,7 +109,7 @@ async def _find(
     if key is None:
         return None
     return await find_idempotent(
-        dependencies.pool, dependencies.vault, tenant_id=tenant.id, request=render, idempotency_key=key
+        dependencies.database, dependencies.vault, tenant_id=tenant.id, request=render, idempotency_key=key
     )
 
 
@@ -162,7 +166,7 @@ async def cancel_job(
     refuse_unknown_parameters(request.query_params, allowed=())
     wait_s = preferred_wait_s(request.headers.getlist("prefer"))
     with dependencies.waiters.watch(job_id, tenant_id=tenant.id) as end:
-        job = await cancel(dependencies.pool, job_id=job_id, tenant_id=tenant.id)
+        job = await cancel(dependencies.database, job_id=job_id, tenant_id=tenant.id)
         if job is None:
             ended = await dependencies.job_of(tenant, job_id)
             raise RefusedError(ErrorType.JOB_FINISHED, f"the job ended as {ended.state.value}")
@@ -198,7 +202,7 @@ async def list_jobs(
     """List your jobs, newest first. Pages do not shift when new jobs arrive."""
     # One more than the page holds tells whether there is another page.
     found = await list_newest(
-        dependencies.pool,
+        dependencies.database,
         tenant_id=tenant.id,
         state=parameters.status,
         schedule_id=parameters.schedule_id,

@@ -41,12 +41,14 @@ async def retry_job(
     async def find() -> Acceptance | None:
         if key is None:
             return None
-        return await find_replay(dependencies.pool, job_id=job_id, tenant_id=tenant.id, idempotency_key=key)
+        return await find_replay(
+            dependencies.database, job_id=job_id, tenant_id=tenant.id, idempotency_key=key
+        )
 
     acceptance = await within_quota(
         dependencies,
         tenant,
-        accept=lambda: replay(dependencies.pool, job_id=job_id, tenant_id=tenant.id, idempotency_key=key),
+        accept=lambda: replay(dependencies.database, job_id=job_id, tenant_id=tenant.id, idempotency_key=key),
         find=find,
     )
     return await begin(request, dependencies, tenant, acceptance)
@@ -59,7 +61,7 @@ def _refuse_body(request: Request) -> None:
 
 
 async def _check(dependencies: Dependencies, tenant: Tenant, job_id: JobId) -> None:
-    original = await find_original(dependencies.pool, job_id=job_id, tenant_id=tenant.id)
+    original = await find_original(dependencies.database, job_id=job_id, tenant_id=tenant.id)
     if original is None:
         raise RefusedError(ErrorType.NOT_FOUND, "there is no such job, or it is not yours")
     if not original.state.is_terminal:

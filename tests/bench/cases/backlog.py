@@ -10,12 +10,11 @@ from http import HTTPStatus
 from typing import Final
 from uuid import UUID
 
-import asyncpg
 import uuid_utils.compat as uuid_utils
 from arq.connections import ArqRedis
 
 from deploy.embedded.engines.ports import LOOPBACK
-from fleet.database import DatabaseSettings, Pool, open_pool
+from fleet.database import Database, DatabaseSettings
 from fleet.jobs import claim
 from fleet.queue import arq_adapter, dispatch
 from fleet.queue.delivery import Delivery, Waiting
@@ -43,7 +42,7 @@ class World:
 
     product: Product
     api: Api
-    pool: Pool
+    pool: Database
     redis: ArqRedis
     worker_id: UUID
     sweeper: Sweeper
@@ -98,7 +97,7 @@ async def run(bench: Bench) -> Section:
 async def _world(stack: AsyncExitStack, engines: Product, name: str, number: int) -> World:
     product = await engines.with_database(name, redis_number=number)
     api = stack.enter_context(product.api(f"api-{number}"))
-    pool = await open_pool(DatabaseSettings(database_url=product.database_url), application="bench")
+    pool = await Database.open(DatabaseSettings(database_url=product.database_url), application="bench")
     stack.push_async_callback(pool.close)
     redis = arq_adapter.connect(product.redis_url, timeout_s=5)
     stack.push_async_callback(redis.aclose, close_connection_pool=True)
@@ -117,8 +116,7 @@ async def _fill(bench: Bench, world: World, count: int) -> None:
     for start in range(0, count, 20 * _BATCH):
         ids = [uuid_utils.uuid7() for _ in range(min(20 * _BATCH, count - start))]
         rows = [(job_id, tenant_id, text, digest, 3, then, then, then, then) for job_id in ids]
-        connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
-        async with world.pool.acquire() as connection:
+        async with world.pool.connection() as connection:
             await connection.copy_records_to_table("jobs", records=rows, columns=columns, timeout=60)
         for batch in range(0, len(ids), _BATCH):
             queued = [Waiting(Delivery(job_id, 1), tenant_id) for job_id in ids[batch : batch + _BATCH]]
@@ -126,7 +124,8 @@ async def _fill(bench: Bench, world: World, count: int) -> None:
                 raise ProductError("Redis did not take the backlog.")
         bench.say(f"{start + len(ids):,} of {count:,} jobs queued")
     # What autovacuum does within a minute of such a burst.
-    await world.pool.execute("VACUUM ANALYZE jobs", timeout=60)
+    async with world.pool.connection() as connection:
+        await connection.execute("VACUUM ANALYZE jobs", timeout=60)
 
 
 async def _block(world: World, load: Responder, count: int) -> Round:

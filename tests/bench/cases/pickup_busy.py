@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from arq.connections import ArqRedis
 
-from fleet.database import DatabaseSettings, Pool, open_pool
+from fleet.database import Database, DatabaseSettings
 from fleet.jobs import accept, claim
 from fleet.jobs import attempt as attempts
 from fleet.jobs.attempt import Outcome
@@ -45,7 +45,7 @@ _PICKUPS: Final = """
 class Waiter:
     """A worker's attempts without the render: they claim, are renewed, and wait until told to end."""
 
-    def __init__(self, database: Pool) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
         self._worker_id = uuid4()
         self._held: dict[UUID, Attempt] = {}
@@ -89,7 +89,7 @@ async def run(bench: Bench) -> Section:
     with Product.start(bench.folder) as engines:
         product = await engines.migrated()
         settings = DatabaseSettings(database_url=product.database_url)
-        database = await open_pool(settings, application="bench")
+        database = await Database.open(settings, application="bench")
         redis = arq_adapter.connect(product.redis_url, timeout_s=2)
         waiter = Waiter(database)
         async with _working(waiter, product.redis_url):
@@ -111,7 +111,7 @@ async def run(bench: Bench) -> Section:
     return _section(bench, [row["pickup_ms"] for row in rows], still)
 
 
-async def _send(database: Pool, redis: ArqRedis, tenant_id: UUID) -> UUID:
+async def _send(database: Database, redis: ArqRedis, tenant_id: UUID) -> UUID:
     job = (await accept.accept(database, VAULT, tenant_id=tenant_id, request=_REQUEST)).job
     queued = waiting(job, weight=1)
     await dispatch.dispatch(redis, [queued] if queued else [])

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from fleet.database import Connection, DatabaseSettings, answering, open_pool
+from fleet.database import Connection, Database, DatabaseSettings
 from fleet.errors import UnavailableError
 
 # FATAL 57P01 as a message of the protocol (PostgreSQL's manual, 55.7, ErrorResponse): what a backend sends
@@ -55,17 +55,16 @@ async def server_before(url: str) -> AsyncIterator[tuple[Server, str]]:
 
 async def ask_again_and_again(connection: Connection) -> None:
     """Some calls may still go through: nobody tells when the farewell has been read."""
-    async with answering():
-        for _ in range(100):
-            await asyncio.sleep(0.01)
-            await connection.fetchval("SELECT 1")
+    for _ in range(100):
+        await asyncio.sleep(0.01)
+        await connection.fetchval("SELECT 1")
 
 
 async def test_a_farewell_on_an_idle_connection_is_an_outage(database_url: str) -> None:
     async with server_before(database_url) as (server, url):
-        pool = await open_pool(DatabaseSettings(database_url=url), application="tests")
+        pool = await Database.open(DatabaseSettings(database_url=url), application="tests")
         try:
-            async with pool.acquire() as connection:
+            async with pool.connection() as connection:
                 assert await connection.fetchval("SELECT 1") == 1
                 server.say_goodbye()
                 with pytest.raises(UnavailableError):

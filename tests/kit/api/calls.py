@@ -13,7 +13,7 @@ import httpx
 from api.http.problems import MEDIA_TYPE
 from fleet.artifacts.keys import artifact_key
 from fleet.artifacts.store import Artifacts
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.errors import ErrorType
 from fleet.jobs import attempt as attempts
 from fleet.jobs import claim as claims
@@ -47,7 +47,7 @@ def problem(answer: httpx.Response, status: int, type_: ErrorType) -> dict[str, 
     return document
 
 
-async def claim(pool: Pool, job_id: str) -> Attempt:
+async def claim(pool: Database, job_id: str) -> Attempt:
     attempt = await claims.claim(
         pool, Delivery(UUID(job_id), 1), worker_id=uuid4(), lease=timedelta(seconds=60)
     )
@@ -55,12 +55,12 @@ async def claim(pool: Pool, job_id: str) -> Attempt:
     return attempt
 
 
-async def fail(pool: Pool, job_id: str) -> None:
+async def fail(pool: Database, job_id: str) -> None:
     outcome = Outcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="certificate expired")
     assert await attempts.finish(pool, await claim(pool, job_id), outcome)
 
 
-async def succeed(pool: Pool, artifacts: Artifacts, folder: Path, job_id: str) -> None:
+async def succeed(pool: Database, artifacts: Artifacts, folder: Path, job_id: str) -> None:
     """End a job as a worker does, with `CONTENT` as its artifact."""
     attempt = await claim(pool, job_id)
     key = artifact_key(attempt.tenant_id, attempt.job_id, attempt.attempt, attempt.created_at, "png")

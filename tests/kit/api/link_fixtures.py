@@ -8,14 +8,14 @@ import pytest
 from arq.connections import ArqRedis
 
 from fleet.artifacts.store import Artifacts
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.tenants.tenant import Scope
 from tests.integration.api.conftest import Api
 from tests.kit.api.links import Fleet, Signer, made_key, visitor
 
 
 @pytest.fixture
-async def signer(database: Pool) -> Signer:
+async def signer(database: Database) -> Signer:
     return await made_key(database, Scope.LINKS)
 
 
@@ -27,5 +27,5 @@ async def anyone(api: Api) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-def fleet(database: Pool, redis: ArqRedis, artifacts: Artifacts, tmp_path: Path) -> Fleet:
+def fleet(database: Database, redis: ArqRedis, artifacts: Artifacts, tmp_path: Path) -> Fleet:
     return Fleet(database, redis, artifacts, tmp_path)

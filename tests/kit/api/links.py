@@ -12,7 +12,7 @@ import httpx
 from arq.connections import ArqRedis
 
 from fleet.artifacts.store import Artifacts
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.queue.announcements import announce_change
 from fleet.render.link_signature import link_key, sign
 from fleet.tenants.api_keys import create_key
@@ -55,10 +55,10 @@ class Signer:
         return f"{path}?" + "&".join(f"{quote(name)}={quote(value, safe='')}" for name, value in pairs)
 
 
-async def made_key(database: Pool, *scopes: Scope, tenant_name: str = "tests") -> Signer:
+async def made_key(database: Database, *scopes: Scope, tenant_name: str = "tests") -> Signer:
     """A key of a tenant, with what checks its links."""
     await enrol(database, VAULT)
-    async with database.acquire() as connection:
+    async with database.connection() as connection:
         key = await create_key(
             connection, tenant_name=tenant_name, key_name="links", scopes=frozenset(scopes), vault=VAULT
         )
@@ -73,7 +73,7 @@ def visitor(api: Api) -> httpx.AsyncClient:
 class Fleet:
     """What makes renders, played by the test."""
 
-    database: Pool
+    database: Database
     redis: ArqRedis
     artifacts: Artifacts
     folder: Path

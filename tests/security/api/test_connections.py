@@ -11,7 +11,7 @@ from typing import Any
 
 from api.http.problems import MEDIA_TYPE
 from fleet.artifacts.store import Artifacts
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.errors import ErrorType
 from tests.integration.api.conftest import Api, Serve
 from tests.kit.api.calls import enqueue, succeed, until
@@ -234,7 +234,7 @@ async def trickle(caller: Line, data: bytes) -> None:
 
 
 async def test_a_caller_who_does_not_read_is_cut_off(
-    serve: Serve, tenant_key: str, database: Pool, artifacts: Artifacts, tmp_path: Path
+    serve: Serve, tenant_key: str, database: Database, artifacts: Artifacts, tmp_path: Path
 ) -> None:
     async with serve(API_SEND_TIMEOUT_S=0.3) as api:
         job = await enqueue(api.client)

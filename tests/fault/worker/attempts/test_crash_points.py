@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import httpx
 import pytest
 
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.jobs import read
 from fleet.jobs.job import Job, State
 from fleet.jobs.read import LAST_ID
@@ -56,7 +56,7 @@ async def wired_worker(stage: Stage) -> AsyncIterator[Wired]:
         yield Wired(process, postgres)
 
 
-async def until(database: Pool, condition: str, *arguments: object) -> None:
+async def until(database: Database, condition: str, *arguments: object) -> None:
     """Wait until a query says true; rows of others are seen by looking."""
     async with asyncio.timeout(WAIT_S):
         while not await database.fetchval(condition, *arguments):  # noqa: ASYNC110

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.errors import ErrorType
 from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope
@@ -13,8 +13,8 @@ from tests.integration.api.conftest import Api, Serve
 from tests.kit.api.calls import REQUEST, enqueue, problem
 
 
-async def key_of(database: Pool, tenant: str, *scopes: Scope) -> dict[str, str]:
-    async with database.acquire() as connection:
+async def key_of(database: Database, tenant: str, *scopes: Scope) -> dict[str, str]:
+    async with database.connection() as connection:
         key = await create_key(
             connection, tenant_name=tenant, key_name=str(uuid4()), scopes=frozenset(scopes)
         )
@@ -47,7 +47,7 @@ async def test_a_key_may_come_as_x_api_key(api: Api, tenant_key: str) -> None:
     assert (await api.client.get("/v1/jobs", headers={"X-API-Key": tenant_key})).status_code == 200
 
 
-async def test_a_reading_key_reads_and_does_not_render(api: Api, database: Pool) -> None:
+async def test_a_reading_key_reads_and_does_not_render(api: Api, database: Database) -> None:
     document = await enqueue(api.client)
     reader = await key_of(database, "tests", Scope.READ)
     assert (await api.client.get(document["links"]["self"], headers=reader)).status_code == 200
@@ -55,12 +55,12 @@ async def test_a_reading_key_reads_and_does_not_render(api: Api, database: Pool)
     assert "render" in problem(refused, 403, ErrorType.FORBIDDEN)["detail"]
 
 
-async def test_a_rendering_key_reads_too(api: Api, database: Pool) -> None:
+async def test_a_rendering_key_reads_too(api: Api, database: Database) -> None:
     renderer = await key_of(database, "tests", Scope.RENDER)
     assert (await api.client.get("/v1/jobs", headers=renderer)).status_code == 200
 
 
-async def test_another_tenants_job_is_not_there(api: Api, database: Pool) -> None:
+async def test_another_tenants_job_is_not_there(api: Api, database: Database) -> None:
     document = await enqueue(api.client)
     stranger = await key_of(database, "strangers", Scope.RENDER, Scope.READ)
     for path in (document["links"]["self"], f"{document['links']['self']}/artifact"):
@@ -68,7 +68,7 @@ async def test_another_tenants_job_is_not_there(api: Api, database: Pool) -> Non
     assert (await api.client.get("/v1/jobs", headers=stranger)).json() == {"jobs": [], "next_cursor": None}
 
 
-async def test_a_revoked_key_stops_working(serve: Serve, database: Pool) -> None:
+async def test_a_revoked_key_stops_working(serve: Serve, database: Database) -> None:
     async with serve(API_KEY_CACHE_S=0) as api:
         headers = await key_of(database, "tests", Scope.READ)
         assert (await api.client.get("/v1/jobs", headers=headers)).status_code == 200
@@ -77,7 +77,7 @@ async def test_a_revoked_key_stops_working(serve: Serve, database: Pool) -> None
         problem(await api.client.get("/v1/jobs", headers=headers), 401, ErrorType.UNAUTHORIZED)
 
 
-async def test_a_remembered_key_costs_no_look_at_postgres(api: Api, database: Pool) -> None:
+async def test_a_remembered_key_costs_no_look_at_postgres(api: Api, database: Database) -> None:
     await api.client.get("/v1/jobs")
     await database.execute("UPDATE api_keys SET revoked_at = now()")
     assert (await api.client.get("/v1/jobs")).status_code == 200

@@ -7,13 +7,15 @@ import pytest
 from arq.connections import ArqRedis
 
 from deploy.embedded.engines.engines import Engines
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.errors import ErrorType
 from tests.integration.api.conftest import Serve
 from tests.kit.api.calls import REQUEST, claim, enqueue, problem
 
 
-async def test_beyond_the_limit_a_post_is_refused_until_a_job_begins(serve: Serve, database: Pool) -> None:
+async def test_beyond_the_limit_a_post_is_refused_until_a_job_begins(
+    serve: Serve, database: Database
+) -> None:
     async with serve(TENANT_MAX_QUEUED=3) as api:
         queued = [await enqueue(api.client) for _ in range(3)]
         answer = await api.client.post("/v1/jobs", json=REQUEST)
@@ -28,7 +30,7 @@ async def test_beyond_the_limit_a_post_is_refused_until_a_job_begins(serve: Serv
         assert await database.fetchval("SELECT count(*) FROM jobs") == 4
 
 
-async def test_a_tenants_own_limit_outranks_the_setting(serve: Serve, database: Pool) -> None:
+async def test_a_tenants_own_limit_outranks_the_setting(serve: Serve, database: Database) -> None:
     await database.execute("UPDATE tenants SET max_queued = 1")
     async with serve(TENANT_MAX_QUEUED=0, API_KEY_CACHE_S=0) as api:
         await enqueue(api.client)
@@ -47,7 +49,7 @@ async def test_a_repeated_call_is_answered_also_at_the_limit(serve: Serve) -> No
 
 
 async def test_a_month_has_so_many_renders_and_the_refusal_tells_when_it_is_over(
-    serve: Serve, database: Pool
+    serve: Serve, database: Database
 ) -> None:
     async with serve(TENANT_MAX_RENDERS_PER_MONTH=3) as api:
         first = await enqueue(api.client, **{"Idempotency-Key": "k"})
@@ -72,7 +74,7 @@ async def test_a_month_has_so_many_renders_and_the_refusal_tells_when_it_is_over
 
 @pytest.mark.parametrize("setting", ["TENANT_MAX_QUEUED", "TENANT_MAX_RENDERS_PER_MONTH"])
 async def test_calls_at_the_same_moment_do_not_pass_a_limit_together(
-    serve: Serve, database: Pool, setting: str
+    serve: Serve, database: Database, setting: str
 ) -> None:
     async with serve(**{setting: 25}) as api:
         batch = {"jobs": [REQUEST] * 10}
@@ -82,7 +84,7 @@ async def test_calls_at_the_same_moment_do_not_pass_a_limit_together(
 
 
 async def test_a_frozen_redis_costs_the_first_post_its_time_out_and_not_the_others(
-    serve: Serve, engines: Engines, database: Pool, redis: ArqRedis
+    serve: Serve, engines: Engines, database: Database, redis: ArqRedis
 ) -> None:
     async with serve(REDIS_TIMEOUT_S=0.2) as api:
         await enqueue(api.client)

@@ -10,7 +10,7 @@ from arq.connections import ArqRedis
 from prometheus_client import REGISTRY
 
 from deploy.embedded.engines.engines import Engines
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.errors import ErrorType
 from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope
@@ -27,14 +27,14 @@ def left(answer: httpx.Response) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-async def key_of(database: Pool, tenant: str, *scopes: Scope) -> dict[str, str]:
-    async with database.acquire() as connection:
+async def key_of(database: Database, tenant: str, *scopes: Scope) -> dict[str, str]:
+    async with database.connection() as connection:
         key = await create_key(connection, tenant_name=tenant, key_name="k", scopes=frozenset(scopes))
     return {"Authorization": f"Bearer {key}"}
 
 
 async def test_each_answer_tells_what_is_left_and_one_too_many_is_refused(
-    serve: Serve, database: Pool
+    serve: Serve, database: Database
 ) -> None:
     async with serve(**SLOW) as api:
         answers = [
@@ -55,7 +55,7 @@ async def test_each_answer_tells_what_is_left_and_one_too_many_is_refused(
         assert await database.fetchval("SELECT count(*) FROM jobs") == 1
 
 
-async def test_tenants_do_not_pay_for_each_other_and_their_keys_do(serve: Serve, database: Pool) -> None:
+async def test_tenants_do_not_pay_for_each_other_and_their_keys_do(serve: Serve, database: Database) -> None:
     async with serve(**SLOW) as api:
         sister = await key_of(database, "tests", Scope.READ)
         stranger = await key_of(database, "strangers", Scope.READ)
@@ -72,7 +72,7 @@ async def test_all_api_processes_share_a_bucket(serve: Serve) -> None:
 
 
 async def test_a_call_that_the_key_does_not_allow_counts_and_one_without_a_key_does_not(
-    serve: Serve, database: Pool
+    serve: Serve, database: Database
 ) -> None:
     async with serve(**SLOW) as api:
         reader = await key_of(database, "tests", Scope.READ)
@@ -94,7 +94,7 @@ async def test_an_operators_calls_are_not_limited(serve: Serve) -> None:
             assert "ratelimit" not in answer.headers
 
 
-async def test_a_tenants_own_limit_outranks_the_setting(serve: Serve, database: Pool) -> None:
+async def test_a_tenants_own_limit_outranks_the_setting(serve: Serve, database: Database) -> None:
     await database.execute("UPDATE tenants SET max_requests_per_s = 0.5, burst = 4")
     async with serve(**SLOW, API_KEY_CACHE_S=0) as api:
         assert (await api.client.get("/v1/jobs")).headers["ratelimit-policy"] == '"default";q=4;w=8'

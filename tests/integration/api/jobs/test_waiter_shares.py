@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 from arq.connections import ArqRedis
 
 from api.jobs.waiters import Waiters
-from fleet.database import Pool
+from fleet.database import Database
 
 
 def held(waiters: Waiters, tenant_id: UUID, stack: ExitStack) -> int:
@@ -19,7 +19,7 @@ def held(waiters: Waiters, tenant_id: UUID, stack: ExitStack) -> int:
 
 
 async def test_a_greedy_tenant_leaves_a_tenth_and_gives_back_what_it_had(
-    database: Pool, redis: ArqRedis
+    database: Database, redis: ArqRedis
 ) -> None:
     waiters = Waiters(database, redis, limit=100)
     greedy, other = uuid4(), uuid4()

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.errors import ErrorType
 from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope
@@ -48,8 +48,8 @@ async def revoke(operator: httpx.AsyncClient, key_id: str) -> httpx.Response:
     return await operator.delete(f"{KEYS}/{key_id}")
 
 
-async def test_only_the_scope_admin_may(api: Api, database: Pool) -> None:
-    async with database.acquire() as connection:
+async def test_only_the_scope_admin_may(api: Api, database: Database) -> None:
+    async with database.connection() as connection:
         key = await create_key(
             connection, tenant_name="tests", key_name="k", scopes=frozenset(Scope) - {Scope.ADMIN}
         )
@@ -162,7 +162,7 @@ async def test_other_processes_follow_a_revocation_when_they_have_forgotten_the_
                 await asyncio.sleep(0.05)  # forgetting is not announced
 
 
-async def test_an_expired_key_is_nobodys(api: Api, database: Pool) -> None:
+async def test_an_expired_key_is_nobodys(api: Api, database: Database) -> None:
     made = await make_key(api.client, (await make_tenant(api.client))["id"], expires_in_s=3600)
     assert made["expires_at"] is not None
     await database.execute("UPDATE api_keys SET expires_at = now() WHERE id = $1", made["id"])
@@ -170,7 +170,9 @@ async def test_an_expired_key_is_nobodys(api: Api, database: Pool) -> None:
     problem(refused, 401, ErrorType.UNAUTHORIZED)
 
 
-async def test_the_last_admin_key_stays(api: Api, tenant_key: str, tenant_id: UUID, database: Pool) -> None:
+async def test_the_last_admin_key_stays(
+    api: Api, tenant_key: str, tenant_id: UUID, database: Database
+) -> None:
     own = tenant_key.split("_")[1]
     other = await make_key(api.client, str(tenant_id), scopes=["admin"])
     # One that has expired opens no door any more.
@@ -189,7 +191,7 @@ async def test_the_last_admin_key_stays(api: Api, tenant_key: str, tenant_id: UU
     assert "fleet.keys" in problem(refused, 409, ErrorType.LAST_ADMIN_KEY)["detail"]
 
 
-async def test_addresses_are_a_tenants_own(api: Api, database: Pool, tenant_id: UUID) -> None:
+async def test_addresses_are_a_tenants_own(api: Api, database: Database, tenant_id: UUID) -> None:
     """Opened for one tenant, closed for the other, and told to the worker with the job."""
     inside, outside = {"url": "http://127.0.0.1:9/"}, {"url": "https://example.com/"}
     other = await make_key(api.client, (await make_tenant(api.client))["id"])

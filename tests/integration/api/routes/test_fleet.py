@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.errors import ErrorType
 from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope
@@ -37,7 +37,7 @@ def healthy(resting_mb: int = 300) -> Vitals:
     )
 
 
-async def test_the_fleet_is_what_its_workers_report(api: Api, database: Pool) -> None:
+async def test_the_fleet_is_what_its_workers_report(api: Api, database: Database) -> None:
     there, gone, silent = report(busy=1), report(), report()
     for worker in (there, gone, silent):
         await registry.report(database, worker)
@@ -54,7 +54,7 @@ async def test_the_fleet_is_what_its_workers_report(api: Api, database: Pool) ->
     assert (worker["id"], worker["busy"], worker["browser_generation"]) == (str(there.id), 1, 3)
 
 
-async def test_workers_tell_how_they_are_and_a_leak_is_flagged(api: Api, database: Pool) -> None:
+async def test_workers_tell_how_they_are_and_a_leak_is_flagged(api: Api, database: Database) -> None:
     for resting_mb in (300, 310, 305, 640):
         await registry.report(database, report(vitals=healthy(resting_mb)))
     told = (await api.client.get("/v1/fleet")).json()["workers"]
@@ -67,7 +67,7 @@ async def test_workers_tell_how_they_are_and_a_leak_is_flagged(api: Api, databas
     assert (told[0]["browser"]["recycles"], told[0]["browser"]["crashes"]) == ({"age": 3}, {})
 
 
-async def test_workers_without_chromiums_sandbox_are_named(api: Api, database: Pool) -> None:
+async def test_workers_without_chromiums_sandbox_are_named(api: Api, database: Database) -> None:
     for sandbox in (Sandbox.ON, Sandbox.OFF, None):
         await registry.report(database, report(vitals=healthy().model_copy(update={"sandbox": sandbox})))
     told = (await api.client.get("/v1/fleet")).json()["workers"]
@@ -78,7 +78,7 @@ async def test_workers_without_chromiums_sandbox_are_named(api: Api, database: P
     assert "renderfleet_workers_unsandboxed 1.0" in (await api.client.get("/metrics")).text
 
 
-async def test_a_worker_that_takes_no_jobs_says_why(api: Api, database: Pool) -> None:
+async def test_a_worker_that_takes_no_jobs_says_why(api: Api, database: Database) -> None:
     there = report(vitals=healthy())
     await registry.report(database, there)
     held = healthy().model_copy(update={"holds": ["the fleet is paused"]})
@@ -89,7 +89,7 @@ async def test_a_worker_that_takes_no_jobs_says_why(api: Api, database: Pool) ->
 
 @pytest.mark.parametrize("told", [None, '{"memory": {"rss_bytes": "another version"}}'])
 async def test_a_worker_of_another_version_is_shown_without_vitals(
-    api: Api, database: Pool, told: str | None
+    api: Api, database: Database, told: str | None
 ) -> None:
     await registry.report(database, report(busy=1))
     await database.execute("UPDATE workers SET vitals = $1", told)
@@ -98,7 +98,7 @@ async def test_a_worker_of_another_version_is_shown_without_vitals(
     assert worker["memory_stands_out"] is False
 
 
-async def test_a_long_queue_suggests_more_workers(api: Api, database: Pool) -> None:
+async def test_a_long_queue_suggests_more_workers(api: Api, database: Database) -> None:
     await registry.report(database, report())
     await enqueue(api.client)
     await database.execute(
@@ -120,7 +120,7 @@ async def test_a_pause_is_kept_until_it_is_resumed(api: Api) -> None:
     assert (await api.client.post("/v1/fleet/resume")).status_code == 200
 
 
-async def test_a_paused_fleet_lets_nobody_claim(api: Api, database: Pool) -> None:
+async def test_a_paused_fleet_lets_nobody_claim(api: Api, database: Database) -> None:
     job = await enqueue(api.client)
     await api.client.post("/v1/fleet/pause")
     with pytest.raises(AssertionError):
@@ -129,8 +129,8 @@ async def test_a_paused_fleet_lets_nobody_claim(api: Api, database: Pool) -> Non
     await claim(database, job["id"])
 
 
-async def test_only_operators_see_and_pause_the_fleet(api: Api, database: Pool) -> None:
-    async with database.acquire() as connection:
+async def test_only_operators_see_and_pause_the_fleet(api: Api, database: Database) -> None:
+    async with database.connection() as connection:
         scopes = frozenset({Scope.RENDER, Scope.READ})
         key = await create_key(connection, tenant_name="t", key_name="k", scopes=scopes)
     headers = {"Authorization": f"Bearer {key}"}

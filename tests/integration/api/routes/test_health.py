@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 from prometheus_client import REGISTRY
 
-from fleet.database import Pool
+from fleet.database import Database
 from tests.integration.api.conftest import Api
 from tests.kit.api.calls import claim, enqueue
 
@@ -25,13 +25,13 @@ async def test_health_needs_no_key_and_names_each_dependency(api: Api) -> None:
     )
 
 
-async def test_a_database_without_its_schema_is_not_ready(api: Api, database: Pool) -> None:
+async def test_a_database_without_its_schema_is_not_ready(api: Api, database: Database) -> None:
     await database.execute("ALTER TABLE jobs RENAME TO elsewhere")
     answer = await api.client.get("/readyz")
     assert (answer.status_code, answer.json()["dependencies"]["postgres"]["status"]) == (503, "down")
 
 
-async def test_metrics_show_calls_by_route_and_the_backlog(api: Api, database: Pool) -> None:
+async def test_metrics_show_calls_by_route_and_the_backlog(api: Api, database: Database) -> None:
     await enqueue(api.client)
     job = await enqueue(api.client)
     await claim(database, job["id"])

@@ -99,7 +99,7 @@ async def test_a_key_signs_by_its_scope_and_only_while_it_is_valid(serve: Serve,
             "UPDATE api_keys SET expires_at = now() - interval '1 s' WHERE id = $1", only_links.key_id
         )
         problem(await anyone.get(only_links.link()), 401, ErrorType.UNAUTHORIZED)
-        async with fleet.database.acquire() as connection:
+        async with fleet.database.connection() as connection:
             old = await create_key(
                 connection, tenant_name="tests", key_name="old", scopes=frozenset({Scope.RENDER})
             )

@@ -7,7 +7,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.errors import ErrorType
 from fleet.schedules import schedule as schedules
 from fleet.tenants.api_keys import create_key
@@ -106,9 +106,9 @@ async def test_a_private_address_is_refused_in_a_template_too(api: Api) -> None:
         )
 
 
-async def test_schedules_of_others_do_not_exist(api: Api, database: Pool) -> None:
+async def test_schedules_of_others_do_not_exist(api: Api, database: Database) -> None:
     path = (await create(api.client))["links"]["self"]
-    async with database.acquire() as connection:
+    async with database.connection() as connection:
         key = await create_key(connection, tenant_name="other", key_name="k", scopes=frozenset(Scope))
     headers = {"Authorization": f"Bearer {key}"}
     for method, body in (("GET", None), ("PUT", SCHEDULE), ("PATCH", {"enabled": False}), ("DELETE", None)):
@@ -120,9 +120,11 @@ async def test_schedules_of_others_do_not_exist(api: Api, database: Pool) -> Non
     assert (await api.client.get(path)).json()["enabled"] is True
 
 
-async def test_reading_needs_the_scope_read_and_changing_the_scope_render(api: Api, database: Pool) -> None:
+async def test_reading_needs_the_scope_read_and_changing_the_scope_render(
+    api: Api, database: Database
+) -> None:
     path = (await create(api.client))["links"]["self"]
-    async with database.acquire() as connection:
+    async with database.connection() as connection:
         key = await create_key(connection, tenant_name="tests", key_name="r", scopes=frozenset({Scope.READ}))
     headers = {"Authorization": f"Bearer {key}"}
     for readable in (path, "/v1/schedules"):
@@ -147,7 +149,7 @@ async def test_the_list_is_newest_first_in_pages_without_long_templates(api: Api
     problem(await api.client.get("/v1/schedules?status=x"), 422, ErrorType.INVALID_REQUEST)
 
 
-async def test_a_tenant_may_have_a_thousand(api: Api, database: Pool, tenant: Tenant) -> None:
+async def test_a_tenant_may_have_a_thousand(api: Api, database: Database, tenant: Tenant) -> None:
     made = await create(api.client)
     await database.execute(
         "INSERT INTO schedules (id, tenant_id, cron, timezone, request, deliver, enabled) "
@@ -161,7 +163,7 @@ async def test_a_tenant_may_have_a_thousand(api: Api, database: Pool, tenant: Te
     await create(api.client)
 
 
-async def test_the_jobs_of_a_schedule_are_a_list(api: Api, database: Pool, tenant: Tenant) -> None:
+async def test_the_jobs_of_a_schedule_are_a_list(api: Api, database: Database, tenant: Tenant) -> None:
     made = await create(api.client)
     await api.client.post("/v1/jobs", json={"html": "x"})
     await database.execute(

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import httpx
 from standardwebhooks import Webhook
 
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.errors import ErrorType
 from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope
@@ -28,15 +28,15 @@ async def registered(client: httpx.AsyncClient, url: str = URL) -> dict[str, str
     return document
 
 
-async def ended_job(api: Api, database: Pool) -> str:
+async def ended_job(api: Api, database: Database) -> str:
     answer = await api.client.post("/v1/jobs", json={**REQUEST, "webhook_url": HIDDEN})
     job_id: str = answer.json()["id"]
     await fail(database, job_id)
     return job_id
 
 
-async def headers_of(database: Pool, name: str, *scopes: Scope) -> dict[str, str]:
-    async with database.acquire() as connection:
+async def headers_of(database: Database, name: str, *scopes: Scope) -> dict[str, str]:
+    async with database.connection() as connection:
         key = await create_key(connection, tenant_name=name, key_name="k", scopes=frozenset(scopes))
     return {"Authorization": f"Bearer {key}"}
 
@@ -81,7 +81,7 @@ async def test_a_rotation_shows_the_new_secret_and_until_when_the_old_one_signs(
     assert rotated["previous_secret_until"] > made["created_at"]
 
 
-async def test_a_deleted_webhook_is_gone_and_its_messages_fail(api: Api, database: Pool) -> None:
+async def test_a_deleted_webhook_is_gone_and_its_messages_fail(api: Api, database: Database) -> None:
     made = await registered(api.client)
     job_id = await ended_job(api, database)
     assert (await api.client.delete(f"/v1/webhooks/{made['id']}")).status_code == 204
@@ -115,7 +115,7 @@ async def test_a_private_webhook_of_a_job_is_refused_when_the_job_is(api: Api) -
     assert problem(answer, 422, ErrorType.URL_BLOCKED)["errors"][0]["field"] == "webhook_url"
 
 
-async def test_there_is_an_end_to_webhooks(api: Api, database: Pool, tenant_id: UUID) -> None:
+async def test_there_is_an_end_to_webhooks(api: Api, database: Database, tenant_id: UUID) -> None:
     made = await registered(api.client)
     await database.execute(
         "INSERT INTO webhook_endpoints (id, tenant_id, url, secret) "
@@ -129,7 +129,7 @@ async def test_there_is_an_end_to_webhooks(api: Api, database: Pool, tenant_id: 
     assert (await api.client.post("/v1/webhooks", json={"url": URL})).json() == made
 
 
-async def test_nobody_sees_or_moves_what_is_somebody_elses(api: Api, database: Pool) -> None:
+async def test_nobody_sees_or_moves_what_is_somebody_elses(api: Api, database: Database) -> None:
     made = await registered(api.client)
     job_id = await ended_job(api, database)
     [delivery] = (await api.client.get(f"/v1/jobs/{job_id}/deliveries")).json()["deliveries"]
@@ -149,7 +149,9 @@ async def test_nobody_sees_or_moves_what_is_somebody_elses(api: Api, database: P
     assert after["state"] == "failed"
 
 
-async def test_a_key_that_may_only_read_sees_no_secret_and_sends_nothing(api: Api, database: Pool) -> None:
+async def test_a_key_that_may_only_read_sees_no_secret_and_sends_nothing(
+    api: Api, database: Database
+) -> None:
     made = await registered(api.client)
     job_id = await ended_job(api, database)
     reader = await headers_of(database, "tests", Scope.READ)
@@ -168,7 +170,7 @@ async def test_a_key_that_may_only_read_sees_no_secret_and_sends_nothing(api: Ap
     )
 
 
-async def test_deliveries_are_listed_with_their_attempts_and_sent_again(api: Api, database: Pool) -> None:
+async def test_deliveries_are_listed_with_their_attempts_and_sent_again(api: Api, database: Database) -> None:
     job_id = await ended_job(api, database)
     path = f"/v1/jobs/{job_id}/deliveries"
     [waiting] = (await api.client.get(path)).json()["deliveries"]
@@ -199,7 +201,7 @@ async def test_deliveries_are_listed_with_their_attempts_and_sent_again(api: Api
 
 
 async def test_a_job_without_messages_has_an_empty_list_and_unknown_ids_are_not_found(
-    api: Api, database: Pool
+    api: Api, database: Database
 ) -> None:
     open_job = (await api.client.post("/v1/jobs", json={**REQUEST, "webhook_url": URL})).json()["id"]
     answer = await api.client.get(f"/v1/jobs/{open_job}/deliveries")

@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.errors import ErrorType
 from fleet.jobs import accept, read, recover
 from fleet.jobs import attempt as attempts
@@ -23,11 +23,11 @@ REQUEST = RenderRequest(html="<p>hello</p>")
 DONE = Outcome(State.SUCCEEDED, artifact_key="k", artifact={"size_bytes": 1})
 
 
-async def accepted(database: Pool, tenant_id: UUID) -> Job:
+async def accepted(database: Database, tenant_id: UUID) -> Job:
     return (await accept.accept(database, VAULT, tenant_id=tenant_id, request=REQUEST)).job
 
 
-async def claimed(database: Pool, job: Job, *, dispatch: int = 1, lease: timedelta = LEASE) -> Attempt:
+async def claimed(database: Database, job: Job, *, dispatch: int = 1, lease: timedelta = LEASE) -> Attempt:
     attempt = await claims.claim(database, Delivery(job.id, dispatch), worker_id=uuid4(), lease=lease)
     assert attempt is not None
     return attempt
@@ -37,13 +37,13 @@ def unsealed(attempt: Attempt) -> str:
     return attempt.request.unseal(VAULT, Owner(Purpose.JOB, attempt.tenant_id, attempt.job_id))
 
 
-async def state_of(database: Pool, job: Job) -> Job:
+async def state_of(database: Database, job: Job) -> Job:
     found = await read.get(database, job_id=job.id, tenant_id=job.tenant_id)
     assert found is not None
     return found
 
 
-async def test_one_delivery_to_fifty_workers_is_claimed_once(database: Pool, tenant_id: UUID) -> None:
+async def test_one_delivery_to_fifty_workers_is_claimed_once(database: Database, tenant_id: UUID) -> None:
     job = await accepted(database, tenant_id)
     delivery = Delivery(job.id, job.dispatch)
     found = await asyncio.gather(
@@ -53,12 +53,12 @@ async def test_one_delivery_to_fifty_workers_is_claimed_once(database: Pool, ten
     assert (await state_of(database, job)).attempt == 1
 
 
-async def test_a_claimed_request_reads_back_as_it_was_asked(database: Pool, tenant_id: UUID) -> None:
+async def test_a_claimed_request_reads_back_as_it_was_asked(database: Database, tenant_id: UUID) -> None:
     attempt = await claimed(database, await accepted(database, tenant_id))
     assert RenderRequest.model_validate_json(unsealed(attempt)) == REQUEST
 
 
-async def test_a_stale_dispatch_claims_nothing(database: Pool, tenant_id: UUID) -> None:
+async def test_a_stale_dispatch_claims_nothing(database: Database, tenant_id: UUID) -> None:
     job = await accepted(database, tenant_id)
     first = await claimed(database, job)
     went = await attempts.hand_back(database, first)
@@ -68,7 +68,9 @@ async def test_a_stale_dispatch_claims_nothing(database: Pool, tenant_id: UUID) 
     assert (await claimed(database, job, dispatch=2)).attempt == 2
 
 
-async def test_a_finish_after_the_lease_went_to_another_is_refused(database: Pool, tenant_id: UUID) -> None:
+async def test_a_finish_after_the_lease_went_to_another_is_refused(
+    database: Database, tenant_id: UUID
+) -> None:
     job = await accepted(database, tenant_id)
     zombie = await claimed(database, job, lease=NO_LEASE)
     expired = await recover.take_expired(database, lease=NO_LEASE, limit=10)
@@ -81,7 +83,7 @@ async def test_a_finish_after_the_lease_went_to_another_is_refused(database: Poo
     assert (await state_of(database, job)).state is State.SUCCEEDED
 
 
-async def test_a_repeated_finish_of_our_own_is_recognised(database: Pool, tenant_id: UUID) -> None:
+async def test_a_repeated_finish_of_our_own_is_recognised(database: Database, tenant_id: UUID) -> None:
     attempt = await claimed(database, await accepted(database, tenant_id))
     assert await attempts.finish(database, attempt, DONE)
     assert await attempts.finish(database, attempt, DONE)
@@ -89,7 +91,7 @@ async def test_a_repeated_finish_of_our_own_is_recognised(database: Pool, tenant
     assert not await attempts.finish(database, attempt, other)
 
 
-async def test_a_renewal_returns_what_is_still_ours_alone(database: Pool, tenant_id: UUID) -> None:
+async def test_a_renewal_returns_what_is_still_ours_alone(database: Database, tenant_id: UUID) -> None:
     kept = await claimed(database, await accepted(database, tenant_id))
     ended = await claimed(database, await accepted(database, tenant_id))
     await attempts.finish(database, ended, DONE)
@@ -99,19 +101,19 @@ async def test_a_renewal_returns_what_is_still_ours_alone(database: Pool, tenant
     assert renewal.to_cancel == frozenset()
 
 
-async def test_a_renewal_of_another_attempt_holds_nothing(database: Pool, tenant_id: UUID) -> None:
+async def test_a_renewal_of_another_attempt_holds_nothing(database: Database, tenant_id: UUID) -> None:
     attempt = await claimed(database, await accepted(database, tenant_id))
     renewal = await attempts.renew(database, [(attempt.job_id, attempt.attempt + 1)], lease=LEASE)
     assert renewal.held == frozenset()
 
 
-async def test_a_job_whose_cancelling_is_wanted_is_not_claimed(database: Pool, tenant_id: UUID) -> None:
+async def test_a_job_whose_cancelling_is_wanted_is_not_claimed(database: Database, tenant_id: UUID) -> None:
     job = await accepted(database, tenant_id)
     await database.execute("UPDATE jobs SET cancel_requested = true")
     assert await claims.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=LEASE) is None
 
 
-async def test_a_wanted_cancel_comes_back_with_the_heartbeat(database: Pool, tenant_id: UUID) -> None:
+async def test_a_wanted_cancel_comes_back_with_the_heartbeat(database: Database, tenant_id: UUID) -> None:
     attempt = await claimed(database, await accepted(database, tenant_id))
     await database.execute("UPDATE jobs SET cancel_requested = true WHERE id = $1", attempt.job_id)
     pair = (attempt.job_id, attempt.attempt)
@@ -119,7 +121,7 @@ async def test_a_wanted_cancel_comes_back_with_the_heartbeat(database: Pool, ten
 
 
 async def test_failures_and_crashes_are_counted_apart_and_a_hand_back_is_neither(
-    database: Pool, tenant_id: UUID
+    database: Database, tenant_id: UUID
 ) -> None:
     job = await accepted(database, tenant_id)
     first = await claimed(database, job)
@@ -150,7 +152,7 @@ async def test_failures_and_crashes_are_counted_apart_and_a_hand_back_is_neither
     assert [row["outcome"] for row in outcomes] == ["retried", "retried", "handed_back", None]
 
 
-async def test_a_delayed_retry_cannot_be_claimed_before_its_time(database: Pool, tenant_id: UUID) -> None:
+async def test_a_delayed_retry_cannot_be_claimed_before_its_time(database: Database, tenant_id: UUID) -> None:
     job = await accepted(database, tenant_id)
     attempt = await claimed(database, job)
     went = await attempts.retry_later(
@@ -175,7 +177,7 @@ async def test_a_delayed_retry_cannot_be_claimed_before_its_time(database: Pool,
     assert await claims.claim(database, delivery, worker_id=uuid4(), lease=LEASE) is not None
 
 
-async def test_the_third_lost_worker_fails_the_job(database: Pool, tenant_id: UUID) -> None:
+async def test_the_third_lost_worker_fails_the_job(database: Database, tenant_id: UUID) -> None:
     job = await accepted(database, tenant_id)
     for dispatch in (1, 2):
         await claimed(database, job, dispatch=dispatch, lease=NO_LEASE)
@@ -189,7 +191,7 @@ async def test_the_third_lost_worker_fails_the_job(database: Pool, tenant_id: UU
 
 
 async def test_a_freshly_started_postgres_expires_no_lease_for_one_lease(
-    database: Pool, tenant_id: UUID
+    database: Database, tenant_id: UUID
 ) -> None:
     job = await accepted(database, tenant_id)
     await claimed(database, job, lease=NO_LEASE)
@@ -199,7 +201,7 @@ async def test_a_freshly_started_postgres_expires_no_lease_for_one_lease(
     assert (await recover.take_expired(database, lease=NO_LEASE, limit=10)).requeued
 
 
-async def test_sweeps_at_the_same_time_share_the_work(database: Pool, tenant_id: UUID) -> None:
+async def test_sweeps_at_the_same_time_share_the_work(database: Database, tenant_id: UUID) -> None:
     for _ in range(20):
         await claimed(database, await accepted(database, tenant_id), lease=NO_LEASE)
     swept = await asyncio.gather(*(recover.take_expired(database, lease=NO_LEASE, limit=5) for _ in range(8)))
@@ -207,7 +209,9 @@ async def test_sweeps_at_the_same_time_share_the_work(database: Pool, tenant_id:
     assert len(taken) == len(set(taken)) == 20
 
 
-async def test_an_idempotency_key_gives_one_job_to_racing_callers(database: Pool, tenant_id: UUID) -> None:
+async def test_an_idempotency_key_gives_one_job_to_racing_callers(
+    database: Database, tenant_id: UUID
+) -> None:
     answers = await asyncio.gather(
         *(
             accept.accept(database, VAULT, tenant_id=tenant_id, request=REQUEST, idempotency_key="order-7")
@@ -223,7 +227,7 @@ async def test_an_idempotency_key_gives_one_job_to_racing_callers(database: Pool
     assert not conflict.is_same_request
 
 
-async def test_a_tenant_never_sees_anothers_job(database: Pool, tenant_id: UUID) -> None:
+async def test_a_tenant_never_sees_anothers_job(database: Database, tenant_id: UUID) -> None:
     job = await accepted(database, tenant_id)
     assert await read.get(database, job_id=job.id, tenant_id=uuid4()) is None
     assert not await read.list_newest(database, tenant_id=uuid4(), state=None, before=read.LAST_ID, limit=10)

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 from arq.connections import ArqRedis
 
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.errors import ErrorType
 from fleet.jobs import accept, claim, recover
 from fleet.jobs import attempt as attempts
@@ -26,30 +26,30 @@ NO_LEASE = timedelta(0)
 HOOK = "https://example.com/hook"
 
 
-async def accepted(database: Pool, tenant_id: UUID, **options: object) -> Job:
+async def accepted(database: Database, tenant_id: UUID, **options: object) -> Job:
     request = RenderRequest.model_validate({"html": "<p>x</p>", **options})
     return (await accept.accept(database, VAULT, tenant_id=tenant_id, request=request)).job
 
 
-async def claimed(database: Pool, job: Job, *, lease: timedelta = LEASE) -> Attempt:
+async def claimed(database: Database, job: Job, *, lease: timedelta = LEASE) -> Attempt:
     attempt = await claim.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=lease)
     assert attempt is not None
     return attempt
 
 
-async def cancelled(database: Pool, job: Job) -> Job | None:
+async def cancelled(database: Database, job: Job) -> Job | None:
     return await cancel_job(database, job_id=job.id, tenant_id=job.tenant_id)
 
 
-async def state_of(database: Pool, job: Job) -> State:
+async def state_of(database: Database, job: Job) -> State:
     return State(await database.fetchval("SELECT state FROM jobs WHERE id = $1", job.id))
 
 
-async def messages(database: Pool) -> int:
+async def messages(database: Database) -> int:
     return int(await database.fetchval("SELECT count(*) FROM webhook_outbox"))
 
 
-async def put_back(database: Pool, attempt: Attempt) -> State:
+async def put_back(database: Database, attempt: Attempt) -> State:
     went = await attempts.retry_later(
         database,
         attempt,
@@ -63,7 +63,7 @@ async def put_back(database: Pool, attempt: Attempt) -> State:
     return went.state
 
 
-async def test_a_queued_job_is_cancelled_at_once_and_for_good(database: Pool, tenant_id: UUID) -> None:
+async def test_a_queued_job_is_cancelled_at_once_and_for_good(database: Database, tenant_id: UUID) -> None:
     job = await accepted(database, tenant_id)
     ended = await cancelled(database, job)
     assert ended is not None
@@ -73,7 +73,7 @@ async def test_a_queued_job_is_cancelled_at_once_and_for_good(database: Pool, te
     assert await claim.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=LEASE) is None
 
 
-async def test_a_running_job_is_asked_to_end_any_number_of_times(database: Pool, tenant_id: UUID) -> None:
+async def test_a_running_job_is_asked_to_end_any_number_of_times(database: Database, tenant_id: UUID) -> None:
     job = await accepted(database, tenant_id)
     attempt = await claimed(database, job)
     for _ in range(2):
@@ -84,13 +84,13 @@ async def test_a_running_job_is_asked_to_end_any_number_of_times(database: Pool,
     assert (await attempts.renew(database, [pair], lease=LEASE)).to_cancel == {pair}
 
 
-async def test_nobody_cancels_the_job_of_somebody_else(database: Pool, tenant_id: UUID) -> None:
+async def test_nobody_cancels_the_job_of_somebody_else(database: Database, tenant_id: UUID) -> None:
     job = await accepted(database, tenant_id)
     assert await cancel_job(database, job_id=job.id, tenant_id=uuid4()) is None
     assert await state_of(database, job) is State.QUEUED
 
 
-async def test_a_cancelled_job_is_not_queued_again_but_ends(database: Pool, tenant_id: UUID) -> None:
+async def test_a_cancelled_job_is_not_queued_again_but_ends(database: Database, tenant_id: UUID) -> None:
     retried, handed_back, lost = [await accepted(database, tenant_id) for _ in range(3)]
     first, second = await claimed(database, retried), await claimed(database, handed_back)
     await claimed(database, lost, lease=NO_LEASE)
@@ -107,7 +107,7 @@ async def test_a_cancelled_job_is_not_queued_again_but_ends(database: Pool, tena
 
 
 async def test_a_render_that_was_done_before_the_cancel_came_stays_done(
-    database: Pool, tenant_id: UUID
+    database: Database, tenant_id: UUID
 ) -> None:
     job = await accepted(database, tenant_id)
     attempt = await claimed(database, job)
@@ -118,7 +118,7 @@ async def test_a_render_that_was_done_before_the_cancel_came_stays_done(
     assert await state_of(database, job) is State.SUCCEEDED
 
 
-async def test_a_job_expires_in_the_queue(database: Pool, redis: ArqRedis, tenant_id: UUID) -> None:
+async def test_a_job_expires_in_the_queue(database: Database, redis: ArqRedis, tenant_id: UUID) -> None:
     job = await accepted(database, tenant_id, expires_in_s=60)
     sweeper = Sweeper(database, redis, lease=LEASE, interval=timedelta(seconds=5))
     await sweeper.sweep()
@@ -129,14 +129,14 @@ async def test_a_job_expires_in_the_queue(database: Pool, redis: ArqRedis, tenan
     assert await state_of(database, job) is State.EXPIRED
 
 
-async def test_a_claim_tells_how_long_the_job_may_still_take(database: Pool, tenant_id: UUID) -> None:
+async def test_a_claim_tells_how_long_the_job_may_still_take(database: Database, tenant_id: UUID) -> None:
     attempt = await claimed(database, await accepted(database, tenant_id, expires_in_s=60))
     assert attempt.expires_in_s is not None
     assert 55 < attempt.expires_in_s <= 60
     assert (await claimed(database, await accepted(database, tenant_id))).expires_in_s is None
 
 
-async def test_an_expired_job_is_not_queued_again_but_ends(database: Pool, tenant_id: UUID) -> None:
+async def test_an_expired_job_is_not_queued_again_but_ends(database: Database, tenant_id: UUID) -> None:
     retried, lost = [await accepted(database, tenant_id, expires_in_s=60) for _ in range(2)]
     attempt = await claimed(database, retried)
     await claimed(database, lost, lease=NO_LEASE)
@@ -147,7 +147,7 @@ async def test_an_expired_job_is_not_queued_again_but_ends(database: Pool, tenan
 
 
 async def test_a_job_of_later_is_neither_sent_nor_claimed_before(
-    database: Pool, redis: ArqRedis, tenant_id: UUID
+    database: Database, redis: ArqRedis, tenant_id: UUID
 ) -> None:
     later = datetime.now(UTC) + timedelta(hours=1)
     job = await accepted(database, tenant_id, run_at=later.isoformat())
@@ -163,7 +163,9 @@ async def test_a_job_of_later_is_neither_sent_nor_claimed_before(
 
 
 @pytest.mark.parametrize("path", ["finish", "cancel", "expire", "lost", "put back"])
-async def test_every_end_puts_one_message_into_the_outbox(database: Pool, tenant_id: UUID, path: str) -> None:
+async def test_every_end_puts_one_message_into_the_outbox(
+    database: Database, tenant_id: UUID, path: str
+) -> None:
     job = await accepted(database, tenant_id, webhook_url=HOOK, expires_in_s=60)
     attempt = None if path in ("cancel", "expire") else await claimed(database, job, lease=NO_LEASE)
     assert await messages(database) == 0
@@ -186,21 +188,23 @@ async def test_every_end_puts_one_message_into_the_outbox(database: Pool, tenant
     assert await database.fetchval("SELECT erase_at - now() > interval '6 days' FROM jobs")
 
 
-async def test_a_picture_that_did_not_change_is_told_to_nobody(database: Pool, tenant_id: UUID) -> None:
+async def test_a_picture_that_did_not_change_is_told_to_nobody(database: Database, tenant_id: UUID) -> None:
     attempt = await claimed(database, await accepted(database, tenant_id, webhook_url=HOOK))
     done = Outcome(State.SUCCEEDED, artifact_key="k", artifact={"size_bytes": 1}, unchanged=True)
     assert await attempts.finish(database, attempt, done)
     assert await messages(database) == 0
 
 
-async def test_postgres_itself_lets_nothing_leave_a_terminal_state(database: Pool, tenant_id: UUID) -> None:
+async def test_postgres_itself_lets_nothing_leave_a_terminal_state(
+    database: Database, tenant_id: UUID
+) -> None:
     job = await accepted(database, tenant_id)
     await cancelled(database, job)
     with pytest.raises(asyncpg.RaiseError, match="has ended as cancelled and cannot become queued"):
         await database.execute("UPDATE jobs SET state = 'queued', finished_at = NULL")
 
 
-async def test_a_cancelled_job_leaves_the_line(database: Pool, redis: ArqRedis, tenant_id: UUID) -> None:
+async def test_a_cancelled_job_leaves_the_line(database: Database, redis: ArqRedis, tenant_id: UUID) -> None:
     job = await accepted(database, tenant_id)
     ready = waiting(job, weight=1)
     assert ready is not None

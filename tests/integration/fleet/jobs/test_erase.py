@@ -15,7 +15,7 @@ from deploy.embedded.engines.engines import Engines
 from fleet.artifacts.keys import artifact_key
 from fleet.artifacts.settings import StorageSettings
 from fleet.artifacts.store import Artifacts
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.errors import ErrorType
 from fleet.jobs import (
     accept as acceptance,
@@ -54,7 +54,7 @@ class Past:
     """Jobs with a past, made as API and workers make them."""
 
     def __init__(
-        self, engines: Engines, database: Pool, artifacts: Artifacts, tenant_id: UUID, file: Path
+        self, engines: Engines, database: Database, artifacts: Artifacts, tenant_id: UUID, file: Path
     ) -> None:
         self.engines = engines
         self.file = file
@@ -131,7 +131,7 @@ async def artifacts(storage_settings: StorageSettings) -> AsyncIterator[Artifact
 
 
 @pytest.fixture
-def past(engines: Engines, database: Pool, artifacts: Artifacts, tenant_id: UUID, tmp_path: Path) -> Past:
+def past(engines: Engines, database: Database, artifacts: Artifacts, tenant_id: UUID, tmp_path: Path) -> Past:
     file = tmp_path / "artifact"
     file.write_bytes(b"x")
     return Past(engines, database, artifacts, tenant_id, file)

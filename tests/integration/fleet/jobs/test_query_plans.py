@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.jobs import (
     accept_batch,
     attempt,
@@ -63,9 +63,9 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from nodes(child)
 
 
-async def pages_touched(pool: Pool, sql: str, *arguments: object) -> int:
+async def pages_touched(pool: Database, sql: str, *arguments: object) -> int:
     """Run the statement for real, undone afterwards; the pages that all of its nodes read or wrote."""
-    async with pool.acquire() as connection:
+    async with pool.connection() as connection:
         transaction = connection.transaction()
         await transaction.start()
         try:
@@ -85,16 +85,17 @@ def listing(tenant_id: UUID, **filters: Any) -> tuple[str, tuple[object, ...]]:
 
 
 @pytest.fixture
-async def old_fleet(database: Pool, tenant_id: UUID) -> Pool:
+async def old_fleet(database: Database, tenant_id: UUID) -> Database:
     """A database with a long past and little to do."""
-    await database.execute(SEED_FINISHED, tenant_id, FINISHED, timeout=60)
-    await database.execute(SEED_OPEN, tenant_id, OPEN)
-    await database.execute(SEED_ATTEMPTS, UUID(int=50_000 << 80), timeout=60)
-    await database.execute("VACUUM ANALYZE jobs, attempts", timeout=60)
+    async with database.connection() as connection:
+        await connection.execute(SEED_FINISHED, tenant_id, FINISHED, timeout=60)
+        await connection.execute(SEED_OPEN, tenant_id, OPEN)
+        await connection.execute(SEED_ATTEMPTS, UUID(int=50_000 << 80), timeout=60)
+        await connection.execute("VACUUM ANALYZE jobs, attempts", timeout=60)
     return database
 
 
-async def test_hot_statements_touch_few_pages(old_fleet: Pool, tenant_id: UUID) -> None:
+async def test_hot_statements_touch_few_pages(old_fleet: Database, tenant_id: UUID) -> None:
     queued = await old_fleet.fetchrow("SELECT id, dispatch FROM jobs WHERE state = 'queued' LIMIT 1")
     assert queued is not None
     second = timedelta(seconds=1)
@@ -144,7 +145,7 @@ async def test_hot_statements_touch_few_pages(old_fleet: Pool, tenant_id: UUID) 
         assert touched <= MOST_PAGES, f"{touched} pages:\n{sql}"
 
 
-async def test_the_measure_can_fail(old_fleet: Pool) -> None:
+async def test_the_measure_can_fail(old_fleet: Database) -> None:
     """A statement that no index serves is caught."""
     with pytest.raises(AssertionError, match="Seq Scan"):
         await pages_touched(old_fleet, "SELECT id FROM jobs WHERE external_id = 'x'")

@@ -15,7 +15,7 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from fleet.database import DatabaseSettings, Pool, open_pool
+from fleet.database import Database, DatabaseSettings
 from fleet.errors import ErrorType
 from fleet.jobs import (
     accept as acceptance,
@@ -91,7 +91,7 @@ class Queue(RuleBasedStateMachine):
     """What may happen, in any order; `rows_are_as_modelled` is checked after each."""
 
     runner: ClassVar[asyncio.Runner]
-    pool: ClassVar[Pool]
+    pool: ClassVar[Database]
     tenant_id: ClassVar[UUID] = UUID(int=7)
 
     def __init__(self) -> None:
@@ -319,7 +319,9 @@ class Queue(RuleBasedStateMachine):
 def test_any_order_of_calls_leaves_each_job_in_its_one_state(database_url: str) -> None:
     with asyncio.Runner() as runner:
         Queue.runner = runner
-        Queue.pool = runner.run(open_pool(DatabaseSettings(database_url=database_url), application="model"))
+        Queue.pool = runner.run(
+            Database.open(DatabaseSettings(database_url=database_url), application="model")
+        )
         Queue.TestCase.settings = settings(
             max_examples=100,
             stateful_step_count=50,

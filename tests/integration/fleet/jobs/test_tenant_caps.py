@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from arq.connections import ArqRedis
 
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.errors import ErrorType
 from fleet.jobs import accept, recover
 from fleet.jobs import attempt as attempts
@@ -27,24 +27,24 @@ LEASE = timedelta(seconds=15)
 FAILED = Outcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="x")
 
 
-async def accepted(database: Pool, tenant_id: UUID, count: int, **options: object) -> list[Job]:
+async def accepted(database: Database, tenant_id: UUID, count: int, **options: object) -> list[Job]:
     request = RenderRequest.model_validate({"html": "<p>x</p>", **options})
     return [
         (await accept.accept(database, VAULT, tenant_id=tenant_id, request=request)).job for _ in range(count)
     ]
 
 
-async def claim(database: Pool, job: Job, dispatch: int = 1, *, cap: int | None = None) -> Attempt | None:
+async def claim(database: Database, job: Job, dispatch: int = 1, *, cap: int | None = None) -> Attempt | None:
     delivery = Delivery(job.id, dispatch)
     return await claims.claim(database, delivery, worker_id=uuid4(), lease=LEASE, max_running=cap)
 
 
-async def parked(database: Pool) -> int:
+async def parked(database: Database) -> int:
     return int(await database.fetchval("SELECT count(*) FROM jobs WHERE parked"))
 
 
 async def test_thirty_workers_at_once_start_as_many_as_the_tenant_may_run(
-    database: Pool, tenant_id: UUID
+    database: Database, tenant_id: UUID
 ) -> None:
     await database.execute("UPDATE tenants SET max_running = 3")
     found = await asyncio.gather(*(claim(database, job) for job in await accepted(database, tenant_id, 30)))
@@ -53,7 +53,7 @@ async def test_thirty_workers_at_once_start_as_many_as_the_tenant_may_run(
 
 
 async def test_the_setting_holds_for_tenants_without_a_cap_of_their_own(
-    database: Pool, tenant_id: UUID
+    database: Database, tenant_id: UUID
 ) -> None:
     first, second, third = await accepted(database, tenant_id, 3)
     assert await claim(database, first, cap=1) is not None
@@ -63,7 +63,7 @@ async def test_the_setting_holds_for_tenants_without_a_cap_of_their_own(
 
 
 async def test_an_end_lets_the_next_one_go_on_before_all_others(
-    database: Pool, redis: ArqRedis, tenant_id: UUID
+    database: Database, redis: ArqRedis, tenant_id: UUID
 ) -> None:
     await database.execute("UPDATE tenants SET max_running = 1")
     first, second, third = await accepted(database, tenant_id, 3)
@@ -82,7 +82,7 @@ async def test_an_end_lets_the_next_one_go_on_before_all_others(
 
 
 async def test_a_parked_job_is_not_sent_again_by_a_sweep_until_there_is_room(
-    database: Pool, redis: ArqRedis, tenant_id: UUID
+    database: Database, redis: ArqRedis, tenant_id: UUID
 ) -> None:
     await database.execute("UPDATE tenants SET max_running = 1")
     first, second = await accepted(database, tenant_id, 2)
@@ -103,7 +103,7 @@ async def test_a_parked_job_is_not_sent_again_by_a_sweep_until_there_is_room(
     ]
 
 
-async def test_the_urgent_one_of_the_parked_goes_on_first(database: Pool, tenant_id: UUID) -> None:
+async def test_the_urgent_one_of_the_parked_goes_on_first(database: Database, tenant_id: UUID) -> None:
     await database.execute("UPDATE tenants SET max_running = 1")
     [running, usual] = await accepted(database, tenant_id, 2)
     [urgent] = await accepted(database, tenant_id, 1, priority=9)
@@ -113,7 +113,7 @@ async def test_the_urgent_one_of_the_parked_goes_on_first(database: Pool, tenant
     assert freed.delivery.job_id == urgent.id
 
 
-async def test_a_parked_job_can_be_cancelled_and_can_expire(database: Pool, tenant_id: UUID) -> None:
+async def test_a_parked_job_can_be_cancelled_and_can_expire(database: Database, tenant_id: UUID) -> None:
     await database.execute("UPDATE tenants SET max_running = 1")
     running, cancelled, expiring = await accepted(database, tenant_id, 3, expires_in_s=60)
     for job in (running, cancelled, expiring):
@@ -127,7 +127,7 @@ async def test_a_parked_job_can_be_cancelled_and_can_expire(database: Pool, tena
 
 
 async def test_limits_are_set_on_the_command_line(
-    database: Pool, database_url: str, tenant_id: UUID, monkeypatch: pytest.MonkeyPatch
+    database: Database, database_url: str, tenant_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RENDERFLEET_DATABASE_URL", database_url)
     words = ["--tenant", "tests", "--weight", "2.5", "--max-queued", "7", "--max-running", "2"]
@@ -148,7 +148,7 @@ async def test_limits_are_set_on_the_command_line(
 
 
 async def test_calls_renders_and_addresses_are_set_on_the_command_line(
-    database: Pool, database_url: str, tenant_id: UUID, monkeypatch: pytest.MonkeyPatch
+    database: Database, database_url: str, tenant_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RENDERFLEET_DATABASE_URL", database_url)
     words = "--max-requests-per-s 0.5 --burst 3 --max-renders-per-month 0"

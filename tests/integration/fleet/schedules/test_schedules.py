@@ -11,7 +11,7 @@ import pytest
 from arq.connections import ArqRedis
 
 from deploy.embedded.engines.engines import Engines
-from fleet.database import DatabaseSettings, Pool, open_pool
+from fleet.database import Database, DatabaseSettings
 from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType, UnavailableError
 from fleet.jobs import read as jobs
@@ -35,7 +35,7 @@ HOURLY = {"cron": "@hourly", "job": {"html": "<p>x</p>"}}
 STRICT = AddressPolicy()
 
 
-async def scheduled(database: Pool, tenant_id: UUID, **options: object) -> Schedule:
+async def scheduled(database: Database, tenant_id: UUID, **options: object) -> Schedule:
     """A schedule whose time has just come."""
     wanted = ScheduleRequest.model_validate(HOURLY | options)
     made = await schedules.create(database, VAULT, tenant_id=tenant_id, wanted=wanted)
@@ -44,18 +44,18 @@ async def scheduled(database: Pool, tenant_id: UUID, **options: object) -> Sched
     return await read(database, tenant_id, made)
 
 
-async def come(database: Pool, ago: str = "1 second") -> None:
+async def come(database: Database, ago: str = "1 second") -> None:
     """Let the next time of each schedule have come so long ago."""
     await database.execute("UPDATE schedules SET next_fire_at = now() - $1::text::interval", ago)
 
 
-async def read(database: Pool, tenant_id: UUID, schedule: Schedule) -> Schedule:
+async def read(database: Database, tenant_id: UUID, schedule: Schedule) -> Schedule:
     found = await schedules.get(database, schedule_id=schedule.id, tenant_id=tenant_id)
     assert found is not None
     return found
 
 
-async def jobs_of(database: Pool, tenant_id: UUID) -> list[Job]:
+async def jobs_of(database: Database, tenant_id: UUID) -> list[Job]:
     return await jobs.list_newest(database, tenant_id=tenant_id, state=None, before=LAST_ID, limit=1000)
 
 
@@ -64,12 +64,12 @@ async def in_line(redis: ArqRedis) -> set[str]:
 
 
 @pytest.fixture
-def scheduler(database: Pool, redis: ArqRedis) -> Scheduler:
+def scheduler(database: Database, redis: ArqRedis) -> Scheduler:
     return Scheduler(database, VAULT, redis, STRICT, max_queued=0)
 
 
 async def test_a_time_that_has_come_makes_a_job_and_puts_it_into_the_line(
-    scheduler: Scheduler, database: Pool, redis: ArqRedis, tenant_id: UUID
+    scheduler: Scheduler, database: Database, redis: ArqRedis, tenant_id: UUID
 ) -> None:
     schedule = await scheduled(database, tenant_id, job={"html": "<p>x</p>", "external_id": "mine"})
     wait_s = await scheduler.look()
@@ -89,11 +89,11 @@ async def test_a_time_that_has_come_makes_a_job_and_puts_it_into_the_line(
 
 
 async def test_ten_schedulers_at_once_fire_each_time_once_also_across_a_restart_of_postgres(
-    engines: Engines, database_url: str, database: Pool, redis: ArqRedis, tenant_id: UUID
+    engines: Engines, database_url: str, database: Database, redis: ArqRedis, tenant_id: UUID
 ) -> None:
     made = [await scheduled(database, tenant_id, name=str(number)) for number in range(30)]
     settings = DatabaseSettings(database_url=database_url, database_pool_size=2)
-    pools = [await open_pool(settings, application="tests") for _ in range(10)]
+    pools = [await Database.open(settings, application="tests") for _ in range(10)]
     schedulers = [Scheduler(pool, VAULT, redis, STRICT, max_queued=0) for pool in pools]
     for seconds in (1, 2, 3):
         await come(database, f"{seconds} seconds")
@@ -115,7 +115,7 @@ def fires(found: list[Job]) -> set[tuple[UUID | None, datetime | None]]:
     return {(job.schedule_id, job.scheduled_for) for job in found}
 
 
-async def answers(database: Pool) -> None:
+async def answers(database: Database) -> None:
     """Wait until Postgres answers again."""
     async with asyncio.timeout(20):
         while True:
@@ -128,11 +128,11 @@ async def answers(database: Pool) -> None:
 
 
 async def test_a_look_that_is_cut_off_in_the_middle_leaves_each_time_fired_or_due(
-    database_url: str, database: Pool, redis: ArqRedis, tenant_id: UUID
+    database_url: str, database: Database, redis: ArqRedis, tenant_id: UUID
 ) -> None:
     made = [await scheduled(database, tenant_id, name=str(number)) for number in range(40)]
     async with wire(database_url) as (cable, url):
-        through = await open_pool(DatabaseSettings(database_url=url), application="tests")
+        through = await Database.open(DatabaseSettings(database_url=url), application="tests")
         scheduler = Scheduler(through, VAULT, redis, STRICT, max_queued=0)
         look = asyncio.create_task(scheduler.look())
         while not await in_line(redis):  # noqa: ASYNC110 - the first are fired by then, the last are not
@@ -149,7 +149,7 @@ async def test_a_look_that_is_cut_off_in_the_middle_leaves_each_time_fired_or_du
 
 
 async def test_a_job_whose_scheduler_died_between_commit_and_redis_is_found_by_the_sweeper(
-    database: Pool, redis: ArqRedis, tenant_id: UUID
+    database: Database, redis: ArqRedis, tenant_id: UUID
 ) -> None:
     await scheduled(database, tenant_id)
     [fired] = await firing.fire_due(database, VAULT, STRICT, max_queued=0, limit=10)
@@ -161,7 +161,7 @@ async def test_a_job_whose_scheduler_died_between_commit_and_redis_is_found_by_t
 
 
 async def test_without_redis_schedules_fire_and_the_sweeper_carries_over(
-    engines: Engines, scheduler: Scheduler, database: Pool, redis: ArqRedis, tenant_id: UUID
+    engines: Engines, scheduler: Scheduler, database: Database, redis: ArqRedis, tenant_id: UUID
 ) -> None:
     await scheduled(database, tenant_id)
     engines.redis.kill()
@@ -173,11 +173,11 @@ async def test_without_redis_schedules_fire_and_the_sweeper_carries_over(
 
 
 async def test_without_postgres_a_look_is_only_put_off(
-    database_url: str, database: Pool, redis: ArqRedis, tenant_id: UUID
+    database_url: str, database: Database, redis: ArqRedis, tenant_id: UUID
 ) -> None:
     await scheduled(database, tenant_id)
     async with wire(database_url) as (cable, url):
-        through = await open_pool(DatabaseSettings(database_url=url), application="tests")
+        through = await Database.open(DatabaseSettings(database_url=url), application="tests")
         scheduler = Scheduler(through, VAULT, redis, STRICT, max_queued=0)
         await cable.cut()
         assert await scheduler.look() > 0
@@ -188,7 +188,7 @@ async def test_without_postgres_a_look_is_only_put_off(
 
 
 async def test_after_an_outage_one_job_stands_for_all_that_was_missed(
-    scheduler: Scheduler, database: Pool, tenant_id: UUID
+    scheduler: Scheduler, database: Database, tenant_id: UUID
 ) -> None:
     await scheduled(database, tenant_id)
     await come(database, "50 hours")
@@ -199,7 +199,7 @@ async def test_after_an_outage_one_job_stands_for_all_that_was_missed(
 
 
 async def test_a_clock_that_jumps_back_fires_no_time_again(
-    scheduler: Scheduler, database: Pool, tenant_id: UUID
+    scheduler: Scheduler, database: Database, tenant_id: UUID
 ) -> None:
     """The database's own: an owner who then disables and enables makes a time due that was fired before."""
     schedule = await scheduled(database, tenant_id)
@@ -213,7 +213,7 @@ async def test_a_clock_that_jumps_back_fires_no_time_again(
 
 
 async def test_what_was_changed_or_disabled_meanwhile_is_not_fired_as_it_was(
-    database: Pool, tenant_id: UUID
+    database: Database, tenant_id: UUID
 ) -> None:
     """The look and the fire are two statements; the owner's call may lie between them."""
     schedule = await scheduled(database, tenant_id)
@@ -236,7 +236,7 @@ async def test_what_was_changed_or_disabled_meanwhile_is_not_fired_as_it_was(
 
 
 async def test_two_that_look_before_and_after_the_full_hour_make_one_job(
-    database: Pool, tenant_id: UUID
+    database: Database, tenant_id: UUID
 ) -> None:
     """They mean different times: the second one's would be another job but for the schedule's own row."""
     await scheduled(database, tenant_id)
@@ -253,7 +253,7 @@ async def test_two_that_look_before_and_after_the_full_hour_make_one_job(
 
 
 async def test_a_disabled_schedule_makes_no_job_and_an_enabled_one_makes_nothing_up(
-    scheduler: Scheduler, database: Pool, tenant_id: UUID
+    scheduler: Scheduler, database: Database, tenant_id: UUID
 ) -> None:
     schedule = await scheduled(database, tenant_id)
     ids = {"schedule_id": schedule.id, "tenant_id": tenant_id}
@@ -267,7 +267,7 @@ async def test_a_disabled_schedule_makes_no_job_and_an_enabled_one_makes_nothing
 
 
 async def test_a_template_that_is_refused_now_is_skipped_with_the_reason_and_tried_next_time(
-    scheduler: Scheduler, database: Pool, redis: ArqRedis, tenant_id: UUID
+    scheduler: Scheduler, database: Database, redis: ArqRedis, tenant_id: UUID
 ) -> None:
     schedule = await scheduled(database, tenant_id, job={"url": "https://example.com/"})
     closed = '{"url": "http://127.0.0.1:8099/"}'  # as if EGRESS_ALLOW had been taken back
@@ -286,7 +286,7 @@ async def test_a_template_that_is_refused_now_is_skipped_with_the_reason_and_tri
 
 
 async def test_a_full_queue_skips_the_time_and_says_so(
-    database: Pool, redis: ArqRedis, tenant_id: UUID
+    database: Database, redis: ArqRedis, tenant_id: UUID
 ) -> None:
     made = [await scheduled(database, tenant_id, name=str(number)) for number in range(3)]
     await Scheduler(database, VAULT, redis, STRICT, max_queued=2).look()
@@ -296,7 +296,7 @@ async def test_a_full_queue_skips_the_time_and_says_so(
 
 
 async def test_a_schedule_whose_times_cannot_be_read_is_disabled_and_stops_no_other(
-    scheduler: Scheduler, database: Pool, tenant_id: UUID
+    scheduler: Scheduler, database: Database, tenant_id: UUID
 ) -> None:
     broken = await scheduled(database, tenant_id, name="broken")
     await database.execute("UPDATE schedules SET timezone = 'Mars/Olympus' WHERE id = $1", broken.id)

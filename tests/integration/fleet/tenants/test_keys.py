@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.tenants.keys_command import main
 from fleet.tenants.tenant import Scope
 from tests.kit.tenants import find_tenant
@@ -35,7 +35,7 @@ async def keys(database_url: str, *words: str) -> tuple[int | None, str, str]:
 
 
 async def test_a_created_key_is_printed_alone_works_and_is_stored_as_a_hash(
-    database: Pool, database_url: str
+    database: Database, database_url: str
 ) -> None:
     code, out, _ = await keys(database_url, "create", "--tenant", "acme", "--scopes", "read")
     key = out.strip()
@@ -47,7 +47,7 @@ async def test_a_created_key_is_printed_alone_works_and_is_stored_as_a_hash(
     assert stored == hashlib.sha256(key.split("_", 2)[2].encode()).digest()
 
 
-async def test_two_keys_of_one_tenant_belong_to_one_tenant(database: Pool, database_url: str) -> None:
+async def test_two_keys_of_one_tenant_belong_to_one_tenant(database: Database, database_url: str) -> None:
     found = [
         await find_tenant(database, (await keys(database_url, "create", "--tenant", "acme"))[1].strip())
         for _ in range(2)
@@ -74,13 +74,13 @@ async def test_an_unknown_scope_is_refused_with_what_is_allowed(database_url: st
     ],
 )
 async def test_a_key_that_is_not_exactly_right_is_nobodys(
-    database: Pool, tenant_key: str, mangle: "type[str]"
+    database: Database, tenant_key: str, mangle: "type[str]"
 ) -> None:
     assert await find_tenant(database, tenant_key) is not None
     assert await find_tenant(database, mangle(tenant_key)) is None
 
 
-async def test_a_revoked_key_is_nobodys(database: Pool, tenant_key: str) -> None:
+async def test_a_revoked_key_is_nobodys(database: Database, tenant_key: str) -> None:
     await database.execute("UPDATE api_keys SET revoked_at = now()")
     assert await find_tenant(database, tenant_key) is None
 
@@ -102,7 +102,7 @@ def run(
 
 
 async def test_keys_are_listed_for_people_and_for_machines_without_their_secrets(
-    run: Callable[..., Awaitable[tuple[int, str, str]]], database: Pool, tenant_key: str
+    run: Callable[..., Awaitable[tuple[int, str, str]]], database: Database, tenant_key: str
 ) -> None:
     _, out, _ = await run("create", "--tenant", "acme", "--name", "shop", "--expires-in-days", "2")
     [key] = out.splitlines()
@@ -124,7 +124,7 @@ async def test_keys_are_listed_for_people_and_for_machines_without_their_secrets
 
 
 async def test_a_key_is_revoked_by_its_id_and_again_and_an_unknown_one_is_named(
-    run: Callable[..., Awaitable[tuple[int, str, str]]], database: Pool, tenant_key: str
+    run: Callable[..., Awaitable[tuple[int, str, str]]], database: Database, tenant_key: str
 ) -> None:
     key = (await run("create", "--tenant", "acme"))[1].strip()
     key_id = key.split("_")[1]
@@ -146,7 +146,7 @@ def test_days_that_make_no_sense_are_refused(days: str, capsys: pytest.CaptureFi
     assert "days are above 0 to 3650" in capsys.readouterr().err
 
 
-async def test_an_expired_key_is_nobodys(database: Pool, tenant_key: str) -> None:
+async def test_an_expired_key_is_nobodys(database: Database, tenant_key: str) -> None:
     await database.execute("UPDATE api_keys SET expires_at = now() + interval '1 hour'")
     assert await find_tenant(database, tenant_key) is not None
     await database.execute("UPDATE api_keys SET expires_at = now()")
@@ -154,7 +154,7 @@ async def test_an_expired_key_is_nobodys(database: Pool, tenant_key: str) -> Non
 
 
 async def test_a_use_is_written_down_once_a_minute_and_only_of_the_whole_key(
-    database: Pool, tenant_key: str
+    database: Database, tenant_key: str
 ) -> None:
     used = "SELECT last_used_at FROM api_keys"
     await find_tenant(database, tenant_key[:-4] + "AAAA")

@@ -8,7 +8,7 @@ from asyncio import create_subprocess_exec, subprocess
 import pytest
 
 from deploy.embedded.engines.engines import Engines
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.render.link_signature import link_key
 from fleet.tenants.authenticate import find_link_key
 from fleet.tenants.tenant import Scope
@@ -20,7 +20,7 @@ from tests.kit.vaults import SECRET_KEY, VAULT
 
 
 async def test_a_key_made_by_the_command_can_sign(
-    engines: Engines, database: Pool, database_url: str
+    engines: Engines, database: Database, database_url: str
 ) -> None:
     environment = {
         **os.environ,
@@ -41,7 +41,7 @@ async def test_a_key_made_by_the_command_can_sign(
     assert link_key(secret) not in stored["link_key"]
 
 
-async def test_a_rotation_seals_it_anew(database: Pool) -> None:
+async def test_a_rotation_seals_it_anew(database: Database) -> None:
     signer = await made_key(database, Scope.LINKS)
     new_key = secrets.token_bytes(32)
     new = Vault([new_key])

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType
 from fleet.jobs import accept as acceptance
@@ -21,24 +21,24 @@ from tests.kit.vaults import VAULT
 REQUEST = RenderRequest.model_validate({"html": "<p>x</p>"})
 
 
-async def accept(database: Pool, tenant_id: UUID, key: str | None = None) -> UUID:
+async def accept(database: Database, tenant_id: UUID, key: str | None = None) -> UUID:
     accepted = await acceptance.accept(
         database, VAULT, tenant_id=tenant_id, request=REQUEST, idempotency_key=key
     )
     return accepted.job.id
 
 
-async def count(database: Pool, tenant_id: UUID) -> int:
+async def count(database: Database, tenant_id: UUID) -> int:
     return (await usage.read(database, tenant_id)).accepted
 
 
-async def scheduled(database: Pool, tenant_id: UUID) -> None:
+async def scheduled(database: Database, tenant_id: UUID) -> None:
     wanted = ScheduleRequest.model_validate({"cron": "0 * * * *", "job": {"url": "https://example.com/"}})
     assert await schedule.create(database, VAULT, tenant_id=tenant_id, wanted=wanted) is not None
     await database.execute("UPDATE schedules SET next_fire_at = date_trunc('hour', now())")
 
 
-async def test_a_job_counts_once_however_often_it_is_asked_for(database: Pool, tenant_id: UUID) -> None:
+async def test_a_job_counts_once_however_often_it_is_asked_for(database: Database, tenant_id: UUID) -> None:
     assert await count(database, tenant_id) == 0
     await accept(database, tenant_id)
     for _ in range(2):
@@ -47,7 +47,7 @@ async def test_a_job_counts_once_however_often_it_is_asked_for(database: Pool, t
 
 
 async def test_items_of_a_batch_count_each_and_a_repeated_batch_does_not(
-    database: Pool, tenant_id: UUID
+    database: Database, tenant_id: UUID
 ) -> None:
     key = BatchKey("k", b"digest")
     for _ in range(2):
@@ -57,7 +57,7 @@ async def test_items_of_a_batch_count_each_and_a_repeated_batch_does_not(
     assert await count(database, tenant_id) == 2
 
 
-async def test_a_job_run_anew_and_one_of_a_schedule_count(database: Pool, tenant_id: UUID) -> None:
+async def test_a_job_run_anew_and_one_of_a_schedule_count(database: Database, tenant_id: UUID) -> None:
     [item] = (
         await accept_batch.accept_batch(
             database,
@@ -77,16 +77,16 @@ async def test_a_job_run_anew_and_one_of_a_schedule_count(database: Pool, tenant
 
 
 async def test_thirty_at_once_are_counted_without_waiting_for_one_row(
-    database: Pool, tenant_id: UUID
+    database: Database, tenant_id: UUID
 ) -> None:
     await asyncio.gather(*(accept(database, tenant_id) for _ in range(30)))
     assert await count(database, tenant_id) == 30
     assert await database.fetchval("SELECT count(*) FROM tenant_months") > 1
 
 
-async def test_what_is_not_committed_is_not_counted(database: Pool, tenant_id: UUID) -> None:
+async def test_what_is_not_committed_is_not_counted(database: Database, tenant_id: UUID) -> None:
     job_id = await accept(database, tenant_id)
-    async with database.acquire() as connection:
+    async with database.connection() as connection:
         transaction = connection.transaction()
         await transaction.start()
         await connection.execute(
@@ -100,7 +100,7 @@ async def test_what_is_not_committed_is_not_counted(database: Pool, tenant_id: U
     assert await count(database, tenant_id) == 1
 
 
-async def test_last_months_jobs_do_not_count(database: Pool, tenant_id: UUID) -> None:
+async def test_last_months_jobs_do_not_count(database: Database, tenant_id: UUID) -> None:
     await accept(database, tenant_id)
     await database.execute("UPDATE tenant_months SET month = (month - interval '1 month')::date")
     await accept(database, tenant_id)
@@ -115,7 +115,7 @@ async def test_last_months_jobs_do_not_count(database: Pool, tenant_id: UUID) ->
 
 @pytest.mark.parametrize(("setting", "own"), [(1, None), (0, 1), (100, 1)])
 async def test_a_schedule_makes_no_job_beyond_the_month(
-    database: Pool, tenant_id: UUID, setting: int, own: int | None
+    database: Database, tenant_id: UUID, setting: int, own: int | None
 ) -> None:
     await accept(database, tenant_id)
     await database.execute("UPDATE tenants SET max_renders_per_month = $1", own)
@@ -129,7 +129,7 @@ async def test_a_schedule_makes_no_job_beyond_the_month(
     assert await database.fetchval("SELECT count(*) FROM jobs") == 1
 
 
-async def test_a_schedule_reaches_what_its_tenant_reaches(database: Pool, tenant_id: UUID) -> None:
+async def test_a_schedule_reaches_what_its_tenant_reaches(database: Database, tenant_id: UUID) -> None:
     wanted = {"cron": "0 * * * *", "job": {"url": "https://example.com/"}}
     await schedule.create(database, VAULT, tenant_id=tenant_id, wanted=ScheduleRequest.model_validate(wanted))
     await database.execute("UPDATE schedules SET next_fire_at = date_trunc('hour', now())")

@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 
 from deploy.embedded.engines.engines import Engines
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType
 from fleet.jobs import accept, claim, recover, rerun
@@ -48,11 +48,11 @@ BOTH = Vault([b"n" * 32, b"the key of a fleet under test!!!"])
 URL = "https://example.com/hook"
 
 
-async def accepted(database: Pool, tenant_id: UUID, vault: Vault = VAULT) -> Job:
+async def accepted(database: Database, tenant_id: UUID, vault: Vault = VAULT) -> Job:
     return (await accept.accept(database, vault, tenant_id=tenant_id, request=REQUEST)).job
 
 
-async def claimed(database: Pool, job: Job, lease: timedelta = LEASE) -> Attempt:
+async def claimed(database: Database, job: Job, lease: timedelta = LEASE) -> Attempt:
     attempt = await claim.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=lease)
     assert attempt is not None
     return attempt
@@ -62,42 +62,42 @@ def unsealed(attempt: Attempt, vault: Vault) -> str:
     return attempt.request.unseal(vault, Owner(Purpose.JOB, attempt.tenant_id, attempt.job_id))
 
 
-async def cancel(database: Pool, job: Job) -> None:
+async def cancel(database: Database, job: Job) -> None:
     assert await cancel_job(database, job_id=job.id, tenant_id=job.tenant_id)
 
 
-async def expires(database: Pool, job: Job) -> None:
+async def expires(database: Database, job: Job) -> None:
     await database.execute("UPDATE jobs SET expires_at = now() WHERE id = $1", job.id)
 
 
-async def finish(database: Pool, job: Job, outcome: Outcome) -> None:
+async def finish(database: Database, job: Job, outcome: Outcome) -> None:
     assert await attempts.finish(database, await claimed(database, job), outcome)
 
 
-async def put_back(database: Pool, job: Job, change: Callable[[Pool, Job], Awaitable[None]]) -> None:
+async def put_back(database: Database, job: Job, change: Callable[[Database, Job], Awaitable[None]]) -> None:
     attempt = await claimed(database, job)
     await change(database, job)
     assert await attempts.hand_back(database, attempt)
 
 
-async def lose(database: Pool, job: Job, change: Callable[[Pool, Job], Awaitable[None]]) -> None:
+async def lose(database: Database, job: Job, change: Callable[[Database, Job], Awaitable[None]]) -> None:
     await claimed(database, job, OVER)
     await change(database, job)
     await recover.take_expired(database, lease=timedelta(), limit=10)
 
 
-async def crashes_for_the_last_time(database: Pool, job: Job) -> None:
+async def crashes_for_the_last_time(database: Database, job: Job) -> None:
     await database.execute("UPDATE jobs SET crash_count = 2 WHERE id = $1", job.id)
 
 
-async def expire(database: Pool, job: Job) -> None:
+async def expire(database: Database, job: Job) -> None:
     await expires(database, job)
     await recover.expire(database, limit=10)
 
 
 STORED = Outcome(State.SUCCEEDED, artifact_key="k", artifact={"size_bytes": 1})
 FAILED = Outcome(State.FAILED, error_type=ErrorType.PAGE_CRASHED, error_detail="it crashed")
-ENDS: dict[str, tuple[State, Callable[[Pool, Job], Awaitable[None]]]] = {
+ENDS: dict[str, tuple[State, Callable[[Database, Job], Awaitable[None]]]] = {
     "rendered": (State.SUCCEEDED, lambda d, j: finish(d, j, STORED)),
     "failed": (State.FAILED, lambda d, j: finish(d, j, FAILED)),
     "quarantined": (State.FAILED, lambda d, j: finish(d, j, replace(FAILED, is_quarantined=True))),
@@ -113,7 +113,7 @@ ENDS: dict[str, tuple[State, Callable[[Pool, Job], Awaitable[None]]]] = {
 }
 
 
-async def stored(database: Pool, job: Job) -> asyncpg.Record:
+async def stored(database: Database, job: Job) -> asyncpg.Record:
     row = await database.fetchrow("SELECT * FROM jobs WHERE id = $1", job.id)
     assert row is not None
     return row
@@ -121,7 +121,7 @@ async def stored(database: Pool, job: Job) -> asyncpg.Record:
 
 @pytest.mark.parametrize("end", ENDS)
 async def test_each_end_erases_the_secrets_and_says_what_there_was(
-    database: Pool, tenant_id: UUID, end: str
+    database: Database, tenant_id: UUID, end: str
 ) -> None:
     job = await accepted(database, tenant_id)
     assert (await stored(database, job))["secrets"] is not None
@@ -132,7 +132,7 @@ async def test_each_end_erases_the_secrets_and_says_what_there_was(
     assert row["sealed_fields"] == ["html"]
 
 
-async def test_what_is_tried_again_keeps_them(database: Pool, tenant_id: UUID) -> None:
+async def test_what_is_tried_again_keeps_them(database: Database, tenant_id: UUID) -> None:
     job = await accepted(database, tenant_id)
     before = (await stored(database, job))["secrets"]
     attempt = await claimed(database, job)
@@ -148,7 +148,7 @@ async def test_what_is_tried_again_keeps_them(database: Pool, tenant_id: UUID) -
     assert (row["state"], row["secrets"]) == ("queued", before)
 
 
-async def test_the_database_keeps_no_secret_of_an_ended_job(database: Pool, tenant_id: UUID) -> None:
+async def test_the_database_keeps_no_secret_of_an_ended_job(database: Database, tenant_id: UUID) -> None:
     job = await accepted(database, tenant_id)
     sealed = (await stored(database, job))["secrets"]
     await cancel(database, job)
@@ -156,7 +156,7 @@ async def test_the_database_keeps_no_secret_of_an_ended_job(database: Pool, tena
         await database.execute("UPDATE jobs SET secrets = $2 WHERE id = $1", job.id, sealed)
 
 
-async def test_another_key_seals_nothing_for_this_fleet(database: Pool, tenant_id: UUID) -> None:
+async def test_another_key_seals_nothing_for_this_fleet(database: Database, tenant_id: UUID) -> None:
     await accepted(database, tenant_id)
     with pytest.raises(WrongKeyError, match="RENDERFLEET_SECRET_KEYS lacks the key"):
         await accepted(database, tenant_id, NEW)
@@ -166,8 +166,8 @@ async def test_another_key_seals_nothing_for_this_fleet(database: Pool, tenant_i
     assert await database.fetchval("SELECT array_agg(id) FROM secret_keys") == [VAULT.newest_id]
 
 
-async def test_of_two_keys_that_a_new_fleet_gets_at_once_one_is_refused(database: Pool) -> None:
-    async with database.acquire() as first:
+async def test_of_two_keys_that_a_new_fleet_gets_at_once_one_is_refused(database: Database) -> None:
+    async with database.connection() as first:
         transaction = first.transaction()
         await transaction.start()
         await first.execute("LOCK TABLE secret_keys IN SHARE ROW EXCLUSIVE MODE")
@@ -180,7 +180,7 @@ async def test_of_two_keys_that_a_new_fleet_gets_at_once_one_is_refused(database
     assert await database.fetchval("SELECT count(*) FROM secret_keys") == 1
 
 
-async def test_a_job_whose_secrets_are_erased_has_no_successor(database: Pool, tenant_id: UUID) -> None:
+async def test_a_job_whose_secrets_are_erased_has_no_successor(database: Database, tenant_id: UUID) -> None:
     job = await accepted(database, tenant_id)
     await cancel(database, job)
     with pytest.raises(RuntimeError, match="vanished"):
@@ -188,7 +188,7 @@ async def test_a_job_whose_secrets_are_erased_has_no_successor(database: Pool, t
     assert await database.fetchval("SELECT count(*) FROM jobs") == 1
 
 
-async def test_a_schedule_of_other_html_forgets_the_last_picture(database: Pool, tenant_id: UUID) -> None:
+async def test_a_schedule_of_other_html_forgets_the_last_picture(database: Database, tenant_id: UUID) -> None:
     def wanted(html: str) -> ScheduleRequest:
         document = {"cron": "@hourly", "job": {"html": html}, "deliver": "when_changed"}
         return ScheduleRequest.model_validate(document)
@@ -215,7 +215,7 @@ async def test_a_process_with_another_key_does_not_start(stage: Stage, program: 
     assert VAULT.newest_id.hex() in log.read_text()
 
 
-async def test_a_rotation_leaves_nothing_to_the_old_key(database: Pool, tenant_id: UUID) -> None:
+async def test_a_rotation_leaves_nothing_to_the_old_key(database: Database, tenant_id: UUID) -> None:
     async def keyed(vault: Vault) -> Acceptance:
         return await accept.accept(database, vault, tenant_id=tenant_id, request=REQUEST, idempotency_key="k")
 
@@ -246,7 +246,7 @@ async def test_a_rotation_leaves_nothing_to_the_old_key(database: Pool, tenant_i
 
 
 async def test_the_command_rotates_and_says_what_it_did(
-    database: Pool, database_url: str, tenant_id: UUID, tmp_path: Path
+    database: Database, database_url: str, tenant_id: UUID, tmp_path: Path
 ) -> None:
     job = await accepted(database, tenant_id)
     environment = {
@@ -270,7 +270,7 @@ async def said(command: str, environment: dict[str, str] | None = None) -> str:
     return words.decode().strip()
 
 
-async def test_a_damaged_schedule_stops_no_other(database: Pool, tenant_id: UUID) -> None:
+async def test_a_damaged_schedule_stops_no_other(database: Database, tenant_id: UUID) -> None:
     wanted = ScheduleRequest.model_validate({"cron": "@hourly", "job": {"html": MARKER}})
     damaged, sound = [
         await schedule.create(database, VAULT, tenant_id=tenant_id, wanted=wanted) for _ in range(2)

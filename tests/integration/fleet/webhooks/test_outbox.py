@@ -63,7 +63,7 @@ async def test_the_outbox_is_filled_in_the_transaction_that_ends_the_job(
     job = await office.accepted(there.url)
     end = "UPDATE jobs SET state = 'cancelled', finished_at = now() WHERE id = $1"
     count = "SELECT count(*) FROM webhook_outbox WHERE job_id = $1"
-    async with office.database.acquire() as connection:
+    async with office.database.connection() as connection:
         transaction = connection.transaction()
         await transaction.start()
         await connection.execute(end, job.id)

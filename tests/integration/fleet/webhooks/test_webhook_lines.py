@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.webhooks import outbox
 from fleet.webhooks.outbox import DeliveryError, Limits, Message, MessageState
 from tests.kit.post_office import PostOffice, errors
@@ -58,7 +58,7 @@ async def test_a_sender_that_is_gone_before_it_could_record_has_its_message_sent
 
 
 async def test_a_lease_keeps_others_away_and_a_late_failure_moves_nothing(
-    office: PostOffice, there: Receiver, database: Pool
+    office: PostOffice, there: Receiver, database: Database
 ) -> None:
     job = await office.ended(there.url)
     limits = Limits(messages=9, of_endpoint=9, of_tenant=9)
@@ -76,7 +76,7 @@ async def test_a_lease_keeps_others_away_and_a_late_failure_moves_nothing(
     assert (message.state, message.error) == (MessageState.DELIVERED, None)
 
 
-async def recorded(database: Pool, message: Message, error: DeliveryError | None) -> None:
+async def recorded(database: Database, message: Message, error: DeliveryError | None) -> None:
     await outbox.record(
         database,
         message,

@@ -16,7 +16,7 @@ from PIL import Image
 from fleet.artifacts.keys import artifact_key
 from fleet.artifacts.settings import StorageSettings
 from fleet.artifacts.store import Artifacts
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.jobs import attempt as attempts
 from fleet.jobs import claim, read
 from fleet.jobs.attempt import Outcome
@@ -39,7 +39,7 @@ HOOK = "https://example.com/hook"
 class Watch:
     """A schedule that compares, and a worker's end of its jobs without the worker."""
 
-    database: Pool
+    database: Database
     redis: ArqRedis
     artifacts: Artifacts
     comparison: Comparison
@@ -120,7 +120,7 @@ def facts_of(picture: Path) -> dict[str, Any]:
 
 @pytest.fixture
 async def watch(
-    database: Pool, redis: ArqRedis, storage_settings: StorageSettings, tenant_id: UUID, tmp_path: Path
+    database: Database, redis: ArqRedis, storage_settings: StorageSettings, tenant_id: UUID, tmp_path: Path
 ) -> AsyncIterator[Watch]:
     made = await schedules.create(database, VAULT, tenant_id=tenant_id, wanted=request())
     assert made is not None
@@ -185,7 +185,7 @@ async def test_what_cannot_be_decoded_succeeds_as_changed_and_so_does_the_next(w
     assert await watch.told() == 3
 
 
-async def test_without_postgres_a_picture_counts_as_changed(watch: Watch, database: Pool) -> None:
+async def test_without_postgres_a_picture_counts_as_changed(watch: Watch, database: Database) -> None:
     picture = watch.picture("a")
     await watch.see(picture)
     database.terminate()

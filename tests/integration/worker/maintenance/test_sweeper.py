@@ -8,7 +8,7 @@ import pytest
 from arq.connections import ArqRedis
 
 from deploy.embedded.engines.engines import Engines
-from fleet.database import DatabaseSettings, Pool, open_pool
+from fleet.database import Database, DatabaseSettings
 from fleet.jobs import accept, claim
 from fleet.jobs.job import Job
 from fleet.queue import dispatch
@@ -23,17 +23,17 @@ REQUEST = RenderRequest(html="<p>x</p>")
 
 
 @pytest.fixture
-def sweep(database: Pool, redis: ArqRedis) -> Sweeper:
+def sweep(database: Database, redis: ArqRedis) -> Sweeper:
     return Sweeper(database, redis, lease=timedelta(0), interval=timedelta(seconds=5))
 
 
-async def accepted(database: Pool, tenant_id: UUID, count: int = 1) -> list[Job]:
+async def accepted(database: Database, tenant_id: UUID, count: int = 1) -> list[Job]:
     return [
         (await accept.accept(database, VAULT, tenant_id=tenant_id, request=REQUEST)).job for _ in range(count)
     ]
 
 
-async def grow_old(database: Pool) -> None:
+async def grow_old(database: Database) -> None:
     """As if everything had happened a minute ago."""
     await database.execute(
         "UPDATE jobs SET queued_at = queued_at - interval '1 minute', "
@@ -50,7 +50,7 @@ def ids(queued: list[Job]) -> set[str]:
 
 
 async def test_a_job_whose_api_died_before_it_rang_is_sent(
-    sweep: Sweeper, database: Pool, redis: ArqRedis, tenant_id: UUID
+    sweep: Sweeper, database: Database, redis: ArqRedis, tenant_id: UUID
 ) -> None:
     queued = await accepted(database, tenant_id)
     await database.execute("UPDATE jobs SET dispatched_at = dispatched_at - interval '3 seconds'")
@@ -59,7 +59,7 @@ async def test_a_job_whose_api_died_before_it_rang_is_sent(
 
 
 async def test_a_job_that_is_on_its_way_is_left_alone(
-    sweep: Sweeper, database: Pool, redis: ArqRedis, tenant_id: UUID
+    sweep: Sweeper, database: Database, redis: ArqRedis, tenant_id: UUID
 ) -> None:
     await accepted(database, tenant_id)
     await sweep.sweep()
@@ -67,7 +67,7 @@ async def test_a_job_that_is_on_its_way_is_left_alone(
 
 
 async def test_a_flush_is_repaired_in_one_sweep_however_long_the_line(
-    database: Pool, redis: ArqRedis, tenant_id: UUID
+    database: Database, redis: ArqRedis, tenant_id: UUID
 ) -> None:
     sweep = Sweeper(
         database, redis, lease=timedelta(0), interval=timedelta(seconds=5), suspects_at_once=3, page=7
@@ -79,7 +79,7 @@ async def test_a_flush_is_repaired_in_one_sweep_however_long_the_line(
 
 
 async def test_an_expired_lease_is_queued_and_sent_again(
-    sweep: Sweeper, database: Pool, redis: ArqRedis, tenant_id: UUID
+    sweep: Sweeper, database: Database, redis: ArqRedis, tenant_id: UUID
 ) -> None:
     [job] = await accepted(database, tenant_id)
     await claim.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=timedelta(0))
@@ -88,7 +88,7 @@ async def test_an_expired_lease_is_queued_and_sent_again(
 
 
 async def test_a_sweep_without_redis_or_postgres_is_only_put_off(
-    engines: Engines, sweep: Sweeper, database: Pool, redis: ArqRedis, tenant_id: UUID
+    engines: Engines, sweep: Sweeper, database: Database, redis: ArqRedis, tenant_id: UUID
 ) -> None:
     queued = await accepted(database, tenant_id)
     await grow_old(database)
@@ -100,7 +100,7 @@ async def test_a_sweep_without_redis_or_postgres_is_only_put_off(
 
 
 async def test_after_an_outage_of_the_network_the_sweeper_is_patient_for_a_lease(
-    database_url: str, database: Pool, redis: ArqRedis, tenant_id: UUID
+    database_url: str, database: Database, redis: ArqRedis, tenant_id: UUID
 ) -> None:
     """Living workers could not renew either, and the server itself did not restart."""
     [job] = await accepted(database, tenant_id)
@@ -110,7 +110,7 @@ async def test_after_an_outage_of_the_network_the_sweeper_is_patient_for_a_lease
         while await database.fetchval("SELECT now() - pg_postmaster_start_time()") <= lease:  # noqa: ASYNC110 - a clock tells nobody
             await asyncio.sleep(0.01)  # else the server's own youth would explain the patience
     async with wire(database_url) as (cable, url):
-        through = await open_pool(DatabaseSettings(database_url=url), application="tests")
+        through = await Database.open(DatabaseSettings(database_url=url), application="tests")
         patient = Sweeper(through, redis, lease=lease, interval=timedelta(seconds=5))
         await cable.cut()
         await patient.sweep()
@@ -124,5 +124,5 @@ async def test_after_an_outage_of_the_network_the_sweeper_is_patient_for_a_lease
         through.terminate()
 
 
-async def state_of_the_only(database: Pool) -> str:
+async def state_of_the_only(database: Database) -> str:
     return str(await database.fetchval("SELECT state FROM jobs"))

@@ -13,7 +13,7 @@ from arq.connections import ArqRedis
 
 from fleet.artifacts.settings import StorageSettings
 from fleet.artifacts.store import Artifacts
-from fleet.database import Pool as Database
+from fleet.database import Database
 from fleet.errors import ErrorType, RenderError, RenderfleetError
 from fleet.jobs import accept, claim, read
 from fleet.jobs.job import State

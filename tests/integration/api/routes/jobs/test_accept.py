@@ -5,7 +5,7 @@ from uuid import UUID
 
 from arq.connections import ArqRedis
 
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.errors import ErrorType
 from fleet.jobs.document import JobDocument
 from fleet.jobs.job import State
@@ -15,7 +15,7 @@ from tests.kit.api.calls import REQUEST, claim, enqueue, fail, problem
 
 
 async def test_a_job_is_stored_dispatched_and_described(
-    api: Api, database: Pool, redis: ArqRedis, tenant_id: UUID
+    api: Api, database: Database, redis: ArqRedis, tenant_id: UUID
 ) -> None:
     answer = await api.client.post("/v1/jobs", json={**REQUEST, "external_id": "mine"})
     assert answer.status_code == 202
@@ -43,7 +43,7 @@ async def test_an_idempotency_key_is_bound_to_its_request(api: Api) -> None:
     problem(answer, 422, ErrorType.IDEMPOTENCY_CONFLICT)
 
 
-async def test_an_idempotency_key_of_a_finished_job_answers_200(api: Api, database: Pool) -> None:
+async def test_an_idempotency_key_of_a_finished_job_answers_200(api: Api, database: Database) -> None:
     first = await enqueue(api.client, **{"Idempotency-Key": "k"})
     await fail(database, first["id"])
     answer = await api.client.post("/v1/jobs", json=REQUEST, headers={"Idempotency-Key": "k"})
@@ -57,7 +57,9 @@ async def test_an_unusable_idempotency_key_is_refused(api: Api) -> None:
         assert document["errors"][0]["field"] == "Idempotency-Key"
 
 
-async def test_a_job_is_accepted_while_redis_is_away(serve: Serve, database: Pool, dead_port: int) -> None:
+async def test_a_job_is_accepted_while_redis_is_away(
+    serve: Serve, database: Database, dead_port: int
+) -> None:
     async with serve(REDIS_URL=f"redis://127.0.0.1:{dead_port}/0") as api:
         document = await enqueue(api.client)
         row = await database.fetchrow("SELECT id, dispatched_at FROM jobs")
@@ -78,7 +80,7 @@ async def test_a_job_is_refused_while_postgres_is_away(serve: Serve, dead_port: 
         assert (await api.client.get("/metrics")).status_code == 200
 
 
-async def test_the_document_shows_what_became_of_the_job(api: Api, database: Pool) -> None:
+async def test_the_document_shows_what_became_of_the_job(api: Api, database: Database) -> None:
     document = await enqueue(api.client)
     await claim(database, document["id"])
     running = (await api.client.get(document["links"]["self"])).json()

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from fleet.artifacts.store import Artifacts
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.errors import ErrorType
 from fleet.jobs.document import ArtifactDocument
 from tests.integration.api.conftest import Api, Serve
@@ -21,7 +21,7 @@ SIZE = len(CONTENT)
 
 
 @pytest.fixture
-async def path(api: Api, database: Pool, artifacts: Artifacts, tmp_path: Path) -> str:
+async def path(api: Api, database: Database, artifacts: Artifacts, tmp_path: Path) -> str:
     job = await enqueue(api.client)
     await succeed(database, artifacts, tmp_path, job["id"])
     return f"{job['links']['self']}/artifact"
@@ -119,7 +119,7 @@ async def test_a_known_artifact_is_not_sent_again(api: Api, path: str) -> None:
         assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", ETAG)
 
 
-async def test_an_open_or_failed_job_has_no_artifact(api: Api, database: Pool) -> None:
+async def test_an_open_or_failed_job_has_no_artifact(api: Api, database: Database) -> None:
     job = await enqueue(api.client)
     path = f"{job['links']['self']}/artifact"
     problem(await api.client.get(path), 409, ErrorType.JOB_NOT_FINISHED)
@@ -138,7 +138,7 @@ async def test_an_erased_artifact_is_gone(api: Api, path: str, artifacts: Artifa
 
 
 async def test_an_artifact_whose_time_is_over_is_said_to_have_expired(
-    api: Api, path: str, database: Pool, artifacts: Artifacts
+    api: Api, path: str, database: Database, artifacts: Artifacts
 ) -> None:
     before = (await api.client.get(path.removesuffix("/artifact"))).json()["artifact"]
     assert (before["status"], before["expires_at"] > before["url_expires_at"]) == ("stored", True)
@@ -158,7 +158,7 @@ async def test_an_artifact_whose_time_is_over_is_said_to_have_expired(
 
 
 async def test_a_silent_store_is_a_proper_answer(
-    serve: Serve, database: Pool, artifacts: Artifacts, tmp_path: Path, dead_port: int
+    serve: Serve, database: Database, artifacts: Artifacts, tmp_path: Path, dead_port: int
 ) -> None:
     async with serve(S3_ENDPOINT_URL=f"http://127.0.0.1:{dead_port}") as api:
         job = await enqueue(api.client)

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from arq.connections import ArqRedis
 
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.errors import ErrorType
 from fleet.jobs.document import JobDocument
 from fleet.queue.arq_adapter import QUEUE
@@ -34,7 +34,7 @@ def statuses(answer: httpx.Response) -> list[int]:
 
 
 async def test_a_hundred_jobs_are_stored_and_dispatched_in_order(
-    api: Api, database: Pool, redis: ArqRedis
+    api: Api, database: Database, redis: ArqRedis
 ) -> None:
     accepted = JOBS_ACCEPTED._value.get()  # noqa: SLF001 - no public way to read it
     answer = await post(api.client, *({**REQUEST, "external_id": str(number)} for number in range(100)))
@@ -62,7 +62,7 @@ async def test_it_is_one_command_to_redis_however_many_jobs(api: Api, redis: Arq
     assert len(scripts) == 2, "and one for the caller's rate"
 
 
-async def test_what_a_job_keeps_of_its_request_is_the_same_as_alone(api: Api, database: Pool) -> None:
+async def test_what_a_job_keeps_of_its_request_is_the_same_as_alone(api: Api, database: Database) -> None:
     full = {
         **REQUEST,
         "format": "jpeg",
@@ -88,14 +88,16 @@ async def test_what_a_job_keeps_of_its_request_is_the_same_as_alone(api: Api, da
     assert rows[0] == rows[1]
 
 
-async def test_a_delayed_item_is_stored_and_not_in_line(api: Api, redis: ArqRedis, database: Pool) -> None:
+async def test_a_delayed_item_is_stored_and_not_in_line(
+    api: Api, redis: ArqRedis, database: Database
+) -> None:
     later = await database.fetchval("SELECT now() + interval '1 hour'")
     answer = await post(api.client, GOOD, {**GOOD, "run_at": later.isoformat()})
     assert statuses(answer) == [202, 202]
     assert await redis.zcard(QUEUE) == 1
 
 
-async def test_a_bad_item_is_refused_by_itself(api: Api, database: Pool) -> None:
+async def test_a_bad_item_is_refused_by_itself(api: Api, database: Database) -> None:
     answer = await post(api.client, GOOD, BAD, 7, PRIVATE, {}, None, GOOD)
     assert answer.status_code == 202
     assert statuses(answer) == [202, 422, 422, 422, 422, 422, 202]
@@ -110,7 +112,7 @@ async def test_a_bad_item_is_refused_by_itself(api: Api, database: Pool) -> None
     assert await database.fetchval("SELECT count(*) FROM jobs") == 2
 
 
-async def test_a_batch_without_a_good_item_is_refused_in_the_same_shape(api: Api, database: Pool) -> None:
+async def test_a_batch_without_a_good_item_is_refused_in_the_same_shape(api: Api, database: Database) -> None:
     answer = await post(api.client, BAD, PRIVATE, key="k")
     assert (answer.status_code, statuses(answer)) == (422, [422, 422])
     assert await database.fetchval("SELECT count(*) FROM jobs") == 0
@@ -128,7 +130,7 @@ async def test_a_batch_without_a_good_item_is_refused_in_the_same_shape(api: Api
         ([GOOD], ""),
     ],
 )
-async def test_what_is_no_batch_is_refused(api: Api, database: Pool, body: object, field: str) -> None:
+async def test_what_is_no_batch_is_refused(api: Api, database: Database, body: object, field: str) -> None:
     answer = await api.client.post("/v1/jobs/batch", json=body)
     said = problem(answer, 422, ErrorType.INVALID_REQUEST)
     assert said["errors"][0]["field"] == field
@@ -149,7 +151,9 @@ async def test_a_batch_may_be_longer_than_a_single_body_and_has_a_limit(serve: S
         problem(await post(api.client, *[item] * 20), 413, ErrorType.BODY_TOO_LARGE)
 
 
-async def test_the_same_key_and_body_give_the_same_batch(api: Api, database: Pool, redis: ArqRedis) -> None:
+async def test_the_same_key_and_body_give_the_same_batch(
+    api: Api, database: Database, redis: ArqRedis
+) -> None:
     first = await post(api.client, GOOD, BAD, GOOD, key="k")
     accepted = JOBS_ACCEPTED._value.get()  # noqa: SLF001 - no public way to read it
     again = await api.client.post(
@@ -166,7 +170,7 @@ async def test_the_same_key_and_body_give_the_same_batch(api: Api, database: Poo
     assert JOBS_ACCEPTED._value.get() == accepted  # noqa: SLF001
 
 
-async def test_a_known_batch_shows_its_jobs_as_they_are_now(api: Api, database: Pool) -> None:
+async def test_a_known_batch_shows_its_jobs_as_they_are_now(api: Api, database: Database) -> None:
     first = await post(api.client, GOOD, GOOD, key="k")
     one, other = ids(first)
     assert one
@@ -183,7 +187,7 @@ async def test_a_known_batch_shows_its_jobs_as_they_are_now(api: Api, database: 
     assert statuses(again) == [404, 404]
 
 
-async def test_the_same_key_with_another_body_is_refused(api: Api, database: Pool) -> None:
+async def test_the_same_key_with_another_body_is_refused(api: Api, database: Database) -> None:
     await post(api.client, GOOD, GOOD, key="k")
     for items in ([GOOD], [GOOD, BAD], [GOOD, {**GOOD, "external_id": "other"}], [BAD]):
         problem(await post(api.client, *items, key="k"), 422, ErrorType.IDEMPOTENCY_CONFLICT)
@@ -191,7 +195,7 @@ async def test_the_same_key_with_another_body_is_refused(api: Api, database: Poo
 
 
 async def test_many_at_once_with_the_same_key_make_one_batch(
-    api: Api, database: Pool, redis: ArqRedis
+    api: Api, database: Database, redis: ArqRedis
 ) -> None:
     answers = await asyncio.gather(*(post(api.client, *[GOOD] * 20, BAD, key="k") for _ in range(8)))
     assert {answer.status_code for answer in answers} == {202}
@@ -200,7 +204,7 @@ async def test_many_at_once_with_the_same_key_make_one_batch(
     assert await redis.zcard(QUEUE) == 20
 
 
-async def test_keys_of_batches_and_of_jobs_do_not_meet(api: Api, database: Pool) -> None:
+async def test_keys_of_batches_and_of_jobs_do_not_meet(api: Api, database: Database) -> None:
     keyed = {"Idempotency-Key": "k"}
     single = await api.client.post("/v1/jobs", json=GOOD, headers=keyed)
     batch = await post(api.client, GOOD, key="k")
@@ -210,7 +214,7 @@ async def test_keys_of_batches_and_of_jobs_do_not_meet(api: Api, database: Pool)
 
 
 async def test_the_quota_takes_all_or_none_and_counts_only_what_is_valid(
-    serve: Serve, database: Pool
+    serve: Serve, database: Database
 ) -> None:
     async with serve(TENANT_MAX_QUEUED=3) as api:
         first = await post(api.client, GOOD, GOOD, BAD, BAD, key="k")
@@ -229,7 +233,7 @@ async def test_without_postgres_nothing_is_stored(serve: Serve, dead_port: int) 
         problem(await post(api.client, GOOD), 503, ErrorType.DATABASE_UNAVAILABLE)
 
 
-async def test_without_redis_the_batch_is_accepted(serve: Serve, database: Pool, dead_port: int) -> None:
+async def test_without_redis_the_batch_is_accepted(serve: Serve, database: Database, dead_port: int) -> None:
     async with serve(REDIS_URL=f"redis://127.0.0.1:{dead_port}/0") as api:
         assert (await post(api.client, GOOD, GOOD)).status_code == 202
         assert await database.fetchval("SELECT count(*) FROM jobs WHERE dispatched_at IS NULL") == 2

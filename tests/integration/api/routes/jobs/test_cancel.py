@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from arq.connections import ArqRedis
 
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.errors import ErrorType
 from fleet.jobs.attempt import Outcome, finish
 from fleet.jobs.job import State
@@ -19,8 +19,8 @@ from tests.integration.api.conftest import Api
 from tests.kit.api.calls import REQUEST, claim, enqueue, fail, problem
 
 
-async def other_key(database: Pool, *scopes: Scope, tenant: str = "others") -> dict[str, str]:
-    async with database.acquire() as connection:
+async def other_key(database: Database, *scopes: Scope, tenant: str = "others") -> dict[str, str]:
+    async with database.connection() as connection:
         key = await create_key(connection, tenant_name=tenant, key_name="k", scopes=frozenset(scopes))
     return {"Authorization": f"Bearer {key}"}
 
@@ -37,7 +37,7 @@ async def test_a_queued_job_is_cancelled_and_leaves_the_line(api: Api, redis: Ar
     assert (await api.client.get(job["links"]["self"])).json() == document
 
 
-async def test_cancelling_twice_is_a_conflict_that_names_the_end(api: Api, database: Pool) -> None:
+async def test_cancelling_twice_is_a_conflict_that_names_the_end(api: Api, database: Database) -> None:
     job = await enqueue(api.client)
     await api.client.delete(job["links"]["self"])
     said = problem(await api.client.delete(job["links"]["self"]), 409, ErrorType.JOB_FINISHED)
@@ -49,7 +49,7 @@ async def test_cancelling_twice_is_a_conflict_that_names_the_end(api: Api, datab
 
 
 async def test_a_running_job_whose_worker_is_slow_is_answered_with_202(
-    api: Api, database: Pool, redis: ArqRedis
+    api: Api, database: Database, redis: ArqRedis
 ) -> None:
     job = await enqueue(api.client)
     await claim(database, job["id"])
@@ -62,7 +62,7 @@ async def test_a_running_job_whose_worker_is_slow_is_answered_with_202(
 
 
 async def test_a_running_job_is_announced_to_its_worker_and_its_end_awaited(
-    api: Api, database: Pool, redis: ArqRedis
+    api: Api, database: Database, redis: ArqRedis
 ) -> None:
     job = await enqueue(api.client)
     attempt = await claim(database, job["id"])
@@ -80,7 +80,7 @@ async def test_a_running_job_is_announced_to_its_worker_and_its_end_awaited(
     await orders.aclose()  # type: ignore[attr-defined] # it is an async generator
 
 
-async def test_jobs_of_nobody_and_of_others_are_not_found(api: Api, database: Pool) -> None:
+async def test_jobs_of_nobody_and_of_others_are_not_found(api: Api, database: Database) -> None:
     job = await enqueue(api.client)
     problem(await api.client.delete(f"/v1/jobs/{uuid4()}"), 404, ErrorType.NOT_FOUND)
     problem(await api.client.delete("/v1/jobs/7"), 404, ErrorType.NOT_FOUND)
@@ -89,7 +89,7 @@ async def test_jobs_of_nobody_and_of_others_are_not_found(api: Api, database: Po
     assert (await api.client.get(job["links"]["self"])).json()["status"] == "queued"
 
 
-async def test_a_key_that_may_only_read_cancels_nothing(api: Api, database: Pool) -> None:
+async def test_a_key_that_may_only_read_cancels_nothing(api: Api, database: Database) -> None:
     job = await enqueue(api.client)
     headers = await other_key(database, Scope.READ, tenant="tests")
     problem(await api.client.delete(job["links"]["self"], headers=headers), 403, ErrorType.FORBIDDEN)

@@ -21,7 +21,7 @@ from arq.connections import ArqRedis
 from prometheus_client import REGISTRY
 
 from fleet.artifacts.store import Artifacts
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.errors import ErrorType
 from fleet.jobs import attempt as attempts
 from fleet.jobs import claim as claims
@@ -51,7 +51,7 @@ def waiting(kind: str) -> float:
 
 
 async def test_a_stream_tells_the_state_then_each_change_and_closes(
-    api: Api, database: Pool, redis: ArqRedis
+    api: Api, database: Database, redis: ArqRedis
 ) -> None:
     job = await enqueue(api.client)
     async with follow(api.client, job) as follower:
@@ -77,7 +77,7 @@ async def test_a_stream_tells_the_state_then_each_change_and_closes(
 
 
 async def test_a_success_comes_with_the_address_of_the_picture(
-    api: Api, database: Pool, redis: ArqRedis, artifacts: Artifacts, tmp_path: Path
+    api: Api, database: Database, redis: ArqRedis, artifacts: Artifacts, tmp_path: Path
 ) -> None:
     job = await enqueue(api.client)
     async with follow(api.client, job) as follower, follow(api.client, job) as other:
@@ -96,7 +96,7 @@ async def test_a_success_comes_with_the_address_of_the_picture(
         assert (await anyone.get(last.document["artifact"]["url"])).content == CONTENT
 
 
-async def claim_again(database: Pool, held: Attempt) -> Attempt:
+async def claim_again(database: Database, held: Attempt) -> Attempt:
     """Hand the job back and claim it anew."""
     went = await attempts.hand_back(database, held)
     assert went is not None
@@ -108,7 +108,7 @@ async def claim_again(database: Pool, held: Attempt) -> Attempt:
     return attempt
 
 
-async def test_announced_changes_are_told_at_once(api: Api, database: Pool, redis: ArqRedis) -> None:
+async def test_announced_changes_are_told_at_once(api: Api, database: Database, redis: ArqRedis) -> None:
     """Eight of them in less time than eight looks at Postgres would take."""
     job = await enqueue(api.client)
     async with follow(api.client, job) as follower:
@@ -125,7 +125,7 @@ async def test_announced_changes_are_told_at_once(api: Api, database: Pool, redi
         assert time.monotonic() - started < 4
 
 
-async def test_changes_that_nobody_announced_are_told_within_a_second(api: Api, database: Pool) -> None:
+async def test_changes_that_nobody_announced_are_told_within_a_second(api: Api, database: Database) -> None:
     job = await enqueue(api.client)
     async with follow(api.client, job) as follower:
         await follower.next()
@@ -141,14 +141,14 @@ async def test_changes_that_nobody_announced_are_told_within_a_second(api: Api, 
         assert time.monotonic() - started < 6
 
 
-async def test_a_job_that_has_ended_is_one_event(api: Api, database: Pool) -> None:
+async def test_a_job_that_has_ended_is_one_event(api: Api, database: Database) -> None:
     job = await enqueue(api.client)
     await fail(database, job["id"])
     async with follow(api.client, job) as follower:
         assert await follower.ids() == ["1-failed"]
 
 
-async def test_who_comes_back_gets_what_was_missed_and_nothing_twice(api: Api, database: Pool) -> None:
+async def test_who_comes_back_gets_what_was_missed_and_nothing_twice(api: Api, database: Database) -> None:
     job = await enqueue(api.client)
     attempt = await claim_again(database, await claim(database, job["id"]))
     async with follow(api.client, job, last_event_id="1-running") as follower:
@@ -172,7 +172,7 @@ async def test_who_comes_back_gets_what_was_missed_and_nothing_twice(api: Api, d
     assert (answer.status_code, answer.content) == (204, b"")
 
 
-async def test_only_the_owner_with_a_key_that_may_read_follows(api: Api, database: Pool) -> None:
+async def test_only_the_owner_with_a_key_that_may_read_follows(api: Api, database: Database) -> None:
     job = await enqueue(api.client)
     path = job["links"]["events"]
     problem(await api.client.get(f"/v1/jobs/{uuid4()}/events"), 404, ErrorType.NOT_FOUND)
@@ -182,7 +182,7 @@ async def test_only_the_owner_with_a_key_that_may_read_follows(api: Api, databas
         ("others", Scope.RENDER, 404, ErrorType.NOT_FOUND),
         ("tests", Scope.ADMIN, 403, ErrorType.FORBIDDEN),
     ):
-        async with database.acquire() as connection:
+        async with database.connection() as connection:
             key = await create_key(
                 connection, tenant_name=tenant_name, key_name="k", scopes=frozenset({scope})
             )
@@ -193,7 +193,7 @@ async def test_only_the_owner_with_a_key_that_may_read_follows(api: Api, databas
     assert api.dependencies.waiters.count == 0
 
 
-async def test_a_silent_stream_shows_that_it_lives(serve: Serve, database: Pool) -> None:
+async def test_a_silent_stream_shows_that_it_lives(serve: Serve, database: Database) -> None:
     async with serve(API_EVENTS_KEEPALIVE_S=0.05) as api:
         job = await enqueue(api.client)
         async with follow(api.client, job) as follower:
@@ -226,7 +226,7 @@ async def test_a_caller_that_hangs_up_leaves_nothing_behind(api: Api, tenant_key
 
 
 async def test_a_caller_that_never_reads_fills_no_memory_and_is_cut_off(
-    serve: Serve, database: Pool, tenant_key: str
+    serve: Serve, database: Database, tenant_key: str
 ) -> None:
     async with serve(API_EVENTS_KEEPALIVE_S=1) as api:
         job = await enqueue(api.client)
@@ -247,7 +247,7 @@ def is_busy(connection: Any) -> bool:
     return connection.cycle is not None and not connection.cycle.response_complete
 
 
-async def test_events_come_while_redis_is_away(serve: Serve, database: Pool, dead_port: int) -> None:
+async def test_events_come_while_redis_is_away(serve: Serve, database: Database, dead_port: int) -> None:
     async with serve(REDIS_URL=f"redis://127.0.0.1:{dead_port}/0") as api:
         job = await enqueue(api.client)
         async with follow(api.client, job) as follower:
@@ -259,7 +259,7 @@ async def test_events_come_while_redis_is_away(serve: Serve, database: Pool, dea
 
 
 async def test_a_stream_outlives_an_outage_of_postgres(
-    serve: Serve, database: Pool, database_url: str, redis: ArqRedis
+    serve: Serve, database: Database, database_url: str, redis: ArqRedis
 ) -> None:
     async with wire(database_url) as (line, through), serve(DATABASE_URL=through) as api:
         job = await enqueue(api.client)
@@ -290,7 +290,7 @@ async def test_more_streams_than_allowed_are_refused(serve: Serve, tenant_key: s
 
 
 async def test_hundreds_that_change_at_once_are_told_and_hold_up_nobody(
-    serve: Serve, database: Pool, redis: ArqRedis, tenant: Tenant, *, tenant_key: str
+    serve: Serve, database: Database, redis: ArqRedis, tenant: Tenant, *, tenant_key: str
 ) -> None:
     """150 follow one job, 150 a job each, on two connections to Postgres that POSTs need too."""
     async with serve(DATABASE_POOL_SIZE=2) as api:

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.errors import ErrorType
 from tests.integration.api.conftest import Api, Serve
 from tests.kit.api.calls import enqueue, fail, problem
@@ -23,7 +23,7 @@ async def test_the_list_is_newest_first_in_pages_that_do_not_shift(api: Api) -> 
     assert seen == ids[::-1]
 
 
-async def test_the_list_filters_by_status(api: Api, database: Pool) -> None:
+async def test_the_list_filters_by_status(api: Api, database: Database) -> None:
     ended = await enqueue(api.client)
     open_job = await enqueue(api.client)
     await fail(database, ended["id"])
@@ -85,7 +85,7 @@ async def test_a_request_id_is_taken_over_when_it_is_one(api: Api) -> None:
 
 
 async def test_an_unexpected_error_is_logged_once_and_told_without_details(
-    serve: Serve, database: Pool, capfd: pytest.CaptureFixture[str]
+    serve: Serve, database: Database, capfd: pytest.CaptureFixture[str]
 ) -> None:
     async with serve() as api:
         await database.execute("ALTER TABLE jobs RENAME COLUMN warnings TO renamed")

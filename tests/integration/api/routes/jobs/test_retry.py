@@ -11,7 +11,7 @@ import pytest
 from arq.connections import ArqRedis
 
 from fleet.artifacts.store import Artifacts
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.errors import ErrorType
 from fleet.jobs.attempt import Outcome, finish
 from fleet.jobs.job import State
@@ -28,7 +28,7 @@ CRASHED = Outcome(
 )
 
 
-async def failed(api: Api, database: Pool, **options: object) -> dict[str, Any]:
+async def failed(api: Api, database: Database, **options: object) -> dict[str, Any]:
     answer = await api.client.post("/v1/jobs", json={**PAGE, **options})
     assert answer.status_code == 202, answer.text
     await fail(database, answer.json()["id"])
@@ -36,7 +36,7 @@ async def failed(api: Api, database: Pool, **options: object) -> dict[str, Any]:
     return document
 
 
-async def quarantined(api: Api, database: Pool) -> str:
+async def quarantined(api: Api, database: Database) -> str:
     """A job that crashed as often as it may; its id."""
     job_id = str((await enqueue(api.client, PAGE))["id"])
     attempt = await claim(database, job_id)
@@ -55,7 +55,7 @@ async def listed(api: Api, **parameters: object) -> list[str]:
     return [job["id"] for job in answer.json()["jobs"]]
 
 
-async def test_a_failed_job_is_run_anew_as_a_new_job(api: Api, database: Pool, redis: ArqRedis) -> None:
+async def test_a_failed_job_is_run_anew_as_a_new_job(api: Api, database: Database, redis: ArqRedis) -> None:
     old = await failed(api, database, format="pdf", external_id="mine", priority=7, retention_s=60)
     answer = await retry(api.client, old["id"])
     assert answer.status_code == 202
@@ -72,7 +72,7 @@ async def test_a_failed_job_is_run_anew_as_a_new_job(api: Api, database: Pool, r
     assert (await claim(database, new["id"])).crash_count == 0
 
 
-async def test_cancelled_and_expired_jobs_are_run_anew_too(api: Api, database: Pool) -> None:
+async def test_cancelled_and_expired_jobs_are_run_anew_too(api: Api, database: Database) -> None:
     cancelled = await enqueue(api.client, PAGE)
     await api.client.delete(cancelled["links"]["self"])
     expired = await enqueue(api.client, PAGE)
@@ -82,7 +82,7 @@ async def test_cancelled_and_expired_jobs_are_run_anew_too(api: Api, database: P
         assert (answer.status_code, answer.json()["retry_of"]) == (202, job["id"])
 
 
-async def test_times_count_from_the_retry(api: Api, database: Pool, redis: ArqRedis) -> None:
+async def test_times_count_from_the_retry(api: Api, database: Database, redis: ArqRedis) -> None:
     now = await database.fetchval("SELECT now()")
     soon, later = (now + timedelta(hours=hours) for hours in (1, 2))
     delayed = await cancelled_in_time(api, run_at=later.isoformat(), expires_in_s=7300)
@@ -115,7 +115,7 @@ async def cancelled_in_time(api: Api, **options: object) -> str:
 
 
 async def test_what_has_not_failed_is_not_run_anew(
-    api: Api, database: Pool, artifacts: Artifacts, tmp_path: Path
+    api: Api, database: Database, artifacts: Artifacts, tmp_path: Path
 ) -> None:
     job = await enqueue(api.client, PAGE)
     said = problem(await retry(api.client, job["id"]), 409, ErrorType.JOB_NOT_FINISHED)
@@ -126,7 +126,7 @@ async def test_what_has_not_failed_is_not_run_anew(
     assert await database.fetchval("SELECT count(*) FROM jobs") == 1
 
 
-async def test_what_was_erased_at_the_end_cannot_be_rendered_again(api: Api, database: Pool) -> None:
+async def test_what_was_erased_at_the_end_cannot_be_rendered_again(api: Api, database: Database) -> None:
     job = await enqueue(api.client, REQUEST)
     await fail(database, job["id"])
     said = problem(await retry(api.client, job["id"]), 409, ErrorType.SECRETS_ERASED)
@@ -135,11 +135,11 @@ async def test_what_was_erased_at_the_end_cannot_be_rendered_again(api: Api, dat
     assert await database.fetchval("SELECT count(*) FROM jobs") == 1
 
 
-async def test_a_job_of_nobody_or_of_somebody_else_is_not_found(api: Api, database: Pool) -> None:
+async def test_a_job_of_nobody_or_of_somebody_else_is_not_found(api: Api, database: Database) -> None:
     job = await failed(api, database)
     for job_id in (str(uuid4()), "7"):
         problem(await retry(api.client, job_id), 404, ErrorType.NOT_FOUND)
-    async with database.acquire() as connection:
+    async with database.connection() as connection:
         key = await create_key(
             connection, tenant_name="others", key_name="k", scopes=frozenset({Scope.RENDER})
         )
@@ -152,7 +152,7 @@ async def test_a_job_of_nobody_or_of_somebody_else_is_not_found(api: Api, databa
     assert await database.fetchval("SELECT count(*) FROM jobs") == 1
 
 
-async def test_a_request_that_is_forbidden_by_now_is_refused(serve: Serve, database: Pool) -> None:
+async def test_a_request_that_is_forbidden_by_now_is_refused(serve: Serve, database: Database) -> None:
     async with serve(EGRESS_ALLOW="127.0.0.1") as api:
         answer = await api.client.post("/v1/jobs", json={"url": "http://127.0.0.1:8099/"})
         job_id = answer.json()["id"]
@@ -164,7 +164,7 @@ async def test_a_request_that_is_forbidden_by_now_is_refused(serve: Serve, datab
     assert await database.fetchval("SELECT count(*) FROM jobs") == 2
 
 
-async def test_options_beside_those_of_the_job_are_refused(api: Api, database: Pool) -> None:
+async def test_options_beside_those_of_the_job_are_refused(api: Api, database: Database) -> None:
     job = await failed(api, database)
     answer = await api.client.post(f"/v1/jobs/{job['id']}/retry", json={"priority": 9})
     problem(answer, 422, ErrorType.INVALID_REQUEST)
@@ -173,7 +173,7 @@ async def test_options_beside_those_of_the_job_are_refused(api: Api, database: P
     assert await database.fetchval("SELECT count(*) FROM jobs") == 1
 
 
-async def test_the_same_key_gives_the_same_retry(api: Api, database: Pool, redis: ArqRedis) -> None:
+async def test_the_same_key_gives_the_same_retry(api: Api, database: Database, redis: ArqRedis) -> None:
     job = await failed(api, database)
     await redis.flushall()
     keyed = {"Idempotency-Key": "k"}
@@ -185,7 +185,7 @@ async def test_the_same_key_gives_the_same_retry(api: Api, database: Pool, redis
     assert (await retry(api.client, job["id"])).json()["id"] != answers[0].json()["id"]
 
 
-async def test_a_key_belongs_to_one_call(api: Api, database: Pool) -> None:
+async def test_a_key_belongs_to_one_call(api: Api, database: Database) -> None:
     """The job, its retry and another job's retry have the same request; they are three calls."""
     keyed = {"Idempotency-Key": "k"}
     job_id = (await enqueue(api.client, PAGE, **keyed))["id"]
@@ -199,7 +199,7 @@ async def test_a_key_belongs_to_one_call(api: Api, database: Pool) -> None:
     problem(answer, 422, ErrorType.IDEMPOTENCY_CONFLICT)
 
 
-async def test_a_key_of_another_call_leaves_the_quarantine_as_it_is(api: Api, database: Pool) -> None:
+async def test_a_key_of_another_call_leaves_the_quarantine_as_it_is(api: Api, database: Database) -> None:
     await enqueue(api.client, PAGE, **{"Idempotency-Key": "k"})
     job_id = await quarantined(api, database)
     answer = await retry(api.client, job_id, **{"Idempotency-Key": "k"})
@@ -207,7 +207,7 @@ async def test_a_key_of_another_call_leaves_the_quarantine_as_it_is(api: Api, da
     assert await listed(api, quarantined="true") == [job_id]
 
 
-async def test_the_quota_counts_retries(serve: Serve, database: Pool) -> None:
+async def test_the_quota_counts_retries(serve: Serve, database: Database) -> None:
     async with serve(TENANT_MAX_QUEUED=1, API_KEY_CACHE_S=0) as api:
         job = await failed(api, database)
         keyed = {"Idempotency-Key": "k"}
@@ -218,7 +218,9 @@ async def test_the_quota_counts_retries(serve: Serve, database: Pool) -> None:
         assert (await retry(api.client, job["id"], **keyed)).status_code == 202  # a repeated call adds none
 
 
-async def test_the_end_of_the_new_job_can_be_waited_for(api: Api, database: Pool, redis: ArqRedis) -> None:
+async def test_the_end_of_the_new_job_can_be_waited_for(
+    api: Api, database: Database, redis: ArqRedis
+) -> None:
     job = await failed(api, database)
     await redis.flushall()
     answer = asyncio.create_task(retry(api.client, job["id"], Prefer="wait=20"))
@@ -233,7 +235,7 @@ async def test_the_end_of_the_new_job_can_be_waited_for(api: Api, database: Pool
     assert (await answer).json()["status"] == "failed"
 
 
-async def test_the_quarantine_is_listed_and_left_by_a_retry(api: Api, database: Pool) -> None:
+async def test_the_quarantine_is_listed_and_left_by_a_retry(api: Api, database: Database) -> None:
     killers = [await quarantined(api, database) for _ in range(3)]
     plain = (await failed(api, database))["id"]
     assert await listed(api, quarantined="true") == killers[::-1]

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from fleet.artifacts.store import Artifacts
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.errors import ErrorType
 from fleet.tenants.tenant import Scope
 from tests.integration.api.conftest import Api
@@ -19,7 +19,7 @@ HOUR_S = 3600
 
 
 @pytest.fixture
-async def rendered(api: Api, database: Pool, artifacts: Artifacts, tmp_path: Any) -> str:
+async def rendered(api: Api, database: Database, artifacts: Artifacts, tmp_path: Any) -> str:
     """The id of a job that has rendered REQUEST."""
     job = await enqueue(api.client)
     await succeed(database, artifacts, tmp_path, job["id"])
@@ -35,7 +35,7 @@ def is_hit(answer: httpx.Response, job_id: str) -> bool:
 
 
 async def test_an_equal_request_is_answered_with_the_earlier_job(
-    api: Api, database: Pool, rendered: str
+    api: Api, database: Database, rendered: str
 ) -> None:
     same = {**CACHED, "viewport": {"width": 1280, "height": 720}, "priority": 9, "external_id": "mine"}
     for request in (CACHED, same):
@@ -48,7 +48,9 @@ async def test_an_equal_request_is_answered_with_the_earlier_job(
     assert 'renderfleet_cache_lookups_total{asked_by="job",outcome="artifact"}' in metrics
 
 
-async def test_another_request_tenant_or_time_is_a_new_job(api: Api, database: Pool, rendered: str) -> None:
+async def test_another_request_tenant_or_time_is_a_new_job(
+    api: Api, database: Database, rendered: str
+) -> None:
     for request in (REQUEST, {**CACHED, "full_page": True}, {**CACHED, "timeout_ms": 1000}):
         answer = await api.client.post("/v1/jobs", json=request)
         assert (answer.status_code, answer.json()["id"] == rendered) == (202, False)
@@ -63,7 +65,7 @@ async def test_another_request_tenant_or_time_is_a_new_job(api: Api, database: P
 
 
 async def test_what_is_answered_again_is_kept_for_as_long_as_was_asked(
-    api: Api, database: Pool, rendered: str
+    api: Api, database: Database, rendered: str
 ) -> None:
     left = "SELECT extract(epoch FROM erase_at - now())::integer FROM jobs"
     await database.execute("UPDATE jobs SET erase_at = now() + interval '10 s'")
@@ -85,7 +87,7 @@ async def test_an_idempotency_key_comes_before_the_cache(api: Api, rendered: str
 
 
 async def test_jobs_of_a_batch_and_jobs_run_anew_are_found(
-    api: Api, database: Pool, artifacts: Artifacts, tmp_path: Any
+    api: Api, database: Database, artifacts: Artifacts, tmp_path: Any
 ) -> None:
     batch = await api.client.post("/v1/jobs/batch", json={"jobs": [{"url": "https://example.com/"}]})
     job_id = batch.json()["jobs"][0]["job"]["id"]

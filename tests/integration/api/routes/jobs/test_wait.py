@@ -8,7 +8,7 @@ import httpx
 from arq.connections import ArqRedis
 
 from api.jobs.waiters import wait_for
-from fleet.database import Pool
+from fleet.database import Database
 from fleet.jobs.job import State
 from fleet.jobs.read import get
 from fleet.queue.announcements import announce_change
@@ -19,7 +19,7 @@ from tests.kit.api.follow import follow
 PREFER = {"Prefer": "respond-async, wait=30"}
 
 
-async def test_a_get_waits_for_the_announced_end(api: Api, database: Pool, redis: ArqRedis) -> None:
+async def test_a_get_waits_for_the_announced_end(api: Api, database: Database, redis: ArqRedis) -> None:
     job = await enqueue(api.client)
     waiters = api.dependencies.waiters
     waiting = asyncio.create_task(api.client.get(f"{job['links']['self']}?wait=30"))
@@ -36,7 +36,7 @@ async def test_a_get_waits_for_the_announced_end(api: Api, database: Pool, redis
 
 
 async def test_a_wait_is_for_the_end_and_not_for_what_comes_before(
-    api: Api, database: Pool, redis: ArqRedis
+    api: Api, database: Database, redis: ArqRedis
 ) -> None:
     job = await enqueue(api.client)
     async with follow(api.client, job) as follower:
@@ -61,7 +61,7 @@ async def nobody_hangs_up() -> dict[str, str]:
 
 
 async def test_who_waits_is_handed_the_row_as_it_is_and_has_nothing_to_read(
-    api: Api, database: Pool, redis: ArqRedis, tenant_id: UUID
+    api: Api, database: Database, redis: ArqRedis, tenant_id: UUID
 ) -> None:
     waiters = api.dependencies.waiters
     job = await enqueue(api.client)
@@ -83,7 +83,7 @@ async def test_who_waits_is_handed_the_row_as_it_is_and_has_nothing_to_read(
             assert await wait_for(late, timeout_s=10, receive=nobody_hangs_up) == found
 
 
-async def fail_claimed(database: Pool, job_id: object) -> None:
+async def fail_claimed(database: Database, job_id: object) -> None:
     await database.execute(
         "UPDATE jobs SET state = 'failed', error_type = 'tls_error', finished_at = now(), lease_until = NULL "
         "WHERE id = $1",
@@ -91,7 +91,7 @@ async def fail_claimed(database: Pool, job_id: object) -> None:
     )
 
 
-async def test_a_lost_announcement_costs_a_second(api: Api, database: Pool) -> None:
+async def test_a_lost_announcement_costs_a_second(api: Api, database: Database) -> None:
     job = await enqueue(api.client)
     waiting = asyncio.create_task(api.client.get(f"{job['links']['self']}?wait=30"))
     await until(lambda: api.dependencies.waiters.count == 1)
@@ -100,7 +100,7 @@ async def test_a_lost_announcement_costs_a_second(api: Api, database: Pool) -> N
     assert answer.json()["status"] == "failed"
 
 
-async def test_a_post_that_prefers_to_wait_gets_the_finished_job(api: Api, database: Pool) -> None:
+async def test_a_post_that_prefers_to_wait_gets_the_finished_job(api: Api, database: Database) -> None:
     waiting = asyncio.create_task(api.client.post("/v1/jobs", json=REQUEST, headers=PREFER))
     await until(lambda: api.dependencies.waiters.count == 1)
     listed = (await api.client.get("/v1/jobs")).json()["jobs"]
@@ -116,7 +116,7 @@ async def test_a_post_that_waited_in_vain_answers_202(api: Api) -> None:
     assert answer.headers["preference-applied"] == "wait=1"
 
 
-async def test_waiting_works_while_redis_is_away(serve: Serve, database: Pool, dead_port: int) -> None:
+async def test_waiting_works_while_redis_is_away(serve: Serve, database: Database, dead_port: int) -> None:
     async with serve(REDIS_URL=f"redis://127.0.0.1:{dead_port}/0") as api:
         waiting = asyncio.create_task(api.client.post("/v1/jobs", json=REQUEST, headers=PREFER))
         await until(lambda: api.dependencies.waiters.count == 1)
@@ -137,7 +137,7 @@ async def test_a_caller_that_hangs_up_frees_its_waiter(api: Api, tenant_key: str
     await until(lambda: api.dependencies.waiters.count == 0)
 
 
-async def test_many_waiters_hold_no_connection_to_postgres(serve: Serve, database: Pool) -> None:
+async def test_many_waiters_hold_no_connection_to_postgres(serve: Serve, database: Database) -> None:
     async with serve(DATABASE_POOL_SIZE=2) as api:
         jobs = [await enqueue(api.client) for _ in range(3)]
         limits = httpx.Limits(max_connections=None)
