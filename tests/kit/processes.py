@@ -98,7 +98,7 @@ async def started(
 @asynccontextmanager
 async def worker(environment: Mapping[str, str], log: Path) -> AsyncIterator[ProductProcess]:
     """A worker that is ready."""
-    async with started("worker.main", environment=environment, log=log) as process:
+    async with started("worker", environment=environment, log=log) as process:
         await process.logged("worker ready")
         yield process
 

@@ -161,13 +161,13 @@ class Product:
         with self._child(name, "uvicorn", *listen, *fast) as child:
             yield Api(child, port, self.key)
 
-    def worker(self, module: str = "worker.main") -> AbstractContextManager[Child]:
+    def worker(self, module: str = "worker") -> AbstractContextManager[Child]:
         """One worker process, by the module that starts it. Wait with `worker_ready`."""
         return self._child("worker", module)
 
     def worker_program(self, variables: Mapping[str, str]) -> Program:
         """A worker with other variables, for who starts it in a way of their own."""
-        command = (sys.executable, "-m", "worker.main")
+        command = (sys.executable, "-m", "worker")
         return Program("worker", command, self.folder / "worker.log", variables, unprivileged=True)
 
     @contextmanager

@@ -113,7 +113,7 @@ async def test_a_worker_whose_chromium_has_no_sandbox_ends_and_says_what_to_do(
     stage: Stage, tmp_path: Path
 ) -> None:
     environment = stage.environment(CHROMIUM_EXECUTABLE=str(without_sandbox(tmp_path)))
-    async with started("worker.main", environment=environment, log=tmp_path / "log") as process:
+    async with started("worker", environment=environment, log=tmp_path / "log") as process:
         assert await process.ended() == 1
         last = process.lines()[-1]
     assert last["event"] == "worker ends"
