@@ -108,7 +108,7 @@ class Expired:
 
 
 async def take_expired(database: Database, *, lease: timedelta, limit: int) -> Expired:
-    """Queue jobs whose lease has run out; end those that were cancelled, expired, or crashed too often."""
+    """Put jobs back whose lease has run out, or end what was cancelled, has expired or crashed too often."""
     detail = "the worker disappeared during the attempt, as did those before it; not tried again"
     rows = await database.fetch(_TAKE_EXPIRED, lease, limit, CRASH_CAP, ErrorType.WORKER_LOST, detail)
     return Expired(
