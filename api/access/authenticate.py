@@ -4,7 +4,7 @@ from typing import Final
 
 from starlette.datastructures import Headers
 
-from api.access.cached_lookup import Lookups
+from api.access.cached_lookup import Lookups, remember_found
 from api.http.problems import RefusedError
 from fleet.database import Database
 from fleet.errors import ErrorType
@@ -23,8 +23,8 @@ class Authenticator:
     """Finds the tenant of a call. Keys are remembered by their SHA-256, never in clear, never logged."""
 
     def __init__(self, database: Database, *, cache_s: float) -> None:
-        self._tenants: Lookups[KeyDigest, Tenant] = Lookups(
-            lambda digest: find_by_digest(database, digest), remember_s=cache_s
+        self._tenants: Lookups[KeyDigest, Tenant | None] = Lookups(
+            lambda digest: find_by_digest(database, digest), lifetime_s=remember_found(cache_s)
         )
 
     async def tenant(self, headers: Headers) -> Tenant:

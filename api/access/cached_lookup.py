@@ -14,30 +14,38 @@ _MISSING_S: Final = 1.0
 _MAX_REMEMBERED: Final = 10_000
 
 
+def remember_found(remember_s: float) -> Callable[[object | None], float]:
+    """The lifetime in seconds of what `find` found, and a shorter one of None: there is no such thing."""
+    missing_s = min(remember_s, _MISSING_S)
+    return lambda found: missing_s if found is None else remember_s
+
+
 class Lookups(Generic[Name, Thing]):
     """The memory of one API process for one kind of things."""
 
-    def __init__(self, find: Callable[[Name], Awaitable[Thing | None]], *, remember_s: float) -> None:
+    def __init__(
+        self, find: Callable[[Name], Awaitable[Thing]], *, lifetime_s: Callable[[Thing], float]
+    ) -> None:
         """Remember nothing yet.
 
         Args:
-            find: looks; None: there is no such thing.
-            remember_s: seconds for which its answer holds.
+            find: looks.
+            lifetime_s: seconds for which an answer of `find` holds.
         """
         self._find = find
-        self._remember_s = remember_s
-        self._remembered: OrderedDict[Name, tuple[Thing | None, float]] = OrderedDict()
-        self._under_way: dict[Name, asyncio.Future[Thing | None]] = {}
+        self._lifetime_s = lifetime_s
+        self._remembered: OrderedDict[Name, tuple[Thing, float]] = OrderedDict()
+        self._under_way: dict[Name, asyncio.Future[Thing]] = {}
 
-    async def get(self, name: Name) -> Thing | None:
+    async def get(self, name: Name) -> Thing:
         """The thing of this name, as it is or was a moment ago.
 
         Raises:
             Exception: what `find` raises.
         """
-        thing, until = self._remembered.get(name, (None, 0.0))
-        if until >= time.monotonic():
-            return thing
+        remembered = self._remembered.get(name)
+        if remembered is not None and remembered[1] > time.monotonic():
+            return remembered[0]
         task = self._under_way.get(name)
         if task is None:
             task = asyncio.ensure_future(self._find(name))
@@ -52,15 +60,14 @@ class Lookups(Generic[Name, Thing]):
         # What is being read now may have been read before the change.
         self._under_way.clear()
 
-    def _remember(self, name: Name, found: asyncio.Future[Thing | None]) -> None:
+    def _remember(self, name: Name, found: asyncio.Future[Thing]) -> None:
         if self._under_way.get(name) is not found:
             return
         del self._under_way[name]
         if found.cancelled() or found.exception() is not None:
             return
         thing = found.result()
-        lifetime_s = self._remember_s if thing is not None else min(self._remember_s, _MISSING_S)
-        self._remembered[name] = (thing, time.monotonic() + lifetime_s)
+        self._remembered[name] = (thing, time.monotonic() + self._lifetime_s(thing))
         self._remembered.move_to_end(name)
         if len(self._remembered) > _MAX_REMEMBERED:
             self._remembered.popitem(last=False)

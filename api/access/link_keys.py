@@ -3,7 +3,7 @@
 import time
 from typing import Final
 
-from api.access.cached_lookup import Lookups
+from api.access.cached_lookup import Lookups, remember_found
 from api.http.problems import RefusedError
 from fleet.database import Database
 from fleet.errors import ErrorType
@@ -27,8 +27,8 @@ class LinkKeys:
             cache_s: seconds for which a key is remembered; links of a revoked one still work so long.
             max_lifetime_s: seconds from now on within which a link must expire.
         """
-        self._keys: Lookups[str, LinkKey] = Lookups(
-            lambda key_id: find_link_key(database, vault, key_id), remember_s=cache_s
+        self._keys: Lookups[str, LinkKey | None] = Lookups(
+            lambda key_id: find_link_key(database, vault, key_id), lifetime_s=remember_found(cache_s)
         )
         self._max_lifetime_s = max_lifetime_s
 

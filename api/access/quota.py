@@ -5,16 +5,13 @@ for a second and what this process accepts meanwhile is added: several API proce
 they accept within that second beyond the limit.
 """
 
-import asyncio
 import math
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 from uuid import UUID
 
+from api.access.cached_lookup import Lookups
 from api.http.problems import RefusedError
 from fleet.database import Database
 from fleet.errors import ErrorType
@@ -25,7 +22,6 @@ from fleet.tenants.settings import TenantSettings
 from fleet.tenants.tenant import Tenant
 
 _FRESH_S: Final = 1.0
-_MAX_REMEMBERED: Final = 10_000
 RETRY_AFTER_S: Final = 5
 
 
@@ -36,38 +32,6 @@ class _Count:
     jobs: int
     counted_at: float
     left_s: float = math.inf
-
-
-class _Counts:
-    """What was counted lately, tenant by tenant."""
-
-    def __init__(self) -> None:
-        self._counts: OrderedDict[UUID, _Count] = OrderedDict()
-        self._under_way: dict[UUID, asyncio.Task[_Count]] = {}
-
-    async def get(self, tenant_id: UUID, count: Callable[[], Coroutine[None, None, _Count]]) -> _Count:
-        """The count of a tenant, taken anew when it is old: once, however many calls ask at the same moment.
-
-        Each with a count of its own would know nothing of what the others add to theirs.
-        """
-        known = self._counts.get(tenant_id)
-        if known is not None and time.monotonic() - known.counted_at <= min(_FRESH_S, known.left_s):
-            return known
-        task = self._under_way.get(tenant_id)
-        if task is None:
-            task = self._under_way[tenant_id] = asyncio.create_task(count())
-            task.add_done_callback(lambda counted: self._remember(tenant_id, counted))
-        # Whoever began to count may hang up while others wait for it.
-        return await asyncio.shield(task)
-
-    def _remember(self, tenant_id: UUID, counted: asyncio.Task[_Count]) -> None:
-        del self._under_way[tenant_id]
-        if counted.cancelled() or counted.exception() is not None:
-            return
-        self._counts[tenant_id] = counted.result()
-        self._counts.move_to_end(tenant_id)
-        if len(self._counts) > _MAX_REMEMBERED:
-            self._counts.popitem(last=False)
 
 
 class Quotas:
@@ -82,8 +46,9 @@ class Quotas:
         """
         self._database = database
         self._settings = settings
-        self._queued = _Counts()
-        self._months = _Counts()
+        # Of calls at the same moment, each with a count of its own would know nothing of what the others add.
+        self._queued = Lookups(self._count_queued, lifetime_s=_lifetime_s)
+        self._months = Lookups(self._count_accepted, lifetime_s=_lifetime_s)
 
     async def admit(self, tenant: Tenant, *, jobs: int = 1) -> None:
         """Do nothing if the tenant may have so many more jobs accepted; they count from now on.
@@ -94,9 +59,9 @@ class Quotas:
         line, month = self._limit_of_line(tenant), self._limit_of_month(tenant)
         queued = accepted = None
         if line is not None:
-            queued = await self._queued.get(tenant.id, partial(self._count_queued, tenant.id, line))
+            queued = await self._queued.get((tenant.id, line))
         if month is not None:
-            accepted = await self._months.get(tenant.id, partial(self._count_accepted, tenant.id))
+            accepted = await self._months.get(tenant.id)
         # No wait from here on: of calls at the same moment each sees what the ones before it have added.
         if queued is not None and line is not None:
             _require_line(queued, line, jobs)
@@ -115,13 +80,18 @@ class Quotas:
         limit = self._settings.tenant_max_renders_per_month if own is None else own
         return None if limit == 0 and own is None else limit
 
-    async def _count_queued(self, tenant_id: UUID, limit: int) -> _Count:
+    async def _count_queued(self, up_to: tuple[UUID, int]) -> _Count:
+        tenant_id, limit = up_to
         queued = await count_queued(self._database, tenant_id=tenant_id, limit=limit)
         return _Count(queued, time.monotonic())
 
     async def _count_accepted(self, tenant_id: UUID) -> _Count:
         month = await usage.read(self._database, tenant_id)
         return _Count(month.accepted, time.monotonic(), month.left_s)
+
+
+def _lifetime_s(count: _Count) -> float:
+    return min(_FRESH_S, count.left_s)
 
 
 def _require_line(count: _Count, limit: int, jobs: int) -> None:
