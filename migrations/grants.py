@@ -17,7 +17,7 @@ class MissingRoleError(Exception):
 
     def __init__(self, role: str) -> None:
         super().__init__(
-            f"Postgres has no role {role}. deploy/postgres/roles.sh makes it; docs/operations.md says how."
+            f"Postgres has no role {role}. deploy/postgres/roles.sh makes it (docs/operations/hardening.md)."
         )
 
 

@@ -34,7 +34,7 @@ class WrongKeyError(UnavailableError):
         self.fix = (
             f"RENDERFLEET_SECRET_KEYS lacks the key {', '.join(sorted(key.hex() for key in missing))}, which "
             "this fleet's secrets are sealed with: give all processes the same keys (or, with none set, the "
-            "same DATA_DIR/secret-key). See docs/operations.md, Secrets and their key."
+            "same DATA_DIR/secret-key). See docs/operations/keys.md."
         )
 
     def __str__(self) -> str:

@@ -32,12 +32,12 @@ def read_or_make(data_dir: Path) -> bytes:
     except OSError as error:
         raise SettingsError(
             f"renderfleet: {path} cannot be read or made ({error.strerror}). It holds the key for what "
-            "tenants give as secret; RENDERFLEET_SECRET_KEYS goes before it. See docs/operations.md."
+            "tenants give as secret; RENDERFLEET_SECRET_KEYS goes before it. See docs/operations/keys.md."
         ) from error
     except ValueError as error:
         raise SettingsError(
             f"renderfleet: {path} is damaged: {error}. Restore it from a copy: what it has sealed opens by "
-            "it alone. See docs/operations.md."
+            "it alone. See docs/operations/keys.md."
         ) from error
 
 

@@ -46,7 +46,7 @@ def allowed(name: str) -> dict[str, set[str]]:
 def used_by(*folders: str) -> set[str]:
     """Methods of Artifacts that these packages call, or hand on."""
     text = "".join(path.read_text() for folder in folders for path in (ROOT / folder).rglob("*.py"))
-    return {name for name in CALLS if re.search(rf"\b_?artifacts\.{name}\b", text)}
+    return {name for name in CALLS if re.search(rf"\b_?(?:artifacts|store)\.{name}\b", text)}
 
 
 def actions(methods: set[str]) -> set[str]:

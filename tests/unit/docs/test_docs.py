@@ -1,6 +1,7 @@
 """What is documented is what there is: settings, error types and metrics, both ways."""
 
 import re
+from pathlib import Path
 
 import pytest
 from prometheus_client.metrics import MetricWrapperBase
@@ -61,7 +62,46 @@ def test_each_metric_is_documented_with_its_labels() -> None:
             assert f"`{label}`" in documented[name], (name, label)
 
 
-@pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("*.md")))
+def pages() -> list[str]:
+    """Every page for readers, relative to the repository's root."""
+    return sorted(str(path.relative_to(ROOT)) for path in (*ROOT.glob("*.md"), *DOCS.rglob("*.md")))
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link may have behind `#`: the page's headings, as GitHub names them."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", pages())
 def test_links_between_pages_lead_somewhere(page: str) -> None:
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)", (DOCS / page).read_text()):
-        assert (DOCS / target).exists(), target
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", (ROOT / page).read_text()):
+        found = (ROOT / page).parent / target if target else ROOT / page
+        assert found.exists(), target
+        assert not anchor or anchor in anchors(found), f"{target}#{anchor}"
+
+
+def test_pages_that_the_product_names_exist() -> None:
+    named = {
+        name
+        for root in ("api", "fleet", "worker", "migrations", "deploy")
+        for path in (ROOT / root).rglob("*.*")
+        if path.suffix in {".py", ".yaml", ".json", ".sh", ".mako"}
+        for name in re.findall(r"\bdocs/[a-z/-]+\.md(?:#[a-z-]+)?", path.read_text())
+    }
+    assert len(named) > 10
+    for name in named:
+        if name.startswith("docs/linux/"):  # in Chromium's repository
+            continue
+        page, _, anchor = name.partition("#")
+        assert (ROOT / page).exists(), name
+        assert not anchor or anchor in anchors(ROOT / page), name
+
+
+@pytest.mark.parametrize("folder", [".", "docs/operations"])
+def test_an_index_lists_every_page(folder: str) -> None:
+    index = ROOT / folder / "README.md"
+    listed = re.findall(r"\]\((?!https?:)([^)#]+)", index.read_text())
+    below = {*ROOT.glob("*.md"), *DOCS.glob("*.md"), DOCS / "operations" / "README.md", DOCS / "adr"}
+    wanted = below if folder == "." else set(index.parent.glob("*.md"))
+    assert wanted - {index} <= {(index.parent / target) for target in listed}
