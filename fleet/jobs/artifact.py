@@ -16,5 +16,5 @@ def signed_artifact(store: Artifacts, job: Job) -> SignedAddress | None:
     if job.artifact_key is None or job.artifact is None or job.artifact_erased_at is not None:
         return None
     return store.sign(
-        job.artifact_key, content_type=job.artifact["content_type"], filename=artifact_filename(job)
+        job.artifact_key, content_type=job.artifact.content_type, filename=artifact_filename(job)
     )

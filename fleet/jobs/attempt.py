@@ -11,12 +11,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from fleet.database import Database
 from fleet.errors import ErrorType
 from fleet.jobs.claim import Attempt
+from fleet.jobs.facts import ArtifactFacts, PageFacts
 from fleet.jobs.job import State
 from fleet.queue.delivery import WAITING_COLUMNS, Waiting, waiting_from_row
 
@@ -34,10 +35,10 @@ class Outcome:
     browser_generation: int | None = None
     memory_peak_bytes: int | None = None
     artifact_key: str | None = None
-    artifact: dict[str, Any] | None = None
+    artifact: ArtifactFacts | None = None
     error_type: ErrorType | None = None
     error_detail: str | None = None
-    page: dict[str, Any] | None = None
+    page: PageFacts | None = None
     timings_ms: dict[str, float] | None = None
     warnings: Sequence[str] = ()
     is_quarantined: bool = False
@@ -140,10 +141,10 @@ async def finish(database: Database, attempt: Attempt, outcome: Outcome) -> bool
             outcome.state,
             outcome.browser_generation,
             outcome.artifact_key,
-            _json(outcome.artifact),
+            None if outcome.artifact is None else outcome.artifact.to_json(),
             outcome.error_type,
             outcome.error_detail,
-            _json(outcome.page),
+            None if outcome.page is None else outcome.page.to_json(),
             _json(outcome.timings_ms),
             _json(list(outcome.warnings)),
             outcome.is_quarantined,

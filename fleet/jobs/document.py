@@ -1,6 +1,5 @@
 """The job document: what a caller reads of a job, field by field."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Self
@@ -68,6 +67,8 @@ class MemoryDocument(BaseModel):
 
 class PageDocument(BaseModel):
     """The page's own facts."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     final_url: str | None = Field(default=None, description="Address after redirects.")
     http_status: int | None = Field(default=None, description="Status of the main document.")
@@ -222,21 +223,21 @@ def job_path(job: Job) -> str:
 
 
 def _artifact(job: Job, address: SignedAddress | None) -> ArtifactDocument | None:
-    if job.artifact_key is None:
+    facts = job.artifact
+    if job.artifact_key is None or facts is None:
         return None
-    facts: Mapping[str, Any] = job.artifact or {}
     return ArtifactDocument(
         status=ArtifactStatus.STORED if job.artifact_erased_at is None else ArtifactStatus.EXPIRED,
         expires_at=job.erase_at,
         key=job.artifact_key,
         url=address.url if address else None,
         url_expires_at=address.expires_at if address else None,
-        content_type=facts["content_type"],
-        size_bytes=facts["size_bytes"],
-        sha256=facts["sha256"],
-        width_px=facts.get("width_px"),
-        height_px=facts.get("height_px"),
-        pages=facts.get("pages"),
+        content_type=facts.content_type,
+        size_bytes=facts.size_bytes,
+        sha256=facts.sha256,
+        width_px=facts.width_px,
+        height_px=facts.height_px,
+        pages=facts.pages,
     )
 
 

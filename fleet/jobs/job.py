@@ -4,6 +4,7 @@ The picture of all states is in `docs/states.md`.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -12,6 +13,7 @@ from uuid import UUID
 
 import asyncpg
 
+from fleet.jobs.facts import ArtifactFacts, PageFacts
 from fleet.queue.delivery import Delivery, Waiting
 
 
@@ -61,10 +63,10 @@ class Job:
     finished_at: datetime | None
     expires_at: datetime | None
     artifact_key: str | None
-    artifact: dict[str, Any] | None
+    artifact: ArtifactFacts | None
     error_type: str | None
     error_detail: str | None
-    page: dict[str, Any] | None
+    page: PageFacts | None
     timings_ms: dict[str, float] | None
     memory_peak_bytes: int | None
     worker_id: UUID | None
@@ -88,13 +90,22 @@ JOB_COLUMNS: Final = """
 """
 
 
+# Columns of type jsonb.
+_READERS: Final[dict[str, Callable[[str], Any]]] = {
+    "artifact": ArtifactFacts.from_json,
+    "page": PageFacts.from_json,
+    "timings_ms": json.loads,
+    "warnings": json.loads,
+}
+
+
 def job_from_row(row: asyncpg.Record) -> Job:
     """Make a Job of a row that holds at least the job's columns."""
     values = {name: row[name] for name in Job.__slots__}
     values["state"] = State(values["state"])
-    for name in ("artifact", "page", "timings_ms", "warnings"):
+    for name, read in _READERS.items():
         if values[name] is not None:
-            values[name] = json.loads(values[name])
+            values[name] = read(values[name])
     values["warnings"] = values["warnings"] or []
     return Job(**values)
 

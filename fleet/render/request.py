@@ -2,7 +2,7 @@
 
 from typing import Final, Self
 
-from pydantic import ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import Url
 
 from fleet.egress.hosts import HostPatterns
@@ -15,20 +15,6 @@ from fleet.render.options.readiness import ReadinessOptions
 from fleet.render.options.screenshot import ScreenshotOptions
 from fleet.render.options.source import SourceOptions
 from fleet.render.options.viewport import ViewportOptions
-
-# A group named here has a file of its name in worker/render/steps (a test compares the two lists).
-RENDER_GROUPS: Final = (
-    SourceOptions,
-    BlockingOptions,
-    IdentityOptions,
-    ViewportOptions,
-    ReadinessOptions,
-    ScreenshotOptions,
-    PdfOptions,
-    OutputOptions,
-)
-# What reaches the page and the picture, besides `html`: all options but those of delivery.
-_RENDERED: Final = frozenset(name for group in RENDER_GROUPS for name in group.model_fields) - {"html"}
 
 
 class RenderRequest(
@@ -68,4 +54,14 @@ class RenderRequest(
     def rendered(self) -> bytes:
         """The same bytes for requests that render the same, whenever, however often and for whomever."""
         # JSON ends at its line: 2 MiB of HTML need not be written as JSON once more, which takes 20 ms.
-        return f"{self.model_dump_json(include=set(_RENDERED))}\n{self.html or ''}".encode()
+        return f"{self.model_dump_json(include=_RENDERED)}\n{self.html or ''}".encode()
+
+
+# All groups but that of delivery, which no page sees. Each has a file of its name in worker/render/steps.
+RENDER_GROUPS: Final = tuple(
+    group
+    for group in RenderRequest.__bases__
+    if issubclass(group, BaseModel) and group is not DeliveryOptions
+)
+# The options that reach the page, besides `html`.
+_RENDERED: Final = {name for group in RENDER_GROUPS for name in group.model_fields} - {"html"}

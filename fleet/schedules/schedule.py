@@ -3,17 +3,16 @@
 How a schedule makes jobs is in `fleet/schedules/fire.py`.
 """
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import asyncpg
 import uuid_utils.compat as uuid_utils
 
 from fleet.database import Database
+from fleet.jobs.facts import ArtifactFacts
 from fleet.render.sealed import SealedRequest, sealed_columns, whole_json
 from fleet.schedules.cron import Timetable
 from fleet.schedules.request import Deliver, Method, ScheduleRequest
@@ -252,7 +251,7 @@ class LastPicture:
 
     method: Method
     threshold: float
-    facts: Mapping[str, Any] | None
+    facts: ArtifactFacts | None
     key: str | None
 
 
@@ -261,5 +260,5 @@ async def last_picture(database: Database, schedule_id: UUID) -> LastPicture | N
     row = await database.fetchrow(_LAST_PICTURE, schedule_id)
     if row is None:
         return None
-    facts = None if row["picture"] is None else json.loads(row["picture"])
+    facts = None if row["picture"] is None else ArtifactFacts.from_json(row["picture"])
     return LastPicture(Method(row["compare_method"]), row["compare_threshold"], facts, row["picture_key"])

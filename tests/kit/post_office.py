@@ -24,6 +24,7 @@ from fleet.render.request import RenderRequest
 from fleet.webhooks import endpoints, outbox
 from fleet.webhooks.endpoints import Endpoint
 from fleet.webhooks.outbox import DeliveryError, MessageRecord, MessageState
+from tests.kit.facts import PICTURE
 from tests.kit.receiver import Received
 from tests.kit.stage import LOOPBACK
 from tests.kit.vaults import VAULT
@@ -37,7 +38,7 @@ OUTCOMES = {
     State.SUCCEEDED: Outcome(
         State.SUCCEEDED,
         artifact_key="tenant/picture.png",
-        artifact={"content_type": "image/png", "size_bytes": 3, "sha256": "00"},
+        artifact=PICTURE,
     ),
     State.FAILED: Outcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="expired certificate"),
     State.CANCELLED: Outcome(State.CANCELLED),

@@ -5,7 +5,7 @@ again, the job is handed back by a stopping worker, or the fence says that it is
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ from worker.attempts.isolation import Solitude
 from worker.egress.terms import Caps, Terms
 from worker.pool.pool import Pool
 from worker.pool.supervisor import BrokenPoolError
-from worker.render.pipeline import Rendered, render
+from worker.render.pipeline import render
 from worker.settings import EgressProxySettings
 
 log = get_logger(__name__)
@@ -126,10 +126,9 @@ class Attempts:
                     place.page = page
                     rendered = await render(page, request, path, terms, max_bytes=self.max_artifact_bytes)
                 upload_started = clock()
-                await self.artifacts.upload(path, key, content_type=rendered.content_type)
+                await self.artifacts.upload(path, key, content_type=rendered.artifact.content_type)
             ended = clock()
-            artifact = _facts(rendered)
-            verdict = await self.comparison.judge(path, artifact, attempt.schedule_id)
+            verdict = await self.comparison.judge(path, rendered.artifact, attempt.schedule_id)
         except TimeoutError as error:
             if not deadline.expired():
                 raise
@@ -148,12 +147,8 @@ class Attempts:
             browser_generation=place.generation,
             memory_peak_bytes=place.memory_peak_bytes,
             artifact_key=key,
-            artifact=artifact | verdict.facts,
-            page={
-                "final_url": rendered.facts.final_url,
-                "http_status": rendered.facts.http_status,
-                "title": rendered.facts.title,
-            },
+            artifact=replace(rendered.artifact, fingerprint=verdict.fingerprint),
+            page=rendered.page,
             timings_ms=timings,
             warnings=[*rendered.warnings, *verdict.warnings],
             unchanged=verdict.unchanged,
@@ -170,14 +165,3 @@ class Attempts:
             is_blocked = all(finding["type"] == ErrorType.URL_BLOCKED.value for finding in findings)
             type_ = ErrorType.URL_BLOCKED if is_blocked else ErrorType.INVALID_REQUEST
             raise RenderError(type_, "; ".join(finding["msg"] for finding in findings)) from error
-
-
-def _facts(rendered: Rendered) -> dict[str, Any]:
-    return {
-        "content_type": rendered.content_type,
-        "size_bytes": rendered.size_bytes,
-        "sha256": rendered.sha256,
-        "width_px": rendered.width_px,
-        "height_px": rendered.height_px,
-        "pages": rendered.pages,
-    }

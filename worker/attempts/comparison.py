@@ -9,12 +9,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 from uuid import UUID
 
 from fleet.artifacts.store import ArtifactMissingError, Artifacts
 from fleet.database import Database
 from fleet.errors import UnavailableError
+from fleet.jobs.facts import ArtifactFacts
 from fleet.schedules import schedule
 from fleet.schedules.request import Method
 from fleet.schedules.schedule import LastPicture
@@ -44,11 +45,6 @@ class Verdict:
     fingerprint: str | None = None
     warnings: tuple[str, ...] = ()
 
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What the new picture's artifact says beside its own facts."""
-        return {} if self.fingerprint is None else {"fingerprint": self.fingerprint}
-
 
 class Comparison:
     """One worker's comparisons, in a thread of their own: one at a time, since each may take much memory."""
@@ -58,12 +54,12 @@ class Comparison:
         self._artifacts = artifacts
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="comparison")
 
-    async def judge(self, path: Path, facts: dict[str, Any], schedule_id: UUID | None) -> Verdict:
+    async def judge(self, path: Path, facts: ArtifactFacts, schedule_id: UUID | None) -> Verdict:
         """Compare a new picture. Raises nothing but being cancelled.
 
         Args:
             path: the new picture.
-            facts: its artifact, as it will be stored.
+            facts: of its artifact.
             schedule_id: of the job; None for a job of its own.
         """
         if schedule_id is None:
@@ -81,30 +77,29 @@ class Comparison:
             log.exception("picture not compared, counts as changed")
         return Verdict(unchanged=False, warnings=("compare: not compared; it counts as changed",))
 
-    async def _compare(self, path: Path, facts: dict[str, Any], last: LastPicture) -> Verdict:
-        known = last.facts or {}
-        if known.get("sha256") == facts["sha256"]:
+    async def _compare(self, path: Path, facts: ArtifactFacts, last: LastPicture) -> Verdict:
+        if last.facts is not None and last.facts.sha256 == facts.sha256:
             return Verdict(unchanged=True)
         if last.method is Method.PIXELS and last.threshold > 0:
             return Verdict(unchanged=await self._share(path, facts, last) <= last.threshold)
+        before = None if last.facts is None else last.facts.fingerprint
         if last.method is Method.PIXELS:
             fingerprint = await self._run(lambda: picture_diff.pixel_fingerprint(path))
-            return Verdict(known.get("fingerprint") == fingerprint, fingerprint)
+            return Verdict(before == fingerprint, fingerprint)
         fingerprint = await self._run(lambda: picture_diff.difference_hash(path))
-        before = known.get("fingerprint")
         is_near = before is not None and picture_diff.bits_apart(before, fingerprint) <= last.threshold
         return Verdict(is_near, fingerprint)
 
-    async def _share(self, path: Path, facts: dict[str, Any], last: LastPicture) -> float:
+    async def _share(self, path: Path, facts: ArtifactFacts, last: LastPicture) -> float:
         """Which share of the pixels differs from the last picture's; all of them when that is gone."""
         known = last.facts
         if known is None or last.key is None:
             return 1.0
-        if any(known[side] != facts[side] for side in ("width_px", "height_px")):
+        if (known.width_px, known.height_px) != (facts.width_px, facts.height_px):
             return 1.0
         last_path = path.with_name(f"{path.name}.last")
         try:
-            await self._fetch(last.key, known["size_bytes"], last_path)
+            await self._fetch(last.key, known.size_bytes, last_path)
             return await self._run(lambda: picture_diff.share_of_differing_pixels(last_path, path))
         except ArtifactMissingError:
             log.info("the last picture was erased, the new one counts as changed")

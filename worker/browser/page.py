@@ -9,12 +9,13 @@ import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 from fleet.telemetry.logs import get_logger
 from worker.browser.devtools import Connection, DevToolsError, Params, Session
 from worker.browser.flags import EVERYTHING_THROUGH_PROXY
 from worker.browser.loading import Lifecycle
+from worker.browser.protocol import Print, Screenshot
 from worker.egress.port import Port
 from worker.resources.page_account import Account
 
@@ -191,11 +192,11 @@ class Page:
         size = (await self.send("Page.getLayoutMetrics"))["cssContentSize"]
         return size["width"], size["height"]
 
-    async def screenshot(self, **params: Any) -> bytes:
+    async def screenshot(self, **params: Unpack[Screenshot]) -> bytes:
         """`Page.captureScreenshot`, decoded."""
         return base64.b64decode((await self.send("Page.captureScreenshot", **params))["data"])
 
-    async def print_pdf(self, **params: Any) -> AsyncIterator[bytes]:
+    async def print_pdf(self, **params: Unpack[Print]) -> AsyncIterator[bytes]:
         """`Page.printToPDF`, piece by piece: a long document never lies in memory as a whole."""
         answer = await self.send("Page.printToPDF", transferMode="ReturnAsStream", **params)
         handle = answer["stream"]

@@ -22,7 +22,7 @@ from worker.browser.devtools import DevToolsError
 from worker.egress.terms import Terms
 from worker.pool.pool import Pool
 from worker.render.context import Render
-from worker.render.pipeline import walk
+from worker.render.pipeline import run_steps
 
 # A worker that was just started may have jobs waiting for it: one of them is proof enough.
 _FIRST_S: Final = 2.0
@@ -138,7 +138,7 @@ class Canary:
         try:
             async with self._pool.spare_page() as page:
                 work = Render(page, request, self._path, _TERMS, _MAX_BYTES, navigation_deadline=deadline)
-                await walk(work)
+                await run_steps(work)
             require_colour(self._path.read_bytes(), colour)
         finally:
             self._path.unlink(missing_ok=True)

@@ -7,37 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fleet.errors import ErrorType, RenderError
+from fleet.jobs.facts import ArtifactFacts, PageFacts
 from fleet.render.request import RenderRequest
 from worker.browser.page import Page
 from worker.egress.terms import Terms
 from worker.render import egress_report
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What the page says of itself once it is ready.
-
-    Attributes:
-        final_url: the address after all redirects.
-        http_status: of the document; None when it did not come over HTTP.
-        title: at most 1,000 characters of it.
-    """
-
-    final_url: str | None = None
-    http_status: int | None = None
-    title: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Artifact:
-    """The file that was written, and what is in it."""
-
-    content_type: str
-    size_bytes: int
-    sha256: str
-    width_px: int | None
-    height_px: int | None
-    pages: int | None
 
 
 @dataclass(slots=True)
@@ -52,7 +26,7 @@ class Render:
         max_bytes: the largest artifact that is allowed.
         navigation_deadline: the loop's time by which the page must be ready.
         warnings: sentences for the caller about what is not as asked.
-        facts: left by the step `readiness`.
+        page_facts: left by the step `readiness`.
         content: left by `screenshot` or `pdf`: the artifact's bytes, piece by piece.
         artifact: left by `output`.
     """
@@ -64,9 +38,9 @@ class Render:
     max_bytes: int
     navigation_deadline: float
     warnings: list[str] = field(default_factory=list)
-    facts: Facts = field(default_factory=Facts)
+    page_facts: PageFacts = field(default_factory=PageFacts)
     content: AsyncIterator[bytes] | None = None
-    artifact: Artifact | None = None
+    artifact: ArtifactFacts | None = None
 
     def require_reached(self, url: str) -> None:
         """Do nothing if the document at this address came from there, as far as the egress proxy knows.

@@ -1,22 +1,26 @@
-"""The order of a render, as data: what happens, in which stage it counts, and to which formats it applies.
+"""The order of a render, as data: its steps, the stage to which the time of each counts, and its formats.
 
-A new option group is a new line in STEPS and a file in worker/render/steps.
+A new option group is a schema in `fleet/render/options`, a file of that name in `worker/render/steps` with
+the function `run(render)`, and a line in STEPS. A step returns at once if its options were not asked for.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from fleet.errors import ErrorType, RenderError
+from fleet.jobs.facts import ArtifactFacts, PageFacts
 from fleet.render.options.output import Format
 from fleet.render.request import RenderRequest
 from fleet.telemetry.metrics import RENDER_SECONDS
 from worker.browser.devtools import ConnectionLostError, DevToolsError, TargetCrashedError
 from worker.browser.page import Page
 from worker.egress.terms import Terms
-from worker.render.context import Facts, Render
+from worker.render import egress_report
+from worker.render.context import Render
 from worker.render.steps import (
     blocking,
     identity,
@@ -34,25 +38,39 @@ DOCUMENTS: Final = frozenset({Format.PDF})
 ALL: Final = PICTURES | DOCUMENTS
 
 
+class Stage(StrEnum):
+    """The parts of a render that are timed, for the job document and for the metric."""
+
+    CONTEXT = "context"
+    NAVIGATION = "navigation"
+    READINESS = "readiness"
+    CAPTURE = "capture"
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: the stage of `timings_ms` that it counts to, what it does, and for which formats."""
+    """One step of a render.
 
-    stage: str
+    Attributes:
+        stage: to which its time counts.
+        run: does it: reads what was asked and what earlier steps have left, and leaves its own result.
+        formats: those of the artifact for which it is done.
+    """
+
+    stage: Stage
     run: Callable[[Render], Awaitable[None]]
     formats: frozenset[Format] = ALL
 
 
 STEPS: Final = (
-    Step("context", viewport.apply),
-    Step("context", blocking.apply),
-    Step("context", identity.apply),
-    Step("navigation", source.open_source),
-    Step("readiness", readiness.wait),
-    Step("capture", screenshot.capture, PICTURES),
-    Step("capture", pdf.print_page, DOCUMENTS),
-    Step("capture", output.deliver),
-    Step("capture", blocking.tell),
+    Step(Stage.CONTEXT, viewport.run),
+    Step(Stage.CONTEXT, blocking.run),
+    Step(Stage.CONTEXT, identity.run),
+    Step(Stage.NAVIGATION, source.run),
+    Step(Stage.READINESS, readiness.run),
+    Step(Stage.CAPTURE, screenshot.run, PICTURES),
+    Step(Stage.CAPTURE, pdf.run, DOCUMENTS),
+    Step(Stage.CAPTURE, output.run),
 )
 
 
@@ -61,24 +79,14 @@ class Rendered:
     """What became of a render.
 
     Attributes:
-        content_type: of the file.
-        size_bytes: of the file.
-        sha256: of the file, in hexadecimal.
-        width_px: of a picture, in device pixels.
-        height_px: of a picture, in device pixels.
-        pages: of a PDF.
-        facts: what the page says of itself.
-        timings_ms: by stage: context (the wait for a page included), navigation, readiness, capture.
+        artifact: the file.
+        page: what the page says of itself.
+        timings_ms: by stage; the wait for a page counts to `context`.
         warnings: sentences for the caller about what is not as asked.
     """
 
-    content_type: str
-    size_bytes: int
-    sha256: str
-    width_px: int | None
-    height_px: int | None
-    pages: int | None
-    facts: Facts
+    artifact: ArtifactFacts
+    page: PageFacts
     timings_ms: dict[str, float]
     warnings: list[str]
 
@@ -96,7 +104,7 @@ async def render(
     deadline = asyncio.get_running_loop().time() + request.navigation_timeout_ms / 1000
     work = Render(page, request, output_path, terms, max_bytes, navigation_deadline=deadline)
     try:
-        timings_s = await walk(work)
+        timings_s = await run_steps(work)
     except DevToolsError as error:
         raise _render_error(error, page, output_path.parent) from error
     except RenderError as error:
@@ -106,21 +114,38 @@ async def render(
     return _rendered(work, timings_s)
 
 
-async def walk(work: Render) -> dict[str, float]:
-    """Go through the steps of the work's format; the seconds of each stage, the wait for a page included.
+async def run_steps(work: Render) -> dict[Stage, float]:
+    """Run the steps of the work's format, then tell what the page could not reach.
+
+    Returns:
+        The seconds of each stage; the wait for a page counts to the first one.
 
     Raises:
-        RenderError: a step's.
+        RenderError: a step's, or `egress_unavailable`.
         DevToolsError: the browser ended, or refuses.
     """
     clock = asyncio.get_running_loop().time
-    timings_s = {"context": work.page.waited_s}
+    timings_s = {Stage.CONTEXT: work.page.waited_s}
     for step in STEPS:
         if work.request.format in step.formats:
             started = clock()
             await step.run(work)
             timings_s[step.stage] = timings_s.get(step.stage, 0) + clock() - started
+    _report_egress(work)
     return timings_s
+
+
+def _report_egress(work: Render) -> None:
+    """Warn of what the page asked for and did not get. What the caller itself has blocked is no news.
+
+    Raises:
+        RenderError: `egress_unavailable`: the page lacks parts because our own way out did not work, so that
+            the artifact is not what was asked for.
+    """
+    record = work.page.port.record
+    if error := egress_report.outage(record):
+        raise error
+    work.warnings.extend(egress_report.warnings(record))
 
 
 def _render_error(error: DevToolsError, page: Page, folder: Path) -> RenderError:
@@ -137,19 +162,13 @@ def _render_error(error: DevToolsError, page: Page, folder: Path) -> RenderError
     return RenderError(ErrorType.INTERNAL_ERROR, "the browser refused a step of the render")
 
 
-def _rendered(work: Render, timings_s: dict[str, float]) -> Rendered:
+def _rendered(work: Render, timings_s: dict[Stage, float]) -> Rendered:
     assert work.artifact is not None, "the last step leaves it"  # noqa: S101
     for stage, seconds in timings_s.items():
         RENDER_SECONDS.labels(stage).observe(seconds)
-    artifact = work.artifact
     return Rendered(
-        content_type=artifact.content_type,
-        size_bytes=artifact.size_bytes,
-        sha256=artifact.sha256,
-        width_px=artifact.width_px,
-        height_px=artifact.height_px,
-        pages=artifact.pages,
-        facts=work.facts,
+        artifact=work.artifact,
+        page=work.page_facts,
         timings_ms={stage: round(seconds * 1000, 1) for stage, seconds in timings_s.items()},
         warnings=work.warnings,
     )

@@ -19,6 +19,7 @@ from fleet.jobs import attempt as attempts
 from fleet.jobs import claim as claims
 from fleet.jobs.attempt import Outcome
 from fleet.jobs.claim import Attempt
+from fleet.jobs.facts import ArtifactFacts, PageFacts
 from fleet.jobs.job import State
 from fleet.queue.delivery import Delivery
 
@@ -67,20 +68,19 @@ async def succeed(pool: Database, artifacts: Artifacts, folder: Path, job_id: st
     path = folder / "artifact"
     path.write_bytes(CONTENT)
     await artifacts.upload(path, key, content_type="image/png")
-    facts = {
-        "content_type": "image/png",
-        "size_bytes": len(CONTENT),
-        "sha256": hashlib.sha256(CONTENT).hexdigest(),
-        "width_px": 1280,
-        "height_px": 720,
-        "pages": None,
-    }
+    facts = ArtifactFacts(
+        "image/png",
+        size_bytes=len(CONTENT),
+        sha256=hashlib.sha256(CONTENT).hexdigest(),
+        width_px=1280,
+        height_px=720,
+    )
     outcome = Outcome(
         State.SUCCEEDED,
         browser_generation=2,
         artifact_key=key,
         artifact=facts,
-        page={"final_url": "https://example.com/", "http_status": 200, "title": "Example"},
+        page=PageFacts("https://example.com/", http_status=200, title="Example"),
         timings_ms={"queued": 1.5, "total": 99.0},
         warnings=["an image did not load"],
     )

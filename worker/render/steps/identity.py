@@ -9,7 +9,7 @@ from worker.egress.terms import Upstream
 from worker.render.context import Render
 
 
-async def apply(render: Render) -> None:
+async def run(render: Render) -> None:
     """Put the caller's own proxy between the page and the world."""
     proxy = render.request.proxy
     if proxy is None:

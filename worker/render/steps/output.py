@@ -5,8 +5,9 @@ import hashlib
 from typing import IO, Final
 
 from fleet.errors import ErrorType, RenderError
+from fleet.jobs.facts import ArtifactFacts
 from fleet.render.options.output import CONTENT_TYPES, Format
-from worker.render.context import Artifact, Render
+from worker.render.context import Render
 from worker.render.file_facts import count_pages, picture_size
 from worker.resources.disk import full_error, means_full
 
@@ -14,7 +15,7 @@ from worker.resources.disk import full_error, means_full
 _BIG_BYTES: Final = 1024 * 1024
 
 
-async def deliver(render: Render) -> None:
+async def run(render: Render) -> None:
     """Write `render.content` to `render.path`; hash and count it on the way.
 
     Raises:
@@ -29,7 +30,7 @@ async def deliver(render: Render) -> None:
         raise
 
 
-async def _write_all(render: Render) -> Artifact:
+async def _write_all(render: Render) -> ArtifactFacts:
     assert render.content is not None, "a step that captures comes first"  # noqa: S101
     format_ = render.request.format
     digest = hashlib.sha256()
@@ -49,7 +50,7 @@ async def _write_all(render: Render) -> Artifact:
     if not size_bytes:
         raise RenderError(ErrorType.INTERNAL_ERROR, "the browser gave an empty picture or document")
     width_px, height_px = (None, None) if format_ is Format.PDF else picture_size(head)
-    return Artifact(
+    return ArtifactFacts(
         content_type=CONTENT_TYPES[format_],
         size_bytes=size_bytes,
         sha256=digest.hexdigest(),

@@ -8,7 +8,7 @@ from worker.browser.devtools import ProtocolError
 from worker.render.context import Render
 
 
-async def print_page(render: Render) -> None:
+async def run(render: Render) -> None:
     """Leave the document in `render.content`.
 
     Raises:

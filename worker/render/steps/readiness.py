@@ -1,14 +1,15 @@
 """Waits until the page is what the caller wants to see, then asks it who it is."""
 
-from typing import Any, Final
+from typing import Final, TypedDict, cast
 from urllib.parse import urlsplit
 
 from fleet.errors import ErrorType, RenderError
+from fleet.jobs.facts import PageFacts
 from fleet.render.options.readiness import WaitUntil
 from fleet.render.options.source import MAX_URL_LENGTH
 from worker.browser.devtools import ProtocolError
 from worker.browser.loading import COMMIT, DOM_CONTENT_LOADED, LOAD
-from worker.render.context import Facts, Render
+from worker.render.context import Render
 
 # The stage of a document that each word waits for; networkidle is more than a stage.
 STAGES: Final[dict[WaitUntil, str]] = {
@@ -39,7 +40,16 @@ _ASK: Final = """(async () => {
 })()"""
 
 
-async def wait(render: Render) -> None:
+class _Answer(TypedDict):
+    """What the page says to `_ASK`."""
+
+    fonts: bool
+    url: str
+    status: int
+    title: str
+
+
+async def run(render: Render) -> None:
     """Wait for the stage that was asked for and for the fonts, wherever scripts lead the page meanwhile.
 
     Raises:
@@ -69,7 +79,7 @@ async def wait(render: Render) -> None:
     if not answer["fonts"]:
         render.warnings.append(f"fonts: not all were loaded within {_FONTS_TIMEOUT_MS} ms")
     _check_final_address(render, answer["url"])
-    render.facts = Facts(
+    render.page_facts = PageFacts(
         final_url=answer["url"],
         http_status=answer["status"] or None,
         # JavaScript's text may be cut within a character, and no document can be written with half of one.
@@ -77,12 +87,13 @@ async def wait(render: Render) -> None:
     )
 
 
-async def _ask(render: Render) -> Any:
+async def _ask(render: Render) -> _Answer | None:
     fonts_ms = 0 if render.request.wait_until is WaitUntil.COMMIT else _FONTS_TIMEOUT_MS
     try:
-        return await render.page.evaluate(_ASK % (fonts_ms, MAX_URL_LENGTH, MAX_TITLE_LENGTH))
+        answer = await render.page.evaluate(_ASK % (fonts_ms, MAX_URL_LENGTH, MAX_TITLE_LENGTH))
     except ProtocolError:
         return None  # the document was replaced while it was asked
+    return cast("_Answer", answer)
 
 
 def _check_final_address(render: Render, url: str) -> None:

@@ -3,13 +3,14 @@
 import asyncio
 import math
 from collections.abc import AsyncIterator
-from typing import Any, Final
+from typing import Final
 
 from fleet.errors import ErrorType, RenderError
 from fleet.render.options.output import DEFAULT_QUALITY, LOSSY, Format
 from fleet.render.options.viewport import MAX_DEVICE_PIXELS
 from fleet.render.request import RenderRequest
 from worker.browser.devtools import ProtocolError
+from worker.browser.protocol import Screenshot, Viewport
 from worker.render.context import Render
 
 # The longest side that each format can carry. Beyond it Chromium 156 answers with an empty picture and no
@@ -23,7 +24,7 @@ _FIRST_PAUSE_S: Final = 0.01
 _PATIENCE_S: Final = 3.0
 
 
-async def capture(render: Render) -> None:
+async def run(render: Render) -> None:
     """Leave the picture in `render.content`.
 
     Raises:
@@ -31,14 +32,14 @@ async def capture(render: Render) -> None:
     """
     request = render.request
     _require_size(request)
-    params: dict[str, Any] = {"format": request.format.value, "optimizeForSpeed": True}
+    params = Screenshot(format=request.format.value, optimizeForSpeed=True)
     if request.format in LOSSY:
         params["quality"] = request.quality or DEFAULT_QUALITY
-    width, height = request.viewport.width, request.viewport.height
-    if request.full_page:
-        params |= await _whole_page(render)
-    if "clip" in params:
-        width, height = params["clip"]["width"], params["clip"]["height"]
+    width: float = request.viewport.width
+    height: float = request.viewport.height
+    if clip := await _whole_page(render):
+        params |= Screenshot(clip=clip, captureBeyondViewport=True)
+        width, height = clip["width"], clip["height"]
     render.page.memory.expect_picture(width * height * request.device_scale_factor**2)
     render.content = _one_piece(await _picture(render, params))
 
@@ -61,11 +62,14 @@ def fit(
     return fitting_width, max(1, min(math.ceil(height), longest, by_area))
 
 
-async def _whole_page(render: Render) -> dict[str, Any]:
+async def _whole_page(render: Render) -> Viewport | None:
+    """What of the page one picture can hold; None: what is in the window is what is wanted."""
     request = render.request
+    if not request.full_page:
+        return None
     width, height = await render.page.content_size()
     if width <= request.viewport.width and height <= request.viewport.height:
-        return {}
+        return None
     scale = request.device_scale_factor
     fitting = fit(width, height, scale=scale, max_side_px=MAX_SIDE_PX[request.format])
     if fitting != (math.ceil(width), math.ceil(height)):
@@ -73,8 +77,7 @@ async def _whole_page(render: Render) -> dict[str, Any]:
             f"full_page: the page is {math.ceil(width)} x {math.ceil(height)} CSS pixels; the picture holds "
             f"the first {fitting[0]} x {fitting[1]}"
         )
-    clip = {"x": 0, "y": 0, "width": fitting[0], "height": fitting[1], "scale": 1}
-    return {"clip": clip, "captureBeyondViewport": True}
+    return Viewport(x=0, y=0, width=fitting[0], height=fitting[1], scale=1)
 
 
 def _require_size(request: RenderRequest) -> None:
@@ -89,7 +92,7 @@ def _require_size(request: RenderRequest) -> None:
         raise RenderError(ErrorType.INVALID_REQUEST, detail)
 
 
-async def _picture(render: Render, params: dict[str, Any]) -> bytes:
+async def _picture(render: Render, params: Screenshot) -> bytes:
     clock = asyncio.get_running_loop().time
     started, pause = clock(), _FIRST_PAUSE_S
     while True:

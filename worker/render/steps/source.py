@@ -35,7 +35,7 @@ NET_ERRORS: Final[tuple[tuple[str, ErrorType], ...]] = (
 )
 
 
-async def open_source(render: Render) -> None:
+async def run(render: Render) -> None:
     """Let the page out, and navigate to `url` or write `html` into the empty page.
 
     Raises:

@@ -57,7 +57,7 @@ async def test_killed_browser_fails_its_renders_and_the_next_one_starts(site: Si
                 await render
         assert caught.value.type is ErrorType.BROWSER_UNAVAILABLE
         async with asyncio.timeout(10):  # it waits for the next generation instead of failing
-            assert (await stage.render("/tiny")).facts.title == "tiny"
+            assert (await stage.render("/tiny")).page.title == "tiny"
         assert stage.pool.generation == 2
 
 
@@ -69,7 +69,7 @@ async def test_stopped_browser_is_replaced_within_15_seconds(site: Site) -> None
             with pytest.raises(RenderError) as caught:
                 await render
             assert caught.value.type is ErrorType.BROWSER_UNAVAILABLE
-            assert (await stage.render("/tiny")).facts.title == "tiny"
+            assert (await stage.render("/tiny")).page.title == "tiny"
         assert stage.pool.generation == 2
 
 
@@ -84,7 +84,7 @@ async def test_killed_renderer_fails_its_page_alone(site: Site) -> None:
             with pytest.raises(RenderError) as caught:
                 await victim
         assert caught.value.type is ErrorType.PAGE_CRASHED
-        assert (await neighbour).facts.title == "slow"
+        assert (await neighbour).page.title == "slow"
         assert stage.pool.generation == 1
 
 

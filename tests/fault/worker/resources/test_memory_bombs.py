@@ -37,7 +37,7 @@ async def witnesses(stage: BrowserStage, bomb: "asyncio.Task[object]") -> int:
     count = 0
     while not bomb.done():
         rendered = await stage.render("/dashboard")
-        assert (rendered.width_px, rendered.height_px) == (1280, 720)
+        assert (rendered.artifact.width_px, rendered.artifact.height_px) == (1280, 720)
         count += 1
     return count
 
@@ -72,7 +72,7 @@ async def test_a_render_that_only_waits_is_not_blamed_for_what_others_store(stag
     with pytest.raises(RenderError) as caught:
         await stage.render("/bomb/blobs")
     assert caught.value.type is ErrorType.MEMORY_LIMIT_EXCEEDED
-    assert (await patient).facts.title == "slow"
+    assert (await patient).page.title == "slow"
 
 
 async def test_a_renderer_of_which_nobody_knows_whose_it_is_has_a_limit_too(stage: BrowserStage) -> None:

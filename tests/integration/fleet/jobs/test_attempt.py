@@ -15,12 +15,13 @@ from fleet.jobs.job import Job, State
 from fleet.queue.delivery import Delivery, Waiting
 from fleet.render.request import RenderRequest
 from fleet.vault import Owner, Purpose
+from tests.kit.facts import PICTURE
 from tests.kit.vaults import VAULT
 
 LEASE = timedelta(seconds=15)
 NO_LEASE = timedelta(seconds=0)
 REQUEST = RenderRequest(html="<p>hello</p>")
-DONE = Outcome(State.SUCCEEDED, artifact_key="k", artifact={"size_bytes": 1})
+DONE = Outcome(State.SUCCEEDED, artifact_key="k", artifact=PICTURE)
 
 
 async def accepted(database: Database, tenant_id: UUID) -> Job:

@@ -18,6 +18,7 @@ from fleet.jobs.job import Job, State, waiting
 from fleet.queue import dispatch
 from fleet.queue.delivery import Delivery
 from fleet.render.request import RenderRequest
+from tests.kit.facts import PICTURE
 from tests.kit.vaults import VAULT
 from worker.maintenance.sweeper import Sweeper
 
@@ -113,7 +114,7 @@ async def test_a_render_that_was_done_before_the_cancel_came_stays_done(
     attempt = await claimed(database, job)
     await cancelled(database, job)
     assert await attempts.finish(
-        database, attempt, Outcome(State.SUCCEEDED, artifact_key="k", artifact={"size_bytes": 1})
+        database, attempt, Outcome(State.SUCCEEDED, artifact_key="k", artifact=PICTURE)
     )
     assert await state_of(database, job) is State.SUCCEEDED
 
@@ -190,7 +191,7 @@ async def test_every_end_puts_one_message_into_the_outbox(
 
 async def test_a_picture_that_did_not_change_is_told_to_nobody(database: Database, tenant_id: UUID) -> None:
     attempt = await claimed(database, await accepted(database, tenant_id, webhook_url=HOOK))
-    done = Outcome(State.SUCCEEDED, artifact_key="k", artifact={"size_bytes": 1}, unchanged=True)
+    done = Outcome(State.SUCCEEDED, artifact_key="k", artifact=PICTURE, unchanged=True)
     assert await attempts.finish(database, attempt, done)
     assert await messages(database) == 0
 

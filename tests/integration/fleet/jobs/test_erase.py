@@ -37,6 +37,7 @@ from fleet.jobs.job import Job, State
 from fleet.queue.delivery import Delivery
 from fleet.render.request import RenderRequest
 from fleet.telemetry.metrics import ERASED
+from tests.kit.facts import PICTURE
 from tests.kit.vaults import VAULT
 from worker.attempts.ending import Ending
 from worker.maintenance.eraser import Eraser
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
 
 DAY = timedelta(days=1)
 LEASE = timedelta(seconds=60)
-FACTS = {"content_type": "image/png", "size_bytes": 1, "sha256": "00"}
 FAILED = Outcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="x")
 
 
@@ -79,7 +79,7 @@ class Past:
 
     async def succeed(self, attempt: Attempt) -> str:
         key = await self.upload(attempt)
-        outcome = Outcome(State.SUCCEEDED, artifact_key=key, artifact=FACTS)
+        outcome = Outcome(State.SUCCEEDED, artifact_key=key, artifact=PICTURE)
         assert await attempts.finish(self.database, attempt, outcome)
         return key
 
@@ -228,7 +228,7 @@ async def test_a_worker_whose_result_is_refused_takes_its_object_away(past: Past
     await past.retry(zombie)
     key = await past.succeed(await past.claim(job))
     ending = Ending(past.database, redis, past.artifacts, nudge_sender=lambda: None)
-    outcome = Outcome(State.SUCCEEDED, artifact_key=orphan, artifact=FACTS)
+    outcome = Outcome(State.SUCCEEDED, artifact_key=orphan, artifact=PICTURE)
     await ending.record(zombie, outcome)
     assert past.stored() == {key}
 
@@ -238,7 +238,7 @@ async def test_a_result_that_is_recorded_twice_keeps_its_object(past: Past, redi
     attempt = await past.claim(await past.accept())
     key = await past.succeed(attempt)
     ending = Ending(past.database, redis, past.artifacts, nudge_sender=lambda: None)
-    await ending.record(attempt, Outcome(State.SUCCEEDED, artifact_key=key, artifact=FACTS))
+    await ending.record(attempt, Outcome(State.SUCCEEDED, artifact_key=key, artifact=PICTURE))
     assert past.stored() == {key}
 
 

@@ -37,6 +37,7 @@ from fleet.jobs.recover import CRASH_CAP
 from fleet.queue.delivery import Delivery
 from fleet.render.request import RenderRequest
 from fleet.workers import pause
+from tests.kit.facts import PICTURE
 from tests.kit.vaults import VAULT
 
 T = TypeVar("T")
@@ -55,7 +56,7 @@ LEASE = timedelta(hours=1)
 PLAIN = RenderRequest(html="<p>x</p>", expires_in_s=3600)
 TOLD = RenderRequest(html="<p>x</p>", expires_in_s=3600, webhook_url="https://example.com/hook")
 OUTCOMES = (
-    Outcome(State.SUCCEEDED, artifact_key="k", artifact={"size_bytes": 1}),
+    Outcome(State.SUCCEEDED, artifact_key="k", artifact=PICTURE),
     Outcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="x"),
     Outcome(State.CANCELLED),
     Outcome(State.EXPIRED),

@@ -36,6 +36,7 @@ from fleet.vault.key_file import new_key
 from fleet.vault.rotation import rotate
 from fleet.webhooks import endpoints
 from tests.conftest import run_sql, with_database
+from tests.kit.facts import PICTURE
 from tests.kit.processes import free_port, started
 from tests.kit.stage import Stage
 from tests.kit.vaults import SECRET_KEY, VAULT
@@ -95,7 +96,7 @@ async def expire(database: Database, job: Job) -> None:
     await recover.expire(database, limit=10)
 
 
-STORED = Outcome(State.SUCCEEDED, artifact_key="k", artifact={"size_bytes": 1})
+STORED = Outcome(State.SUCCEEDED, artifact_key="k", artifact=PICTURE)
 FAILED = Outcome(State.FAILED, error_type=ErrorType.PAGE_CRASHED, error_detail="it crashed")
 ENDS: dict[str, tuple[State, Callable[[Database, Job], Awaitable[None]]]] = {
     "rendered": (State.SUCCEEDED, lambda d, j: finish(d, j, STORED)),
@@ -195,7 +196,7 @@ async def test_a_schedule_of_other_html_forgets_the_last_picture(database: Datab
 
     made = await schedule.create(database, VAULT, tenant_id=tenant_id, wanted=wanted("old"))
     assert made is not None
-    await database.execute("UPDATE schedules SET picture = '{}', picture_key = 'k'")
+    await database.execute("UPDATE schedules SET picture = $1, picture_key = 'k'", PICTURE.to_json())
     for html, key in (("old", "k"), ("new", None)):
         ids = {"schedule_id": made.id, "tenant_id": tenant_id}
         assert await schedule.replace(database, VAULT, **ids, wanted=wanted(html))

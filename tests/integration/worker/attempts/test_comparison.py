@@ -3,10 +3,9 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -21,6 +20,7 @@ from fleet.jobs import attempt as attempts
 from fleet.jobs import claim, read
 from fleet.jobs.attempt import Outcome
 from fleet.jobs.claim import Attempt
+from fleet.jobs.facts import ArtifactFacts
 from fleet.jobs.job import Job, State
 from fleet.queue.delivery import Delivery
 from fleet.schedules import schedule as schedules
@@ -66,7 +66,7 @@ class Watch:
         outcome = Outcome(
             State.SUCCEEDED,
             artifact_key=key,
-            artifact=facts | verdict.facts,
+            artifact=replace(facts, fingerprint=verdict.fingerprint),
             warnings=verdict.warnings,
             unchanged=verdict.unchanged,
         )
@@ -101,21 +101,20 @@ def request(**options: object) -> ScheduleRequest:
     return ScheduleRequest.model_validate(document | options)
 
 
-def facts_of(picture: Path) -> dict[str, Any]:
+def facts_of(picture: Path) -> ArtifactFacts:
     data = picture.read_bytes()
     try:
         with Image.open(picture) as opened:
             width, height = opened.size
     except OSError:
         width, height = SIZE
-    return {
-        "content_type": "image/png",
-        "size_bytes": len(data),
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "width_px": width,
-        "height_px": height,
-        "pages": None,
-    }
+    return ArtifactFacts(
+        "image/png",
+        size_bytes=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        width_px=width,
+        height_px=height,
+    )
 
 
 @pytest.fixture

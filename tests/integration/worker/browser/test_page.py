@@ -43,7 +43,7 @@ async def test_refusal_of_chromium_is_told_in_its_words(shared: BrowserStage) ->
 
 async def test_popups_do_not_open(shared: BrowserStage) -> None:
     rendered = await shared.render("/popup")
-    assert rendered.facts.title == "null"
+    assert rendered.page.title == "null"
     await until(lambda: shared.pool.busy == 0, "the context's end", 2)
     assert await targets(shared) == []
 

@@ -53,7 +53,7 @@ async def test_warm_page_that_died_is_not_given_out(site: Site) -> None:
         for renderer in warm:
             renderer.kill()
         await until(lambda: not any(process.is_running() for process in warm), "its end")
-        assert (await stage.render("/tiny")).facts.title == "tiny"
+        assert (await stage.render("/tiny")).page.title == "tiny"
 
 
 async def test_a_browser_that_is_idle_where_memory_is_short_ends_before_the_next_begins(site: Site) -> None:
@@ -63,7 +63,7 @@ async def test_a_browser_that_is_idle_where_memory_is_short_ends_before_the_next
         stage.pool.wear_out()
         await until(lambda: stage.pool.generation == 2, "another browser")
         assert not psutil.pid_exists(old)
-        assert (await stage.render("/tiny")).facts.title == "tiny"
+        assert (await stage.render("/tiny")).page.title == "tiny"
         assert recycles("memory") == before + 1
 
 
@@ -150,7 +150,7 @@ async def test_replaced_browser_lets_its_render_finish(site: Site) -> None:
         await asyncio.to_thread(site.wait_visited, "/slow", site.visits["/slow"] + 1)
         await stage.render("/tiny")
         await until(lambda: stage.pool.generation == 2, "the next generation")
-        assert (await render).facts.title == "slow"
+        assert (await render).page.title == "slow"
         await until(lambda: len(browser_pids(stage.folder)) == 1, "the end of the old browser")
 
 

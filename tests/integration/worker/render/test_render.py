@@ -30,33 +30,34 @@ def colour(picture: Image.Image, x: int, y: int) -> tuple[int, ...]:
 async def test_picture_of_an_address(shared: BrowserStage, format_: str, pillow: str) -> None:
     rendered = await shared.render("/photo", format=format_)
     data = shared.output.read_bytes()
-    assert rendered.content_type == f"image/{format_}"
-    assert rendered.size_bytes == len(data)
-    assert rendered.sha256 == hashlib.sha256(data).hexdigest()
+    assert rendered.artifact.content_type == f"image/{format_}"
+    assert rendered.artifact.size_bytes == len(data)
+    assert rendered.artifact.sha256 == hashlib.sha256(data).hexdigest()
     with Image.open(shared.output) as picture:
         assert picture.format == pillow
-        assert picture.size == (rendered.width_px, rendered.height_px) == (1280, 720)
+        assert picture.size == (rendered.artifact.width_px, rendered.artifact.height_px) == (1280, 720)
         assert len(picture.convert("RGB").getcolors(2_000_000) or ()) > 10_000, "the photographs are missing"
-    assert rendered.facts.final_url == shared.site.url("/photo")
-    assert (rendered.facts.http_status, rendered.facts.title) == (200, "photo")
+    assert rendered.page.final_url == shared.site.url("/photo")
+    assert (rendered.page.http_status, rendered.page.title) == (200, "photo")
     assert set(rendered.timings_ms) == {"context", "navigation", "readiness", "capture"}
     assert rendered.warnings == []
 
 
 async def test_quality_makes_a_picture_smaller(shared: BrowserStage) -> None:
     sizes = [
-        (await shared.render("/photo", format="jpeg", quality=quality)).size_bytes for quality in (30, 85)
+        (await shared.render("/photo", format="jpeg", quality=quality)).artifact.size_bytes
+        for quality in (30, 85)
     ]
     assert sizes[0] < sizes[1] * 0.7
-    assert (await shared.render("/photo", format="jpeg")).size_bytes == sizes[1]
+    assert (await shared.render("/photo", format="jpeg")).artifact.size_bytes == sizes[1]
 
 
 async def test_html_has_an_opaque_origin_and_waits_for_its_pictures(shared: BrowserStage) -> None:
     html = f"""<!doctype html><title>given</title><body style="margin:0">
         <img src="{shared.site.url("/photo/1.jpg")}"><script>document.title += " " + origin</script>"""
     rendered = await shared.render(html=html)
-    assert (rendered.facts.title, rendered.facts.final_url) == ("given null", "about:blank")
-    assert rendered.facts.http_status is None
+    assert (rendered.page.title, rendered.page.final_url) == ("given null", "about:blank")
+    assert rendered.page.http_status is None
     with Image.open(shared.output) as picture:
         assert len(picture.convert("RGB").crop((0, 0, 900, 600)).getcolors(2_000_000) or ()) > 10_000
 
@@ -78,13 +79,13 @@ async def test_picture_has_viewport_times_scale_pixels(
     viewport = {"width": width, "height": height}
     rendered = await shared.render("/shapes", viewport=viewport, device_scale_factor=scale)
     with Image.open(shared.output) as picture:
-        assert picture.size == (rendered.width_px, rendered.height_px) == expected
+        assert picture.size == (rendered.artifact.width_px, rendered.artifact.height_px) == expected
 
 
 async def test_page_sees_the_window_that_was_asked_for(shared: BrowserStage) -> None:
     html = "<script>document.title = [innerWidth, innerHeight, devicePixelRatio, screen.width]</script>"
     rendered = await shared.render(html=html, viewport={"width": 700, "height": 500}, device_scale_factor=2)
-    assert rendered.facts.title == "700,500,2,700"
+    assert rendered.page.title == "700,500,2,700"
 
 
 @pytest.mark.parametrize(
@@ -94,8 +95,8 @@ async def test_a_title_is_text_that_a_document_can_hold(
     shared: BrowserStage, title: str, expected: str
 ) -> None:
     rendered = await shared.render(html=f"<script>document.title = {title}</script>")
-    assert rendered.facts.title == expected
-    assert rendered.facts.title.encode().decode() == expected
+    assert rendered.page.title == expected
+    assert rendered.page.title.encode().decode() == expected
 
 
 @pytest.mark.parametrize(("scale", "bands"), [(1.0, 180), (1.5, 60), (2.0, 30)])
@@ -115,7 +116,7 @@ async def test_full_page_holds_every_band(shared: BrowserStage, scale: float, ba
 
 async def test_full_page_is_as_wide_as_the_content(shared: BrowserStage) -> None:
     rendered = await shared.render("/bands?n=9&width=2000px", full_page=True)
-    assert (rendered.width_px, rendered.height_px) == (2000, 900)
+    assert (rendered.artifact.width_px, rendered.artifact.height_px) == (2000, 900)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ async def test_full_page_beyond_what_a_picture_holds_is_cut_and_said(
     rendered = await shared.render(
         f"/bands?n={bands}", format=format_, full_page=True, viewport={"width": width, "height": 300}
     )
-    assert (rendered.width_px, rendered.height_px) == (width, height)
+    assert (rendered.artifact.width_px, rendered.artifact.height_px) == (width, height)
     (warning,) = rendered.warnings
     assert f"{width} x {bands * BAND_PX}" in warning
     assert f"{width} x {height}" in warning
@@ -151,11 +152,11 @@ async def test_pdf(shared: BrowserStage) -> None:
     rendered = await shared.render("/long?n=60", format="pdf")
     data = shared.output.read_bytes()
     assert data.startswith(b"%PDF-")
-    assert rendered.content_type == "application/pdf"
-    assert rendered.sha256 == hashlib.sha256(data).hexdigest()
-    assert (rendered.width_px, rendered.height_px) == (None, None)
-    assert rendered.pages is not None
-    assert rendered.pages > 5
+    assert rendered.artifact.content_type == "application/pdf"
+    assert rendered.artifact.sha256 == hashlib.sha256(data).hexdigest()
+    assert (rendered.artifact.width_px, rendered.artifact.height_px) == (None, None)
+    assert rendered.artifact.pages is not None
+    assert rendered.artifact.pages > 5
 
 
 async def test_artifact_above_the_limit_is_refused(shared: BrowserStage) -> None:
@@ -168,13 +169,13 @@ async def test_artifact_above_the_limit_is_refused(shared: BrowserStage) -> None
 async def test_page_that_leads_elsewhere_is_followed(shared: BrowserStage, how: str) -> None:
     name = how if how == "after-load" else f"by-{how}"
     rendered = await shared.render(f"/redirect-{name}?to=/tiny")
-    assert rendered.facts.title == "tiny"
-    assert (rendered.facts.final_url or "").partition("?")[0] == shared.site.url("/tiny")
+    assert rendered.page.title == "tiny"
+    assert (rendered.page.final_url or "").partition("?")[0] == shared.site.url("/tiny")
 
 
 async def test_redirect_of_the_server_is_followed(shared: BrowserStage) -> None:
     rendered = await shared.render("/redirect?to=/tiny")
-    assert (rendered.facts.final_url, rendered.facts.http_status) == (shared.site.url("/tiny"), 200)
+    assert (rendered.page.final_url, rendered.page.http_status) == (shared.site.url("/tiny"), 200)
 
 
 @pytest.mark.parametrize("path", ["/redirect?to={}", "/redirect-by-script?to={}", "/redirect-by-meta?to={}"])
@@ -194,12 +195,12 @@ async def test_page_that_never_stays_ends_in_a_timeout(shared: BrowserStage) -> 
 @pytest.mark.parametrize(("path", "title"), [("/status?code=500", "status"), ("/status?code=404", "status")])
 async def test_error_page_with_a_body_is_rendered(shared: BrowserStage, path: str, title: str) -> None:
     rendered = await shared.render(path)
-    assert rendered.facts.http_status == int(path[-3:])
-    assert rendered.facts.title == title
+    assert rendered.page.http_status == int(path[-3:])
+    assert rendered.page.title == title
 
 
 async def test_error_without_a_body_is_rendered_empty(shared: BrowserStage) -> None:
-    assert (await shared.render("/status?code=500&empty=1")).facts.http_status == 500
+    assert (await shared.render("/status?code=500&empty=1")).page.http_status == 500
 
 
 @pytest.mark.parametrize(
@@ -239,7 +240,7 @@ async def test_networkidle_of_a_page_with_what_has_no_end_of_its_own(
         wait_until="networkidle",
         navigation_timeout_ms=5000,
     )
-    assert rendered.facts.title == "idle"
+    assert rendered.page.title == "idle"
 
 
 async def test_name_that_does_not_resolve(shared: BrowserStage) -> None:
@@ -259,7 +260,7 @@ async def test_page_that_does_not_get_ready_fails_at_its_limit(shared: BrowserSt
 
 async def test_commit_does_not_wait_for_the_end_of_the_page(shared: BrowserStage) -> None:
     rendered = await shared.render("/never", wait_until="commit")
-    assert rendered.facts.http_status == 200
+    assert rendered.page.http_status == 200
 
 
 async def test_networkidle_waits_for_what_scripts_fetch_later(shared: BrowserStage) -> None:
@@ -283,17 +284,17 @@ async def test_fonts_are_awaited(shared: BrowserStage) -> None:
 
 async def test_page_of_100_megabytes(shared: BrowserStage) -> None:
     rendered = await shared.render("/huge")
-    assert rendered.facts.http_status == 200
+    assert rendered.page.http_status == 200
     assert shared.site.answered["/huge"]
 
 
 async def test_title_is_capped(shared: BrowserStage) -> None:
     rendered = await shared.render(html=f"<title>{'x' * 5000}</title>")
-    assert rendered.facts.title == "x" * 1000
+    assert rendered.page.title == "x" * 1000
 
 
 async def test_dialogs_do_not_stop_a_page(shared: BrowserStage) -> None:
-    assert (await shared.render("/dialogs")).facts.title == "false,", "confirm and prompt are declined"
+    assert (await shared.render("/dialogs")).page.title == "false,", "confirm and prompt are declined"
 
 
 async def test_page_that_kills_its_renderer_fails_at_once(shared: BrowserStage) -> None:
@@ -301,9 +302,9 @@ async def test_page_that_kills_its_renderer_fails_at_once(shared: BrowserStage) 
     started = loop.time()
     assert (await refusal(shared, "/crash")).type is ErrorType.PAGE_CRASHED
     assert loop.time() - started < 5
-    assert (await shared.render("/tiny")).facts.title == "tiny", "the browser itself is unharmed"
+    assert (await shared.render("/tiny")).page.title == "tiny", "the browser itself is unharmed"
 
 
 async def test_renders_share_nothing(shared: BrowserStage) -> None:
     for _ in range(2):
-        assert (await shared.render("/storage")).facts.title == "|undefined"
+        assert (await shared.render("/storage")).page.title == "|undefined"

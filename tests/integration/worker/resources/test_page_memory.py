@@ -62,7 +62,7 @@ async def test_a_page_that_changes_its_renderer_is_charged_with_both(
 
 async def test_a_browser_that_has_grown_is_replaced_and_its_render_succeeds(site: Site) -> None:
     async with browser_stage(site, browser_max_pages=1, browser_max_rss_mb=160) as stage:
-        assert (await stage.render("/keeps-blobs?mb=140")).facts.title == "keeps blobs"
+        assert (await stage.render("/keeps-blobs?mb=140")).page.title == "keeps blobs"
         await until(lambda: stage.pool.tally.figures().recycles == {"memory": 1}, "the next generation")
-        assert (await stage.render("/tiny")).facts.title == "tiny"
+        assert (await stage.render("/tiny")).page.title == "tiny"
         assert stage.pool.generation == 2

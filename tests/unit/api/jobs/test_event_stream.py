@@ -13,6 +13,7 @@ from api.jobs.moments import Moment
 from fleet.artifacts.keys import SignedAddress
 from fleet.jobs.document import JobDocument
 from fleet.jobs.job import Job, State
+from tests.kit.facts import PICTURE
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 # What a job is from its acceptance on.
@@ -34,7 +35,7 @@ RESULT: dict[str, Any] = {
     "started_at": NOW,
     "finished_at": NOW,
     "artifact_key": "a/b.png",
-    "artifact": {"content_type": "image/png", "size_bytes": 1, "sha256": "00"},
+    "artifact": PICTURE,
     "artifact_erased_at": NOW,
     "erase_at": NOW,
     "error_type": "tls_error",

@@ -16,7 +16,7 @@ from worker.browser.scratch import Scratch
 from worker.pool.recycle import spread
 from worker.render.file_facts import count_pages, picture_size
 from worker.render.pipeline import ALL, STEPS
-from worker.render.steps import blocking
+from worker.render.steps import output
 from worker.render.steps.screenshot import MAX_SIDE_PX, fit
 from worker.render.steps.source import error_type
 
@@ -50,9 +50,7 @@ def test_every_net_error_has_a_type(word: str, expected: ErrorType) -> None:
 def test_every_format_is_captured_once_and_written_last(format_: Format) -> None:
     steps = [step for step in STEPS if format_ in step.formats]
     assert sum(step.formats != ALL for step in steps) == 1
-    written = steps[-2].run
-    assert written.__module__ == "worker.render.steps.output"
-    assert steps[-1].run is blocking.tell, "what the page did not get is known when it is captured"
+    assert steps[-1].run is output.run
 
 
 @pytest.mark.parametrize(
