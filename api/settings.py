@@ -23,26 +23,27 @@ class ApiSettings(FleetSettings):
     api_port: int = Field(default=8000, ge=1, le=65_535, description="Port that the API listens at.")
     api_allowed_hosts: Words = Field(
         default=(),
-        description="Names under which the API answers, such as `api.example.com,*.example.org`, besides IP "
-        "addresses, `localhost` and API_HOST; others are refused with 421. `*`: any name.",
+        description="Host names that the API answers to, such as `api.example.com,*.example.org`, besides IP "
+        "addresses, `localhost` and API_HOST. Calls to other names are refused with 421. `*`: any "
+        "name.",
     )
     api_cors_origins: Words = Field(
         default=(),
-        description="Origins whose web pages may call the API, such as `https://app.example.com`: exact "
-        "ones, and never with cookies.",
+        description="Origins whose web pages may call the API, such as `https://app.example.com`. Each must "
+        "be exact; cookies are never allowed.",
     )
     api_max_connections: int = Field(
         default=11_000,
         ge=1,
         le=200_000,
-        description="Connections that one process may hold; more are answered with 503. Each takes a file "
+        description="Connections that one process may hold; more are answered with 503. Each needs a file "
         "descriptor.",
     )
     api_max_head_bytes: int = Field(
         default=32 * 1024,
         ge=1024,
         le=1024 * 1024,
-        description="Longest request in bytes without its body: address and header fields.",
+        description="Bytes that the address and the header fields of a request may have together.",
     )
     api_head_timeout_s: float = Field(
         default=10.0,
@@ -54,20 +55,21 @@ class ApiSettings(FleetSettings):
         default=30.0,
         gt=0,
         le=600,
-        description="Seconds in which a caller has to take what is ready for it (about 64 KiB), or is cut "
-        "off.",
+        description="Seconds in which a caller must take the next part of an answer (about 64 KiB). A slower "
+        "caller is cut off.",
     )
     api_keep_alive_s: int = Field(
         default=5,
         ge=1,
         le=60,
-        description="Seconds for which a connection without a request is kept. Longer than a proxy in front "
-        "keeps its own.",
+        description="Seconds for which a connection without a request is kept open. Behind a proxy, set it "
+        "higher than the proxy's own value.",
     )
     api_max_requests: int = Field(
         default=100_000,
         ge=0,
-        description="Requests after which a new process takes this one's place, spread by a tenth; 0: never.",
+        description="Requests after which a new process replaces the one that serves, varied by up to a "
+        "tenth. 0: never.",
     )
     api_shutdown_grace_s: int = Field(
         default=10, ge=0, le=3600, description="Seconds that open calls may still take after SIGTERM."
@@ -82,7 +84,8 @@ class ApiSettings(FleetSettings):
         default=16 * 1024 * 1024,
         ge=1024,
         le=64 * 1024 * 1024,
-        description="Largest body of a batch in bytes; a process needs about six times as much meanwhile.",
+        description="Largest body of a batch in bytes. The process needs about six times as much memory "
+        "while it reads one.",
     )
     api_body_timeout_s: float = Field(
         default=30.0, gt=0, le=600, description="Seconds that a request body may take to arrive."
@@ -91,21 +94,23 @@ class ApiSettings(FleetSettings):
         default=10_000,
         ge=0,
         le=100_000,
-        description="Calls of one process that may wait for jobs or stream events at once, nine tenths of "
-        "them of one tenant. Of more, waits are answered without waiting and streams refused.",
+        description="Callers that may wait for jobs or follow events at the same time in one process; one "
+        "tenant may have at most nine tenths of them. Beyond that, waiting calls are answered at "
+        "once, and event streams are refused.",
     )
     api_events_keepalive_s: float = Field(
         default=15.0,
         gt=0,
         le=300,
-        description="Seconds between two signs of life in a silent stream of events. A caller that takes "
-        "nothing for so long is cut off.",
+        description="Seconds between two keep-alive lines in a silent event stream. A caller that reads "
+        "nothing for as long is cut off.",
     )
     api_key_cache_s: float = Field(
         default=10.0,
         ge=0,
         le=300,
-        description="Seconds for which an API key is remembered: a revoked one still works so long.",
+        description="Seconds for which a process remembers an API key. A revoked key may still work for as "
+        "long.",
     )
 
     @field_validator("api_allowed_hosts")
@@ -137,27 +142,27 @@ class LinkSettings(FleetSettings):
         default=90 * _DAY_S,
         ge=60,
         le=366 * _DAY_S,
-        description="Seconds from now on within which a signed link must expire; one that would hold longer "
-        "is refused.",
+        description="Longest time in seconds until a signed link expires. Links that are valid for longer "
+        "are refused.",
     )
     link_cache_ttl_s: int = Field(
         default=_DAY_S,
         ge=0,
         le=366 * _DAY_S,
         description="Seconds for which a signed link without `cache_ttl_s` shows the same render. 0: only "
-        "loads at the same moment share one.",
+        "loads at the same moment share a render.",
     )
     link_failure_ttl_s: int = Field(
         default=30,
         ge=0,
         le=3600,
-        description="Seconds after a failed render during which loads of the same link are answered with its "
-        "error instead of a new attempt.",
+        description="Seconds after a failed render in which loads of the same link get the same error, "
+        "without a new attempt.",
     )
     link_wait_s: float = Field(
         default=55.0,
         gt=0,
         le=300,
-        description="Seconds that the load of a signed link waits for its render, then it is answered with "
-        "503 or the placeholder. Less than what proxies in front allow.",
+        description="Seconds that the load of a signed link waits for its render; then it is answered with "
+        "503 or the placeholder. Set it lower than the timeouts of proxies in front.",
     )

@@ -39,7 +39,8 @@ class DataSettings(FleetSettings):
 
     data_dir: Path = Field(
         default=Path(".renderfleet"),
-        description="Folder for all that is written to disk: profiles, files in flight, embedded engines.",
+        description="Folder for everything that is written to disk: browser profiles, files before their "
+        "upload, data of the embedded engines.",
     )
 
 

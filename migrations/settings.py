@@ -15,12 +15,12 @@ class RoleSettings(FleetSettings):
     database_api_role: str | None = Field(
         default=None,
         pattern=_ROLE,
-        description="Role of the API, to which the migrations grant what it needs; empty: the API is the "
-        "tables' owner.",
+        description="Postgres role of the API: the migrations grant it what it needs. Empty: the API logs in "
+        "as the owner of the tables.",
     )
     database_worker_role: str | None = Field(
         default=None,
         pattern=_ROLE,
-        description="Role of the workers, to which the migrations grant what they need; empty: they are the "
-        "tables' owner.",
+        description="Postgres role of the workers: the migrations grant it what it needs. Empty: workers log "
+        "in as the owner of the tables.",
     )

@@ -34,16 +34,17 @@ class BrowserSettings(FleetSettings):
         default=_DEFAULT_PAGES,
         ge=1,
         le=200,
-        description="Renders at once in one worker: semaphore and `max_jobs`. Default: cores, at most 4.",
+        description="Renders that one worker does at the same time: its slots. Default: the number of cores, "
+        "at most 4.",
     )
     browser_warm_pages: int = Field(
         default=1,
         ge=0,
         le=16,
-        description="Fresh contexts made ahead of need; each is used once, then closed.",
+        description="Fresh pages that are prepared in advance. Each is used for one render, then closed.",
     )
     browser_max_age_s: float = Field(
-        default=3600, ge=1, description="Seconds after which a browser is replaced; spread by a tenth."
+        default=3600, ge=1, description="Seconds after which a browser is replaced, varied by up to a tenth."
     )
     browser_max_renders: int = Field(
         default=1000, ge=1, description="Renders after which a browser is replaced."
@@ -52,32 +53,37 @@ class BrowserSettings(FleetSettings):
         default=512,
         ge=128,
         le=65_536,
-        description="MiB above which a browser is replaced; the pages' own processes are not counted.",
+        description="Memory in MiB of the browser's own processes above which it is replaced. The processes "
+        "of its pages do not count.",
     )
     render_memory_limit_mb: int | None = Field(
         default=None,
         ge=64,
         le=65_536,
-        description="MiB that one page may take; a page that takes more is ended. "
-        "Default: 512, or less in a small container.",
+        description="Memory in MiB that one page may use. A page that uses more is ended. Default: 512, or "
+        "less in a small container.",
     )
     browser_launch_timeout_s: float = Field(
-        default=30, ge=1, le=300, description="Seconds that launching a browser may take."
+        default=30, ge=1, le=300, description="Seconds that starting a browser may take."
     )
     browser_drain_s: float = Field(
-        default=120, ge=0, le=3600, description="Seconds that renders of a replaced browser may still take."
+        default=120,
+        ge=0,
+        le=3600,
+        description="Seconds that the renders of a replaced browser may still take.",
     )
     browser_ping_interval_s: float = Field(
-        default=5, gt=0, le=60, description="Seconds between two questions whether the browser still answers."
+        default=5, gt=0, le=60, description="Seconds between two checks whether the browser still answers."
     )
     browser_ping_timeout_s: float = Field(
         default=2,
         gt=0,
         le=60,
-        description="Seconds that such an answer may take; two silent ones end the browser.",
+        description="Seconds that the answer to such a check may take. After two checks without an answer, "
+        "the browser is killed.",
     )
     chromium_executable: Path | None = Field(
-        default=None, description="The Chromium to run; empty means Playwright's own."
+        default=None, description="Path of the Chromium to run. Empty: the one that Playwright has installed."
     )
     chromium_sandbox: bool = Field(
         default=True,
@@ -94,8 +100,8 @@ class AdmissionSettings(FleetSettings):
         default=96,
         ge=0,
         le=1_048_576,
-        description="MiB of the container that one more render may need: with less free, no job is taken. "
-        "0: whatever comes is taken.",
+        description="Free memory in MiB that the container must have for one more render. With less, the "
+        "worker takes no job. 0: it does not look.",
     )
 
 
@@ -107,8 +113,8 @@ class DiskSettings(FleetSettings):
         default=256,
         ge=0,
         le=1_048_576,
-        description="MiB that must be free on the disk of DATA_DIR: with less, no job is taken. "
-        "0: whatever comes is taken.",
+        description="Free space in MiB that the disk of DATA_DIR must have. With less, the worker takes no "
+        "job. 0: it does not look.",
     )
 
 
@@ -119,25 +125,26 @@ class AttemptSettings(FleetSettings):
         default=15,
         ge=2,
         le=300,
-        description="Seconds after which a silent worker's jobs run again elsewhere.",
+        description="Seconds without a sign of life after which a worker's jobs run again on another worker.",
     )
     heartbeat_interval_s: float = Field(
         default=4,
         gt=0,
         le=100,
-        description="Seconds between two renewals of the leases; at most a third of LEASE_S.",
+        description="Seconds between two signs of life of a worker. At most a third of LEASE_S.",
     )
     sweep_interval_s: float = Field(
         default=5,
         gt=0,
         le=300,
-        description="Seconds between two sweeps of one worker at most; at least half of it.",
+        description="Longest time in seconds between two searches of one worker for lost jobs. The shortest "
+        "is half of it.",
     )
     shutdown_grace_s: float = Field(
-        default=8, ge=0, le=3600, description="Seconds that running attempts may still take after SIGTERM."
+        default=8, ge=0, le=3600, description="Seconds that running jobs may still take after SIGTERM."
     )
     max_artifact_bytes: int = Field(
-        default=500 * 1024 * 1024, ge=1024, description="Largest artifact that a render may produce."
+        default=500 * 1024 * 1024, ge=1024, description="Largest artifact in bytes that a render may produce."
     )
 
 
@@ -148,20 +155,20 @@ class HealthSettings(FleetSettings):
         default=0,
         ge=0,
         le=65_535,
-        description="Port of this worker's `/livez`, `/readyz` and `/metrics`; 0 means none.",
+        description="Port of this worker's `/livez`, `/readyz` and `/metrics`. 0: no port.",
     )
     worker_stalled_after_s: float = Field(
         default=10,
         gt=0,
         le=300,
-        description="Seconds without a move of the event loop after which `/livez` says no.",
+        description="Seconds without progress of the event loop after which `/livez` says no.",
     )
     canary_interval_s: float = Field(
         default=60,
         gt=0,
         le=3600,
-        description="Seconds without a render that succeeded after which a canary is rendered, spread by a "
-        "tenth.",
+        description="Seconds without a successful render after which the worker renders a test page, the "
+        "canary. Varied by up to a tenth.",
     )
 
 
@@ -172,13 +179,13 @@ class RetentionSettings(FleetSettings):
         default=10,
         gt=0,
         le=3600,
-        description="Seconds between two looks of one worker for what is to be erased, jittered by a half.",
+        description="Seconds between two searches of one worker for data to erase, varied by up to a half.",
     )
     job_history_s: int = Field(
         default=30 * 24 * 3600,
         ge=24 * 3600,
         le=10 * 366 * 24 * 3600,
-        description="Seconds from its end for which a job is remembered, and never less than its artifact.",
+        description="Seconds for which a job is kept after its end. It is never erased before its artifact.",
     )
 
 
@@ -196,10 +203,10 @@ class EgressProxySettings(FleetSettings):
     egress_max_bytes_per_job: int = Field(
         default=1024 * 1024 * 1024,
         ge=1024,
-        description="Bytes that one page may send and receive together; what is beyond is cut.",
+        description="Bytes that one page may send and receive together. Then its connections are cut.",
     )
     egress_max_connections_per_job: int = Field(
-        default=10_000, ge=1, description="Connections that one page may ask for in total."
+        default=10_000, ge=1, description="Connections that one page may open in total."
     )
     # Chromium opens 32 for a page at most, and as many again for its WebSockets.
     egress_max_open_connections_per_job: int = Field(
@@ -209,12 +216,12 @@ class EgressProxySettings(FleetSettings):
         default=10, gt=0, le=60, description="Seconds that connecting to a target may take."
     )
     egress_idle_timeout_s: float = Field(
-        default=60, ge=1, le=3600, description="Seconds after which a silent connection is cut."
+        default=60, ge=1, le=3600, description="Seconds without data after which a connection is cut."
     )
     egress_service_url: SecretStr | None = Field(
         default=None,
-        description="The egress service that connects in this worker's place, as `http://:TOKEN@host:3128`; "
-        "empty means that the worker connects itself.",
+        description="Address of the egress service that this worker connects through, as "
+        "`http://:TOKEN@host:3128`. Empty: the worker connects directly.",
     )
 
     @field_validator("egress_service_url")
@@ -231,14 +238,17 @@ class EgressServiceSettings(FleetSettings):
     """The egress service, `python -m worker.egress`."""
 
     egress_service_token: SecretStr = Field(
-        description="What workers must say to the egress service: 16 to 256 letters, digits, `.`, `_`, `~`, "
-        "`-`. Without it the service does not start.",
+        description="Token that workers must send to the egress service: 16 to 256 letters, digits, `.`, "
+        "`_`, `~`, `-`. Required.",
     )
     egress_service_host: str = Field(
         default="127.0.0.1", description="Address that the egress service listens at."
     )
     egress_service_port: int = Field(
-        default=3128, ge=0, le=65_535, description="Port that the egress service listens at; 0: any free one."
+        default=3128,
+        ge=0,
+        le=65_535,
+        description="Port that the egress service listens at. 0: any free port.",
     )
 
     @field_validator("egress_service_token")
@@ -253,7 +263,7 @@ class WebhookSettings(FleetSettings):
     """How patient the sender of webhooks is."""
 
     webhook_timeout_s: float = Field(
-        default=15, gt=0, le=60, description="Seconds that one attempt to deliver a webhook may take."
+        default=15, gt=0, le=60, description="Seconds that one attempt to send a webhook message may take."
     )
 
 

@@ -14,15 +14,19 @@ class StorageSettings(FleetSettings):
     s3_endpoint_url: str | None = Field(
         default=None,
         pattern=r"^https?://",
-        description="Address of an S3 server other than Amazon's; empty means Amazon's own.",
+        description="Address of an S3 server that is not Amazon's. Empty: Amazon's.",
     )
     s3_public_endpoint_url: str | None = Field(
         default=None,
         pattern=r"^https?://",
-        description="Address of the same server as callers reach it; presigned addresses are made for it.",
+        description="Address by which callers reach the same S3 server; presigned addresses use it. Empty: "
+        "the same as S3_ENDPOINT_URL.",
     )
     s3_timeout_s: float = Field(
-        default=10.0, gt=0, le=300, description="Seconds that connecting to S3 or one silent read may take."
+        default=10.0,
+        gt=0,
+        le=300,
+        description="Seconds that connecting to S3, or waiting for its next bytes, may take.",
     )
     artifact_url_expires_s: int = Field(
         default=900, ge=1, le=604_800, description="Seconds that a presigned address stays valid."
@@ -30,14 +34,14 @@ class StorageSettings(FleetSettings):
     s3_sse: str = Field(
         default="",
         pattern=r"^(AES256|aws:kms)?$",
-        description="How the store encrypts artifacts: `AES256` (its own keys), `aws:kms`, or empty for what "
-        "the bucket says.",
+        description="How S3 encrypts artifacts: `AES256` (with keys of its own) or `aws:kms`. Empty: as the "
+        "bucket is configured.",
     )
     s3_sse_kms_key_id: str | None = Field(
         default=None,
         min_length=1,
         max_length=2048,
-        description="Id, ARN or alias of the KMS key for `aws:kms`; empty means the account's own for S3.",
+        description="Id, ARN or alias of the key for `aws:kms`. Empty: the account's default key for S3.",
     )
 
     @field_validator("s3_sse_kms_key_id")

@@ -13,27 +13,28 @@ class EgressSettings(FleetSettings):
     egress_allow: Words = Field(
         default=(),
         description=(
-            "Addresses and networks, with optional port, reachable besides the public internet: "
-            "`127.0.0.1:8099,10.1.0.0/16,[fd00::1]:80`. Without a port, all ports. As soon as there is one, "
-            "names such as `localhost` are judged by the addresses that they resolve to."
+            "Addresses and networks that may be reached besides the public internet, with or without "
+            "a port: `127.0.0.1:8099,10.1.0.0/16,[fd00::1]:80`. Without a port, all ports are open. "
+            "If this is set, names such as `localhost` are judged by the addresses that they resolve "
+            "to; otherwise they are refused."
         ),
     )
     egress_ports: Ports = Field(
         default=(80, 443),
         min_length=1,
-        description="Ports at which public addresses are reachable, such as `80,443,8443`.",
+        description="Ports that may be reached at public addresses, such as `80,443,8443`.",
     )
     egress_deny: Words = Field(
         default=(),
         description=(
-            "Addresses and networks, with optional port, and hosts that are not reachable, whatever else "
-            "allows them: `192.0.2.0/24,tracker.example.com,*.ads.example.com`."
+            "Addresses and networks, with or without a port, and hosts that may not be reached, even "
+            "if something else allows them: `192.0.2.0/24,tracker.example.com,*.ads.example.com`."
         ),
     )
     egress_proxy_ports: Ports = Field(
         default=(80, 443, 1080, 3128, 8080, 8888),
         min_length=1,
-        description="Ports at which a tenant's own proxy (`proxy.server`) may listen at a public address.",
+        description="Ports that a tenant's own proxy (`proxy.server`) may have at a public address.",
     )
 
     @field_validator("egress_allow")

@@ -16,5 +16,5 @@ class RedisSettings(FleetSettings):
         default=2.0,
         gt=0,
         le=60,
-        description="Seconds that connecting or one command may take. A POST waits no longer for it.",
+        description="Seconds that connecting or one command may take. A POST never waits longer for Redis.",
     )

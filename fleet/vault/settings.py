@@ -41,8 +41,9 @@ class SecretSettings(FleetSettings):
     secret_keys: SecretStr = Field(
         default=SecretStr(""),
         description=(
-            "Keys of 32 bytes in base64, separated by commas, for what tenants give as secret: the first "
-            "seals, all unseal. Empty: the one in `DATA_DIR/secret-key`, made at the first start."
+            "Keys that encrypt tenants' secrets, 32 bytes in base64 each, separated by commas. The "
+            "first one encrypts, all of them decrypt. Empty: the key in `DATA_DIR/secret-key`, which "
+            "the first start makes."
         ),
     )
 
