@@ -1,20 +1,22 @@
 """What the routes stand on, opened once for each process, and how a route gets at it."""
 
-import uuid
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, cast
+from functools import cache
+from typing import Annotated, Any, TypeVar, cast, get_type_hints
 from uuid import UUID
 
 from arq.connections import ArqRedis
 from fastapi import Depends, Request
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict
 
 from api.access.authenticate import Authenticator, may, require
 from api.access.link_keys import LinkKeys
 from api.access.quota import Quotas
 from api.access.rate_limit import Rates
-from api.http.problems import RefusedError, refuse_unknown_parameters
+from api.http.path_ids import JOB
+from api.http.problems import not_found, refuse_unknown_parameters
+from api.http.request_body import read_document
 from api.jobs.dispatch import Handover
 from api.jobs.gauges import FleetGauges
 from api.jobs.named_locks import Turns
@@ -26,7 +28,6 @@ from fleet.artifacts.store import Artifacts
 from fleet.database import Database, DatabaseSettings
 from fleet.egress.policy import AddressPolicy
 from fleet.egress.settings import EgressSettings
-from fleet.errors import ErrorType
 from fleet.jobs.artifact import signed_artifact
 from fleet.jobs.job import Job
 from fleet.jobs.read import get
@@ -38,6 +39,8 @@ from fleet.tenants.settings import TenantSettings
 from fleet.tenants.tenant import Scope, Tenant
 from fleet.vault import Vault
 from fleet.vault.settings import SecretSettings
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +87,21 @@ class Dependencies:
         return signed_artifact(self.artifacts, job)
 
     async def caller(self, request: Request, needed: Scope) -> Tenant:
-        """Who makes this call, if it may be made.
+        """Who makes this call, if it may be made, with no other parameters than the call has.
 
         Calls count against the tenant's limit, also those that its key does not allow. An operator's are not
         counted: who is to stop a flood must not be kept out by it.
 
         Raises:
-            RefusedError: unauthorized, rate_limited or forbidden.
+            RefusedError: unauthorized, rate_limited, forbidden or invalid_request.
             UnavailableError: the key is not remembered and Postgres does not answer.
         """
         tenant = await self.authenticator.tenant(request.headers)
         if needed is not Scope.ADMIN or not may(tenant, needed):
             await self.rates.admit(request.scope, tenant)
         require(tenant, needed)
+        if request.scope["query_string"]:
+            refuse_unknown_parameters(request.query_params, allowed=_parameters_of(request.scope["endpoint"]))
         return tenant
 
     def validation_for(self, tenant: Tenant) -> dict[str, Any]:
@@ -104,6 +109,15 @@ class Dependencies:
         if not (tenant.egress_allow or tenant.egress_deny):
             return {EGRESS_CONTEXT: self.policy}
         return {EGRESS_CONTEXT: self.policy.for_tenant(tenant.egress_allow, tenant.egress_deny)}
+
+    async def document(self, request: Request, model: type[ModelT], tenant: Tenant) -> ModelT:
+        """The body of a tenant's call as this model, whose addresses are those that the tenant may use.
+
+        Raises:
+            RefusedError: it is too large, no JSON, or not valid.
+            starlette.requests.ClientDisconnect: the caller went away.
+        """
+        return await read_document(request, model, self.settings.api, context=self.validation_for(tenant))
 
     async def job_of(self, tenant: Tenant, job_id: UUID) -> Job:
         """A job of this tenant.
@@ -113,13 +127,18 @@ class Dependencies:
         """
         job = await get(self.database, job_id=job_id, tenant_id=tenant.id)
         if job is None:
-            raise RefusedError(ErrorType.NOT_FOUND, "there is no such job, or it is not yours")
+            raise not_found(JOB)
         return job
 
 
 def dependencies_of(request: Request) -> Dependencies:
     """The dependencies that the lifespan opened."""
     return cast("Dependencies", request.app.state.dependencies)
+
+
+# FastAPI runs a dependency that is no coroutine in a thread, which takes longer than all that this one does.
+async def _open_dependencies(request: Request) -> Dependencies:
+    return dependencies_of(request)
 
 
 async def _reader(request: Request) -> Tenant:
@@ -134,27 +153,24 @@ async def _operator(request: Request) -> Tenant:
     return await dependencies_of(request).caller(request, Scope.ADMIN)
 
 
-def _job_id(job_id: str) -> UUID:
-    try:
-        return uuid.UUID(job_id)
-    except ValueError:
-        raise RefusedError(ErrorType.NOT_FOUND, "there is no such job: the id is no UUID") from None
-
-
-OpenDependencies = Annotated[Dependencies, Depends(dependencies_of)]
+OpenDependencies = Annotated[Dependencies, Depends(_open_dependencies)]
 Reader = Annotated[Tenant, Depends(_reader)]
 Renderer = Annotated[Tenant, Depends(_renderer)]
 Operator = Annotated[Tenant, Depends(_operator)]
-JobId = Annotated[UUID, Depends(_job_id)]
 
 
 class Parameters(BaseModel):
-    """Base of query parameters. An unknown one is refused: a typo must not silently mean something else."""
+    """Base of query parameters: a route takes those of its `Parameters`, and no others.
+
+    A typing error such as `stat=failed` must not silently mean no filter (`Dependencies.caller` refuses it).
+    """
 
     model_config = ConfigDict(frozen=True)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_unknown(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        refuse_unknown_parameters(values, allowed=cls.model_fields)
-        return values
+
+@cache
+def _parameters_of(endpoint: Callable[..., Any]) -> frozenset[str]:
+    """The names of the query parameters that a route takes."""
+    types = [hint for hint in get_type_hints(endpoint).values() if isinstance(hint, type)]
+    models = [model for model in types if issubclass(model, Parameters)]
+    return frozenset(name for model in models for name in model.model_fields)

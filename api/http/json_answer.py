@@ -1,15 +1,19 @@
 """A document of ours as the answer to a call."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Final
 
 from pydantic import BaseModel
 from starlette.responses import Response
 
 from api.http.request_body import JSON
 
+NO_STORE: Final = {"Cache-Control": "no-store"}  # an answer with a secret stays in no cache
+
 
 def json_answer(
-    document: BaseModel, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None
+    document: BaseModel, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """A document as an answer, without FastAPI's second look at it."""
+    """A document as an answer. FastAPI would validate the document a second time."""
     return Response(document.model_dump_json(), status_code=status.value, media_type=JSON, headers=headers)

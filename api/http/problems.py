@@ -98,6 +98,15 @@ class RefusedError(InvalidRequestError):
         self.headers = headers or {}
 
 
+def not_found(what: str) -> RefusedError:
+    """The refusal of a call for something that is not there, or belongs to another tenant.
+
+    Args:
+        what: how `api/http/path_ids.py` calls it.
+    """
+    return RefusedError(ErrorType.NOT_FOUND, f"you have no {what} with this id")
+
+
 def refused_field(field: str, message: str, *, allowed: str | None = None) -> RefusedError:
     """A refusal because of one header or parameter."""
     finding = Finding(field=field, message=message, allowed=allowed)

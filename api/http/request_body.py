@@ -5,7 +5,8 @@ each, which held up all other calls for half a second.
 """
 
 import asyncio
-from typing import Final, TypeVar
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
@@ -71,8 +72,25 @@ def _has_more_values(body: bytes, count: int) -> bool:
     return b"".join(plain.split(b'"')[::2]).count(b",") >= count
 
 
-async def read_document(request: Request, model: type[ModelT], settings: ApiSettings) -> ModelT:
-    """The body of a request as this model, which needs no context.
+def has_body(request: Request) -> bool:
+    """Whether the request announces a body (RFC 9112, section 6)."""
+    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+
+
+async def read_document(
+    request: Request,
+    model: type[ModelT],
+    settings: ApiSettings,
+    *,
+    context: Mapping[str, Any],
+) -> ModelT:
+    """The body of a request as this model.
+
+    Args:
+        request: the call.
+        model: what the body has to be.
+        settings: how long the body may be, and how long it may take.
+        context: for the model's validators.
 
     Raises:
         RefusedError: as `read_json_body`, or it is not valid.
@@ -82,7 +100,7 @@ async def read_document(request: Request, model: type[ModelT], settings: ApiSett
         request, max_bytes=settings.api_max_body_bytes, timeout_s=settings.api_body_timeout_s
     )
     try:
-        return model.model_validate_json(body)
+        return model.model_validate_json(body, context=context)
     except ValidationError as error:
         raise refused_input(error, model) from None
 

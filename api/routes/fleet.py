@@ -6,16 +6,17 @@ from typing import Final
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from api.dependencies import Dependencies, OpenDependencies, Operator
-from api.http.problems import refused_input
-from api.http.request_body import JSON, read_json_body
+from api.http.json_answer import json_answer
+from api.http.request_body import has_body
 from api.openapi.operations import PAUSE_FLEET, problems
 from fleet.jobs import read
 from fleet.queue.announcements import announce_pause
 from fleet.telemetry.logs import get_logger
+from fleet.tenants.tenant import Tenant
 from fleet.workers import pause, registry
 from fleet.workers.leaks import out_of_line
 from fleet.workers.vitals import BrowserVitals, MemoryVitals, Sandbox
@@ -103,7 +104,7 @@ async def pause_fleet(request: Request, operator: Operator, dependencies: OpenDe
 
     Jobs are still accepted and wait; what runs goes on to its end. Needs the scope `admin`.
     """
-    wish = await _pause_request(request, dependencies)
+    wish = await _pause_request(request, dependencies, operator)
     await pause.pause(dependencies.database, reason=wish.reason)
     log.warning("fleet paused", reason=wish.reason, key_id=operator.key_id)
     await announce_pause(dependencies.redis)
@@ -119,17 +120,10 @@ async def resume_fleet(operator: Operator, dependencies: OpenDependencies) -> Re
     return await _answer(dependencies)
 
 
-async def _pause_request(request: Request, dependencies: Dependencies) -> PauseRequest:
-    if request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers:
+async def _pause_request(request: Request, dependencies: Dependencies, operator: Tenant) -> PauseRequest:
+    if not has_body(request):
         return PauseRequest()
-    settings = dependencies.settings.api
-    body = await read_json_body(
-        request, max_bytes=settings.api_max_body_bytes, timeout_s=settings.api_body_timeout_s
-    )
-    try:
-        return PauseRequest.model_validate_json(body)
-    except ValidationError as error:
-        raise refused_input(error, PauseRequest) from None
+    return await dependencies.document(request, PauseRequest, operator)
 
 
 async def _answer(dependencies: Dependencies) -> Response:
@@ -153,7 +147,7 @@ async def _answer(dependencies: Dependencies) -> Response:
         ),
         workers=[_worker(worker, leaks.get(worker.id)) for worker in there],
     )
-    return Response(document.model_dump_json(), media_type=JSON)
+    return json_answer(document)
 
 
 def _worker(worker: registry.PresentWorker, leak: str | None) -> WorkerDocument:

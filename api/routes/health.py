@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import PlainTextResponse, Response
 
 from api.dependencies import OpenDependencies
+from api.http.json_answer import json_answer
 from api.http.request_body import JSON
 from fleet.telemetry.probes import Condition, DependencyState
 
@@ -60,7 +61,7 @@ async def readyz(dependencies: OpenDependencies) -> Response:
             warnings = [f"workers that render without Chromium's sandbox (CHROMIUM_SANDBOX=off): {count}"]
     document = ReadinessDocument(status=status, dependencies=dict(states), warnings=warnings)
     code = HTTPStatus.SERVICE_UNAVAILABLE if status is Readiness.UNAVAILABLE else HTTPStatus.OK
-    return Response(document.model_dump_json(), status_code=code, media_type=JSON)
+    return json_answer(document, code)
 
 
 @router.get("/metrics", response_class=PlainTextResponse)

@@ -1,38 +1,30 @@
 """Schedules: jobs at the times of a cron expression."""
 
 import json
-import uuid
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from api.dependencies import Dependencies, OpenDependencies, Parameters, Reader, Renderer
-from api.http.problems import (
-    RefusedError,
-    refuse_unknown_parameters,
-    refused_field,
-    refused_input,
-)
-from api.http.request_body import JSON, read_json_body
+from api.dependencies import OpenDependencies, Reader, Renderer
+from api.http.json_answer import json_answer
+from api.http.path_ids import SCHEDULE, ScheduleId
+from api.http.problems import RefusedError, not_found
 from api.openapi.operations import (
     CREATE_SCHEDULE,
     REPLACE_SCHEDULE,
     SWITCH_SCHEDULE,
     problems,
 )
+from api.routes.paging import PageParameters
 from fleet.errors import ErrorType
-from fleet.jobs.read import LAST_ID
 from fleet.schedules import schedule as schedules
 from fleet.schedules.request import CompareOptions, Deliver, ScheduleRequest
 from fleet.schedules.schedule import MAX_SCHEDULES_OF_TENANT, Schedule
-from fleet.tenants.tenant import Tenant
-
-ModelT = TypeVar("ModelT", bound=BaseModel)
 
 router = APIRouter(prefix="/v1/schedules", tags=["schedules"])
 
@@ -117,30 +109,6 @@ class ScheduleSwitch(BaseModel):
     enabled: bool = Field(description="Whether it makes jobs.")
 
 
-class ListParameters(Parameters):
-    """Parameters of listing schedules."""
-
-    limit: int = Field(default=20, ge=1, le=100, description="Schedules on one page.")
-    cursor: str | None = Field(
-        default=None, max_length=100, description="`next_cursor` of the page before this one."
-    )
-
-
-def _unknown_schedule() -> RefusedError:
-    return RefusedError(ErrorType.NOT_FOUND, "there is no such schedule, or it is not yours")
-
-
-def _schedule_id(request: Request, schedule_id: str) -> UUID:
-    refuse_unknown_parameters(request.query_params, allowed=())
-    try:
-        return uuid.UUID(schedule_id)
-    except ValueError:
-        raise _unknown_schedule() from None
-
-
-ScheduleId = Annotated[UUID, Depends(_schedule_id)]
-
-
 @router.post(
     "",
     status_code=HTTPStatus.CREATED,
@@ -154,8 +122,7 @@ async def create_schedule(request: Request, tenant: Renderer, dependencies: Open
     Times that were missed while nothing ran are made up for by one job, for the latest of them. With
     `deliver`: `when_changed` the webhook is told only of a picture that differs from the last one delivered.
     """
-    refuse_unknown_parameters(request.query_params, allowed=())
-    wanted = await _read(request, dependencies, tenant, ScheduleRequest)
+    wanted = await dependencies.document(request, ScheduleRequest, tenant)
     schedule = await schedules.create(
         dependencies.database, dependencies.vault, tenant_id=tenant.id, wanted=wanted
     )
@@ -164,32 +131,23 @@ async def create_schedule(request: Request, tenant: Renderer, dependencies: Open
             ErrorType.TOO_MANY_SCHEDULES,
             f"you have {MAX_SCHEDULES_OF_TENANT:,} schedules, which is the most; delete one first",
         )
-    return _json(ScheduleDocument.of(schedule), HTTPStatus.CREATED, {"Location": _path(schedule)})
+    return json_answer(ScheduleDocument.of(schedule), HTTPStatus.CREATED, {"Location": _path(schedule)})
 
 
 @router.get("", response_model=ScheduleListDocument, **problems(401, 403, 422, 503))
 async def list_schedules(
-    tenant: Reader, dependencies: OpenDependencies, parameters: Annotated[ListParameters, Query()]
+    tenant: Reader, dependencies: OpenDependencies, parameters: Annotated[PageParameters, Query()]
 ) -> Response:
     """List your schedules, newest first."""
-    # One more than the page holds tells whether there is another page.
     found = await schedules.list_newest(
         dependencies.database,
         tenant_id=tenant.id,
-        before=_before(parameters.cursor),
-        limit=parameters.limit + 1,
+        before=parameters.before,
+        limit=parameters.limit_to_read,
     )
-    page = found[: parameters.limit]
-    cursor = str(page[-1].id) if len(found) > len(page) else None
-    documents = [ScheduleDocument.of(schedule) for schedule in page]
-    return _json(ScheduleListDocument(schedules=documents, next_cursor=cursor))
-
-
-def _before(cursor: str | None) -> UUID:
-    try:
-        return LAST_ID if cursor is None else uuid.UUID(cursor)
-    except ValueError:
-        raise refused_field("cursor", "is none", allowed="`next_cursor` of an earlier page") from None
+    page = parameters.page_of(found, lambda schedule: schedule.id)
+    documents = [ScheduleDocument.of(schedule) for schedule in page.items]
+    return json_answer(ScheduleListDocument(schedules=documents, next_cursor=page.next_cursor))
 
 
 @router.get("/{schedule_id}", response_model=ScheduleDocument, **problems(401, 403, 404, 422, 503))
@@ -212,7 +170,7 @@ async def replace_schedule(
 
     When `job`, `deliver` or `compare` are other ones than before, the next picture counts as changed.
     """
-    wanted = await _read(request, dependencies, tenant, ScheduleRequest)
+    wanted = await dependencies.document(request, ScheduleRequest, tenant)
     found = await schedules.replace(
         dependencies.database, dependencies.vault, schedule_id=schedule_id, tenant_id=tenant.id, wanted=wanted
     )
@@ -229,7 +187,7 @@ async def switch_schedule(
     request: Request, schedule_id: ScheduleId, tenant: Renderer, dependencies: OpenDependencies
 ) -> Response:
     """Disable a schedule, or enable it again from its next time on: nothing is made up for."""
-    wish = await _read(request, dependencies, tenant, ScheduleSwitch)
+    wish = await dependencies.document(request, ScheduleSwitch, tenant)
     found = await schedules.switch(
         dependencies.database, schedule_id=schedule_id, tenant_id=tenant.id, enabled=wish.enabled
     )
@@ -242,33 +200,14 @@ async def delete_schedule(
 ) -> Response:
     """Delete a schedule. Jobs that it has made stay and go on."""
     if not await schedules.delete(dependencies.database, schedule_id=schedule_id, tenant_id=tenant.id):
-        raise _unknown_schedule()
+        raise not_found(SCHEDULE)
     return Response(status_code=HTTPStatus.NO_CONTENT)
-
-
-async def _read(request: Request, dependencies: Dependencies, tenant: Tenant, model: type[ModelT]) -> ModelT:
-    settings = dependencies.settings.api
-    body = await read_json_body(
-        request, max_bytes=settings.api_max_body_bytes, timeout_s=settings.api_body_timeout_s
-    )
-    try:
-        return model.model_validate_json(body, context=dependencies.validation_for(tenant))
-    except ValidationError as error:
-        raise refused_input(error, model) from None
 
 
 def _found(schedule: Schedule | None) -> Response:
     if schedule is None:
-        raise _unknown_schedule()
-    return _json(ScheduleDocument.of(schedule))
-
-
-def _json(
-    document: ScheduleDocument | ScheduleListDocument,
-    status: HTTPStatus = HTTPStatus.OK,
-    headers: dict[str, str] | None = None,
-) -> Response:
-    return Response(document.model_dump_json(), status_code=status.value, media_type=JSON, headers=headers)
+        raise not_found(SCHEDULE)
+    return json_answer(ScheduleDocument.of(schedule))
 
 
 def _compare(schedule: Schedule) -> CompareOptions | None:

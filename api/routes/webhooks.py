@@ -1,33 +1,25 @@
 """Webhooks: the addresses that are told of ended jobs, and their secrets."""
 
-import uuid
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from api.dependencies import Dependencies, OpenDependencies, Parameters, Reader, Renderer
-from api.http.problems import (
-    RefusedError,
-    refuse_unknown_parameters,
-    refused_field,
-    refused_input,
-)
-from api.http.request_body import JSON, read_json_body
+from api.dependencies import OpenDependencies, Reader, Renderer
+from api.http.json_answer import NO_STORE, json_answer
+from api.http.path_ids import WEBHOOK, WebhookId
+from api.http.problems import RefusedError, not_found
 from api.openapi.operations import CREATE_WEBHOOK, problems
+from api.routes.paging import PageParameters
 from fleet.errors import ErrorType
-from fleet.jobs.read import LAST_ID
 from fleet.render.options.source import PermittedUrl
-from fleet.tenants.tenant import Tenant
 from fleet.webhooks import endpoints
 from fleet.webhooks.endpoints import Endpoint
 from fleet.webhooks.outbox import DeliveryError
-
-_NO_STORE: Final = {"Cache-Control": "no-store"}  # an answer with a secret stays in no cache
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 
@@ -71,25 +63,6 @@ class WebhookListDocument(BaseModel):
     next_cursor: str | None = Field(description="`cursor` of the next page; null on the last one.")
 
 
-class ListParameters(Parameters):
-    """Parameters of listing webhooks."""
-
-    limit: int = Field(default=20, ge=1, le=100, description="Webhooks on one page.")
-    cursor: str | None = Field(
-        default=None, max_length=100, description="`next_cursor` of the page before this one."
-    )
-
-
-def _webhook_id(webhook_id: str) -> UUID:
-    try:
-        return uuid.UUID(webhook_id)
-    except ValueError:
-        raise _unknown_webhook() from None
-
-
-WebhookId = Annotated[UUID, Depends(_webhook_id)]
-
-
 @router.post(
     "",
     status_code=201,
@@ -104,8 +77,7 @@ async def create_webhook(request: Request, tenant: Renderer, dependencies: OpenD
     An address that was never registered gets its secret with the first message; `GET /v1/webhooks/{id}`
     shows it.
     """
-    refuse_unknown_parameters(request.query_params, allowed=())
-    wish = await _webhook_request(request, dependencies, tenant)
+    wish = await dependencies.document(request, WebhookRequest, tenant)
     found = await endpoints.register(
         dependencies.database, dependencies.vault, tenant_id=tenant.id, url=wish.url
     )
@@ -114,45 +86,26 @@ async def create_webhook(request: Request, tenant: Renderer, dependencies: OpenD
             ErrorType.TOO_MANY_WEBHOOKS, f"you have {endpoints.MAX_ENDPOINTS:,} webhooks; delete one first"
         )
     endpoint, is_new = found
-    headers = {**_NO_STORE, "Location": f"/v1/webhooks/{endpoint.id}"}
+    headers = {**NO_STORE, "Location": f"/v1/webhooks/{endpoint.id}"}
     status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
-    return _json(_details(endpoint), status, headers)
-
-
-async def _webhook_request(request: Request, dependencies: Dependencies, tenant: Tenant) -> WebhookRequest:
-    settings = dependencies.settings.api
-    body = await read_json_body(
-        request, max_bytes=settings.api_max_body_bytes, timeout_s=settings.api_body_timeout_s
-    )
-    try:
-        return WebhookRequest.model_validate_json(body, context=dependencies.validation_for(tenant))
-    except ValidationError as error:
-        raise refused_input(error, WebhookRequest) from None
+    return json_answer(_details(endpoint), status, headers)
 
 
 @router.get("", response_model=WebhookListDocument, **problems(401, 403, 422, 503))
 async def list_webhooks(
-    tenant: Reader, dependencies: OpenDependencies, parameters: Annotated[ListParameters, Query()]
+    tenant: Reader, dependencies: OpenDependencies, parameters: Annotated[PageParameters, Query()]
 ) -> Response:
     """List your webhooks, newest first, without their secrets."""
-    # One more than the page holds tells whether there is another page.
     found = await endpoints.list_newest(
         dependencies.database,
         dependencies.vault,
         tenant_id=tenant.id,
-        before=_before(parameters.cursor),
-        limit=parameters.limit + 1,
+        before=parameters.before,
+        limit=parameters.limit_to_read,
     )
-    page = found[: parameters.limit]
-    cursor = str(page[-1].id) if len(found) > len(page) else None
-    return _json(WebhookListDocument(webhooks=[_summary(found) for found in page], next_cursor=cursor))
-
-
-def _before(cursor: str | None) -> UUID:
-    try:
-        return LAST_ID if cursor is None else uuid.UUID(cursor)
-    except ValueError:
-        raise refused_field("cursor", "is none", allowed="`next_cursor` of an earlier page") from None
+    page = parameters.page_of(found, lambda endpoint: endpoint.id)
+    summaries = [_summary(endpoint) for endpoint in page.items]
+    return json_answer(WebhookListDocument(webhooks=summaries, next_cursor=page.next_cursor))
 
 
 @router.get("/{webhook_id}", response_model=WebhookDetails, **problems(401, 403, 404, 422, 503))
@@ -190,24 +143,14 @@ async def delete_webhook(webhook_id: WebhookId, tenant: Renderer, dependencies: 
         reason=DeliveryError.ENDPOINT_DELETED,
     )
     if not is_deleted:
-        raise _unknown_webhook()
+        raise not_found(WEBHOOK)
     return Response(status_code=HTTPStatus.NO_CONTENT)
-
-
-def _unknown_webhook() -> RefusedError:
-    return RefusedError(ErrorType.NOT_FOUND, "there is no such webhook, or it is not yours")
-
-
-def _json(
-    document: BaseModel, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None
-) -> Response:
-    return Response(document.model_dump_json(), status_code=status.value, media_type=JSON, headers=headers)
 
 
 def _secret_answer(endpoint: Endpoint | None) -> Response:
     if endpoint is None:
-        raise _unknown_webhook()
-    return _json(_details(endpoint), headers=dict(_NO_STORE))
+        raise not_found(WEBHOOK)
+    return json_answer(_details(endpoint), headers=NO_STORE)
 
 
 def _summary(endpoint: Endpoint) -> WebhookSummary:

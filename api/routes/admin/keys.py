@@ -1,21 +1,20 @@
 """API keys as the operator has them: make, list, read, revoke."""
 
-import re
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import Annotated, Final, Self
+from typing import Annotated, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from api.dependencies import Dependencies, OpenDependencies, Operator, Parameters
-from api.http.json_answer import json_answer
-from api.http.problems import RefusedError, refuse_unknown_parameters, refused_field
-from api.http.request_body import read_document
+from api.dependencies import Dependencies, OpenDependencies, Operator
+from api.http.json_answer import NO_STORE, json_answer
+from api.http.path_ids import KEY, TENANT, KeyId, is_key_id
+from api.http.problems import RefusedError, not_found
 from api.openapi.operations import CREATE_KEY, problems
-from api.routes.admin.tenants import unknown_tenant
+from api.routes.paging import PageParameters, unusable_cursor
 from fleet.errors import ErrorType
 from fleet.telemetry.logs import get_logger
 from fleet.tenants import api_keys, manage
@@ -23,9 +22,6 @@ from fleet.tenants.api_keys import Credential, Revocation, issue_key
 from fleet.tenants.requests import KeyRequest
 from fleet.tenants.tenant import Scope
 from fleet.vault import enrol
-
-_NO_STORE: Final = {"Cache-Control": "no-store"}  # an answer with a secret stays in no cache
-_KEY_ID: Final = re.compile(r"[a-z0-9]{12}", re.ASCII)
 
 log = get_logger(__name__)
 router = APIRouter(prefix="/v1/admin/keys", tags=["admin"])
@@ -73,28 +69,21 @@ class KeyListDocument(BaseModel):
     next_cursor: str | None = Field(description="`cursor` of the next page; null on the last one.")
 
 
-class ListParameters(Parameters):
+class KeyListParameters(PageParameters):
     """Parameters of listing keys."""
 
     tenant_id: UUID | None = Field(default=None, description="Only this tenant's.")
-    limit: int = Field(default=20, ge=1, le=100, description="Keys on one page.")
-    cursor: str | None = Field(
-        default=None, max_length=100, description="`next_cursor` of the page before this one."
-    )
 
+    @property
+    def after(self) -> str | None:
+        """The key that the page goes on behind. Ids of keys are random, so they say nothing of their order.
 
-def _unknown_key() -> RefusedError:
-    return RefusedError(ErrorType.NOT_FOUND, "there is no such key")
-
-
-def _key_id(request: Request, key_id: str) -> str:
-    refuse_unknown_parameters(request.query_params, allowed=())
-    if not _KEY_ID.fullmatch(key_id):
-        raise _unknown_key()
-    return key_id
-
-
-KeyId = Annotated[str, Depends(_key_id)]
+        Raises:
+            RefusedError: the cursor is not one of ours.
+        """
+        if self.cursor is not None and not is_key_id(self.cursor):
+            raise unusable_cursor()
+        return self.cursor
 
 
 @router.post(
@@ -106,10 +95,9 @@ KeyId = Annotated[str, Depends(_key_id)]
 )
 async def create_key(request: Request, operator: Operator, dependencies: OpenDependencies) -> Response:
     """Make a key of a tenant. `key` is shown in this answer and never again. Needs the scope `admin`."""
-    refuse_unknown_parameters(request.query_params, allowed=())
-    wanted = await read_document(request, KeyRequest, dependencies.settings.api)
+    wanted = await dependencies.document(request, KeyRequest, operator)
     if await manage.get(dependencies.database, wanted.tenant_id) is None:
-        raise unknown_tenant()
+        raise not_found(TENANT)
     lifetime_s = wanted.expires_in_s
     await enrol(dependencies.database, dependencies.vault)  # the key of its links is sealed
     async with dependencies.database.connection() as connection:
@@ -123,26 +111,25 @@ async def create_key(request: Request, operator: Operator, dependencies: OpenDep
         )
     log.info("api key made", key_id=issued.id, scopes=sorted(wanted.scopes), by_key_id=operator.key_id)
     known = KeyDocument.of(await _get(dependencies, issued.id))
-    headers = {**_NO_STORE, "Location": f"/v1/admin/keys/{issued.id}"}
+    headers = {**NO_STORE, "Location": f"/v1/admin/keys/{issued.id}"}
     document = IssuedKeyDocument(**known.model_dump(), key=issued.key)
     return json_answer(document, HTTPStatus.CREATED, headers)
 
 
 @router.get("", response_model=KeyListDocument, **problems(401, 403, 422, 503))
 async def list_keys(
-    _operator: Operator, dependencies: OpenDependencies, parameters: Annotated[ListParameters, Query()]
+    _operator: Operator, dependencies: OpenDependencies, parameters: Annotated[KeyListParameters, Query()]
 ) -> Response:
     """List the keys of all tenants or of one, newest first, revoked ones too. Needs the scope `admin`."""
-    after = parameters.cursor
-    if after is not None and not _KEY_ID.fullmatch(after):
-        raise refused_field("cursor", "is none", allowed="`next_cursor` of an earlier page")
-    # One more than the page holds tells whether there is another page.
     found = await api_keys.list_newest(
-        dependencies.database, tenant_id=parameters.tenant_id, after=after, limit=parameters.limit + 1
+        dependencies.database,
+        tenant_id=parameters.tenant_id,
+        after=parameters.after,
+        limit=parameters.limit_to_read,
     )
-    page = found[: parameters.limit]
-    cursor = page[-1].id if len(found) > len(page) else None
-    return json_answer(KeyListDocument(keys=[KeyDocument.of(key) for key in page], next_cursor=cursor))
+    page = parameters.page_of(found, lambda key: key.id)
+    documents = [KeyDocument.of(key) for key in page.items]
+    return json_answer(KeyListDocument(keys=documents, next_cursor=page.next_cursor))
 
 
 @router.get("/{key_id}", response_model=KeyDocument, **problems(401, 403, 404, 422, 503))
@@ -176,5 +163,5 @@ async def revoke_key(operator: Operator, key_id: KeyId, dependencies: OpenDepend
 async def _get(dependencies: Dependencies, key_id: str) -> Credential:
     found = await api_keys.get(dependencies.database, key_id)
     if found is None:
-        raise _unknown_key()
+        raise not_found(KEY)
     return found

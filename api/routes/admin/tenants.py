@@ -1,22 +1,21 @@
 """Tenants as the operator has them: make, list, read, change."""
 
-import uuid
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from api.dependencies import OpenDependencies, Operator, Parameters
+from api.dependencies import OpenDependencies, Operator
 from api.http.json_answer import json_answer
-from api.http.problems import RefusedError, refuse_unknown_parameters, refused_field
-from api.http.request_body import read_document
+from api.http.path_ids import TENANT, TenantId
+from api.http.problems import RefusedError, not_found, refused_field
 from api.openapi.operations import CHANGE_TENANT, CREATE_TENANT, problems
+from api.routes.paging import PageParameters
 from fleet.errors import ErrorType
-from fleet.jobs.read import LAST_ID
 from fleet.telemetry.logs import get_logger
 from fleet.tenants import manage
 from fleet.tenants.manage import Account
@@ -77,31 +76,6 @@ class TenantListDocument(BaseModel):
     next_cursor: str | None = Field(description="`cursor` of the next page; null on the last one.")
 
 
-class ListParameters(Parameters):
-    """Parameters of listing tenants."""
-
-    limit: int = Field(default=20, ge=1, le=100, description="Tenants on one page.")
-    cursor: str | None = Field(
-        default=None, max_length=100, description="`next_cursor` of the page before this one."
-    )
-
-
-def unknown_tenant() -> RefusedError:
-    """The refusal of a call for a tenant that there is not."""
-    return RefusedError(ErrorType.NOT_FOUND, "there is no such tenant")
-
-
-def _tenant_id(request: Request, tenant_id: str) -> UUID:
-    refuse_unknown_parameters(request.query_params, allowed=())
-    try:
-        return uuid.UUID(tenant_id)
-    except ValueError:
-        raise unknown_tenant() from None
-
-
-TenantId = Annotated[UUID, Depends(_tenant_id)]
-
-
 @router.post(
     "",
     status_code=HTTPStatus.CREATED,
@@ -111,8 +85,7 @@ TenantId = Annotated[UUID, Depends(_tenant_id)]
 )
 async def create_tenant(request: Request, operator: Operator, dependencies: OpenDependencies) -> Response:
     """Make a tenant, with limits of its own where they are named. Needs the scope `admin`."""
-    refuse_unknown_parameters(request.query_params, allowed=())
-    wanted = await read_document(request, TenantRequest, dependencies.settings.api)
+    wanted = await dependencies.document(request, TenantRequest, operator)
     account = await manage.create(dependencies.database, wanted.name, wanted.changes)
     if account is None:
         raise RefusedError(ErrorType.TENANT_EXISTS, "there is a tenant of this name; change it with PATCH")
@@ -122,25 +95,15 @@ async def create_tenant(request: Request, operator: Operator, dependencies: Open
 
 @router.get("", response_model=TenantListDocument, **problems(401, 403, 422, 503))
 async def list_tenants(
-    _operator: Operator, dependencies: OpenDependencies, parameters: Annotated[ListParameters, Query()]
+    _operator: Operator, dependencies: OpenDependencies, parameters: Annotated[PageParameters, Query()]
 ) -> Response:
     """List all tenants, newest first. Needs the scope `admin`."""
-    # One more than the page holds tells whether there is another page.
     found = await manage.list_newest(
-        dependencies.database, before=_before(parameters.cursor), limit=parameters.limit + 1
+        dependencies.database, before=parameters.before, limit=parameters.limit_to_read
     )
-    page = found[: parameters.limit]
-    cursor = str(page[-1].id) if len(found) > len(page) else None
-    return json_answer(
-        TenantListDocument(tenants=[TenantDocument.of(account) for account in page], next_cursor=cursor)
-    )
-
-
-def _before(cursor: str | None) -> UUID:
-    try:
-        return LAST_ID if cursor is None else uuid.UUID(cursor)
-    except ValueError:
-        raise refused_field("cursor", "is none", allowed="`next_cursor` of an earlier page") from None
+    page = parameters.page_of(found, lambda account: account.id)
+    documents = [TenantDocument.of(account) for account in page.items]
+    return json_answer(TenantListDocument(tenants=documents, next_cursor=page.next_cursor))
 
 
 @router.get("/{tenant_id}", response_model=TenantDocument, **problems(401, 403, 404, 422, 503))
@@ -163,7 +126,7 @@ async def change_tenant(
     Holds at once on the API process that answers, within `API_KEY_CACHE_S` on the others, and for addresses
     also for jobs that have not begun. Needs the scope `admin`.
     """
-    wanted = await read_document(request, TenantChanges, dependencies.settings.api)
+    wanted = await dependencies.document(request, TenantChanges, operator)
     if not wanted.changes:
         raise refused_field("", "names nothing to change", allowed=", ".join(manage.CHANGEABLE))
     async with dependencies.database.connection() as connection:
@@ -176,7 +139,7 @@ async def change_tenant(
 
 def _found(account: Account | None) -> Response:
     if account is None:
-        raise unknown_tenant()
+        raise not_found(TENANT)
     return json_answer(TenantDocument.of(account))
 
 

@@ -7,13 +7,9 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field
 from starlette.responses import RedirectResponse, Response
 
-from api.dependencies import (
-    JobId,
-    OpenDependencies,
-    Parameters,
-    Reader,
-)
+from api.dependencies import OpenDependencies, Parameters, Reader
 from api.http.artifact_response import artifact_answer
+from api.http.path_ids import JobId
 from api.http.problems import RefusedError
 from api.openapi.operations import READ_ARTIFACT, problems
 from fleet.errors import ErrorType

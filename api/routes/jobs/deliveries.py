@@ -1,20 +1,18 @@
 """Deliveries: what was sent to webhooks about a job, and sending it again."""
 
-import uuid
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from api.dependencies import Dependencies, JobId, OpenDependencies, Reader, Renderer
-from api.http.problems import RefusedError
-from api.http.request_body import JSON
+from api.dependencies import Dependencies, OpenDependencies, Reader, Renderer
+from api.http.json_answer import json_answer
+from api.http.path_ids import DELIVERY, DeliveryId, JobId
+from api.http.problems import not_found
 from api.openapi.operations import problems
-from fleet.errors import ErrorType
 from fleet.tenants.tenant import Tenant
 from fleet.webhooks import outbox
 from fleet.webhooks.endpoints import endpoint_of
@@ -53,16 +51,6 @@ class DeliveriesDocument(BaseModel):
     deliveries: list[DeliveryDocument]
 
 
-def _delivery_id(delivery_id: str) -> UUID:
-    try:
-        return uuid.UUID(delivery_id)
-    except ValueError:
-        raise _unknown_delivery() from None
-
-
-DeliveryId = Annotated[UUID, Depends(_delivery_id)]
-
-
 @router.get("/{job_id}/deliveries", response_model=DeliveriesDocument, **problems(401, 403, 404, 422, 503))
 async def list_deliveries(job_id: JobId, tenant: Reader, dependencies: OpenDependencies) -> Response:
     """What was sent about a job and how it went; empty before its end and without `webhook_url`."""
@@ -86,7 +74,7 @@ async def redeliver(
         dependencies.database, message_id=delivery_id, job_id=job_id, tenant_id=tenant.id
     )
     if not is_known:
-        raise _unknown_delivery()
+        raise not_found(DELIVERY)
     return await _deliveries(dependencies, tenant, job_id, HTTPStatus.ACCEPTED)
 
 
@@ -96,12 +84,7 @@ async def _deliveries(
     messages = await outbox.list_of_job(dependencies.database, job_id=job_id, tenant_id=tenant.id)
     if not messages:
         await dependencies.job_of(tenant, job_id)
-    document = DeliveriesDocument(deliveries=[_delivery(message) for message in messages])
-    return Response(document.model_dump_json(), status_code=status.value, media_type=JSON)
-
-
-def _unknown_delivery() -> RefusedError:
-    return RefusedError(ErrorType.NOT_FOUND, "there is no such delivery of this job, or it is not yours")
+    return json_answer(DeliveriesDocument(deliveries=[_delivery(message) for message in messages]), status)
 
 
 def _delivery(message: MessageRecord) -> DeliveryDocument:

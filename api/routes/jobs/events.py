@@ -5,8 +5,9 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.dependencies import JobId, OpenDependencies, Reader
-from api.http.problems import RefusedError, refuse_unknown_parameters
+from api.dependencies import OpenDependencies, Reader
+from api.http.path_ids import JobId
+from api.http.problems import RefusedError
 from api.jobs.event_stream import EventStream
 from api.jobs.moments import Moment
 from api.openapi.operations import READ_EVENTS, problems
@@ -32,7 +33,6 @@ async def read_events(
     seen the job's end, which tells an `EventSource` to stop. Of a change that was over before it was seen,
     the document lacks what is no longer known. A comment keeps a silent connection alive.
     """
-    refuse_unknown_parameters(request.query_params, allowed=())
     if dependencies.waiters.is_full_for(tenant.id):
         raise RefusedError(
             ErrorType.TOO_MANY_WAITERS, "this server follows no more jobs at the moment; poll, or try again"

@@ -1,7 +1,5 @@
 """Jobs: enqueue, read, list, wait, cancel."""
 
-import base64
-import binascii
 from contextlib import nullcontext
 from datetime import timedelta
 from typing import Annotated, Final
@@ -13,7 +11,6 @@ from starlette.responses import Response
 
 from api.dependencies import (
     Dependencies,
-    JobId,
     OpenDependencies,
     Parameters,
     Reader,
@@ -21,23 +18,24 @@ from api.dependencies import (
     dependencies_of,
 )
 from api.http.json_answer import json_answer
+from api.http.path_ids import JobId
 from api.http.prefer import MAX_WAIT_S, preferred_wait_s
 from api.http.problems import (
     RefusedError,
     refuse_unknown_parameters,
-    refused_field,
     refused_input,
 )
 from api.http.request_body import read_json_body
 from api.jobs.waiters import wait_for
 from api.openapi.operations import CANCEL_JOB, CREATE_JOB, problems
 from api.routes.jobs.enqueue import begin, idempotency_key, job_answer, within_quota
+from api.routes.paging import PageParameters
 from fleet.errors import ErrorType
 from fleet.jobs.accept import Acceptance, accept, find_idempotent, render_digest
 from fleet.jobs.cancel import cancel
 from fleet.jobs.document import JobDocument, JobListDocument
 from fleet.jobs.job import Job, State
-from fleet.jobs.read import LAST_ID, list_newest
+from fleet.jobs.read import list_newest
 from fleet.jobs.reuse import Find, keep_rendered
 from fleet.queue.announcements import announce_cancel, announce_change
 from fleet.queue.delivery import Delivery
@@ -181,7 +179,7 @@ async def cancel_job(
     return job_answer(dependencies, job, wait_s)
 
 
-class ListParameters(Parameters):
+class JobListParameters(PageParameters):
     """Parameters of listing jobs."""
 
     status: State | None = Field(default=None, description="Only jobs in this state.")
@@ -189,40 +187,22 @@ class ListParameters(Parameters):
     quarantined: bool | None = Field(
         default=None, description="true: only jobs in quarantine; false: only the others."
     )
-    limit: int = Field(default=20, ge=1, le=100, description="Jobs on one page.")
-    cursor: str | None = Field(
-        default=None, max_length=100, description="`next_cursor` of the page before this one."
-    )
 
 
 @router.get("", response_model=JobListDocument, **problems(401, 403, 422, 503))
 async def list_jobs(
-    tenant: Reader, dependencies: OpenDependencies, parameters: Annotated[ListParameters, Query()]
+    tenant: Reader, dependencies: OpenDependencies, parameters: Annotated[JobListParameters, Query()]
 ) -> Response:
     """List your jobs, newest first. Pages do not shift when new jobs arrive."""
-    # One more than the page holds tells whether there is another page.
     found = await list_newest(
         dependencies.database,
         tenant_id=tenant.id,
         state=parameters.status,
         schedule_id=parameters.schedule_id,
         is_quarantined=parameters.quarantined,
-        before=_before(parameters.cursor),
-        limit=parameters.limit + 1,
+        before=parameters.before,
+        limit=parameters.limit_to_read,
     )
-    page = found[: parameters.limit]
-    cursor = _cursor(page[-1]) if len(found) > len(page) else None
-    return json_answer(JobListDocument(jobs=[JobDocument.of(job) for job in page], next_cursor=cursor))
-
-
-def _cursor(last: Job) -> str:
-    return base64.urlsafe_b64encode(last.id.bytes).rstrip(b"=").decode()
-
-
-def _before(cursor: str | None) -> UUID:
-    if cursor is None:
-        return LAST_ID
-    try:
-        return UUID(bytes=base64.b64decode(cursor + "==", altchars=b"-_", validate=True))
-    except (ValueError, binascii.Error):
-        raise refused_field("cursor", "is none", allowed="`next_cursor` of an earlier page") from None
+    page = parameters.page_of(found, lambda job: job.id)
+    documents = [JobDocument.of(job) for job in page.items]
+    return json_answer(JobListDocument(jobs=documents, next_cursor=page.next_cursor))

@@ -6,13 +6,16 @@ from fastapi import APIRouter, Request
 from pydantic import ValidationError
 from starlette.responses import Response
 
-from api.dependencies import Dependencies, JobId, OpenDependencies, Renderer
+from api.dependencies import Dependencies, OpenDependencies, Renderer
+from api.http.path_ids import JOB, JobId
 from api.http.problems import (
     RefusedError,
+    not_found,
     refuse_unknown_parameters,
     refused_field,
     refused_input,
 )
+from api.http.request_body import has_body
 from api.openapi.operations import RETRY_JOB, problems
 from api.routes.jobs.enqueue import begin, idempotency_key, within_quota
 from fleet.errors import ErrorType
@@ -56,14 +59,14 @@ async def retry_job(
 
 def _refuse_body(request: Request) -> None:
     """Options that are silently left out would be worse than a refusal."""
-    if request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers:
+    if has_body(request):
         raise refused_field("", "this call takes no body: the job is run with the options that it had")
 
 
 async def _check(dependencies: Dependencies, tenant: Tenant, job_id: JobId) -> None:
     original = await find_original(dependencies.database, job_id=job_id, tenant_id=tenant.id)
     if original is None:
-        raise RefusedError(ErrorType.NOT_FOUND, "there is no such job, or it is not yours")
+        raise not_found(JOB)
     if not original.state.is_terminal:
         raise RefusedError(
             ErrorType.JOB_NOT_FINISHED,
