@@ -28,7 +28,8 @@ from api.openapi.link_operation import PLACEHOLDER, parameter_names, read_link_o
 from api.openapi.operations import problems
 from api.routes.jobs.enqueue import within_quota
 from fleet.errors import KINDS, ErrorType, RenderError, RenderfleetError
-from fleet.jobs.accept import accept_of_link, render_digest
+from fleet.jobs.accept import accept_of_link
+from fleet.jobs.insert import render_digest
 from fleet.jobs.job import Job, State
 from fleet.jobs.reuse import Find, Found, find_rendered
 from fleet.render.link_parameters import LinkParameterError, read_link

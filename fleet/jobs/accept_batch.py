@@ -11,8 +11,8 @@ from uuid import UUID
 import asyncpg
 
 from fleet.database import Database
-from fleet.jobs.accept import new_row
-from fleet.jobs.job import JOB_COLUMNS, Job, job_from_row
+from fleet.jobs.insert import NewJob, insert_statement, job_arguments
+from fleet.jobs.job import Job, job_from_row
 from fleet.jobs.read import get_many
 from fleet.render.request import RenderRequest
 from fleet.vault import Vault, writing_sealed
@@ -28,19 +28,7 @@ _ACCEPT: Final = f"""
         SELECT $1, $2, $3, $4 WHERE $2::text IS NOT NULL
         ON CONFLICT DO NOTHING RETURNING idempotency_key
     )
-    INSERT INTO jobs (tenant_id, id, request, secrets, sealed_fields, request_digest, external_id,
-                      max_attempts, priority, run_after, expires_at, webhook_url, retention_s, render_digest,
-                      dispatched_at)
-    SELECT $1, id, request, secrets, string_to_array(sealed_fields, ','), digest, external_id, max_attempts,
-           priority, coalesce(run_at, now()), now() + expires_in, webhook_url, retention_s, render_digest,
-           CASE WHEN run_at > now() THEN NULL ELSE now() END
-    FROM unnest($5::uuid[], $6::json[], $7::bytea[], $8::text[], $9::bytea[], $10::text[], $11::integer[],
-                $12::smallint[], $13::timestamptz[], $14::interval[], $15::text[], $16::integer[],
-                $17::bytea[])
-         AS item (id, request, secrets, sealed_fields, digest, external_id, max_attempts, priority, run_at,
-                  expires_in, webhook_url, retention_s, render_digest)
-    WHERE $2::text IS NULL OR EXISTS (SELECT FROM batch)
-    RETURNING {JOB_COLUMNS}
+    {insert_statement(own_arguments=4, condition="$2::text IS NULL OR EXISTS (SELECT FROM batch)")}
 """
 _FIND: Final = "SELECT digest, items FROM batches WHERE tenant_id = $1 AND idempotency_key = $2"
 
@@ -104,21 +92,20 @@ async def accept_batch(
         UnavailableError: Postgres does not answer; nothing was stored, or (the connection broke during the
             commit) a batch that the same key finds again.
     """
-    rows = []
+    new_jobs: list[NewJob] = []
+    kept: list[Mapping[str, Any]] = []
     for item in items:
-        rows.append(new_row(item, vault, tenant_id) if isinstance(item, RenderRequest) else None)
+        if isinstance(item, RenderRequest):
+            new_jobs.append(NewJob.of(item, vault, tenant_id))
+            kept.append({"job": str(new_jobs[-1].id)})
+        else:
+            kept.append({"error": item})
         await asyncio.sleep(0)  # writing out a long document takes milliseconds; others get their turn
-    columns = list(zip(*(row for row in rows if row is not None), strict=True))
-    kept = [
-        {"error": item} if row is None else {"job": str(row[0])}
-        for item, row in zip(items, rows, strict=True)
-    ]
     batch: tuple[Any, ...] = (None, None, None)
     if key is not None:
         batch = (key.key, vault.digest(key.digest, tenant_id=tenant_id), json.dumps(kept))
-    stored = await writing_sealed(
-        database, vault, lambda: database.fetch(_ACCEPT, tenant_id, *batch, *columns)
-    )
+    arguments = (tenant_id, *batch, *job_arguments(new_jobs))
+    stored = await writing_sealed(database, vault, lambda: database.fetch(_ACCEPT, *arguments))
     if stored:
         return BatchAcceptance(
             _in_order(kept, [job_from_row(row) for row in stored]), is_new=True, is_same_request=True

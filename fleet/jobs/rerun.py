@@ -5,39 +5,31 @@ had as secret was erased at its end: such a job cannot be run anew.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
-import asyncpg
-import uuid_utils.compat as uuid_utils
-
 from fleet.database import Database
 from fleet.jobs.accept import Acceptance
+from fleet.jobs.insert import NewJob, insert_statement, job_arguments
 from fleet.jobs.job import JOB_COLUMNS, State, job_from_row
+from fleet.render.request import RenderRequest
+from fleet.vault import Vault
 
 REPLAYABLE: Final = frozenset({State.FAILED, State.CANCELLED, State.EXPIRED})
 
 _FIND: Final = """
-    SELECT state, CASE WHEN state = ANY($3::text[]) THEN request END AS request, sealed_fields
+    SELECT id, state, CASE WHEN state = ANY($3::text[]) THEN request END AS request, sealed_fields,
+           crash_count
     FROM jobs WHERE id = $1 AND tenant_id = $2
 """
-# The request is copied here, it may be 2 MiB long. Times count from now; a run_at that is over means now.
-# What a crash is known of renders alone at once (crash_count 1), and has the other chances again.
+# The old job is looked at once more: it must be one that may be run anew, whatever the caller has checked.
 _REPLAY: Final = f"""
-    WITH successor AS (
-        INSERT INTO jobs (id, tenant_id, idempotency_key, retry_of, crash_count, request, request_digest,
-                          external_id, max_attempts, priority, run_after, expires_at, webhook_url,
-                          retention_s, render_digest, dispatched_at)
-        SELECT $4, tenant_id, $5, id, least(crash_count, 1), request, request_digest,
-               external_id, max_attempts, priority, greatest(run_at, now()),
-               now() + make_interval(secs => expires_in_s), webhook_url,
-               retention_s, render_digest, CASE WHEN run_at > now() THEN NULL ELSE now() END
-        FROM jobs
-        CROSS JOIN LATERAL json_to_record(request) AS times (run_at timestamptz, expires_in_s integer)
+    WITH original AS (
+        SELECT id FROM jobs
         WHERE id = $1 AND tenant_id = $2 AND state = ANY($3::text[]) AND sealed_fields IS NULL
-        ON CONFLICT (tenant_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
-        RETURNING {JOB_COLUMNS}
+    ), successor AS (
+        {insert_statement(own_arguments=3, condition="EXISTS (SELECT FROM original)")}
     ), released AS (
         UPDATE jobs SET quarantined_at = NULL
         WHERE id = $1 AND quarantined_at IS NOT NULL AND EXISTS (SELECT FROM successor)
@@ -56,38 +48,62 @@ class Original:
     Attributes:
         request_json: None when the job is open or has succeeded.
         erased_fields: what the request had as secret, which is no more; such a job cannot be run anew.
+        crash_count: how often it ended a browser or a worker.
     """
 
+    id: UUID
     state: State
     request_json: str | None
     erased_fields: Sequence[str]
+    crash_count: int
 
 
 async def find_original(database: Database, *, job_id: UUID, tenant_id: UUID) -> Original | None:
     """A job of this tenant; None also for a job of somebody else."""
     row = await database.fetchrow(_FIND, job_id, tenant_id, sorted(REPLAYABLE))
-    return None if row is None else _original(row)
-
-
-def _original(row: asyncpg.Record) -> Original:
-    return Original(State(row["state"]), row["request"], row["sealed_fields"] or ())
+    if row is None:
+        return None
+    return Original(
+        row["id"], State(row["state"]), row["request"], row["sealed_fields"] or (), row["crash_count"]
+    )
 
 
 async def replay(
-    database: Database, *, job_id: UUID, tenant_id: UUID, idempotency_key: str | None
+    database: Database,
+    vault: Vault,
+    *,
+    tenant_id: UUID,
+    original: Original,
+    request: RenderRequest,
+    idempotency_key: str | None = None,
 ) -> Acceptance:
     """Run a job anew that ended without success. It leaves the quarantine in the same transaction.
+
+    Times count from now. If the old job has crashed, the new one counts as one that has crashed once: it
+    renders alone, and has the other chances again.
+
+    Args:
+        database: connections to Postgres.
+        vault: makes the digests.
+        tenant_id: whose job it is.
+        original: the ended job.
+        request: that of the ended job, which has no secrets.
+        idempotency_key: of the call.
 
     Raises:
         UnavailableError: Postgres does not answer; nothing was made, or (the connection broke during the
             commit) a job that the same idempotency key finds again.
     """
-    arguments = (job_id, tenant_id, sorted(REPLAYABLE), uuid_utils.uuid7(), idempotency_key)
-    row = await database.fetchrow(_REPLAY, *arguments)
+    new = replace(
+        NewJob.of(request, vault, tenant_id, idempotency_key=idempotency_key),
+        retry_of=original.id,
+        crash_count=min(original.crash_count, 1),
+    )
+    row = await database.fetchrow(_REPLAY, original.id, tenant_id, sorted(REPLAYABLE), *job_arguments([new]))
     if row is not None:
         return Acceptance(job_from_row(row), is_new=True, is_same_request=True)
     found = idempotency_key and await find_replay(
-        database, job_id=job_id, tenant_id=tenant_id, idempotency_key=idempotency_key
+        database, job_id=original.id, tenant_id=tenant_id, idempotency_key=idempotency_key
     )
     if not found:
         raise RuntimeError("a job vanished while it was run anew")

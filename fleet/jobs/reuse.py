@@ -65,7 +65,7 @@ async def find_rendered(
 
     Args:
         database: connections to Postgres.
-        digest: of the request, as `fleet.jobs.accept.render_digest` makes it.
+        digest: of the request, as `fleet.jobs.insert.render_digest` makes it.
         tenant_id: whose.
         max_age: how old an artifact may be.
         failed_within: how old a failure may be.
@@ -81,7 +81,7 @@ async def keep_rendered(
 
     Args:
         database: connections to Postgres.
-        digest: of the request, as `fleet.jobs.accept.render_digest` makes it.
+        digest: of the request, as `fleet.jobs.insert.render_digest` makes it.
         tenant_id: whose.
         max_age: how old its artifact may be.
         retention: for how long it is wanted.

@@ -9,20 +9,20 @@ long ago: as systemd does with `Persistent=true`, and a CronJob of Kubernetes wi
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 import asyncpg
-import uuid_utils.compat as uuid_utils
 
 from fleet.database import Database
 from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType
+from fleet.jobs.insert import NewJob, insert_statement, job_arguments
 from fleet.jobs.read import count_queued
-from fleet.queue.delivery import Waiting, waiting_from_row
+from fleet.queue.delivery import WAITING_COLUMNS, Waiting, waiting_from_row
 from fleet.render.request import RenderRequest
-from fleet.render.sealed import SealedRequest, sealed_columns
+from fleet.render.sealed import SealedRequest
 from fleet.schedules.plan import Due, Plan, Refusal, plan
 from fleet.telemetry.logs import get_logger
 from fleet.tenants import usage
@@ -47,22 +47,15 @@ _AS_READ: Final = """
 """
 _FIRE: Final = f"""
     WITH due AS ({_AS_READ}), made AS (
-        INSERT INTO jobs (id, tenant_id, schedule_id, scheduled_for, request, secrets, sealed_fields,
-                          request_digest, external_id, max_attempts, priority, expires_at, webhook_url,
-                          retention_s, dispatched_at)
-        SELECT $4, due.tenant_id, due.id, $5, $6, $7, string_to_array($8, ','), $9, $10, $11, $12,
-               now() + $13::interval, $14, $15, now()
-        FROM due
-        ON CONFLICT (schedule_id, scheduled_for) WHERE schedule_id IS NOT NULL DO NOTHING
-        RETURNING id, dispatch, tenant_id, priority, attempt > 0 AS has_run
+        {insert_statement(own_arguments=4, condition="EXISTS (SELECT FROM due)")}
     ), moved AS (
         UPDATE schedules
-        SET next_fire_at = $16, last_fired_at = now(),
+        SET next_fire_at = $4, last_fired_at = now(),
             last_job_id = coalesce((SELECT id FROM made), last_job_id), last_error_type = NULL,
             last_error_detail = NULL, last_error_at = NULL
         FROM due WHERE schedules.id = due.id
     )
-    SELECT made.*, tenants.weight FROM made JOIN tenants ON tenants.id = made.tenant_id
+    SELECT {WAITING_COLUMNS} FROM made AS jobs JOIN tenants ON tenants.id = jobs.tenant_id
 """
 # Without a time to come there is nothing left to do but to disable it.
 _SKIP: Final = f"""
@@ -187,23 +180,14 @@ async def _refusal(
 async def _make(
     database: Database, vault: Vault, due: Due, planned: Plan, request: RenderRequest
 ) -> Waiting | None:
-    job_id = uuid_utils.uuid7()
-    arguments = (
-        due.id,
-        due.fire_at,
-        due.revision,
-        job_id,
-        planned.scheduled_for,
-        *sealed_columns(request, vault, Owner(Purpose.JOB, due.tenant_id, job_id)),
-        vault.digest(request.canonical(), tenant_id=due.tenant_id),
-        request.external_id,
-        request.max_attempts,
-        request.priority,
-        None if request.expires_in_s is None else timedelta(seconds=request.expires_in_s),
-        request.webhook_url,
-        request.retention_s,
-        planned.next_fire_at,
+    # Without a render_digest: an equal request of a call is not answered with a schedule's job.
+    new = replace(
+        NewJob.of(request, vault, due.tenant_id),
+        schedule_id=due.id,
+        scheduled_for=planned.scheduled_for,
+        render_digest=None,
     )
+    arguments = (due.id, due.fire_at, due.revision, planned.next_fire_at, *job_arguments([new]))
     row = await writing_sealed(database, vault, lambda: database.fetchrow(_FIRE, *arguments))
     return None if row is None else waiting_from_row(row)
 

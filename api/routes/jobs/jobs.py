@@ -31,9 +31,10 @@ from api.openapi.operations import CANCEL_JOB, CREATE_JOB, problems
 from api.routes.jobs.enqueue import begin, idempotency_key, job_answer, within_quota
 from api.routes.paging import PageParameters
 from fleet.errors import ErrorType
-from fleet.jobs.accept import Acceptance, accept, find_idempotent, render_digest
+from fleet.jobs.accept import Acceptance, accept, find_idempotent
 from fleet.jobs.cancel import cancel
 from fleet.jobs.document import JobDocument, JobListDocument
+from fleet.jobs.insert import render_digest
 from fleet.jobs.job import Job, State
 from fleet.jobs.read import list_newest
 from fleet.jobs.reuse import Find, keep_rendered

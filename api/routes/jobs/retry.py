@@ -20,7 +20,7 @@ from api.openapi.operations import RETRY_JOB, problems
 from api.routes.jobs.enqueue import begin, idempotency_key, within_quota
 from fleet.errors import ErrorType
 from fleet.jobs.accept import Acceptance
-from fleet.jobs.rerun import find_original, find_replay, replay
+from fleet.jobs.rerun import Original, find_original, find_replay, replay
 from fleet.render.request import RenderRequest
 from fleet.tenants.tenant import Tenant
 
@@ -39,7 +39,7 @@ async def retry_job(
     refuse_unknown_parameters(request.query_params, allowed=())
     _refuse_body(request)
     key = idempotency_key(request)
-    await _check(dependencies, tenant, job_id)
+    original, render = await _original(dependencies, tenant, job_id)
 
     async def find() -> Acceptance | None:
         if key is None:
@@ -51,7 +51,14 @@ async def retry_job(
     acceptance = await within_quota(
         dependencies,
         tenant,
-        accept=lambda: replay(dependencies.database, job_id=job_id, tenant_id=tenant.id, idempotency_key=key),
+        accept=lambda: replay(
+            dependencies.database,
+            dependencies.vault,
+            tenant_id=tenant.id,
+            original=original,
+            request=render,
+            idempotency_key=key,
+        ),
         find=find,
     )
     return await begin(request, dependencies, tenant, acceptance)
@@ -63,7 +70,14 @@ def _refuse_body(request: Request) -> None:
         raise refused_field("", "this call takes no body: the job is run with the options that it had")
 
 
-async def _check(dependencies: Dependencies, tenant: Tenant, job_id: JobId) -> None:
+async def _original(
+    dependencies: Dependencies, tenant: Tenant, job_id: JobId
+) -> tuple[Original, RenderRequest]:
+    """The job that is to be run anew, and its request.
+
+    Raises:
+        RefusedError: there is none, or it cannot be run anew.
+    """
     original = await find_original(dependencies.database, job_id=job_id, tenant_id=tenant.id)
     if original is None:
         raise not_found(JOB)
@@ -84,10 +98,13 @@ async def _check(dependencies: Dependencies, tenant: Tenant, job_id: JobId) -> N
             "to render it again, send the request anew with POST /v1/jobs",
         )
     try:
-        RenderRequest.model_validate_json(original.request_json, context=dependencies.validation_for(tenant))
+        render = RenderRequest.model_validate_json(
+            original.request_json, context=dependencies.validation_for(tenant)
+        )
     except ValidationError as error:
         # Accepted by another release, or under another EGRESS_ALLOW.
         raise refused_input(error, RenderRequest) from None
+    return original, render
 
 
 def _listed(fields: Sequence[str]) -> str:

@@ -8,12 +8,13 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
 from fleet.database import Database
 from fleet.jobs import (
+    accept,
     accept_batch,
     attempt,
     cancel,
@@ -24,8 +25,11 @@ from fleet.jobs import (
     rerun,
     reuse,
 )
+from fleet.jobs.insert import NewJob, job_arguments
 from fleet.jobs.job import State
+from fleet.render.request import RenderRequest
 from fleet.tenants import usage
+from tests.kit.vaults import VAULT
 
 FINISHED = 300_000
 OPEN = 200
@@ -100,6 +104,7 @@ async def test_hot_statements_touch_few_pages(old_fleet: Database, tenant_id: UU
     assert queued is not None
     second = timedelta(seconds=1)
     some = [queued["id"]]
+    new = NewJob.of(RenderRequest(url="https://example.com/"), VAULT, tenant_id, idempotency_key="k")
     place = (datetime(2000, 1, 1, tzinfo=UTC), UUID(int=0))
     filters: tuple[dict[str, Any], ...] = (
         {},
@@ -129,7 +134,9 @@ async def test_hot_statements_touch_few_pages(old_fleet: Database, tenant_id: UU
         read._BACKLOG: (),
         usage._READ: (tenant_id,),
         rerun._FIND: (queued["id"], tenant_id, ["failed"]),
-        rerun._REPLAY: (queued["id"], tenant_id, ["queued"], uuid4(), "k"),
+        rerun._REPLAY: (queued["id"], tenant_id, ["queued"], *job_arguments([new])),
+        accept._INSERT: job_arguments([new]),
+        accept._FIND_BY_IDEMPOTENCY_KEY: (tenant_id, "k"),
         accept_batch._FIND: (tenant_id, "k"),
         reuse._FIND: (tenant_id, b"\0", second * 3600, second * 30),
         reuse._KEEP: (tenant_id, b"\0", second * 3600, second),

@@ -58,17 +58,14 @@ async def test_items_of_a_batch_count_each_and_a_repeated_batch_does_not(
 
 
 async def test_a_job_run_anew_and_one_of_a_schedule_count(database: Database, tenant_id: UUID) -> None:
+    request = RenderRequest.model_validate({"url": "https://example.com/"})
     [item] = (
-        await accept_batch.accept_batch(
-            database,
-            VAULT,
-            tenant_id=tenant_id,
-            items=[RenderRequest.model_validate({"url": "https://example.com/"})],
-            key=None,
-        )
+        await accept_batch.accept_batch(database, VAULT, tenant_id=tenant_id, items=[request], key=None)
     ).jobs
     await database.execute("UPDATE jobs SET state = 'cancelled', finished_at = now()")
-    await rerun.replay(database, job_id=item.id, tenant_id=tenant_id, idempotency_key=None)
+    original = await rerun.find_original(database, job_id=item.id, tenant_id=tenant_id)
+    assert original is not None
+    await rerun.replay(database, VAULT, tenant_id=tenant_id, original=original, request=request)
     assert await count(database, tenant_id) == 2
     await scheduled(database, tenant_id)
     [fired] = await fire.fire_due(database, VAULT, AddressPolicy(), max_queued=0, limit=10)

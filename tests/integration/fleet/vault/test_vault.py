@@ -184,8 +184,10 @@ async def test_of_two_keys_that_a_new_fleet_gets_at_once_one_is_refused(database
 async def test_a_job_whose_secrets_are_erased_has_no_successor(database: Database, tenant_id: UUID) -> None:
     job = await accepted(database, tenant_id)
     await cancel(database, job)
+    original = await rerun.find_original(database, job_id=job.id, tenant_id=tenant_id)
+    assert original is not None
     with pytest.raises(RuntimeError, match="vanished"):
-        await rerun.replay(database, job_id=job.id, tenant_id=tenant_id, idempotency_key=None)
+        await rerun.replay(database, VAULT, tenant_id=tenant_id, original=original, request=REQUEST)
     assert await database.fetchval("SELECT count(*) FROM jobs") == 1
 
 

@@ -80,8 +80,8 @@ async def test_what_a_job_keeps_of_its_request_is_the_same_as_alone(api: Api, da
     rows = await database.fetch(
         """
         SELECT request::text, sealed_fields, request_digest, priority, max_attempts, external_id,
-               expires_at - created_at, retention_s, webhook_url, idempotency_key, retry_of, run_after, state,
-               dispatched_at IS NULL
+               expires_at - created_at, retention_s, webhook_url, idempotency_key, retry_of, state,
+               run_after - created_at, dispatched_at IS NULL
         FROM jobs ORDER BY id
         """
     )

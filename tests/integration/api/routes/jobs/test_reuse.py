@@ -8,11 +8,15 @@ import pytest
 
 from fleet.artifacts.store import Artifacts
 from fleet.database import Database
+from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType
+from fleet.queue.delivery import Waiting
+from fleet.schedules.fire import fire_due
 from fleet.tenants.tenant import Scope
 from tests.integration.api.conftest import Api
 from tests.kit.api.calls import REQUEST, enqueue, problem, succeed
 from tests.kit.api.links import made_key
+from tests.kit.vaults import VAULT
 
 CACHED = {**REQUEST, "cache_ttl_s": 60}
 HOUR_S = 3600
@@ -96,6 +100,17 @@ async def test_jobs_of_a_batch_and_jobs_run_anew_are_found(
     await succeed(database, artifacts, tmp_path, retried)
     answer = await api.client.post("/v1/jobs", json={"url": "https://example.com", "cache_ttl_s": 60})
     assert is_hit(answer, retried)
+
+
+async def test_a_job_of_a_schedule_is_no_answer(
+    api: Api, database: Database, artifacts: Artifacts, tmp_path: Any
+) -> None:
+    await api.client.post("/v1/schedules", json={"cron": "@hourly", "job": REQUEST})
+    await database.execute("UPDATE schedules SET next_fire_at = now()")
+    [fired] = await fire_due(database, VAULT, AddressPolicy(), max_queued=0, limit=1)
+    assert isinstance(fired.result, Waiting)
+    await succeed(database, artifacts, tmp_path, str(fired.result.delivery.job_id))
+    assert (await api.client.post("/v1/jobs", json=CACHED)).status_code == 202
 
 
 async def test_where_nothing_can_be_answered_at_once_it_is_refused(api: Api) -> None:
