@@ -88,7 +88,7 @@ def test_size_of_a_jpeg(options: dict[str, object]) -> None:
     "data", [b"", b"GIF89a", b"\x89PNG", b"\xff\xd8\xff\xe0\x00\x10", b"RIFFxxxxWEBPVP8 "]
 )
 def test_what_is_no_picture_is_refused(data: bytes) -> None:
-    with pytest.raises(ValueError, match=r"picture|neither"):
+    with pytest.raises(ValueError, match="picture"):
         picture_size(data)
 
 
