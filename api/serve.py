@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from api.main import create_app
-from api.server.bounded_connection import Limits, connection_within
+from api.server.bounded_connection import ConnectionLimits, connection_within
 from api.server.retirement import Tenure
 from api.settings import ApiSettings
 from fleet.settings import SettingsError, load_settings
@@ -83,7 +83,7 @@ async def _serve(settings: ApiSettings, listener: socket.socket, channel: socket
 
 def uvicorn_config(app: ASGIApp, settings: ApiSettings) -> uvicorn.Config:
     """How the API is served: nothing that it does not use, and nothing without a limit."""
-    limits = Limits(
+    limits = ConnectionLimits(
         connections=settings.api_max_connections,
         head_bytes=settings.api_max_head_bytes,
         head_timeout_s=settings.api_head_timeout_s,

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
     Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
-    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+    DatabaseConnection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
 else:
     Pool = asyncpg.Pool
-    Connection = asyncpg.Connection
+    DatabaseConnection = asyncpg.Connection
 
 
 T = TypeVar("T")
@@ -141,14 +141,14 @@ class Database:
             return await self._pool.execute(sql, *arguments)
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
+    async def connection(self) -> AsyncIterator[DatabaseConnection]:
         """One connection for several statements."""
         with _errors_translated():
             async with self._pool.acquire() as connection:
                 yield connection
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
+    async def transaction(self) -> AsyncIterator[DatabaseConnection]:
         """One connection, in a transaction that is committed when the block ends without an error."""
         async with self.connection() as connection, connection.transaction():
             yield connection
@@ -167,7 +167,7 @@ class Database:
 
 
 @asynccontextmanager
-async def connected(settings: DatabaseSettings) -> AsyncIterator[Connection]:
+async def connected(settings: DatabaseSettings) -> AsyncIterator[DatabaseConnection]:
     """A single connection, for a command that a person runs.
 
     Raises:

@@ -22,7 +22,7 @@ from fleet.telemetry.logs import LogSettings, bind_for_good, configure_logs, get
 from fleet.telemetry.probes import Probes
 from fleet.vault import Vault, enrol
 from fleet.workers import registry
-from worker.attempts.attempt import Attempts
+from worker.attempts.attempt_runner import AttemptRunner
 from worker.attempts.comparison import Comparison
 from worker.attempts.ending import Ending
 from worker.attempts.heartbeat import Heartbeat
@@ -160,10 +160,10 @@ class Main:
         log.info("memory of a render is limited", limit_mb=limit_mib)
         return given.model_copy(update={"render_memory_limit_mb": limit_mib})
 
-    def _wire_attempts(self, folder: Path) -> Attempts:
+    def _wire_attempts(self, folder: Path) -> AttemptRunner:
         comparison = Comparison(self.database, self.artifacts)
         self._closing.callback(comparison.close)
-        return Attempts(
+        return AttemptRunner(
             worker_id=self.worker_id,
             database=self.database,
             vault=self.vault,

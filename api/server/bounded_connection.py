@@ -35,7 +35,7 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ConnectionLimits:
     """What one connection may take.
 
     Attributes:
@@ -58,7 +58,7 @@ class _HeadError(Exception):
 class BoundedConnection(HttpToolsProtocol):
     """A connection that ends when its caller asks too much of it."""
 
-    limits: ClassVar[Limits]
+    limits: ClassVar[ConnectionLimits]
 
     _fields = 0
     _fields_bytes = 0
@@ -245,7 +245,7 @@ class BoundedConnection(HttpToolsProtocol):
         self.transport.write(b"\r\n".join([*lines, b"", bytes(answer.body)]))
 
 
-def connection_within(limits: Limits) -> type[BoundedConnection]:
+def connection_within(limits: ConnectionLimits) -> type[BoundedConnection]:
     """The protocol with these limits, as uvicorn wants it: a class."""
     members: dict[str, Any] = {"limits": limits}
     return type("BoundedConnection", (BoundedConnection,), members)

@@ -74,7 +74,7 @@ class _Child:
         return code if code >= 0 else _SIGNALLED - code
 
 
-class Supervisor:
+class ApiSupervisor:
     """All processes of one API, and the socket that they listen on."""
 
     def __init__(self, listener: int) -> None:
@@ -179,4 +179,4 @@ def _ignore(_number: int, _frame: FrameType | None) -> None:
 if __name__ == "__main__":
     descriptor = int(sys.argv[1])
     os.set_inheritable(descriptor, False)  # noqa: FBT003 - children get it by name
-    sys.exit(Supervisor(descriptor).run())
+    sys.exit(ApiSupervisor(descriptor).run())

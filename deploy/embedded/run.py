@@ -1,7 +1,7 @@
 """`make run`: the whole fleet on this machine, from nothing to ready, and back to nothing.
 
-Read `Launcher.run` from top to bottom: it is the order in which things start. `Supervisor.stop` is the order
-in which they end, at whichever step the end is asked for.
+Read `Launcher.run` from top to bottom: it is the order in which things start. `ServiceSupervisor.stop` is the
+order in which they end, at whichever step the end is asked for.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from deploy.embedded.processes import process_tree
 from deploy.embedded.processes.privileges import PrivilegeError, needed
 from deploy.embedded.processes.process import Pause, ProcessError, Program, run_to_end
 from deploy.embedded.processes.stopping import StopRequested, StopSignal
-from deploy.embedded.processes.supervisor import WATCH_S, RunEndedError, Service, Supervisor
+from deploy.embedded.processes.supervisor import WATCH_S, RunEndedError, Service, ServiceSupervisor
 from deploy.embedded.settings import LaunchSettings, SettingError
 from deploy.embedded.welcome import welcome
 
@@ -77,7 +77,7 @@ class Launcher:
         """
         require_free(self.settings.api_host, self.settings.api_port)
         engines = Engines(DataDir(self.settings.data_dir, pause=self.pause), pause=self.pause)
-        supervisor = Supervisor(engines)
+        supervisor = ServiceSupervisor(engines)
         try:
             chromium = self._chromium()
             engines.start_each(self.progress.step)
@@ -124,7 +124,7 @@ class Launcher:
         write_private(self._key_file, draft.read_text())
         draft.unlink()
 
-    def _start_services(self, supervisor: Supervisor) -> None:
+    def _start_services(self, supervisor: ServiceSupervisor) -> None:
         """Start API and workers at once and wait until each of them has said that it is ready."""
         before = supervisor.engines.postgres.query("SELECT now()")
         with self.progress.step(f"API and {_counted(self.settings.workers, 'worker')}"):

@@ -18,7 +18,7 @@ from fleet.render.request import RenderRequest
 from fleet.vault import Vault, writing_sealed
 
 # Why an item was refused: a problem document, which this module only keeps.
-Refusal: TypeAlias = Mapping[str, Any]
+ItemRefusal: TypeAlias = Mapping[str, Any]
 
 # One statement is one transaction and one round trip. With a key it begins with the batch's own row: who
 # comes second with the same key waits there, and inserts no job.
@@ -56,7 +56,7 @@ class BatchAcceptance:
         is_same_request: False when the key was used with another body before.
     """
 
-    items: Sequence[Job | Refusal | None]
+    items: Sequence[Job | ItemRefusal | None]
     is_new: bool
     is_same_request: bool
 
@@ -82,7 +82,7 @@ async def accept_batch(
     vault: Vault,
     *,
     tenant_id: UUID,
-    items: Sequence[RenderRequest | Refusal],
+    items: Sequence[RenderRequest | ItemRefusal],
     key: BatchKey | None,
 ) -> BatchAcceptance:
     """Store the jobs among the items, at least one: all of them, or none.
@@ -116,7 +116,7 @@ async def accept_batch(
     return found
 
 
-def _in_order(kept: Sequence[Mapping[str, Any]], jobs: Sequence[Job]) -> list[Job | Refusal | None]:
+def _in_order(kept: Sequence[Mapping[str, Any]], jobs: Sequence[Job]) -> list[Job | ItemRefusal | None]:
     by_id = {str(job.id): job for job in jobs}
     return [item["error"] if "error" in item else by_id.get(item["job"]) for item in kept]
 

@@ -16,14 +16,14 @@ from uuid import UUID
 
 from fleet.database import Database
 from fleet.errors import ErrorType
-from fleet.jobs.claim import Attempt
+from fleet.jobs.claim import JobAttempt
 from fleet.jobs.facts import ArtifactFacts, PageFacts
 from fleet.jobs.job import State
 from fleet.queue.delivery import WAITING_COLUMNS, Waiting, waiting_from_row
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class AttemptOutcome:
     """How an attempt ended, ready to be written.
 
     Attributes:
@@ -125,7 +125,7 @@ def _json(value: object) -> str | None:
     return None if value is None else json.dumps(value)
 
 
-async def finish(database: Database, attempt: Attempt, outcome: Outcome) -> bool:
+async def finish(database: Database, attempt: JobAttempt, outcome: AttemptOutcome) -> bool:
     """End a job. False: the fence refused, the job is no longer this attempt's.
 
     Safe to repeat: when an earlier call was cut off in its commit and went through, this one says True.
@@ -180,7 +180,7 @@ class PutBack:
 
 async def _put_back(
     database: Database,
-    attempt: Attempt,
+    attempt: JobAttempt,
     delay: timedelta,
     counted: tuple[int, int],
     record: tuple[str, ErrorType | None, str | None],
@@ -194,7 +194,7 @@ async def _put_back(
 
 async def retry_later(
     database: Database,
-    attempt: Attempt,
+    attempt: JobAttempt,
     *,
     delay: timedelta,
     is_crash: bool,
@@ -210,7 +210,7 @@ async def retry_later(
     return await _put_back(database, attempt, delay, counted, ("retried", error_type, error_detail))
 
 
-async def hand_back(database: Database, attempt: Attempt) -> PutBack | None:
+async def hand_back(database: Database, attempt: JobAttempt) -> PutBack | None:
     """Queue the job of a stopping worker again, at once and uncounted. None: the fence refused.
 
     Raises:

@@ -17,7 +17,7 @@ from fleet.render.sealed import SealedRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class JobAttempt:
     """One execution of a job, as claimed. `(job_id, attempt)` is the fence of everything that follows.
 
     Attributes:
@@ -109,7 +109,7 @@ async def claim(
     worker_id: UUID,
     lease: timedelta,
     max_running: int | None = None,
-) -> Attempt | None:
+) -> JobAttempt | None:
     """Take a queued job. None: somebody else did, it ended, it may not run now, or this delivery is stale.
 
     Args:
@@ -146,8 +146,8 @@ async def _claim_capped(
         return row
 
 
-def _attempt(row: asyncpg.Record, *, is_capped: bool) -> Attempt:
-    return Attempt(
+def _attempt(row: asyncpg.Record, *, is_capped: bool) -> JobAttempt:
+    return JobAttempt(
         job_id=row["id"],
         attempt=row["attempt"],
         tenant_id=row["tenant_id"],

@@ -75,7 +75,7 @@ _FORGET_BATCHES: Final = """
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class EraseCursor:
     """How far a walk through what is due has come. What the store refused is passed, not tried for ever."""
 
     at: datetime = datetime(2000, 1, 1, tzinfo=UTC)
@@ -83,11 +83,11 @@ class Place:
     attempt: int = 0
 
 
-START: Final = Place()
+START: Final = EraseCursor()
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class EraseStep:
     """What one step of a walk did.
 
     Attributes:
@@ -98,10 +98,12 @@ class Page:
 
     erased: int
     refused: int
-    next: Place | None
+    next: EraseCursor | None
 
 
-async def erase_artifacts(database: Database, place: Place, *, delete: Delete, limit: int) -> Page:
+async def erase_artifacts(
+    database: Database, cursor: EraseCursor, *, delete: Delete, limit: int
+) -> EraseStep:
     """Erase what is stored of ended jobs whose retention is over, or of the next `limit` of them.
 
     Everything that any of the job's attempts may have stored goes, so that of a late zombie nothing is left.
@@ -110,15 +112,15 @@ async def erase_artifacts(database: Database, place: Place, *, delete: Delete, l
         UnavailableError: Postgres or the store does not answer; nothing was marked, call again later.
     """
     async with database.transaction() as connection:
-        rows = await connection.fetch(_ERASABLE, place.at, place.job_id, limit)
+        rows = await connection.fetch(_ERASABLE, cursor.at, cursor.job_id, limit)
         if not rows:
-            return Page(0, 0, None)
+            return EraseStep(0, 0, None)
         keys_of = [_keys_of_job(row) for row in rows]
         kept = await delete([key for keys in keys_of for key in keys])
         done = [row["id"] for row, keys in zip(rows, keys_of, strict=True) if kept.isdisjoint(keys)]
         await connection.execute(_MARK_ERASED, done)
-    last = Place(rows[-1]["erase_at"], rows[-1]["id"]) if len(rows) == limit else None
-    return Page(len(done), len(rows) - len(done), last)
+    last = EraseCursor(rows[-1]["erase_at"], rows[-1]["id"]) if len(rows) == limit else None
+    return EraseStep(len(done), len(rows) - len(done), last)
 
 
 def _keys_of_job(row: asyncpg.Record) -> list[str]:
@@ -129,17 +131,17 @@ def _keys_of_job(row: asyncpg.Record) -> list[str]:
 
 
 async def erase_orphans(
-    database: Database, place: Place, *, age: timedelta, delete: Delete, limit: int
-) -> Page:
+    database: Database, cursor: EraseCursor, *, age: timedelta, delete: Delete, limit: int
+) -> EraseStep:
     """Erase what attempts without success may have stored, `age` after their end. The job may go on.
 
     Raises:
         UnavailableError: Postgres or the store does not answer; nothing was marked, call again later.
     """
     async with database.transaction() as connection:
-        rows = await connection.fetch(_ORPHANED, age, place.at, place.job_id, place.attempt, limit)
+        rows = await connection.fetch(_ORPHANED, age, cursor.at, cursor.job_id, cursor.attempt, limit)
         if not rows:
-            return Page(0, 0, None)
+            return EraseStep(0, 0, None)
         keys_of = [_keys_of_attempt(row) for row in rows]
         kept = await delete([key for keys in keys_of for key in keys])
         done = [row for row, keys in zip(rows, keys_of, strict=True) if kept.isdisjoint(keys)]
@@ -147,8 +149,8 @@ async def erase_orphans(
             _MARK_ORPHANS_ERASED, [row["job_id"] for row in done], [row["attempt"] for row in done]
         )
     last = rows[-1] if len(rows) == limit else None
-    following = None if last is None else Place(last["finished_at"], last["job_id"], last["attempt"])
-    return Page(len(done), len(rows) - len(done), following)
+    following = None if last is None else EraseCursor(last["finished_at"], last["job_id"], last["attempt"])
+    return EraseStep(len(done), len(rows) - len(done), following)
 
 
 def _keys_of_attempt(row: asyncpg.Record) -> list[str]:

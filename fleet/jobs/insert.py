@@ -16,7 +16,7 @@ import uuid_utils.compat as uuid_utils
 from fleet.jobs.job import JOB_COLUMNS
 from fleet.render.request import RenderRequest
 from fleet.render.sealed import sealed_columns
-from fleet.vault import Owner, Purpose, Vault
+from fleet.vault import Purpose, SecretOwner, Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,9 @@ class NewJob:
                 `dataclasses.replace`.
         """
         job_id = uuid_utils.uuid7()
-        public, secrets, sealed_fields = sealed_columns(request, vault, Owner(Purpose.JOB, tenant_id, job_id))
+        public, secrets, sealed_fields = sealed_columns(
+            request, vault, SecretOwner(Purpose.JOB, tenant_id, job_id)
+        )
         return cls(
             id=job_id,
             tenant_id=tenant_id,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fleet.render.request import RenderRequest
-from fleet.vault import Owner, Vault
+from fleet.vault import SecretOwner, Vault
 
 # What must not lie in clear in the database, nor outlive its job. A new option with a secret comes in here.
 SECRET_FIELDS: Final = frozenset({"html", "proxy"})
@@ -22,7 +22,7 @@ class SealedRequest:
     public_json: str
     secrets: bytes | None
 
-    def unseal(self, vault: Vault, owner: Owner) -> str:
+    def unseal(self, vault: Vault, owner: SecretOwner) -> str:
         """The whole request as JSON.
 
         Raises:
@@ -34,7 +34,7 @@ class SealedRequest:
 
 
 def sealed_columns(
-    request: RenderRequest, vault: Vault, owner: Owner
+    request: RenderRequest, vault: Vault, owner: SecretOwner
 ) -> tuple[str, bytes | None, str | None]:
     """What is stored as `request` and `secrets`, and the names in `sealed_fields`, separated by commas."""
     names = secret_fields(request)

@@ -23,10 +23,10 @@ from fleet.jobs.read import count_queued
 from fleet.queue.delivery import WAITING_COLUMNS, Waiting, waiting_from_row
 from fleet.render.request import RenderRequest
 from fleet.render.sealed import SealedRequest
-from fleet.schedules.plan import Due, Plan, Refusal, plan
+from fleet.schedules.plan import Due, Plan, ScheduleRefusal, plan
 from fleet.telemetry.logs import get_logger
 from fleet.tenants import usage
-from fleet.vault import Owner, Purpose, UnsealError, Vault, writing_sealed
+from fleet.vault import Purpose, SecretOwner, UnsealError, Vault, writing_sealed
 
 log = get_logger(__name__)
 _UNTIL_NEXT: Final = """
@@ -78,7 +78,7 @@ class Fired:
 
     schedule_id: UUID
     scheduled_for: datetime
-    result: Waiting | Refusal
+    result: Waiting | ScheduleRefusal
     has_missed: bool
 
 
@@ -143,7 +143,7 @@ def _due(row: asyncpg.Record, vault: Vault) -> Due:
 
 
 def _request_json(row: asyncpg.Record, vault: Vault) -> str | None:
-    owner = Owner(Purpose.SCHEDULE, row["tenant_id"], row["id"])
+    owner = SecretOwner(Purpose.SCHEDULE, row["tenant_id"], row["id"])
     try:
         return SealedRequest(row["request"], row["secrets"]).unseal(vault, owner)
     except UnsealError:
@@ -155,7 +155,7 @@ async def _fire(database: Database, vault: Vault, due: Due, planned: Plan) -> Fi
     request = planned.request
     result = (
         await _skip(database, due, planned, request)
-        if isinstance(request, Refusal)
+        if isinstance(request, ScheduleRefusal)
         else await _make(database, vault, due, planned, request)
     )
     if result is None:
@@ -165,15 +165,15 @@ async def _fire(database: Database, vault: Vault, due: Due, planned: Plan) -> Fi
 
 async def _refusal(
     database: Database, due: Due, max_queued: int, max_renders_per_month: int
-) -> Refusal | None:
+) -> ScheduleRefusal | None:
     """Why the tenant may have no more jobs, if so. A limit of 0 in the settings is none."""
     most = due.max_queued if due.max_queued is not None else max_queued or None
     if most is not None and await count_queued(database, tenant_id=due.tenant_id, limit=most) >= most:
-        return Refusal(ErrorType.QUOTA_EXCEEDED, "you had as many queued jobs as you may have")
+        return ScheduleRefusal(ErrorType.QUOTA_EXCEEDED, "you had as many queued jobs as you may have")
     own = due.max_renders_per_month
     most = own if own is not None else max_renders_per_month or None
     if most is not None and (await usage.read(database, due.tenant_id)).accepted >= most:
-        return Refusal(ErrorType.QUOTA_EXCEEDED, "you had as many jobs this month as you may have")
+        return ScheduleRefusal(ErrorType.QUOTA_EXCEEDED, "you had as many jobs this month as you may have")
     return None
 
 
@@ -192,7 +192,9 @@ async def _make(
     return None if row is None else waiting_from_row(row)
 
 
-async def _skip(database: Database, due: Due, planned: Plan, refusal: Refusal) -> Refusal | None:
+async def _skip(
+    database: Database, due: Due, planned: Plan, refusal: ScheduleRefusal
+) -> ScheduleRefusal | None:
     as_read = (due.id, due.fire_at, due.revision)
     row = await database.fetchrow(_SKIP, *as_read, planned.next_fire_at, refusal.type, refusal.detail)
     return None if row is None else refusal

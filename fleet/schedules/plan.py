@@ -45,7 +45,7 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class ScheduleRefusal:
     """Why a time makes no job."""
 
     type: ErrorType
@@ -62,7 +62,7 @@ class Plan:
 
     scheduled_for: datetime
     next_fire_at: datetime | None
-    request: RenderRequest | Refusal
+    request: RenderRequest | ScheduleRefusal
 
 
 def plan(due: Due, policy: AddressPolicy) -> Plan:
@@ -73,14 +73,18 @@ def plan(due: Due, policy: AddressPolicy) -> Plan:
         next_fire_at = timetable.after(due.now)
     except Exception:
         log.exception("schedule disabled: its times cannot be read", schedule_id=str(due.id))
-        refusal = Refusal(ErrorType.INTERNAL_ERROR, "its times cannot be read any more; it is disabled")
+        refusal = ScheduleRefusal(
+            ErrorType.INTERNAL_ERROR, "its times cannot be read any more; it is disabled"
+        )
         return Plan(due.fire_at, None, refusal)
     return Plan(scheduled_for, next_fire_at, _request(due, policy))
 
 
-def _request(due: Due, policy: AddressPolicy) -> RenderRequest | Refusal:
+def _request(due: Due, policy: AddressPolicy) -> RenderRequest | ScheduleRefusal:
     if due.request_json is None:
-        return Refusal(ErrorType.SECRETS_UNREADABLE, "what its job was given as secret cannot be read")
+        return ScheduleRefusal(
+            ErrorType.SECRETS_UNREADABLE, "what its job was given as secret cannot be read"
+        )
     try:
         own = policy.for_tenant(due.egress_allow, due.egress_deny)
         return RenderRequest.model_validate_json(due.request_json, context={EGRESS_CONTEXT: own})
@@ -89,7 +93,7 @@ def _request(due: Due, policy: AddressPolicy) -> RenderRequest | Refusal:
         findings = error.errors(include_url=False, include_input=False)
         is_blocked = any(finding["type"] == ErrorType.URL_BLOCKED for finding in findings)
         type_ = ErrorType.URL_BLOCKED if is_blocked else ErrorType.INVALID_REQUEST
-        return Refusal(type_, "; ".join(finding["msg"] for finding in findings))
+        return ScheduleRefusal(type_, "; ".join(finding["msg"] for finding in findings))
     except ValueError:
         log.exception("the addresses of a tenant cannot be read", tenant_id=str(due.tenant_id))
-        return Refusal(ErrorType.INTERNAL_ERROR, "which addresses you reach cannot be read")
+        return ScheduleRefusal(ErrorType.INTERNAL_ERROR, "which addresses you reach cannot be read")

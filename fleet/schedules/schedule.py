@@ -16,7 +16,7 @@ from fleet.jobs.facts import ArtifactFacts
 from fleet.render.sealed import SealedRequest, sealed_columns, whole_json
 from fleet.schedules.cron import Timetable
 from fleet.schedules.request import Deliver, Method, ScheduleRequest
-from fleet.vault import Owner, Purpose, UnsealError, Vault, writing_sealed
+from fleet.vault import Purpose, SecretOwner, UnsealError, Vault, writing_sealed
 
 MAX_SCHEDULES_OF_TENANT: Final = 1_000
 NEXT_FIRES: Final = 3
@@ -141,7 +141,7 @@ async def create(
         fleet.vault.WrongKeyError: it holds secrets, and this process cannot seal for the fleet.
     """
     schedule_id = uuid_utils.uuid7()
-    sealed = sealed_columns(wanted.job, vault, Owner(Purpose.SCHEDULE, tenant_id, schedule_id))
+    sealed = sealed_columns(wanted.job, vault, SecretOwner(Purpose.SCHEDULE, tenant_id, schedule_id))
 
     async def insert() -> Schedule | None:
         async with database.transaction() as connection:
@@ -179,7 +179,7 @@ async def replace(
     Raises:
         fleet.vault.WrongKeyError: it holds secrets, and this process cannot seal for the fleet.
     """
-    owner = Owner(Purpose.SCHEDULE, tenant_id, schedule_id)
+    owner = SecretOwner(Purpose.SCHEDULE, tenant_id, schedule_id)
     columns, sealed = _columns(wanted), sealed_columns(wanted.job, vault, owner)
 
     async def update() -> Schedule | None:
@@ -202,7 +202,7 @@ async def replace(
     return await writing_sealed(database, vault, update)
 
 
-def _renders(row: asyncpg.Record, wanted: ScheduleRequest, vault: Vault, owner: Owner) -> bool:
+def _renders(row: asyncpg.Record, wanted: ScheduleRequest, vault: Vault, owner: SecretOwner) -> bool:
     """Whether the stored template is the wanted one."""
     try:
         stored = SealedRequest(row["request"], row["secrets"]).unseal(vault, owner)

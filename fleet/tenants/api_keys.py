@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 import uuid_utils.compat as uuid_utils
 
-from fleet.database import Connection, Database
+from fleet.database import Database, DatabaseConnection
 from fleet.render.link_signature import link_key
 from fleet.tenants.authenticate import link_key_owner
 from fleet.tenants.tenant import IS_VALID, Scope
@@ -44,7 +44,7 @@ _INSERT_KEY: Final = """
 
 
 async def issue_key(
-    connection: Connection,
+    connection: DatabaseConnection,
     *,
     tenant_id: UUID,
     name: str,
@@ -71,7 +71,7 @@ async def issue_key(
 
 
 async def create_key(
-    connection: Connection,
+    connection: DatabaseConnection,
     *,
     tenant_name: str,
     key_name: str,
@@ -171,12 +171,12 @@ async def list_newest(
     return [_credential(row) for row in rows]
 
 
-async def list_all(connection: Connection, *, tenant_name: str | None) -> list[Credential]:
+async def list_all(connection: DatabaseConnection, *, tenant_name: str | None) -> list[Credential]:
     """All keys, or those of the tenant of this name, newest first."""
     return [_credential(row) for row in await connection.fetch(_LIST_ALL, tenant_name)]
 
 
-async def revoke(connection: Connection, key_id: str, *, spares_last_admin: bool) -> Revocation:
+async def revoke(connection: DatabaseConnection, key_id: str, *, spares_last_admin: bool) -> Revocation:
     """End a key for good. Repeating is safe.
 
     Args:
@@ -194,7 +194,7 @@ async def revoke(connection: Connection, key_id: str, *, spares_last_admin: bool
         return Revocation.REVOKED_BEFORE if is_known else Revocation.UNKNOWN
 
 
-async def has_admin(connection: Connection) -> bool:
+async def has_admin(connection: DatabaseConnection) -> bool:
     """Whether any key with the scope `admin` works."""
     return bool(await connection.fetch(_LOCK_ADMINS))
 

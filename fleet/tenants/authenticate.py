@@ -9,7 +9,7 @@ from uuid import UUID
 
 from fleet.database import Database
 from fleet.tenants.tenant import IS_VALID, TENANT_COLUMNS, Tenant, tenant_from_row
-from fleet.vault import Owner, Purpose, Vault
+from fleet.vault import Purpose, SecretOwner, Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,6 @@ async def find_link_key(database: Database, vault: Vault, key_id: str) -> LinkKe
     return LinkKey(tenant, sealed and vault.unseal(sealed, owner=link_key_owner(tenant.id, key_id)))
 
 
-def link_key_owner(tenant_id: UUID, key_id: str) -> Owner:
+def link_key_owner(tenant_id: UUID, key_id: str) -> SecretOwner:
     """For whom the link key of an API key is sealed."""
-    return Owner(Purpose.LINK_KEY, tenant_id, key_id)
+    return SecretOwner(Purpose.LINK_KEY, tenant_id, key_id)

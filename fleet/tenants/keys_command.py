@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from fleet.database import Connection, Database, DatabaseSettings, connected
+from fleet.database import Database, DatabaseConnection, DatabaseSettings, connected
 from fleet.errors import UnavailableError
 from fleet.settings import DataSettings, load_settings
 from fleet.telemetry.logs import LogSettings, configure_logs
@@ -25,7 +25,7 @@ from fleet.vault.settings import SecretSettings
 _COLUMNS: Final = ("id", "tenant", "name", "scopes", "created", "last used", "expires", "revoked")
 _MAX_DAYS: Final = MAX_LIFETIME_S / (24 * 3600)
 
-Command = Callable[[argparse.Namespace, Connection], Awaitable[int]]
+Command = Callable[[argparse.Namespace, DatabaseConnection], Awaitable[int]]
 
 
 def _scopes(text: str) -> frozenset[Scope]:
@@ -75,7 +75,7 @@ def _arguments(words: list[str]) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-async def _create(arguments: argparse.Namespace, connection: Connection) -> int:
+async def _create(arguments: argparse.Namespace, connection: DatabaseConnection) -> int:
     lifetime = arguments.expires_in_days
     vault = Vault.open(load_settings(SecretSettings), load_settings(DataSettings).data_dir)
     await _enrol(vault)
@@ -100,7 +100,7 @@ async def _enrol(vault: Vault) -> None:
         await database.close()
 
 
-async def _list(arguments: argparse.Namespace, connection: Connection) -> int:
+async def _list(arguments: argparse.Namespace, connection: DatabaseConnection) -> int:
     found = await api_keys.list_all(connection, tenant_name=arguments.tenant)
     if arguments.is_json:
         print(json.dumps([_document(key) for key in found], indent=2))
@@ -136,7 +136,7 @@ def _print_table(rows: Sequence[Sequence[str]]) -> None:
         print("  ".join(cells).rstrip())
 
 
-async def _revoke(arguments: argparse.Namespace, connection: Connection) -> int:
+async def _revoke(arguments: argparse.Namespace, connection: DatabaseConnection) -> int:
     # Whoever runs this reaches the database and can make another admin key: a word is enough.
     had_admin = await api_keys.has_admin(connection)
     outcome = await api_keys.revoke(connection, arguments.id, spares_last_admin=False)

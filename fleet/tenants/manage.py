@@ -12,12 +12,12 @@ from uuid import UUID
 import asyncpg
 import uuid_utils.compat as uuid_utils
 
-from fleet.database import Connection, Database
+from fleet.database import Database, DatabaseConnection
 from fleet.tenants.usage import THIS_MONTH
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class TenantAccount:
     """One row of `tenants`. A limit that is None is the setting's.
 
     Attributes:
@@ -62,7 +62,7 @@ _LIST: Final = f"SELECT {_COLUMNS} FROM tenants WHERE id < $1 ORDER BY id DESC L
 _ID_OF: Final = "SELECT id FROM tenants WHERE name = $1"
 
 
-async def create(database: Database, name: str, changes: Mapping[str, object]) -> Account | None:
+async def create(database: Database, name: str, changes: Mapping[str, object]) -> TenantAccount | None:
     """Make a tenant; None: there is one of this name.
 
     Args:
@@ -77,7 +77,9 @@ async def create(database: Database, name: str, changes: Mapping[str, object]) -
         return await change(connection, row["id"], changes) if changes else _account(row)
 
 
-async def change(connection: Connection, tenant_id: UUID, changes: Mapping[str, object]) -> Account | None:
+async def change(
+    connection: DatabaseConnection, tenant_id: UUID, changes: Mapping[str, object]
+) -> TenantAccount | None:
     """Change what a tenant may have; None: there is no such tenant.
 
     Args:
@@ -94,26 +96,26 @@ async def change(connection: Connection, tenant_id: UUID, changes: Mapping[str, 
     return None if row is None else _account(row)
 
 
-async def get(database: Database, tenant_id: UUID) -> Account | None:
+async def get(database: Database, tenant_id: UUID) -> TenantAccount | None:
     """One tenant."""
     row = await database.fetchrow(_GET, tenant_id)
     return None if row is None else _account(row)
 
 
-async def list_newest(database: Database, *, before: UUID, limit: int) -> list[Account]:
+async def list_newest(database: Database, *, before: UUID, limit: int) -> list[TenantAccount]:
     """A page of all tenants, newest first, older than `before`."""
     rows = await database.fetch(_LIST, before, limit)
     return [_account(row) for row in rows]
 
 
-async def id_of(connection: Connection, name: str) -> UUID | None:
+async def id_of(connection: DatabaseConnection, name: str) -> UUID | None:
     """The id of the tenant of this name."""
     found: UUID | None = await connection.fetchval(_ID_OF, name)
     return found
 
 
-def _account(row: asyncpg.Record) -> Account:
-    values: dict[str, Any] = {name: row[name] for name in Account.__slots__}
+def _account(row: asyncpg.Record) -> TenantAccount:
+    values: dict[str, Any] = {name: row[name] for name in TenantAccount.__slots__}
     for name in ("egress_allow", "egress_deny"):
         values[name] = tuple(values[name])
-    return Account(**values)
+    return TenantAccount(**values)

@@ -8,7 +8,7 @@ from typing import Final
 
 from fleet.database import Database
 from fleet.vault.enrolment import enrol
-from fleet.vault.sealing import Owner, Purpose, Vault
+from fleet.vault.sealing import Purpose, SecretOwner, Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ async def _seal_anew(database: Database, vault: Vault, column: SealedColumn) -> 
         async with database.transaction() as connection:
             rows = await connection.fetch(_OLD.format(**names), vault.newest_id, _AT_ONCE)
             for row in rows:
-                owner = Owner(column.purpose, row["tenant_id"], row["id"])
+                owner = SecretOwner(column.purpose, row["tenant_id"], row["id"])
                 sealed = vault.seal(vault.unseal(row["sealed"], owner=owner), owner=owner)
                 await connection.execute(_SEAL.format(**names), row["id"], sealed)
         count += len(rows)

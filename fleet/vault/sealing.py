@@ -31,7 +31,7 @@ _ID_BYTES: Final = 8
 _NONCE_BYTES: Final = 12
 _TAG_BYTES: Final = 16
 _KEY_BYTES: Final = 32
-# What is derived from a key besides the keys of owners; none of them has such a name (`Owner.name`).
+# What is derived from a key besides the keys of owners; none of them has such a name (`SecretOwner.name`).
 _ID: Final = b"renderfleet key id"
 _DIGESTS: Final = b"renderfleet digests"
 
@@ -46,7 +46,7 @@ class Purpose(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class SecretOwner:
     """Whose secret it is.
 
     Attributes:
@@ -78,7 +78,7 @@ class _Key:
         self.id = self._derived(_ID, _ID_BYTES)
         self._digests = self._derived(_DIGESTS)
 
-    def cipher_of(self, owner: Owner) -> AESGCM:
+    def cipher_of(self, owner: SecretOwner) -> AESGCM:
         return AESGCM(self._derived(owner.name))
 
     def digest(self, content: bytes, tenant_id: UUID) -> bytes:
@@ -115,13 +115,13 @@ class Vault:
         """The ids of all keys."""
         return frozenset(self._keys)
 
-    def seal(self, plain: bytes, *, owner: Owner) -> bytes:
+    def seal(self, plain: bytes, *, owner: SecretOwner) -> bytes:
         """Seal a secret for its owner; 2 MiB take a millisecond."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         head = _FORMAT + self._newest.id
         return head + nonce + self._newest.cipher_of(owner).encrypt(nonce, plain, head + owner.name)
 
-    def unseal(self, sealed: bytes, *, owner: Owner) -> bytes:
+    def unseal(self, sealed: bytes, *, owner: SecretOwner) -> bytes:
         """The secret as it was given to `seal`.
 
         Raises:

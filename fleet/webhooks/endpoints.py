@@ -17,7 +17,7 @@ import asyncpg
 import uuid_utils.compat as uuid_utils
 
 from fleet.database import Database
-from fleet.vault import Owner, Purpose, Vault, writing_sealed
+from fleet.vault import Purpose, SecretOwner, Vault, writing_sealed
 
 # What a tenant may make by sending each job to another address stays bounded.
 MAX_ENDPOINTS: Final = 1_000
@@ -103,8 +103,8 @@ def new_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
 
 
-def _owner(endpoint_id: UUID, tenant_id: UUID) -> Owner:
-    return Owner(Purpose.WEBHOOK, tenant_id, endpoint_id)
+def _owner(endpoint_id: UUID, tenant_id: UUID) -> SecretOwner:
+    return SecretOwner(Purpose.WEBHOOK, tenant_id, endpoint_id)
 
 
 def _sealed_secret(vault: Vault, endpoint_id: UUID, tenant_id: UUID) -> bytes:

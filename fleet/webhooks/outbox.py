@@ -99,7 +99,7 @@ class MessageRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ClaimLimits:
     """How much a sender may take at once.
 
     Attributes:
@@ -215,7 +215,7 @@ _ATTEMPTS_SHOWN: Final = 100
 
 
 async def claim(
-    database: Database, *, lease: timedelta, limits: Limits, under_way: Sequence[UUID] = ()
+    database: Database, *, lease: timedelta, limits: ClaimLimits, under_way: Sequence[UUID] = ()
 ) -> list[Message]:
     """Take messages that are due; each is this process's until the lease runs out or its end is recorded.
 

@@ -10,7 +10,7 @@ import sqlalchemy
 from alembic import op
 
 from fleet.settings import DataSettings, load_settings
-from fleet.vault import Owner, Purpose, Vault
+from fleet.vault import Purpose, SecretOwner, Vault
 from fleet.vault.settings import SecretSettings
 
 revision = "0007"
@@ -155,7 +155,7 @@ def _seal_what_is_in_clear() -> None:
     vault = Vault.open(load_settings(SecretSettings), load_settings(DataSettings).data_dir)
     connection.execute(sqlalchemy.text("INSERT INTO secret_keys (id) VALUES (:id)"), {"id": vault.newest_id})
     for purpose, (subject, tenant_id, words), update in found:
-        sealed = vault.seal(words.encode(), owner=Owner(purpose, tenant_id, subject))
+        sealed = vault.seal(words.encode(), owner=SecretOwner(purpose, tenant_id, subject))
         connection.execute(sqlalchemy.text(update), {"id": subject, "sealed": sealed})
 
 

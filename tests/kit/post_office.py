@@ -17,7 +17,7 @@ from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType
 from fleet.jobs import accept, claim
 from fleet.jobs import attempt as attempts
-from fleet.jobs.attempt import Outcome
+from fleet.jobs.attempt import AttemptOutcome
 from fleet.jobs.job import Job, State
 from fleet.queue.delivery import Delivery
 from fleet.render.request import RenderRequest
@@ -35,14 +35,16 @@ from worker.webhooks.http_post import tls_context
 from worker.webhooks.sender import Sender
 
 OUTCOMES = {
-    State.SUCCEEDED: Outcome(
+    State.SUCCEEDED: AttemptOutcome(
         State.SUCCEEDED,
         artifact_key="tenant/picture.png",
         artifact=PICTURE,
     ),
-    State.FAILED: Outcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="expired certificate"),
-    State.CANCELLED: Outcome(State.CANCELLED),
-    State.EXPIRED: Outcome(State.EXPIRED),
+    State.FAILED: AttemptOutcome(
+        State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="expired certificate"
+    ),
+    State.CANCELLED: AttemptOutcome(State.CANCELLED),
+    State.EXPIRED: AttemptOutcome(State.EXPIRED),
 }
 
 

@@ -8,19 +8,19 @@ import sys
 from typing import Any, Final
 
 from worker import main
-from worker.attempts.attempt import Attempts
+from worker.attempts.attempt_runner import AttemptRunner
 
 _KEPT: Final[list[bytes]] = []
 
 
 def _make_leaky(kb: int) -> None:
-    run = Attempts.run
+    run = AttemptRunner.run
 
-    async def keep_and_run(self: Attempts, ctx: dict[str, Any]) -> None:
+    async def keep_and_run(self: AttemptRunner, ctx: dict[str, Any]) -> None:
         _KEPT.append(b"x" * (kb * 1024))
         await run(self, ctx)
 
-    Attempts.run = keep_and_run  # type: ignore[method-assign]  # that is the leak
+    AttemptRunner.run = keep_and_run  # type: ignore[method-assign]  # that is the leak
 
 
 if __name__ == "__main__":

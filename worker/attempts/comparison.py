@@ -32,7 +32,7 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ComparisonResult:
     """What came of a comparison.
 
     Attributes:
@@ -54,7 +54,7 @@ class Comparison:
         self._artifacts = artifacts
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="comparison")
 
-    async def judge(self, path: Path, facts: ArtifactFacts, schedule_id: UUID | None) -> Verdict:
+    async def judge(self, path: Path, facts: ArtifactFacts, schedule_id: UUID | None) -> ComparisonResult:
         """Compare a new picture. Raises nothing but being cancelled.
 
         Args:
@@ -63,32 +63,32 @@ class Comparison:
             schedule_id: of the job; None for a job of its own.
         """
         if schedule_id is None:
-            return Verdict()
+            return ComparisonResult()
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 last = await schedule.last_picture(self._database, schedule_id)
-                return Verdict() if last is None else await self._compare(path, facts, last)
+                return ComparisonResult() if last is None else await self._compare(path, facts, last)
         except UndecodableError as error:
             log.warning("picture not compared, counts as changed", error=str(error))
-            return Verdict(unchanged=False, warnings=(f"compare: not compared, {error}",))
+            return ComparisonResult(unchanged=False, warnings=(f"compare: not compared, {error}",))
         except (UnavailableError, TimeoutError) as error:
             log.warning("picture not compared, counts as changed", error=repr(error))
         except Exception:
             log.exception("picture not compared, counts as changed")
-        return Verdict(unchanged=False, warnings=("compare: not compared; it counts as changed",))
+        return ComparisonResult(unchanged=False, warnings=("compare: not compared; it counts as changed",))
 
-    async def _compare(self, path: Path, facts: ArtifactFacts, last: LastPicture) -> Verdict:
+    async def _compare(self, path: Path, facts: ArtifactFacts, last: LastPicture) -> ComparisonResult:
         if last.facts is not None and last.facts.sha256 == facts.sha256:
-            return Verdict(unchanged=True)
+            return ComparisonResult(unchanged=True)
         if last.method is Method.PIXELS and last.threshold > 0:
-            return Verdict(unchanged=await self._share(path, facts, last) <= last.threshold)
+            return ComparisonResult(unchanged=await self._share(path, facts, last) <= last.threshold)
         before = None if last.facts is None else last.facts.fingerprint
         if last.method is Method.PIXELS:
             fingerprint = await self._run(lambda: picture_diff.pixel_fingerprint(path))
-            return Verdict(before == fingerprint, fingerprint)
+            return ComparisonResult(before == fingerprint, fingerprint)
         fingerprint = await self._run(lambda: picture_diff.difference_hash(path))
         is_near = before is not None and picture_diff.bits_apart(before, fingerprint) <= last.threshold
-        return Verdict(is_near, fingerprint)
+        return ComparisonResult(is_near, fingerprint)
 
     async def _share(self, path: Path, facts: ArtifactFacts, last: LastPicture) -> float:
         """Which share of the pixels differs from the last picture's; all of them when that is gone."""

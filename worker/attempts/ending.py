@@ -16,8 +16,8 @@ from arq.connections import ArqRedis
 from fleet.artifacts.store import Artifacts
 from fleet.database import Database, until_answered
 from fleet.errors import ErrorType, RenderfleetError, UnavailableError
-from fleet.jobs.attempt import Outcome, PutBack, finish, hand_back, retry_later
-from fleet.jobs.claim import Attempt, unpark
+from fleet.jobs.attempt import AttemptOutcome, PutBack, finish, hand_back, retry_later
+from fleet.jobs.claim import JobAttempt, unpark
 from fleet.jobs.job import State
 from fleet.queue import dispatch
 from fleet.queue.announcements import announce_change
@@ -42,7 +42,7 @@ log = get_logger(__name__)
 
 
 @dataclass(slots=True)
-class Place:
+class AttemptPage:
     """Where an attempt renders: the page, once it has one."""
 
     page: Page | None = None
@@ -67,19 +67,19 @@ class Ending:
     artifacts: Artifacts
     nudge_sender: Callable[[], None]
 
-    async def interrupted(self, attempt: Attempt, interruption: Interruption | None) -> None:
+    async def interrupted(self, attempt: JobAttempt, interruption: Interruption | None) -> None:
         """End the attempt whose work was cancelled, by the heartbeat or by a stopping worker."""
         if interruption is Interruption.LEASE_LOST:
             ATTEMPTS_DISCARDED.inc()
             log.warning("attempt discarded: another worker has the job")
         elif interruption is Interruption.CANCEL_REQUESTED:
-            await self.record(attempt, Outcome(State.CANCELLED))
+            await self.record(attempt, AttemptOutcome(State.CANCELLED))
         elif interruption is Interruption.EXPIRED:
-            await self.record(attempt, Outcome(State.EXPIRED))
+            await self.record(attempt, AttemptOutcome(State.EXPIRED))
         else:
             await self._hand_back(attempt)
 
-    async def _hand_back(self, attempt: Attempt) -> None:
+    async def _hand_back(self, attempt: JobAttempt) -> None:
         try:
             went = await hand_back(self.database, attempt)
         except UnavailableError as error:
@@ -93,7 +93,7 @@ class Ending:
         await self._went(attempt, went)
         await self._make_room(attempt)
 
-    async def _went(self, attempt: Attempt, went: PutBack, delay: timedelta = timedelta()) -> None:
+    async def _went(self, attempt: JobAttempt, went: PutBack, delay: timedelta = timedelta()) -> None:
         """After a job was put back: into the line now or later, or to its end."""
         if went.waiting is None:
             JOBS_FINISHED.labels(went.state, "").inc()
@@ -102,7 +102,7 @@ class Ending:
             await dispatch.dispatch(self.redis, [went.waiting])
         await announce_change(self.redis, attempt.job_id)
 
-    async def _make_room(self, attempt: Attempt) -> None:
+    async def _make_room(self, attempt: JobAttempt) -> None:
         """Let the next job of a tenant go on that may run only so many at once."""
         if not attempt.is_capped:
             return
@@ -113,7 +113,7 @@ class Ending:
             return
         await dispatch.dispatch(self.redis, freed)
 
-    async def failed(self, attempt: Attempt, error: Exception, place: Place) -> None:
+    async def failed(self, attempt: JobAttempt, error: Exception, place: AttemptPage) -> None:
         """Queue the job again, or record the failure, as `worker/attempts/retry_policy.py` decides."""
         if means_full(error):
             log.error("no space is left on the disk", exc_info=error)
@@ -131,7 +131,7 @@ class Ending:
             jitter=random.random(),  # noqa: S311 - spreads load, guards nothing
         )
         if decision is None:
-            outcome = Outcome(
+            outcome = AttemptOutcome(
                 State.FAILED,
                 browser_generation=place.generation,
                 memory_peak_bytes=place.memory_peak_bytes,
@@ -166,7 +166,7 @@ class Ending:
         await self._went(attempt, went, decision.delay)
         await self._make_room(attempt)
 
-    async def record(self, attempt: Attempt, outcome: Outcome) -> None:
+    async def record(self, attempt: JobAttempt, outcome: AttemptOutcome) -> None:
         """End the job, and tell whoever waits."""
         if not await until_answered(
             lambda: finish(self.database, attempt, outcome), failing="cannot record yet"

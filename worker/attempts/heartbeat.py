@@ -17,7 +17,7 @@ from uuid import UUID
 from fleet.database import Database
 from fleet.errors import UnavailableError
 from fleet.jobs.attempt import renew
-from fleet.jobs.claim import Attempt
+from fleet.jobs.claim import JobAttempt
 from fleet.telemetry.logs import get_logger
 
 log = get_logger(__name__)
@@ -59,7 +59,7 @@ class Heartbeat:
         self._held: dict[tuple[UUID, int], Lease] = {}
 
     @contextmanager
-    def holding(self, attempt: Attempt, work: asyncio.Task[Any]) -> Iterator[Lease]:
+    def holding(self, attempt: JobAttempt, work: asyncio.Task[Any]) -> Iterator[Lease]:
         """Renew this attempt's lease for as long as the block runs."""
         lease = Lease(work)
         self._held[attempt.job_id, attempt.attempt] = lease

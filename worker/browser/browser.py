@@ -26,7 +26,7 @@ from playwright.async_api import Playwright
 from fleet.errors import ErrorType, RenderError
 from fleet.telemetry.logs import get_logger
 from fleet.telemetry.metrics import BROWSER_LAUNCHES
-from worker.browser.devtools import Connection, DevToolsError
+from worker.browser.devtools import DevToolsConnection, DevToolsError
 from worker.browser.flags import command_line
 from worker.browser.launch_advice import log_launch_failure
 from worker.browser.page import Page
@@ -35,8 +35,8 @@ from worker.browser.scratch import BrowserFolder
 from worker.egress.outbound.own_ports import DEVTOOLS_PORTS
 from worker.egress.proxy import Egress
 from worker.resources.disk import full_error, is_cramped, is_dev_shm_roomy, means_full
-from worker.resources.page_account import PageGoneError
-from worker.resources.page_memory import MemoryGuard
+from worker.resources.memory_guard import MemoryGuard
+from worker.resources.page_memory import PageGoneError
 from worker.settings import BrowserSettings
 
 _PORT_ATTEMPTS: Final = 3
@@ -79,7 +79,7 @@ class Browser:
     def __init__(
         self,
         playwright_browser: PlaywrightBrowser,
-        connection: Connection,
+        connection: DevToolsConnection,
         settings: BrowserSettings,
         folder: BrowserFolder,
         egress: Egress,
@@ -181,7 +181,7 @@ class Browser:
             raise
         try:
             path = await _devtools_path(own.profile, port)
-            connection = await Connection.open(f"ws://127.0.0.1:{port}{path}")
+            connection = await DevToolsConnection.open(f"ws://127.0.0.1:{port}{path}")
             processes = (await connection.browser.send("SystemInfo.getProcessInfo"))["processInfo"]
             pid = next(process["id"] for process in processes if process["type"] == "browser")
             await Strays(connection.browser).watch()

@@ -44,7 +44,7 @@ class ConnectionLostError(DevToolsError):
 class Session:
     """Commands to one target (a page, or the browser itself) and the events that come from it."""
 
-    def __init__(self, connection: "Connection", session_id: str) -> None:
+    def __init__(self, connection: "DevToolsConnection", session_id: str) -> None:
         self._connection = connection
         self._id = session_id
         self._listeners: dict[str, list[Listener]] = {}
@@ -114,7 +114,7 @@ class Session:
                 future.set_exception(type(error)(*error.args))
 
 
-class Connection:
+class DevToolsConnection:
     """One websocket to one browser; `browser` is the session of the browser itself."""
 
     def __init__(self, socket: ClientConnection) -> None:
@@ -128,7 +128,7 @@ class Connection:
         self._reader = asyncio.create_task(self._read(), name="devtools reader")
 
     @classmethod
-    async def open(cls, address: str) -> "Connection":
+    async def open(cls, address: str) -> "DevToolsConnection":
         """Connect to `ws://127.0.0.1:PORT/devtools/browser/ID`.
 
         Raises:

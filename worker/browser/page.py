@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Any, Final, Unpack
 
 from fleet.telemetry.logs import get_logger
-from worker.browser.devtools import Connection, DevToolsError, Params, Session
+from worker.browser.devtools import DevToolsConnection, DevToolsError, Params, Session
 from worker.browser.flags import EVERYTHING_THROUGH_PROXY
 from worker.browser.loading import Lifecycle
 from worker.browser.protocol import Print, Screenshot
 from worker.egress.port import Port
-from worker.resources.page_account import Account
+from worker.resources.page_memory import PageMemory
 
 # The product's default viewport: the common case needs no resizing after the window has opened.
 DEFAULT_WIDTH_PX: Final = 1280
@@ -67,9 +67,9 @@ class Page:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: DevToolsConnection,
         session_id: str,
-        memory: Account,
+        memory: PageMemory,
         port: Port,
         *,
         context_id: str,
@@ -90,7 +90,9 @@ class Page:
         self._session.on("Page.javascriptDialogOpening", self._answer_dialog)
 
     @classmethod
-    async def create(cls, connection: Connection, memory: Account, port: Port, *, generation: int) -> "Page":
+    async def create(
+        cls, connection: DevToolsConnection, memory: PageMemory, port: Port, *, generation: int
+    ) -> "Page":
         """Open a context and a page in it: four round trips, what can go together goes together."""
         browser = connection.browser
         created = await browser.send(

@@ -6,7 +6,7 @@ Source of names, units and defaults: https://chromedevtools.github.io/devtools-p
 from typing import TypedDict
 
 
-class Viewport(TypedDict):
+class ScreenshotClip(TypedDict):
     """A part of the page, in CSS pixels from the top left of the document; `scale` enlarges its picture."""
 
     x: float
@@ -21,7 +21,7 @@ class Screenshot(TypedDict, total=False):
 
     format: str
     quality: int
-    clip: Viewport
+    clip: ScreenshotClip
     captureBeyondViewport: bool
     optimizeForSpeed: bool
 

@@ -15,7 +15,7 @@ from fleet.egress.policy import BlockedAddressError, MalformedAddressError, Rule
 from fleet.render.options.identity import ProxyScheme
 from fleet.telemetry.logs import get_logger
 from fleet.telemetry.metrics import EGRESS_BLOCKED, EGRESS_BYTES, EGRESS_CONNECTIONS
-from worker.egress.inbound.connection import Connection, Opened
+from worker.egress.inbound.connection import ProxiedConnection, TargetConnection
 from worker.egress.inbound.request_head import Request
 from worker.egress.outbound import tenant_proxy
 from worker.egress.outbound.own_ports import OwnPorts
@@ -23,7 +23,7 @@ from worker.egress.outbound.route import Route
 from worker.egress.outbound.stream import Stream
 from worker.egress.refusal import RefusalError
 from worker.egress.terms import Terms, Upstream
-from worker.egress.verdicts import Cap, Outcome, Record, Verdict
+from worker.egress.verdicts import Cap, ConnectionOutcome, PortRecord, Verdict
 from worker.settings import EgressProxySettings
 
 _BACKLOG: Final = 128
@@ -35,7 +35,7 @@ _MAX_LOG_LINES: Final = 20
 _MAX_TARGETS: Final = 100
 _UNWANTED: Final = "block_requests"
 # Looked up once: `labels` takes longer than the rest of counting.
-_COUNTERS: Final = {outcome: EGRESS_CONNECTIONS.labels(outcome.value) for outcome in Outcome}
+_COUNTERS: Final = {outcome: EGRESS_CONNECTIONS.labels(outcome.value) for outcome in ConnectionOutcome}
 
 log = get_logger(__name__)
 
@@ -58,7 +58,7 @@ class Port:
         closed: Callable[["Port"], None],
     ) -> None:
         self.number = 0
-        self.record = Record()
+        self.record = PortRecord()
         self.idle_timeout_s = settings.egress_idle_timeout_s
         self._handshake_s = settings.egress_connect_timeout_s
         self._route = route
@@ -71,7 +71,7 @@ class Port:
         self._context = contextvars.copy_context()
         self._log_lines = 0
         self._told = (0, 0)  # bytes up and down that the metrics know of
-        self._connections: set[Connection] = set()
+        self._connections: set[ProxiedConnection] = set()
         self._server: asyncio.Server | None = None
         self._look: asyncio.TimerHandle | None = None
         self._quiet: asyncio.Future[None] | None = None
@@ -83,7 +83,7 @@ class Port:
             OSError: it is taken, or there is none, or no file descriptor.
         """
         self._server = await self._loop.create_server(
-            lambda: Connection(self), host, number, backlog=_BACKLOG
+            lambda: ProxiedConnection(self), host, number, backlog=_BACKLOG
         )
         self.number = self._server.sockets[0].getsockname()[1]
         self._own.add(self.number)
@@ -127,22 +127,22 @@ class Port:
 
     # What follows is for connections.
 
-    def began(self, connection: Connection) -> bool:
-        """See `connection.Owner`."""
+    def began(self, connection: ProxiedConnection) -> bool:
+        """See `connection.InboundPort`."""
         self._connections.add(connection)
         if self._look is None:
             self._look = self._loop.call_later(_LOOK_EVERY_S, self._look_at_all)
         allowed = self._terms.caps.max_open if self._terms is not None else 0
         return self._server is not None and len(self._connections) <= allowed + _MAX_WAITING
 
-    def ended(self, connection: Connection) -> None:
-        """See `connection.Owner`."""
+    def ended(self, connection: ProxiedConnection) -> None:
+        """See `connection.InboundPort`."""
         self._connections.discard(connection)
         if self._quiet is not None and not self._connections and not self._quiet.done():
             self._quiet.set_result(None)
 
     def spend(self, *, up: int = 0, down: int = 0) -> bool:
-        """See `connection.Owner`."""
+        """See `connection.InboundPort`."""
         record, terms = self.record, self._terms
         record.bytes_up += up
         record.bytes_down += down
@@ -154,7 +154,7 @@ class Port:
         return True
 
     def note(self, request: Request | None, verdict: Verdict) -> None:
-        """See `connection.Owner`."""
+        """See `connection.InboundPort`."""
         _COUNTERS[verdict.outcome].inc()
         if request is None:
             return
@@ -168,16 +168,16 @@ class Port:
             self._log_lines += 1
             self._context.run(log.info, "a connection was blocked", host=host, port=request.port, rule=rule)
 
-    async def open(self, request: Request) -> Opened:
-        """See `connection.Owner`."""
+    async def open(self, request: Request) -> TargetConnection:
+        """See `connection.InboundPort`."""
         terms = self._terms
         if terms is None:
-            raise RefusalError(Verdict(Outcome.NOT_ADMITTED))
+            raise RefusalError(Verdict(ConnectionOutcome.NOT_ADMITTED))
         self._count(terms)
         target = self._targets.get(request.address) or self._judge(request.address, terms)
         if terms.upstream is None:
             stream = await self._route.open(target, terms.policy)
-            return Opened(stream, b"" if request.is_tunnel else request.head_for_target())
+            return TargetConnection(stream, b"" if request.is_tunnel else request.head_for_target())
         stream = await self._open_upstream(terms.upstream, terms)
         try:
             return await self._enter(stream, terms.upstream, request, target)
@@ -190,14 +190,14 @@ class Port:
         try:
             target = terms.policy.inspect(address)
         except BlockedAddressError as error:
-            raise RefusalError(Verdict(Outcome.BLOCKED, error.rule)) from None
+            raise RefusalError(Verdict(ConnectionOutcome.BLOCKED, error.rule)) from None
         except MalformedAddressError:
-            raise RefusalError(Verdict(Outcome.MALFORMED)) from None
+            raise RefusalError(Verdict(ConnectionOutcome.MALFORMED)) from None
         if target.host in terms.blocked_hosts:
-            raise RefusalError(Verdict(Outcome.UNWANTED))
+            raise RefusalError(Verdict(ConnectionOutcome.UNWANTED))
         if target.address is not None and self._own.has(target.address, target.port):
             raise RefusalError(
-                Verdict(Outcome.BLOCKED, Rule.HOST)
+                Verdict(ConnectionOutcome.BLOCKED, Rule.HOST)
             )  # a tenant's proxy is not asked for it either
         if len(self._targets) < _MAX_TARGETS:
             self._targets[address] = target
@@ -209,24 +209,28 @@ class Port:
             target = policy.inspect(f"http://{authority(proxy.host, proxy.port)}/")
             return await self._route.open(target, policy)
         except BlockedAddressError as error:
-            raise RefusalError(Verdict(Outcome.PROXY_FAILED, error.rule)) from None
+            raise RefusalError(Verdict(ConnectionOutcome.PROXY_FAILED, error.rule)) from None
         except MalformedAddressError:
             raise RefusalError(
-                Verdict(Outcome.PROXY_FAILED, detail="The address of the proxy cannot be read.")
+                Verdict(ConnectionOutcome.PROXY_FAILED, detail="The address of the proxy cannot be read.")
             ) from None
         except RefusalError as refusal:
             raise RefusalError(_of_proxy(refusal.verdict)) from None
 
-    async def _enter(self, stream: Stream, proxy: Upstream, request: Request, target: Target) -> Opened:
+    async def _enter(
+        self, stream: Stream, proxy: Upstream, request: Request, target: Target
+    ) -> TargetConnection:
         if proxy.scheme is ProxyScheme.HTTP and not request.is_tunnel:
             credentials = tenant_proxy.basic(proxy.username, proxy.password)
-            return Opened(stream, request.head_for_proxy(credentials), is_proxy=True)
+            return TargetConnection(stream, request.head_for_proxy(credentials), is_proxy=True)
         try:
             async with asyncio.timeout(self._handshake_s):
                 await tenant_proxy.enter(stream, proxy, target)
         except TimeoutError:
-            raise RefusalError(Verdict(Outcome.PROXY_FAILED, detail="The proxy does not answer.")) from None
-        return Opened(stream, b"" if request.is_tunnel else request.head_for_target())
+            raise RefusalError(
+                Verdict(ConnectionOutcome.PROXY_FAILED, detail="The proxy does not answer.")
+            ) from None
+        return TargetConnection(stream, b"" if request.is_tunnel else request.head_for_target())
 
     def _count(self, terms: Terms) -> None:
         self.record.connections += 1
@@ -242,7 +246,7 @@ class Port:
         else:
             return
         self._exceeded(cap)
-        raise RefusalError(Verdict(Outcome.OVER_CAP))
+        raise RefusalError(Verdict(ConnectionOutcome.OVER_CAP))
 
     def _exceeded(self, cap: Cap) -> None:
         self.record.capped[cap] += 1
@@ -279,11 +283,11 @@ def _plain(host: str) -> str:
 def _of_proxy(verdict: Verdict) -> Verdict:
     """The same said of the tenant's proxy instead of the target."""
     words = {
-        Outcome.BLOCKED: "",  # its rule says it
-        Outcome.NOT_RESOLVED: "The host name of the proxy has no address.",
-        Outcome.FAILED: "The proxy cannot be reached.",
-        Outcome.TIMED_OUT: "The proxy does not answer.",
+        ConnectionOutcome.BLOCKED: "",  # its rule says it
+        ConnectionOutcome.NOT_RESOLVED: "The host name of the proxy has no address.",
+        ConnectionOutcome.FAILED: "The proxy cannot be reached.",
+        ConnectionOutcome.TIMED_OUT: "The proxy does not answer.",
     }
     if verdict.outcome not in words:
         return verdict
-    return Verdict(Outcome.PROXY_FAILED, verdict.rule, words[verdict.outcome])
+    return Verdict(ConnectionOutcome.PROXY_FAILED, verdict.rule, words[verdict.outcome])

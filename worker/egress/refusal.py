@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Final
 
 from fleet.egress.policy import Rule
-from worker.egress.verdicts import Outcome, Verdict
+from worker.egress.verdicts import ConnectionOutcome, Verdict
 
 
 class RefusalError(Exception):
@@ -23,28 +23,28 @@ class _Words:
 
 
 _WORDS: Final = {
-    Outcome.BLOCKED: _Words(HTTPStatus.FORBIDDEN, "destination_ip_prohibited"),
-    Outcome.UNWANTED: _Words(HTTPStatus.FORBIDDEN, "http_request_denied"),
-    Outcome.NOT_ADMITTED: _Words(HTTPStatus.FORBIDDEN, "http_request_denied"),
-    Outcome.OVER_CAP: _Words(HTTPStatus.FORBIDDEN, "connection_limit_reached"),
-    Outcome.MALFORMED: _Words(HTTPStatus.BAD_REQUEST, "http_request_error"),
-    Outcome.NOT_RESOLVED: _Words(HTTPStatus.BAD_GATEWAY, "dns_error"),
-    Outcome.FAILED: _Words(HTTPStatus.BAD_GATEWAY, "connection_refused"),
-    Outcome.TIMED_OUT: _Words(HTTPStatus.GATEWAY_TIMEOUT, "connection_timeout"),
-    Outcome.PROXY_REFUSED: _Words(HTTPStatus.BAD_GATEWAY, "proxy_configuration_error"),
-    Outcome.PROXY_FAILED: _Words(HTTPStatus.BAD_GATEWAY, "proxy_configuration_error"),
-    Outcome.UNAVAILABLE: _Words(HTTPStatus.BAD_GATEWAY, "proxy_internal_error"),
+    ConnectionOutcome.BLOCKED: _Words(HTTPStatus.FORBIDDEN, "destination_ip_prohibited"),
+    ConnectionOutcome.UNWANTED: _Words(HTTPStatus.FORBIDDEN, "http_request_denied"),
+    ConnectionOutcome.NOT_ADMITTED: _Words(HTTPStatus.FORBIDDEN, "http_request_denied"),
+    ConnectionOutcome.OVER_CAP: _Words(HTTPStatus.FORBIDDEN, "connection_limit_reached"),
+    ConnectionOutcome.MALFORMED: _Words(HTTPStatus.BAD_REQUEST, "http_request_error"),
+    ConnectionOutcome.NOT_RESOLVED: _Words(HTTPStatus.BAD_GATEWAY, "dns_error"),
+    ConnectionOutcome.FAILED: _Words(HTTPStatus.BAD_GATEWAY, "connection_refused"),
+    ConnectionOutcome.TIMED_OUT: _Words(HTTPStatus.GATEWAY_TIMEOUT, "connection_timeout"),
+    ConnectionOutcome.PROXY_REFUSED: _Words(HTTPStatus.BAD_GATEWAY, "proxy_configuration_error"),
+    ConnectionOutcome.PROXY_FAILED: _Words(HTTPStatus.BAD_GATEWAY, "proxy_configuration_error"),
+    ConnectionOutcome.UNAVAILABLE: _Words(HTTPStatus.BAD_GATEWAY, "proxy_internal_error"),
 }
 # What an egress service says of its own decisions, read back by the worker that asked.
 _OUTCOMES: Final = {
     _WORDS[outcome].token: outcome
     for outcome in (
-        Outcome.BLOCKED,
-        Outcome.OVER_CAP,
-        Outcome.MALFORMED,
-        Outcome.NOT_RESOLVED,
-        Outcome.FAILED,
-        Outcome.TIMED_OUT,
+        ConnectionOutcome.BLOCKED,
+        ConnectionOutcome.OVER_CAP,
+        ConnectionOutcome.MALFORMED,
+        ConnectionOutcome.NOT_RESOLVED,
+        ConnectionOutcome.FAILED,
+        ConnectionOutcome.TIMED_OUT,
     )
 }
 NAME: Final = b"renderfleet"
@@ -72,8 +72,8 @@ def answer(verdict: Verdict) -> bytes:
 def read_status(proxy_status: str) -> Verdict:
     """What an egress service meant with its Proxy-Status."""
     words = dict(part.strip().partition("=")[::2] for part in proxy_status.split(";"))
-    outcome = _OUTCOMES.get(words.get("error", ""), Outcome.UNAVAILABLE)
-    if outcome is not Outcome.BLOCKED:
+    outcome = _OUTCOMES.get(words.get("error", ""), ConnectionOutcome.UNAVAILABLE)
+    if outcome is not ConnectionOutcome.BLOCKED:
         return Verdict(outcome)
     name = words.get("details", "").strip('"')
     return Verdict(outcome, Rule[name] if name in Rule.__members__ else Rule.HOST)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from fleet.egress.policy import AddressPolicy
-from worker.egress.inbound.connection import Opened
+from worker.egress.inbound.connection import TargetConnection
 from worker.egress.inbound.request_head import Request
 from worker.egress.outbound.dial import Dialer, dial
 from worker.egress.outbound.name_cache import Names
@@ -22,7 +22,7 @@ from worker.egress.outbound.tenant_proxy import basic
 from worker.egress.port import Port
 from worker.egress.refusal import RefusalError
 from worker.egress.terms import Caps, Terms
-from worker.egress.verdicts import Outcome, Verdict
+from worker.egress.verdicts import ConnectionOutcome, Verdict
 from worker.settings import EgressProxySettings, EgressServiceSettings
 
 # For all workers together: eight times what one page has at once (through.py).
@@ -67,9 +67,9 @@ class ServicePort(Port):
         """
         await self.listen(self._service.egress_service_host, self._service.egress_service_port)
 
-    async def open(self, request: Request) -> Opened:
-        """See `connection.Owner`."""
+    async def open(self, request: Request) -> TargetConnection:
+        """See `connection.InboundPort`."""
         if not hmac.compare_digest(request.credentials, self._credentials) or not request.is_tunnel:
-            raise RefusalError(Verdict(Outcome.NOT_ADMITTED))
+            raise RefusalError(Verdict(ConnectionOutcome.NOT_ADMITTED))
         opened = await super().open(request)
         return replace(opened, next_hop=str(opened.stream.address))

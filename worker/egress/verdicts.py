@@ -12,7 +12,7 @@ from fleet.egress.policy import Rule
 MAX_REMEMBERED: Final = 200
 
 
-class Outcome(StrEnum):
+class ConnectionOutcome(StrEnum):
     """What came of one connection: the label of a metric, and what a warning is made of."""
 
     CONNECTED = "connected"
@@ -48,18 +48,18 @@ class Verdict:
         detail: a sentence for the caller in constant words, without address or credential; may be empty.
     """
 
-    outcome: Outcome
+    outcome: ConnectionOutcome
     rule: Rule | None = None
     detail: str = ""
 
     @property
     def is_block(self) -> bool:
         """Whether the target was refused on purpose: by the operator's rules or by the job's own list."""
-        return self.outcome in {Outcome.BLOCKED, Outcome.UNWANTED}
+        return self.outcome in {ConnectionOutcome.BLOCKED, ConnectionOutcome.UNWANTED}
 
 
 @dataclass(slots=True)
-class Record:
+class PortRecord:
     """What one port has seen since it was admitted.
 
     Attributes:

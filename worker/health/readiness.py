@@ -15,7 +15,7 @@ from worker.pool.pool import Pool
 NO_SANDBOX: Final = "pages are rendered without Chromium's sandbox (CHROMIUM_SANDBOX=off)"
 
 
-class Readiness(StrEnum):
+class WorkerReadinessStatus(StrEnum):
     """Whether jobs given to this worker would be rendered."""
 
     READY = "ready"
@@ -33,10 +33,10 @@ class BrowserState(BaseModel):
     )
 
 
-class ReadinessDocument(BaseModel):
+class WorkerReadinessDocument(BaseModel):
     """What a worker says of itself."""
 
-    status: Readiness = Field(description="ready (200) or unavailable (503).")
+    status: WorkerReadinessStatus = Field(description="ready (200) or unavailable (503).")
     reasons: list[str] = Field(description="Why it is not ready.")
     worker_id: str = Field(description="Its id in `GET /v1/fleet`.")
     browser: BrowserState = Field(description="The browser that renders now.")
@@ -69,7 +69,7 @@ class WorkerReadiness:
         self._slots = slots
         self._holds = holds
 
-    async def document(self) -> ReadinessDocument:
+    async def document(self) -> WorkerReadinessDocument:
         """Ask everything. A worker is of no use without any of Postgres, Redis and S3."""
         dependencies = await self._probes.states()
         doubt, holds, numbers = self._canary.doubt, self._holds(), self._pool.numbers
@@ -82,8 +82,8 @@ class WorkerReadiness:
         if reasons:
             reasons += [f"no jobs are taken: {hold}" for hold in holds]
         succeeded_s = self._canary.succeeded_s
-        return ReadinessDocument(
-            status=Readiness.UNAVAILABLE if reasons else Readiness.READY,
+        return WorkerReadinessDocument(
+            status=WorkerReadinessStatus.UNAVAILABLE if reasons else WorkerReadinessStatus.READY,
             reasons=reasons,
             worker_id=self._worker_id,
             browser=BrowserState(

@@ -26,7 +26,7 @@ from fleet.settings import SettingsError
 from fleet.telemetry.logs import get_logger
 from fleet.telemetry.probes import ANSWER_TIMEOUT_S
 from worker.health.ask import socket_address
-from worker.health.readiness import Readiness, ReadinessDocument
+from worker.health.readiness import WorkerReadinessDocument, WorkerReadinessStatus
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -69,7 +69,7 @@ class Status:
     def __init__(
         self,
         pulse: Pulse,
-        document: Callable[[], Coroutine[Any, Any, ReadinessDocument]],
+        document: Callable[[], Coroutine[Any, Any, WorkerReadinessDocument]],
         *,
         stalled_after_s: float,
     ) -> None:
@@ -118,7 +118,7 @@ class Status:
             answer.cancel()
             reason = f"the event loop has not moved for {self._pulse.age_s:.0f} s"
             return HTTPStatus.SERVICE_UNAVAILABLE, _refusal(reason)
-        is_ready = document.status is Readiness.READY
+        is_ready = document.status is WorkerReadinessStatus.READY
         return HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE, document.model_dump_json()
 
 

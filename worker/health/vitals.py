@@ -12,7 +12,7 @@ from worker.pool.pool import Pool
 from worker.resources.admission import Admission
 from worker.resources.cgroup import Container
 from worker.resources.growth import Trend
-from worker.resources.worker_memory import Part, Processes, Reading
+from worker.resources.worker_memory import Part, Reading, WorkerProcesses
 
 # A reading takes 20 ms of CPU while four pages render (worker/resources/worker_memory.py).
 MEASURE_INTERVAL_S: Final = 15.0
@@ -60,7 +60,7 @@ class VitalSigns:
         self._container = container
         self._admission = admission
         self._holds = holds
-        self._processes = Processes()
+        self._processes = WorkerProcesses()
         self._trend = Trend()
         self._reading: Reading | None = None
         self._kernel_kills = KernelKills(container)

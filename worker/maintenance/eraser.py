@@ -12,7 +12,15 @@ from typing import Final
 from fleet.artifacts.store import Artifacts
 from fleet.database import Database
 from fleet.errors import UnavailableError
-from fleet.jobs.erase import START, Page, Place, erase_artifacts, erase_orphans, forget_batches, forget_jobs
+from fleet.jobs.erase import (
+    START,
+    EraseCursor,
+    EraseStep,
+    erase_artifacts,
+    erase_orphans,
+    forget_batches,
+    forget_jobs,
+)
 from fleet.telemetry.logs import get_logger
 from fleet.telemetry.metrics import ERASED
 
@@ -79,30 +87,30 @@ class Eraser:
     async def _erase_artifacts(self) -> None:
         await self._walk(
             "artifact",
-            lambda place: erase_artifacts(
-                self._database, place, delete=self._artifacts.delete_many, limit=self._at_once
+            lambda cursor: erase_artifacts(
+                self._database, cursor, delete=self._artifacts.delete_many, limit=self._at_once
             ),
         )
 
     async def _erase_orphans(self) -> None:
         await self._walk(
             "attempt",
-            lambda place: erase_orphans(
+            lambda cursor: erase_orphans(
                 self._database,
-                place,
+                cursor,
                 age=self._orphan_age,
                 delete=self._artifacts.delete_many,
                 limit=self._at_once,
             ),
         )
 
-    async def _walk(self, what: str, step: Callable[[Place], Awaitable[Page]]) -> None:
-        place: Place | None = START
+    async def _walk(self, what: str, step: Callable[[EraseCursor], Awaitable[EraseStep]]) -> None:
+        cursor: EraseCursor | None = START
         erased = refused = 0
-        while place is not None:
-            page = await step(place)
-            ERASED.labels(what).inc(page.erased)
-            erased, refused, place = erased + page.erased, refused + page.refused, page.next
+        while cursor is not None:
+            done = await step(cursor)
+            ERASED.labels(what).inc(done.erased)
+            erased, refused, cursor = erased + done.erased, refused + done.refused, done.next
         if refused:
             log.warning("the store keeps what is to be erased", of=what, rows=refused)
         if erased:

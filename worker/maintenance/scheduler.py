@@ -18,7 +18,7 @@ from fleet.jobs.recover import mark_undispatched
 from fleet.queue import dispatch
 from fleet.queue.delivery import Waiting
 from fleet.schedules.fire import Fired, fire_due, seconds_to_next
-from fleet.schedules.plan import Refusal
+from fleet.schedules.plan import ScheduleRefusal
 from fleet.telemetry.logs import get_logger
 from fleet.telemetry.metrics import SCHEDULE_FIRES
 from fleet.vault import Vault
@@ -105,7 +105,7 @@ class Scheduler:
 
 def _tell(fire: Fired) -> None:
     facts = {"schedule_id": str(fire.schedule_id), "scheduled_for": fire.scheduled_for.isoformat()}
-    if isinstance(fire.result, Refusal):
+    if isinstance(fire.result, ScheduleRefusal):
         SCHEDULE_FIRES.labels(fire.result.type).inc()
         log.warning("schedule made no job", **facts, error_type=fire.result.type, detail=fire.result.detail)
     else:

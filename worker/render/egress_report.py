@@ -8,29 +8,47 @@ from pydantic_core import Url
 from fleet.egress.hosts import is_address
 from fleet.errors import ErrorType, RenderError
 from worker.egress.port import Port
-from worker.egress.verdicts import Cap, Outcome, Record, Verdict
+from worker.egress.verdicts import Cap, ConnectionOutcome, PortRecord, Verdict
 
 # A warning names so many hosts; who wants them all reads the log.
 _NAMED: Final = 5
 
-_ERRORS: Final[dict[Outcome, tuple[ErrorType, str]]] = {
-    Outcome.BLOCKED: (ErrorType.URL_BLOCKED, "The page led to an address that may not be rendered."),
-    Outcome.UNWANTED: (ErrorType.URL_BLOCKED, "The page led to a host that is in `block_requests`."),
-    Outcome.NOT_RESOLVED: (
+_ERRORS: Final[dict[ConnectionOutcome, tuple[ErrorType, str]]] = {
+    ConnectionOutcome.BLOCKED: (
+        ErrorType.URL_BLOCKED,
+        "The page led to an address that may not be rendered.",
+    ),
+    ConnectionOutcome.UNWANTED: (
+        ErrorType.URL_BLOCKED,
+        "The page led to a host that is in `block_requests`.",
+    ),
+    ConnectionOutcome.NOT_RESOLVED: (
         ErrorType.NAME_NOT_RESOLVED,
         "The host name has no address. Check its spelling and its DNS.",
     ),
-    Outcome.FAILED: (
+    ConnectionOutcome.FAILED: (
         ErrorType.CONNECTION_FAILED,
         "The target did not accept the connection, or closed it without an answer.",
     ),
-    Outcome.TIMED_OUT: (ErrorType.NAVIGATION_TIMEOUT, "The target did not answer in time."),
-    Outcome.OVER_CAP: (ErrorType.CONTENT_REJECTED, "The page had more of the network than a page may have."),
-    Outcome.PROXY_REFUSED: (ErrorType.CONNECTION_FAILED, "The proxy of the request refused the connection."),
-    Outcome.PROXY_FAILED: (ErrorType.CONNECTION_FAILED, "The proxy of the request cannot be reached."),
-    Outcome.UNAVAILABLE: (ErrorType.EGRESS_UNAVAILABLE, "The egress service does not answer."),
-    Outcome.MALFORMED: (ErrorType.URL_BLOCKED, "The page led to an address that cannot be read safely."),
-    Outcome.NOT_ADMITTED: (ErrorType.INTERNAL_ERROR, "The page went out before it was allowed to."),
+    ConnectionOutcome.TIMED_OUT: (ErrorType.NAVIGATION_TIMEOUT, "The target did not answer in time."),
+    ConnectionOutcome.OVER_CAP: (
+        ErrorType.CONTENT_REJECTED,
+        "The page had more of the network than a page may have.",
+    ),
+    ConnectionOutcome.PROXY_REFUSED: (
+        ErrorType.CONNECTION_FAILED,
+        "The proxy of the request refused the connection.",
+    ),
+    ConnectionOutcome.PROXY_FAILED: (
+        ErrorType.CONNECTION_FAILED,
+        "The proxy of the request cannot be reached.",
+    ),
+    ConnectionOutcome.UNAVAILABLE: (ErrorType.EGRESS_UNAVAILABLE, "The egress service does not answer."),
+    ConnectionOutcome.MALFORMED: (
+        ErrorType.URL_BLOCKED,
+        "The page led to an address that cannot be read safely.",
+    ),
+    ConnectionOutcome.NOT_ADMITTED: (ErrorType.INTERNAL_ERROR, "The page went out before it was allowed to."),
 }
 _CAPS: Final = {
     Cap.BYTES: "it sent and received more bytes than a page may",
@@ -61,15 +79,21 @@ def last_refusal(port: Port) -> RenderError | None:
     return next(refused, None)
 
 
-def outage(record: Record) -> RenderError | None:
+def outage(record: PortRecord) -> RenderError | None:
     """Why the page lacks what it would have had on another day: our own way out did not work."""
     outcomes = {verdict.outcome for verdict in record.verdicts.values()}
-    return RenderError(*_ERRORS[Outcome.UNAVAILABLE]) if Outcome.UNAVAILABLE in outcomes else None
+    return (
+        RenderError(*_ERRORS[ConnectionOutcome.UNAVAILABLE])
+        if ConnectionOutcome.UNAVAILABLE in outcomes
+        else None
+    )
 
 
-def warnings(record: Record) -> Iterator[str]:
+def warnings(record: PortRecord) -> Iterator[str]:
     """Sentences about what the page did not get, although the render went on."""
-    blocked = sorted({host for host, verdict in record.blocked if verdict.outcome is Outcome.BLOCKED})
+    blocked = sorted(
+        {host for host, verdict in record.blocked if verdict.outcome is ConnectionOutcome.BLOCKED}
+    )
     if blocked:
         yield f"blocked: the page asked for what may not be rendered, at {_some(blocked)}"
     for cap in record.capped:
@@ -77,9 +101,9 @@ def warnings(record: Record) -> Iterator[str]:
 
 
 def _error(verdict: Verdict | None) -> RenderError | None:
-    if verdict is None or verdict.outcome is Outcome.CONNECTED:
+    if verdict is None or verdict.outcome is ConnectionOutcome.CONNECTED:
         return None
-    if verdict.outcome is Outcome.PROXY_FAILED and verdict.rule is not None:
+    if verdict.outcome is ConnectionOutcome.PROXY_FAILED and verdict.rule is not None:
         return RenderError(ErrorType.URL_BLOCKED, f"The proxy of the request: {verdict.rule.value}")
     type_, words = _ERRORS[verdict.outcome]
     return RenderError(type_, verdict.detail or (verdict.rule.value if verdict.rule else words))

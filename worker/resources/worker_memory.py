@@ -49,7 +49,7 @@ class Reading:
         return self.rss_bytes if self.pss_bytes is None else sum(self.pss_bytes.values())
 
 
-class Processes:
+class WorkerProcesses:
     """This process and all below it: Playwright's driver and what it has started."""
 
     def __init__(self) -> None:

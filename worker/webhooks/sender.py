@@ -27,10 +27,10 @@ from fleet.telemetry.metrics import WEBHOOKS
 from fleet.vault import Vault
 from fleet.webhooks import endpoints, outbox
 from fleet.webhooks.endpoints import Endpoint
-from fleet.webhooks.outbox import DeliveryError, Limits, Message, MessageState
+from fleet.webhooks.outbox import ClaimLimits, DeliveryError, Message, MessageState
 from worker.egress.proxy import Egress
 from worker.egress.terms import Caps, Terms
-from worker.egress.verdicts import Outcome
+from worker.egress.verdicts import ConnectionOutcome
 from worker.webhooks.http_post import Answer, PostError, post
 from worker.webhooks.retry_policy import Result, decide, judge
 from worker.webhooks.signing import SignedMessage, sign_message
@@ -51,10 +51,10 @@ _GOODBYE_S: Final = 2.0
 
 # Why the egress proxy made no connection; whatever is not named here is a connection that failed.
 _REFUSALS: Final = {
-    Outcome.BLOCKED: DeliveryError.URL_BLOCKED,
-    Outcome.MALFORMED: DeliveryError.URL_BLOCKED,
-    Outcome.NOT_RESOLVED: DeliveryError.NAME_NOT_RESOLVED,
-    Outcome.TIMED_OUT: DeliveryError.TIMEOUT,
+    ConnectionOutcome.BLOCKED: DeliveryError.URL_BLOCKED,
+    ConnectionOutcome.MALFORMED: DeliveryError.URL_BLOCKED,
+    ConnectionOutcome.NOT_RESOLVED: DeliveryError.NAME_NOT_RESOLVED,
+    ConnectionOutcome.TIMED_OUT: DeliveryError.TIMEOUT,
 }
 
 log = get_logger(__name__)
@@ -162,7 +162,7 @@ class Sender:
         claimed = await outbox.claim(
             self._database,
             lease=self._lease,
-            limits=Limits(messages=room, of_endpoint=_OF_ENDPOINT, of_tenant=_OF_TENANT),
+            limits=ClaimLimits(messages=room, of_endpoint=_OF_ENDPOINT, of_tenant=_OF_TENANT),
             under_way=[message.tenant_id for message in self._under_way.values()],
         )
         for message in claimed:
@@ -258,7 +258,7 @@ class Sender:
         except PostError as error:
             target = Url(url)
             verdict = port.verdict(target.host or "", target.port or 0)
-            if verdict is None or verdict.outcome is Outcome.CONNECTED:
+            if verdict is None or verdict.outcome is ConnectionOutcome.CONNECTED:
                 raise
             raise PostError(_REFUSALS.get(verdict.outcome, DeliveryError.CONNECTION_FAILED)) from error
         finally:

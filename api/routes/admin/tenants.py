@@ -18,7 +18,7 @@ from api.routes.paging import PageParameters
 from fleet.errors import ErrorType
 from fleet.telemetry.logs import get_logger
 from fleet.tenants import manage
-from fleet.tenants.manage import Account
+from fleet.tenants.manage import TenantAccount
 from fleet.tenants.requests import TenantChanges, TenantRequest
 
 log = get_logger(__name__)
@@ -50,7 +50,7 @@ class TenantDocument(BaseModel):
     links: TenantLinksDocument
 
     @classmethod
-    def of(cls, account: Account) -> Self:
+    def of(cls, account: TenantAccount) -> Self:
         """The document of a tenant."""
         return cls(
             id=account.id,
@@ -137,11 +137,11 @@ async def change_tenant(
     return _found(account)
 
 
-def _found(account: Account | None) -> Response:
+def _found(account: TenantAccount | None) -> Response:
     if account is None:
         raise not_found(TENANT)
     return json_answer(TenantDocument.of(account))
 
 
-def _path(account: Account) -> str:
+def _path(account: TenantAccount) -> str:
     return f"/v1/admin/tenants/{account.id}"

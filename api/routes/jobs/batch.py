@@ -26,7 +26,7 @@ from fleet.errors import ErrorType
 from fleet.jobs.accept_batch import (
     BatchAcceptance,
     BatchKey,
-    Refusal,
+    ItemRefusal,
     accept_batch,
     digest_of,
     find_batch,
@@ -112,9 +112,9 @@ async def _read_documents(request: Request, dependencies: Dependencies) -> list[
 
 async def _judged(
     documents: list[Any], context: dict[str, Any], request_id: str
-) -> list[RenderRequest | Refusal]:
+) -> list[RenderRequest | ItemRefusal]:
     """Each item validated by itself; other calls get their turn between two of them."""
-    items: list[RenderRequest | Refusal] = []
+    items: list[RenderRequest | ItemRefusal] = []
     for document in documents:
         try:
             items.append(_validated(document, context))
@@ -138,7 +138,7 @@ def _validated(document: object, context: dict[str, Any]) -> RenderRequest:
 
 
 async def _accept(
-    dependencies: Dependencies, tenant: Tenant, items: list[RenderRequest | Refusal], key: BatchKey | None
+    dependencies: Dependencies, tenant: Tenant, items: list[RenderRequest | ItemRefusal], key: BatchKey | None
 ) -> BatchAcceptance:
     async def find() -> BatchAcceptance | None:
         if key is None:
@@ -169,7 +169,7 @@ def _answer(acceptance: BatchAcceptance, request_id: str) -> Response:
     return json_answer(document, status)
 
 
-def _item(item: Job | Refusal | None, request_id: str) -> BatchItemDocument:
+def _item(item: Job | ItemRefusal | None, request_id: str) -> BatchItemDocument:
     if isinstance(item, Job):
         status = HTTPStatus.OK if item.state.is_terminal else HTTPStatus.ACCEPTED
         return BatchItemDocument(status=status.value, job=JobDocument.of(item), error=None)

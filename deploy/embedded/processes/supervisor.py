@@ -71,7 +71,7 @@ class Service:
         return f"{self.program.name} {self.child.end}. {self.child.last_words()}"
 
 
-class Supervisor:
+class ServiceSupervisor:
     """All children of one run. `stop` leaves none of them, whatever happened before."""
 
     def __init__(self, engines: Engines) -> None:

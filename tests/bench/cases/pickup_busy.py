@@ -13,8 +13,8 @@ from arq.connections import ArqRedis
 from fleet.database import Database, DatabaseSettings
 from fleet.jobs import accept, claim
 from fleet.jobs import attempt as attempts
-from fleet.jobs.attempt import Outcome
-from fleet.jobs.claim import Attempt
+from fleet.jobs.attempt import AttemptOutcome
+from fleet.jobs.claim import JobAttempt
 from fleet.jobs.job import State, waiting
 from fleet.queue import arq_adapter, dispatch
 from fleet.queue.arq_adapter import CarrierWorker
@@ -34,7 +34,7 @@ _LEASE: Final = timedelta(seconds=15)
 _HEARTBEAT_S: Final = 4.0
 _PAUSE_S: Final = (0.02, 0.08)
 _REQUEST: Final = RenderRequest(html="<p>x</p>")
-_DONE: Final = Outcome(State.CANCELLED)
+_DONE: Final = AttemptOutcome(State.CANCELLED)
 
 _PICKUPS: Final = """
     SELECT extract(epoch FROM a.started_at - j.queued_at)::float8 * 1000 AS pickup_ms
@@ -48,7 +48,7 @@ class Waiter:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._worker_id = uuid4()
-        self._held: dict[UUID, Attempt] = {}
+        self._held: dict[UUID, JobAttempt] = {}
         self._changed = asyncio.Condition()
 
     async def run(self, ctx: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ from tests.kit.wire import wire
 from tests.site.server import Site
 from worker.health import ask
 from worker.health.canary import Canary
-from worker.health.readiness import ReadinessDocument
+from worker.health.readiness import WorkerReadinessDocument
 from worker.health.status_server import Pulse, Status, StatusServer
 
 pytest_plugins = ("tests.kit.browser_fixtures",)
@@ -163,7 +163,7 @@ async def test_canaries_leave_the_slots_to_jobs(site: Site) -> None:
 async def status(folder: Path, *, stalled_after_s: float = 10.0) -> AsyncIterator[None]:
     """A status server whose readiness is never asked for."""
 
-    async def document() -> ReadinessDocument:
+    async def document() -> WorkerReadinessDocument:
         raise AssertionError("only liveness is asked for")
 
     await asyncio.to_thread(folder.mkdir, parents=True)

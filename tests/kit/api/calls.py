@@ -17,8 +17,8 @@ from fleet.database import Database
 from fleet.errors import ErrorType
 from fleet.jobs import attempt as attempts
 from fleet.jobs import claim as claims
-from fleet.jobs.attempt import Outcome
-from fleet.jobs.claim import Attempt
+from fleet.jobs.attempt import AttemptOutcome
+from fleet.jobs.claim import JobAttempt
 from fleet.jobs.facts import ArtifactFacts, PageFacts
 from fleet.jobs.job import State
 from fleet.queue.delivery import Delivery
@@ -48,7 +48,7 @@ def problem(answer: httpx.Response, status: int, type_: ErrorType) -> dict[str, 
     return document
 
 
-async def claim(pool: Database, job_id: str) -> Attempt:
+async def claim(pool: Database, job_id: str) -> JobAttempt:
     attempt = await claims.claim(
         pool, Delivery(UUID(job_id), 1), worker_id=uuid4(), lease=timedelta(seconds=60)
     )
@@ -57,7 +57,7 @@ async def claim(pool: Database, job_id: str) -> Attempt:
 
 
 async def fail(pool: Database, job_id: str) -> None:
-    outcome = Outcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="certificate expired")
+    outcome = AttemptOutcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="certificate expired")
     assert await attempts.finish(pool, await claim(pool, job_id), outcome)
 
 
@@ -75,7 +75,7 @@ async def succeed(pool: Database, artifacts: Artifacts, folder: Path, job_id: st
         width_px=1280,
         height_px=720,
     )
-    outcome = Outcome(
+    outcome = AttemptOutcome(
         State.SUCCEEDED,
         browser_generation=2,
         artifact_key=key,

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from worker.browser.devtools import Connection, Params, Session
+from worker.browser.devtools import DevToolsConnection, Params, Session
 from worker.browser.flags import EVERYTHING_THROUGH_PROXY, command_line
 from worker.settings import BrowserSettings
 
@@ -22,7 +22,7 @@ class Tab:
 
     @classmethod
     async def open(
-        cls, connection: Connection, *, proxy_port: int | None = None, bypass_loopback: bool = False
+        cls, connection: DevToolsConnection, *, proxy_port: int | None = None, bypass_loopback: bool = False
     ) -> "Tab":
         """Open one.
 
@@ -64,7 +64,7 @@ class Tab:
 @asynccontextmanager
 async def chromium(
     *more: str, without: tuple[str, ...] = (), proxy_port: int = 9
-) -> AsyncIterator[Connection]:
+) -> AsyncIterator[DevToolsConnection]:
     """A browser; ended when the block ends.
 
     Args:
@@ -92,7 +92,7 @@ async def chromium(
         )
         try:
             port, path = await _door(profile)
-            connection = await Connection.open(f"ws://127.0.0.1:{port}{path}")
+            connection = await DevToolsConnection.open(f"ws://127.0.0.1:{port}{path}")
             try:
                 yield connection
             finally:

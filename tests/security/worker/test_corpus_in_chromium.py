@@ -17,14 +17,14 @@ from tests.kit.security.canaries import Canaries, canaries
 from tests.kit.security.channels import HOST, PublicSite, public_site
 from tests.kit.security.chromium import Tab, chromium
 from tests.kit.security.corpus import PUBLIC, RecordingResolver, lines
-from worker.browser.devtools import Connection, ProtocolError
+from worker.browser.devtools import DevToolsConnection, ProtocolError
 from worker.browser.page import Page
 from worker.egress.outbound.dial import dial
 from worker.egress.outbound.stream import Stream
 from worker.egress.proxy import Egress
 from worker.egress.terms import Terms
-from worker.egress.verdicts import Outcome, Verdict
-from worker.resources.page_account import Account
+from worker.egress.verdicts import ConnectionOutcome, Verdict
+from worker.resources.page_memory import PageMemory
 from worker.settings import EgressProxySettings
 
 BAD: Final = [(kind, text) for kind, text in lines() if kind != "channel"]
@@ -32,7 +32,7 @@ BAD: Final = [(kind, text) for kind, text in lines() if kind != "channel"]
 OPENED: Final = "scheme"
 # Frames take most of the time; these are the lines that depend on who reads them.
 FRAMED: Final = {"scheme", "parser", "idna"}
-BLOCKED: Final = Verdict(Outcome.BLOCKED, Rule.HOST)
+BLOCKED: Final = Verdict(ConnectionOutcome.BLOCKED, Rule.HOST)
 HOME: Final = "http://public.resolver.test/"
 WALLS: Final = ("--proxy", "--host-resolver-rules", "--force-webrtc", "--block-new-web-contents")
 # What no frame may hold, wherever it was sent. Chromium makes about:blank of some of them.
@@ -60,7 +60,7 @@ class Recorder:
 class Walled:
     """A browser as the worker has it, with a resolver and a dialer that record."""
 
-    browser: Connection
+    browser: DevToolsConnection
     egress: Egress
     resolver: RecordingResolver
     recorder: Recorder
@@ -70,7 +70,7 @@ class Walled:
     async def page(self) -> AsyncIterator[Page]:
         """A fresh page that may go to the public internet."""
         port = await self.egress.open_port()
-        page = await Page.create(self.browser, Account(), port, generation=1)
+        page = await Page.create(self.browser, PageMemory(), port, generation=1)
         port.admit(Terms(AddressPolicy()))
         try:
             yield page
@@ -163,7 +163,9 @@ async def test_a_navigation_to_the_corpus_gets_nowhere(walled: Walled) -> None:
                     await page.navigate(text)
         verdicts = page.port.record.verdicts
     assert len(verdicts) > 10
-    connected = {host for (host, _), verdict in verdicts.items() if verdict.outcome is Outcome.CONNECTED}
+    connected = {
+        host for (host, _), verdict in verdicts.items() if verdict.outcome is ConnectionOutcome.CONNECTED
+    }
     # With a password before it, and at the first look.
     assert connected <= {"public.resolver.test", "rebind.resolver.test"}
     assert walled.recorder.escaped == []

@@ -12,7 +12,7 @@ from tests.kit.browser_stage import BrowserStage, browser_stage
 from tests.site.server import Site
 from worker.egress.outbound import own_ports
 from worker.egress.outbound.own_ports import DEVTOOLS_PORTS
-from worker.egress.verdicts import Outcome
+from worker.egress.verdicts import ConnectionOutcome
 
 pytest_plugins = ("tests.kit.browser_fixtures",)
 
@@ -71,7 +71,7 @@ async def probe(stage: BrowserStage, port: int) -> set[str]:
         return {
             host
             for (host, asked_port), verdict in verdicts
-            if asked_port == port and verdict.outcome is Outcome.CONNECTED
+            if asked_port == port and verdict.outcome is ConnectionOutcome.CONNECTED
         }
 
 

@@ -32,7 +32,7 @@ from tests.kit.security.channels import (
 from tests.kit.security.chromium import Tab, chromium
 from tests.kit.stage import Stage
 from tests.site.server import Site
-from worker.browser.devtools import Connection, DevToolsError, Session
+from worker.browser.devtools import DevToolsConnection, DevToolsError, Session
 from worker.browser.page import Page
 from worker.egress.terms import Terms
 
@@ -235,7 +235,7 @@ async def test_pages_that_a_page_opens_are_closed(site: Site) -> None:
 @asynccontextmanager
 async def second_door(folder: Path) -> AsyncIterator[Session]:
     """Another connection to the browser of a stage, which sees what goes on in it."""
-    connection = await Connection.open(devtools_address(folder))
+    connection = await DevToolsConnection.open(devtools_address(folder))
     yield connection.browser
     await connection.close()
 

@@ -1,6 +1,6 @@
 """One connection of the browser's to its proxy: a head is read, a target is opened, then bytes pass.
 
-    Connection (reads the head)  ->  Owner.open (judges, connects)  ->  two Pipes, one a direction
+    ProxiedConnection reads the head  ->  InboundPort.open checks and connects  ->  two Pipes, one a direction
 
 No task lives as long as a connection does: only opening one takes a task, relaying is callbacks.
 """
@@ -21,7 +21,7 @@ from worker.egress.inbound.request_head import (
 )
 from worker.egress.outbound.stream import END_OF_HEAD, Stream
 from worker.egress.refusal import NAME, RefusalError, answer
-from worker.egress.verdicts import Outcome, Verdict
+from worker.egress.verdicts import ConnectionOutcome, Verdict
 
 # Chromium writes a head in one piece; the rest is for a machine that is busy.
 HEAD_TIMEOUT_S: Final = 10.0
@@ -35,7 +35,7 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class TargetConnection:
     """A connection to a target.
 
     Attributes:
@@ -51,18 +51,18 @@ class Opened:
     next_hop: str = ""
 
 
-class Owner(Protocol):
+class InboundPort(Protocol):
     """The port that a connection has come in at."""
 
     idle_timeout_s: float
 
-    def began(self, connection: "Connection") -> bool:
+    def began(self, connection: "ProxiedConnection") -> bool:
         """Count a new one; False: there are too many."""
 
-    def ended(self, connection: "Connection") -> None:
+    def ended(self, connection: "ProxiedConnection") -> None:
         """Nothing of it is left."""
 
-    async def open(self, request: Request) -> Opened:
+    async def open(self, request: Request) -> TargetConnection:
         """Connect to what is asked for.
 
         Raises:
@@ -76,10 +76,10 @@ class Owner(Protocol):
         """Count bytes; False: there were too many, and everything is being cut."""
 
 
-class Connection(asyncio.Protocol):
+class ProxiedConnection(asyncio.Protocol):
     """The browser's end until it is relayed, and the life of both ends."""
 
-    def __init__(self, owner: Owner) -> None:
+    def __init__(self, owner: InboundPort) -> None:
         self.owner = owner
         self.moved = True
         self._held = bytearray()
@@ -104,7 +104,7 @@ class Connection(asyncio.Protocol):
         end = held.find(END_OF_HEAD, start, MAX_HEAD_BYTES)
         if end < 0:
             if len(held) > MAX_HEAD_BYTES:
-                self.refuse(None, Verdict(Outcome.MALFORMED))
+                self.refuse(None, Verdict(ConnectionOutcome.MALFORMED))
             return
         assert self._near is not None, "data comes from somewhere"  # noqa: S101
         self._near.pause_reading()
@@ -117,7 +117,7 @@ class Connection(asyncio.Protocol):
                 raise MalformedRequestError("something follows the request")
         except MalformedRequestError as error:
             log.debug("a request to the proxy was malformed", reason=str(error))
-            self.refuse(None, Verdict(Outcome.MALFORMED))
+            self.refuse(None, Verdict(ConnectionOutcome.MALFORMED))
             return
         self._task = asyncio.get_running_loop().create_task(self._serve(request, rest))
         self._task.add_done_callback(self._served)
@@ -147,7 +147,7 @@ class Connection(asyncio.Protocol):
             self.refuse(request, refusal.verdict)
         except Exception:  # a fault of ours must not leave the page waiting
             log.exception("the egress proxy has a fault")
-            self.refuse(request, Verdict(Outcome.UNAVAILABLE))
+            self.refuse(request, Verdict(ConnectionOutcome.UNAVAILABLE))
         else:
             self._relay(request, opened, rest)
 
@@ -156,12 +156,12 @@ class Connection(asyncio.Protocol):
         self.moved = True
         self._settle()
 
-    def _relay(self, request: Request, opened: Opened, rest: bytes) -> None:
+    def _relay(self, request: Request, opened: TargetConnection, rest: bytes) -> None:
         near, stream = self._near, opened.stream
         if near is None or near.is_closing():
             stream.transport.abort()
             return
-        self.owner.note(request, Verdict(Outcome.CONNECTED))
+        self.owner.note(request, Verdict(ConnectionOutcome.CONNECTED))
         self._is_relayed = True
         self._far = far = stream.transport
         if request.is_tunnel:

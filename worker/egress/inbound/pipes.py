@@ -10,7 +10,7 @@ from worker.egress.inbound.response_head import (
     MalformedAnswerError,
 )
 from worker.egress.outbound.tenant_proxy import refused_status
-from worker.egress.verdicts import Outcome, Verdict
+from worker.egress.verdicts import ConnectionOutcome, Verdict
 
 
 class BothEnds(Protocol):
@@ -135,7 +135,9 @@ class AnswerPipe(Pipe):
             passed = self._heads.feed(data)
         except MalformedAnswerError as error:
             asks_for_credentials = self._is_proxy and error.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
-            verdict = refused_status(error.status) if asks_for_credentials else Verdict(Outcome.FAILED)
+            verdict = (
+                refused_status(error.status) if asks_for_credentials else Verdict(ConnectionOutcome.FAILED)
+            )
             self._connection.refuse(self._request, verdict)
             return
         if self._heads.is_complete:
@@ -146,7 +148,7 @@ class AnswerPipe(Pipe):
     def eof_received(self) -> bool:
         """The target says no more: after an answer that is its end, without one it is none."""
         if self._heads is not None:
-            self._connection.refuse(self._request, Verdict(Outcome.FAILED))
+            self._connection.refuse(self._request, Verdict(ConnectionOutcome.FAILED))
             return True
         self._sink.close()
         self._source.close()

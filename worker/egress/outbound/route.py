@@ -10,7 +10,7 @@ from worker.egress.outbound.name_cache import Names
 from worker.egress.outbound.own_ports import OwnPorts
 from worker.egress.outbound.stream import Stream
 from worker.egress.refusal import RefusalError
-from worker.egress.verdicts import Outcome, Verdict
+from worker.egress.verdicts import ConnectionOutcome, Verdict
 
 
 class Route(Protocol):
@@ -40,14 +40,14 @@ class Straight:
         """See `Route`."""
         found = (target.address,) if target.address is not None else await self._names.addresses(target.host)
         if not found:
-            raise RefusalError(Verdict(Outcome.NOT_RESOLVED))
+            raise RefusalError(Verdict(ConnectionOutcome.NOT_RESOLVED))
         judge(found, target.port, policy, self._own)
         try:
             return await dial_first(found, target.port, self._dialer, timeout_s=self._timeout_s)
         except TimeoutError:
-            raise RefusalError(Verdict(Outcome.TIMED_OUT)) from None
+            raise RefusalError(Verdict(ConnectionOutcome.TIMED_OUT)) from None
         except OSError:
-            raise RefusalError(Verdict(Outcome.FAILED)) from None
+            raise RefusalError(Verdict(ConnectionOutcome.FAILED)) from None
 
     def close(self) -> None:
         """See `Route`."""
@@ -66,4 +66,4 @@ def judge(addresses: Sequence[Address], port: int, policy: AddressPolicy, own: O
             if own.has(address, port):
                 raise BlockedAddressError(Rule.HOST)
     except BlockedAddressError as error:
-        raise RefusalError(Verdict(Outcome.BLOCKED, error.rule)) from None
+        raise RefusalError(Verdict(ConnectionOutcome.BLOCKED, error.rule)) from None

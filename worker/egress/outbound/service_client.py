@@ -13,7 +13,7 @@ from worker.egress.outbound.route import judge
 from worker.egress.outbound.stream import Stream, StreamEndedError
 from worker.egress.outbound.tenant_proxy import basic, connect
 from worker.egress.refusal import RefusalError, read_status
-from worker.egress.verdicts import Outcome, Verdict
+from worker.egress.verdicts import ConnectionOutcome, Verdict
 from worker.settings import SERVICE_URL
 
 # The service looks up the names of all workers' pages: one page with slow names does not get all its threads.
@@ -76,7 +76,7 @@ class ThroughService:
         except (StreamEndedError, TimeoutError):
             stream.transport.abort()
             log.error("the egress service does not answer")  # noqa: TRY400 - it says nothing more
-            raise RefusalError(Verdict(Outcome.UNAVAILABLE)) from None
+            raise RefusalError(Verdict(ConnectionOutcome.UNAVAILABLE)) from None
         except BaseException:
             stream.transport.abort()
             raise
@@ -92,7 +92,7 @@ class ThroughService:
                 _, stream = await loop.create_connection(Stream, self._service.host, self._service.port)
         except OSError as error:
             log.error("the egress service cannot be reached", error=repr(error))  # noqa: TRY400 - the same
-            raise RefusalError(Verdict(Outcome.UNAVAILABLE)) from None
+            raise RefusalError(Verdict(ConnectionOutcome.UNAVAILABLE)) from None
         return stream
 
     def _judge(self, words: str, target: Target, policy: AddressPolicy) -> None:
@@ -100,11 +100,11 @@ class ThroughService:
         found = _NEXT_HOP.search(words)
         if found is None:
             log.error("the egress service does not say what it has dialled")
-            raise RefusalError(Verdict(Outcome.UNAVAILABLE))
+            raise RefusalError(Verdict(ConnectionOutcome.UNAVAILABLE))
         judge((ip_address(found[1]),), target.port, policy, self._own)
 
     def _refused(self, words: str, status: int) -> Verdict:
         verdict = read_status(words)
-        if verdict.outcome is Outcome.UNAVAILABLE:
+        if verdict.outcome is ConnectionOutcome.UNAVAILABLE:
             log.error("the egress service refuses: does it know the token?", status=status)
         return verdict

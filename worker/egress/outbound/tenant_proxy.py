@@ -14,10 +14,14 @@ from fleet.render.options.identity import ProxyScheme
 from worker.egress.outbound.stream import END_OF_HEAD, Stream, StreamEndedError
 from worker.egress.refusal import RefusalError
 from worker.egress.terms import Upstream
-from worker.egress.verdicts import Outcome, Verdict
+from worker.egress.verdicts import ConnectionOutcome, Verdict
 
 _STATUS: Final = re.compile(rb"HTTP/1\.[0-9] ([0-9]{3})(?=[ \r])")
-_GATEWAY_STATUSES: Final = {502: Outcome.FAILED, 503: Outcome.FAILED, 504: Outcome.TIMED_OUT}
+_GATEWAY_STATUSES: Final = {
+    502: ConnectionOutcome.FAILED,
+    503: ConnectionOutcome.FAILED,
+    504: ConnectionOutcome.TIMED_OUT,
+}
 
 _SOCKS5: Final = 5
 _NO_AUTHENTICATION: Final = 0
@@ -32,14 +36,14 @@ WRONG_CREDENTIALS: Final = "The proxy wants other credentials."
 NO_PROXY: Final = "What answers there is no such proxy."
 # RFC 1928, section 6.
 _REPLIES: Final = {
-    1: Verdict(Outcome.PROXY_REFUSED, detail="The proxy failed."),
-    2: Verdict(Outcome.PROXY_REFUSED, detail="The proxy does not allow this connection."),
-    3: Verdict(Outcome.FAILED, detail="The proxy cannot reach that network."),
-    4: Verdict(Outcome.FAILED, detail="The proxy cannot reach that host."),
-    5: Verdict(Outcome.FAILED, detail="The host refused the proxy's connection."),
-    6: Verdict(Outcome.TIMED_OUT, detail="The proxy got no answer in time."),
-    7: Verdict(Outcome.PROXY_REFUSED, detail="The proxy makes no connections."),
-    8: Verdict(Outcome.PROXY_REFUSED, detail="The proxy does not resolve names."),
+    1: Verdict(ConnectionOutcome.PROXY_REFUSED, detail="The proxy failed."),
+    2: Verdict(ConnectionOutcome.PROXY_REFUSED, detail="The proxy does not allow this connection."),
+    3: Verdict(ConnectionOutcome.FAILED, detail="The proxy cannot reach that network."),
+    4: Verdict(ConnectionOutcome.FAILED, detail="The proxy cannot reach that host."),
+    5: Verdict(ConnectionOutcome.FAILED, detail="The host refused the proxy's connection."),
+    6: Verdict(ConnectionOutcome.TIMED_OUT, detail="The proxy got no answer in time."),
+    7: Verdict(ConnectionOutcome.PROXY_REFUSED, detail="The proxy makes no connections."),
+    8: Verdict(ConnectionOutcome.PROXY_REFUSED, detail="The proxy does not resolve names."),
 }
 
 
@@ -53,12 +57,12 @@ def basic(username: str, password: str) -> bytes:
 def refused_status(status: int) -> Verdict:
     """What an HTTP proxy meant with an answer that is no connection."""
     if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
-        return Verdict(Outcome.PROXY_REFUSED, detail=WRONG_CREDENTIALS)
+        return Verdict(ConnectionOutcome.PROXY_REFUSED, detail=WRONG_CREDENTIALS)
     if status in _GATEWAY_STATUSES:
         return Verdict(_GATEWAY_STATUSES[status], detail=f"The proxy answered {status}.")
     if not status:
-        return Verdict(Outcome.PROXY_FAILED, detail=NO_PROXY)
-    return Verdict(Outcome.PROXY_REFUSED, detail=f"The proxy answered {status}.")
+        return Verdict(ConnectionOutcome.PROXY_FAILED, detail=NO_PROXY)
+    return Verdict(ConnectionOutcome.PROXY_REFUSED, detail=f"The proxy answered {status}.")
 
 
 async def enter(stream: Stream, upstream: Upstream, target: Target) -> None:
@@ -76,7 +80,7 @@ async def enter(stream: Stream, upstream: Upstream, target: Target) -> None:
             if not _is_success(status):
                 raise RefusalError(refused_status(status))
     except StreamEndedError:
-        raise RefusalError(Verdict(Outcome.PROXY_FAILED, detail=NO_PROXY)) from None
+        raise RefusalError(Verdict(ConnectionOutcome.PROXY_FAILED, detail=NO_PROXY)) from None
 
 
 def _is_success(status: int) -> bool:
@@ -104,22 +108,22 @@ async def _socks5(stream: Stream, upstream: Upstream, target: Target) -> None:
     stream.transport.write(bytes((_SOCKS5, len(methods), *methods)))
     version, method = await stream.read(2)
     if version != _SOCKS5:
-        raise RefusalError(Verdict(Outcome.PROXY_FAILED, detail=NO_PROXY))
+        raise RefusalError(Verdict(ConnectionOutcome.PROXY_FAILED, detail=NO_PROXY))
     if method == _PASSWORD and upstream.username:
         await _authenticate(stream, upstream)
     elif method == _NONE_ACCEPTED:
-        raise RefusalError(Verdict(Outcome.PROXY_REFUSED, detail=WRONG_CREDENTIALS))
+        raise RefusalError(Verdict(ConnectionOutcome.PROXY_REFUSED, detail=WRONG_CREDENTIALS))
     elif method != _NO_AUTHENTICATION:
-        raise RefusalError(Verdict(Outcome.PROXY_FAILED, detail=NO_PROXY))
+        raise RefusalError(Verdict(ConnectionOutcome.PROXY_FAILED, detail=NO_PROXY))
     stream.transport.write(bytes((_SOCKS5, _CONNECT, 0)) + _address(target) + target.port.to_bytes(2, "big"))
     version, reply, _, kind = await stream.read(4)
     if version != _SOCKS5:
-        raise RefusalError(Verdict(Outcome.PROXY_FAILED, detail=NO_PROXY))
+        raise RefusalError(Verdict(ConnectionOutcome.PROXY_FAILED, detail=NO_PROXY))
     if reply != 0:
         raise RefusalError(_REPLIES.get(reply, _REPLIES[1]))
     length = (await stream.read(1))[0] if kind == _NAME else _ADDRESS_BYTES.get(kind)
     if length is None:
-        raise RefusalError(Verdict(Outcome.PROXY_FAILED, detail=NO_PROXY))
+        raise RefusalError(Verdict(ConnectionOutcome.PROXY_FAILED, detail=NO_PROXY))
     await stream.read(length + 2)  # where the proxy's own end is: nobody asks
 
 
@@ -130,7 +134,7 @@ async def _authenticate(stream: Stream, upstream: Upstream) -> None:
     stream.transport.write(message)
     _, status = await stream.read(2)
     if status != 0:
-        raise RefusalError(Verdict(Outcome.PROXY_REFUSED, detail=WRONG_CREDENTIALS))
+        raise RefusalError(Verdict(ConnectionOutcome.PROXY_REFUSED, detail=WRONG_CREDENTIALS))
 
 
 def _address(target: Target) -> bytes:

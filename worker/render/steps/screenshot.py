@@ -10,7 +10,7 @@ from fleet.render.options.output import DEFAULT_QUALITY, LOSSY, Format
 from fleet.render.options.viewport import MAX_DEVICE_PIXELS
 from fleet.render.request import RenderRequest
 from worker.browser.devtools import ProtocolError
-from worker.browser.protocol import Screenshot, Viewport
+from worker.browser.protocol import Screenshot, ScreenshotClip
 from worker.render.context import Render
 
 # The longest side that each format can carry. Beyond it Chromium 156 answers with an empty picture and no
@@ -62,7 +62,7 @@ def fit(
     return fitting_width, max(1, min(math.ceil(height), longest, by_area))
 
 
-async def _whole_page(render: Render) -> Viewport | None:
+async def _whole_page(render: Render) -> ScreenshotClip | None:
     """What of the page one picture can hold; None: what is in the window is what is wanted."""
     request = render.request
     if not request.full_page:
@@ -77,7 +77,7 @@ async def _whole_page(render: Render) -> Viewport | None:
             f"full_page: the page is {math.ceil(width)} x {math.ceil(height)} CSS pixels; the picture holds "
             f"the first {fitting[0]} x {fitting[1]}"
         )
-    return Viewport(x=0, y=0, width=fitting[0], height=fitting[1], scale=1)
+    return ScreenshotClip(x=0, y=0, width=fitting[0], height=fitting[1], scale=1)
 
 
 def _require_size(request: RenderRequest) -> None:

@@ -10,7 +10,7 @@ from tests.chaos.cases.faults import browsers_of
 from tests.kit.processes import ProductProcess
 from tests.kit.stage import Stage
 from tests.site.server import Site
-from worker.resources.page_account import MIB
+from worker.resources.page_memory import MIB
 
 KILLER = "/silent"
 

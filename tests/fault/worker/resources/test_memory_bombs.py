@@ -12,9 +12,9 @@ from fleet.telemetry.metrics import MEMORY_KILLS
 from tests.kit.browser_stage import TERMS, BrowserStage, browser_stage, until
 from tests.site.bombs import RENDERER_BOMBS, SHARED_BOMBS
 from tests.site.server import Site
-from worker.browser.devtools import Connection
+from worker.browser.devtools import DevToolsConnection
 from worker.browser.flags import EVERYTHING_THROUGH_PROXY
-from worker.resources.page_account import Where
+from worker.resources.page_memory import Where
 
 pytest_plugins = ("tests.kit.browser_fixtures",)
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -84,7 +84,7 @@ async def test_a_renderer_of_which_nobody_knows_whose_it_is_has_a_limit_too(stag
     ended = MEMORY_KILLS.labels(Where.RENDERER)._value  # noqa: SLF001 - what /metrics shows
     before = ended.get()
     async with stage.pool.page() as page, stage.pool.page():
-        beside = await Connection.open(f"ws://127.0.0.1:{port}{path}")
+        beside = await DevToolsConnection.open(f"ws://127.0.0.1:{port}{path}")
         way_out = await stage.egress.open_port()
         way_out.admit(TERMS)
         context = await beside.browser.send(

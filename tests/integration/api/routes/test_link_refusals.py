@@ -10,7 +10,7 @@ from PIL import Image
 
 from fleet.errors import ErrorType
 from fleet.jobs import attempt as attempts
-from fleet.jobs.attempt import Outcome
+from fleet.jobs.attempt import AttemptOutcome
 from fleet.jobs.job import State
 from fleet.queue.announcements import announce_change
 from fleet.tenants.api_keys import create_key
@@ -114,7 +114,7 @@ async def test_a_load_waits_for_a_render_that_is_under_way(
     attempt = await claim(fleet.database, await fleet.job())
     second = asyncio.create_task(anyone.get(signer.link()))
     await waiting(anyone, 2)
-    outcome = Outcome(State.FAILED, error_type=ErrorType.PAGE_CRASHED, error_detail="out of memory")
+    outcome = AttemptOutcome(State.FAILED, error_type=ErrorType.PAGE_CRASHED, error_detail="out of memory")
     assert await attempts.finish(fleet.database, attempt, outcome)
     await announce_change(fleet.redis, attempt.job_id)
     for answer in await asyncio.gather(first, second):

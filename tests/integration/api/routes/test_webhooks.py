@@ -11,14 +11,14 @@ from fleet.errors import ErrorType
 from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope
 from fleet.webhooks import outbox
-from fleet.webhooks.outbox import DeliveryError, Limits, MessageState
+from fleet.webhooks.outbox import ClaimLimits, DeliveryError, MessageState
 from tests.integration.api.conftest import Api, Serve
 from tests.kit.api.calls import REQUEST, fail, problem
 
 URL = "https://example.com/hooks"
 HIDDEN = f"{URL}?token=hidden#part"
 LEASE = timedelta(seconds=30)
-ALL = Limits(messages=10, of_endpoint=10, of_tenant=10)
+ALL = ClaimLimits(messages=10, of_endpoint=10, of_tenant=10)
 
 
 async def registered(client: httpx.AsyncClient, url: str = URL) -> dict[str, str]:

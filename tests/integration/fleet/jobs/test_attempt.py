@@ -9,33 +9,33 @@ from fleet.errors import ErrorType
 from fleet.jobs import accept, read, recover
 from fleet.jobs import attempt as attempts
 from fleet.jobs import claim as claims
-from fleet.jobs.attempt import Outcome
-from fleet.jobs.claim import Attempt
+from fleet.jobs.attempt import AttemptOutcome
+from fleet.jobs.claim import JobAttempt
 from fleet.jobs.job import Job, State
 from fleet.queue.delivery import Delivery, Waiting
 from fleet.render.request import RenderRequest
-from fleet.vault import Owner, Purpose
+from fleet.vault import Purpose, SecretOwner
 from tests.kit.facts import PICTURE
 from tests.kit.vaults import VAULT
 
 LEASE = timedelta(seconds=15)
 NO_LEASE = timedelta(seconds=0)
 REQUEST = RenderRequest(html="<p>hello</p>")
-DONE = Outcome(State.SUCCEEDED, artifact_key="k", artifact=PICTURE)
+DONE = AttemptOutcome(State.SUCCEEDED, artifact_key="k", artifact=PICTURE)
 
 
 async def accepted(database: Database, tenant_id: UUID) -> Job:
     return (await accept.accept(database, VAULT, tenant_id=tenant_id, request=REQUEST)).job
 
 
-async def claimed(database: Database, job: Job, *, dispatch: int = 1, lease: timedelta = LEASE) -> Attempt:
+async def claimed(database: Database, job: Job, *, dispatch: int = 1, lease: timedelta = LEASE) -> JobAttempt:
     attempt = await claims.claim(database, Delivery(job.id, dispatch), worker_id=uuid4(), lease=lease)
     assert attempt is not None
     return attempt
 
 
-def unsealed(attempt: Attempt) -> str:
-    return attempt.request.unseal(VAULT, Owner(Purpose.JOB, attempt.tenant_id, attempt.job_id))
+def unsealed(attempt: JobAttempt) -> str:
+    return attempt.request.unseal(VAULT, SecretOwner(Purpose.JOB, attempt.tenant_id, attempt.job_id))
 
 
 async def state_of(database: Database, job: Job) -> Job:
@@ -88,7 +88,7 @@ async def test_a_repeated_finish_of_our_own_is_recognised(database: Database, te
     attempt = await claimed(database, await accepted(database, tenant_id))
     assert await attempts.finish(database, attempt, DONE)
     assert await attempts.finish(database, attempt, DONE)
-    other = Outcome(State.FAILED, error_type=ErrorType.PDF_FAILED, error_detail="x")
+    other = AttemptOutcome(State.FAILED, error_type=ErrorType.PDF_FAILED, error_detail="x")
     assert not await attempts.finish(database, attempt, other)
 
 

@@ -11,9 +11,9 @@ from fleet.database import Database
 from fleet.errors import ErrorType
 from fleet.jobs import accept, claim, recover
 from fleet.jobs import attempt as attempts
-from fleet.jobs.attempt import Outcome
+from fleet.jobs.attempt import AttemptOutcome
 from fleet.jobs.cancel import cancel as cancel_job
-from fleet.jobs.claim import Attempt
+from fleet.jobs.claim import JobAttempt
 from fleet.jobs.job import Job, State, waiting
 from fleet.queue import dispatch
 from fleet.queue.delivery import Delivery
@@ -32,7 +32,7 @@ async def accepted(database: Database, tenant_id: UUID, **options: object) -> Jo
     return (await accept.accept(database, VAULT, tenant_id=tenant_id, request=request)).job
 
 
-async def claimed(database: Database, job: Job, *, lease: timedelta = LEASE) -> Attempt:
+async def claimed(database: Database, job: Job, *, lease: timedelta = LEASE) -> JobAttempt:
     attempt = await claim.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=lease)
     assert attempt is not None
     return attempt
@@ -50,7 +50,7 @@ async def messages(database: Database) -> int:
     return int(await database.fetchval("SELECT count(*) FROM webhook_outbox"))
 
 
-async def put_back(database: Database, attempt: Attempt) -> State:
+async def put_back(database: Database, attempt: JobAttempt) -> State:
     went = await attempts.retry_later(
         database,
         attempt,
@@ -114,7 +114,7 @@ async def test_a_render_that_was_done_before_the_cancel_came_stays_done(
     attempt = await claimed(database, job)
     await cancelled(database, job)
     assert await attempts.finish(
-        database, attempt, Outcome(State.SUCCEEDED, artifact_key="k", artifact=PICTURE)
+        database, attempt, AttemptOutcome(State.SUCCEEDED, artifact_key="k", artifact=PICTURE)
     )
     assert await state_of(database, job) is State.SUCCEEDED
 
@@ -175,7 +175,7 @@ async def test_every_end_puts_one_message_into_the_outbox(
         assert await recover.expire(database, limit=10) == [job.id]
     elif path == "finish":
         assert attempt is not None
-        outcome = Outcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="x")
+        outcome = AttemptOutcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="x")
         assert await attempts.finish(database, attempt, outcome)
         assert await attempts.finish(database, attempt, outcome)
     else:
@@ -191,7 +191,7 @@ async def test_every_end_puts_one_message_into_the_outbox(
 
 async def test_a_picture_that_did_not_change_is_told_to_nobody(database: Database, tenant_id: UUID) -> None:
     attempt = await claimed(database, await accepted(database, tenant_id, webhook_url=HOOK))
-    done = Outcome(State.SUCCEEDED, artifact_key="k", artifact=PICTURE, unchanged=True)
+    done = AttemptOutcome(State.SUCCEEDED, artifact_key="k", artifact=PICTURE, unchanged=True)
     assert await attempts.finish(database, attempt, done)
     assert await messages(database) == 0
 

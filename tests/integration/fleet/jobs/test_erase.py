@@ -30,9 +30,9 @@ from fleet.jobs import (
     read,
     recover,
 )
-from fleet.jobs.attempt import Outcome
+from fleet.jobs.attempt import AttemptOutcome
 from fleet.jobs.cancel import cancel as cancel_job
-from fleet.jobs.claim import Attempt
+from fleet.jobs.claim import JobAttempt
 from fleet.jobs.job import Job, State
 from fleet.queue.delivery import Delivery
 from fleet.render.request import RenderRequest
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 DAY = timedelta(days=1)
 LEASE = timedelta(seconds=60)
-FAILED = Outcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="x")
+FAILED = AttemptOutcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="x")
 
 
 class Past:
@@ -66,20 +66,20 @@ class Past:
         request = RenderRequest(html="<p>x</p>")
         return (await acceptance.accept(self.database, VAULT, tenant_id=self.tenant_id, request=request)).job
 
-    async def claim(self, job: Job) -> Attempt:
+    async def claim(self, job: Job) -> JobAttempt:
         dispatch = await self.database.fetchval("SELECT dispatch FROM jobs WHERE id = $1", job.id)
         found = await claims.claim(self.database, Delivery(job.id, dispatch), worker_id=uuid4(), lease=LEASE)
         assert found is not None
         return found
 
-    async def upload(self, attempt: Attempt, extension: str = "png") -> str:
+    async def upload(self, attempt: JobAttempt, extension: str = "png") -> str:
         key = artifact_key(attempt.tenant_id, attempt.job_id, attempt.attempt, attempt.created_at, extension)
         await self.artifacts.upload(self.file, key, content_type="image/png")
         return key
 
-    async def succeed(self, attempt: Attempt) -> str:
+    async def succeed(self, attempt: JobAttempt) -> str:
         key = await self.upload(attempt)
-        outcome = Outcome(State.SUCCEEDED, artifact_key=key, artifact=PICTURE)
+        outcome = AttemptOutcome(State.SUCCEEDED, artifact_key=key, artifact=PICTURE)
         assert await attempts.finish(self.database, attempt, outcome)
         return key
 
@@ -88,7 +88,7 @@ class Past:
         await self.age("jobs", "created_at", days_ago * DAY, job.id)
         return job, await self.succeed(await self.claim(job))
 
-    async def retry(self, attempt: Attempt) -> None:
+    async def retry(self, attempt: JobAttempt) -> None:
         went = await attempts.retry_later(
             self.database,
             attempt,
@@ -195,7 +195,7 @@ async def test_what_an_attempt_left_without_success_goes_while_its_job_lives_on(
         assert (await recover.take_expired(past.database, lease=timedelta(0), limit=5)).requeued
     else:
         failure = {"error_type": ErrorType.RENDER_TIMEOUT, "error_detail": "x"} if end == "failed" else {}
-        assert await attempts.finish(past.database, attempt, Outcome(State(end), **failure))  # type: ignore[arg-type] # either
+        assert await attempts.finish(past.database, attempt, AttemptOutcome(State(end), **failure))  # type: ignore[arg-type] # either
     expected = {neighbours_key}
     if end in ("retried", "lost", "handed back"):
         second = await past.claim(job)
@@ -228,7 +228,7 @@ async def test_a_worker_whose_result_is_refused_takes_its_object_away(past: Past
     await past.retry(zombie)
     key = await past.succeed(await past.claim(job))
     ending = Ending(past.database, redis, past.artifacts, nudge_sender=lambda: None)
-    outcome = Outcome(State.SUCCEEDED, artifact_key=orphan, artifact=PICTURE)
+    outcome = AttemptOutcome(State.SUCCEEDED, artifact_key=orphan, artifact=PICTURE)
     await ending.record(zombie, outcome)
     assert past.stored() == {key}
 
@@ -238,7 +238,7 @@ async def test_a_result_that_is_recorded_twice_keeps_its_object(past: Past, redi
     attempt = await past.claim(await past.accept())
     key = await past.succeed(attempt)
     ending = Ending(past.database, redis, past.artifacts, nudge_sender=lambda: None)
-    await ending.record(attempt, Outcome(State.SUCCEEDED, artifact_key=key, artifact=PICTURE))
+    await ending.record(attempt, AttemptOutcome(State.SUCCEEDED, artifact_key=key, artifact=PICTURE))
     assert past.stored() == {key}
 
 

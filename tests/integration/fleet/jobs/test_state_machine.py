@@ -29,9 +29,9 @@ from fleet.jobs import (
 from fleet.jobs import (
     recover,
 )
-from fleet.jobs.attempt import Outcome
+from fleet.jobs.attempt import AttemptOutcome
 from fleet.jobs.cancel import cancel as cancel_job
-from fleet.jobs.claim import Attempt
+from fleet.jobs.claim import JobAttempt
 from fleet.jobs.job import State
 from fleet.jobs.recover import CRASH_CAP
 from fleet.queue.delivery import Delivery
@@ -56,10 +56,10 @@ LEASE = timedelta(hours=1)
 PLAIN = RenderRequest(html="<p>x</p>", expires_in_s=3600)
 TOLD = RenderRequest(html="<p>x</p>", expires_in_s=3600, webhook_url="https://example.com/hook")
 OUTCOMES = (
-    Outcome(State.SUCCEEDED, artifact_key="k", artifact=PICTURE),
-    Outcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="x"),
-    Outcome(State.CANCELLED),
-    Outcome(State.EXPIRED),
+    AttemptOutcome(State.SUCCEEDED, artifact_key="k", artifact=PICTURE),
+    AttemptOutcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="x"),
+    AttemptOutcome(State.CANCELLED),
+    AttemptOutcome(State.EXPIRED),
 )
 
 
@@ -75,7 +75,7 @@ class Model:
     is_parked: bool = False
     is_cancel_requested: bool = False
     is_overdue: bool = False
-    finished_by: tuple[int, Outcome] | None = field(default=None)
+    finished_by: tuple[int, AttemptOutcome] | None = field(default=None)
 
     def put_back(self, *, is_crash: bool = False) -> None:
         """The attempt is over and the job is not, unless its owner or its time say so."""
@@ -98,10 +98,10 @@ class Queue(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.models: dict[UUID, Model] = {}
-        self.held: list[Attempt] = []
+        self.held: list[JobAttempt] = []
         self.is_paused = False
         self.cap: int | None = None
-        self.of_attempts: dict[str, Callable[[Attempt, int], None]] = {
+        self.of_attempts: dict[str, Callable[[JobAttempt, int], None]] = {
             "finish": self.finish,
             "retry": self.retry,
             "hand back": self.hand_back,
@@ -178,11 +178,11 @@ class Queue(RuleBasedStateMachine):
         elif model.state is State.QUEUED and model.dispatch == delivery.dispatch and not has_room:
             model.is_parked = True
 
-    def holds(self, attempt: Attempt) -> bool:
+    def holds(self, attempt: JobAttempt) -> bool:
         model = self.models[attempt.job_id]
         return model.state is State.RUNNING and model.attempt == attempt.attempt
 
-    def finish(self, attempt: Attempt, chance: int) -> None:
+    def finish(self, attempt: JobAttempt, chance: int) -> None:
         outcome = OUTCOMES[chance % len(OUTCOMES)]
         model = self.models[attempt.job_id]
         is_ours = self.holds(attempt)
@@ -195,7 +195,7 @@ class Queue(RuleBasedStateMachine):
         said = self.run(attempts.finish(self.pool, attempt, outcome))
         assert said == expected or is_alike
 
-    def retry(self, attempt: Attempt, chance: int) -> None:
+    def retry(self, attempt: JobAttempt, chance: int) -> None:
         is_crash = chance % 2 == 0
         is_ours = self.holds(attempt)
         went = self.run(
@@ -212,14 +212,14 @@ class Queue(RuleBasedStateMachine):
         if is_ours:
             self.models[attempt.job_id].put_back(is_crash=is_crash)
 
-    def hand_back(self, attempt: Attempt, _chance: int) -> None:
+    def hand_back(self, attempt: JobAttempt, _chance: int) -> None:
         is_ours = self.holds(attempt)
         went = self.run(attempts.hand_back(self.pool, attempt))
         assert (went is not None) == is_ours
         if is_ours:
             self.models[attempt.job_id].put_back()
 
-    def renew(self, attempt: Attempt, _chance: int) -> None:
+    def renew(self, attempt: JobAttempt, _chance: int) -> None:
         pair = (attempt.job_id, attempt.attempt)
         renewal = self.run(attempts.renew(self.pool, [pair], lease=LEASE))
         is_ours = self.holds(attempt)
@@ -227,7 +227,7 @@ class Queue(RuleBasedStateMachine):
         is_wanted = is_ours and self.models[attempt.job_id].is_cancel_requested
         assert renewal.to_cancel == ({pair} if is_wanted else set())
 
-    def freeze_past_the_lease(self, attempt: Attempt, _chance: int) -> None:
+    def freeze_past_the_lease(self, attempt: JobAttempt, _chance: int) -> None:
         """The worker goes silent; a sweep finds its lease run out. The attempt may come back later."""
         self.run(
             self.pool.execute(

@@ -12,9 +12,9 @@ from fleet.errors import ErrorType
 from fleet.jobs import accept, recover
 from fleet.jobs import attempt as attempts
 from fleet.jobs import claim as claims
-from fleet.jobs.attempt import Outcome
+from fleet.jobs.attempt import AttemptOutcome
 from fleet.jobs.cancel import cancel as cancel_job
-from fleet.jobs.claim import Attempt
+from fleet.jobs.claim import JobAttempt
 from fleet.jobs.job import Job, State
 from fleet.queue import dispatch
 from fleet.queue.delivery import Delivery
@@ -24,7 +24,7 @@ from tests.kit.vaults import VAULT
 from worker.maintenance.sweeper import Sweeper
 
 LEASE = timedelta(seconds=15)
-FAILED = Outcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="x")
+FAILED = AttemptOutcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="x")
 
 
 async def accepted(database: Database, tenant_id: UUID, count: int, **options: object) -> list[Job]:
@@ -34,7 +34,9 @@ async def accepted(database: Database, tenant_id: UUID, count: int, **options: o
     ]
 
 
-async def claim(database: Database, job: Job, dispatch: int = 1, *, cap: int | None = None) -> Attempt | None:
+async def claim(
+    database: Database, job: Job, dispatch: int = 1, *, cap: int | None = None
+) -> JobAttempt | None:
     delivery = Delivery(job.id, dispatch)
     return await claims.claim(database, delivery, worker_id=uuid4(), lease=LEASE, max_running=cap)
 

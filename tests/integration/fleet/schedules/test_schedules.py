@@ -21,10 +21,10 @@ from fleet.queue.arq_adapter import QUEUE
 from fleet.render.sealed import SealedRequest
 from fleet.schedules import fire as firing
 from fleet.schedules import schedule as schedules
-from fleet.schedules.plan import Due, Refusal, plan
+from fleet.schedules.plan import Due, ScheduleRefusal, plan
 from fleet.schedules.request import ScheduleRequest
 from fleet.schedules.schedule import Schedule
-from fleet.vault import Owner, Purpose
+from fleet.vault import Purpose, SecretOwner
 from fleet.workers import pause
 from tests.kit.vaults import VAULT
 from tests.kit.wire import wire
@@ -153,7 +153,7 @@ async def test_a_job_whose_scheduler_died_between_commit_and_redis_is_found_by_t
 ) -> None:
     await scheduled(database, tenant_id)
     [fired] = await firing.fire_due(database, VAULT, STRICT, max_queued=0, limit=10)
-    assert not isinstance(fired.result, Refusal)
+    assert not isinstance(fired.result, ScheduleRefusal)
     assert await in_line(redis) == set()
     await database.execute("UPDATE jobs SET dispatched_at = dispatched_at - interval '3 seconds'")
     await Sweeper(database, redis, lease=timedelta(0), interval=timedelta(seconds=5)).sweep()
@@ -231,7 +231,7 @@ async def test_what_was_changed_or_disabled_meanwhile_is_not_fired_as_it_was(
     await firing.fire_due(database, VAULT, STRICT, max_queued=0, limit=10)
     [job] = await database.fetch("SELECT id, request, secrets FROM jobs")
     rendered = SealedRequest(job["request"], job["secrets"])
-    owner = Owner(Purpose.JOB, tenant_id, job["id"])
+    owner = SecretOwner(Purpose.JOB, tenant_id, job["id"])
     assert json.loads(rendered.unseal(VAULT, owner)) == {"html": "<p>another</p>"}
 
 

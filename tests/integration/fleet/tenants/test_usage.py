@@ -13,7 +13,7 @@ from fleet.jobs import accept_batch, rerun
 from fleet.jobs.accept_batch import BatchKey
 from fleet.render.request import RenderRequest
 from fleet.schedules import fire, schedule
-from fleet.schedules.plan import Refusal
+from fleet.schedules.plan import ScheduleRefusal
 from fleet.schedules.request import ScheduleRequest
 from fleet.tenants import usage
 from tests.kit.vaults import VAULT
@@ -69,7 +69,7 @@ async def test_a_job_run_anew_and_one_of_a_schedule_count(database: Database, te
     assert await count(database, tenant_id) == 2
     await scheduled(database, tenant_id)
     [fired] = await fire.fire_due(database, VAULT, AddressPolicy(), max_queued=0, limit=10)
-    assert not isinstance(fired.result, Refusal)
+    assert not isinstance(fired.result, ScheduleRefusal)
     assert await count(database, tenant_id) == 3
 
 
@@ -120,7 +120,7 @@ async def test_a_schedule_makes_no_job_beyond_the_month(
     [fired] = await fire.fire_due(
         database, VAULT, AddressPolicy(), max_queued=0, limit=10, max_renders_per_month=setting
     )
-    assert isinstance(fired.result, Refusal)
+    assert isinstance(fired.result, ScheduleRefusal)
     assert fired.result.type is ErrorType.QUOTA_EXCEEDED
     assert "this month" in fired.result.detail
     assert await database.fetchval("SELECT count(*) FROM jobs") == 1
@@ -132,5 +132,5 @@ async def test_a_schedule_reaches_what_its_tenant_reaches(database: Database, te
     await database.execute("UPDATE schedules SET next_fire_at = date_trunc('hour', now())")
     await database.execute("UPDATE tenants SET egress_deny = '{*.example.org,example.com}'")
     [fired] = await fire.fire_due(database, VAULT, AddressPolicy(), max_queued=0, limit=10)
-    assert isinstance(fired.result, Refusal)
+    assert isinstance(fired.result, ScheduleRefusal)
     assert fired.result.type is ErrorType.URL_BLOCKED

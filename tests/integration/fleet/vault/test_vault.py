@@ -20,18 +20,18 @@ from fleet.errors import ErrorType
 from fleet.jobs import accept, claim, recover, rerun
 from fleet.jobs import attempt as attempts
 from fleet.jobs.accept import Acceptance
-from fleet.jobs.attempt import Outcome
+from fleet.jobs.attempt import AttemptOutcome
 from fleet.jobs.cancel import cancel as cancel_job
-from fleet.jobs.claim import Attempt
+from fleet.jobs.claim import JobAttempt
 from fleet.jobs.job import Job, State
 from fleet.queue.delivery import Delivery
 from fleet.render.request import RenderRequest
 from fleet.render.sealed import SealedRequest
 from fleet.schedules import fire as firing
 from fleet.schedules import schedule
-from fleet.schedules.plan import Refusal
+from fleet.schedules.plan import ScheduleRefusal
 from fleet.schedules.request import ScheduleRequest
-from fleet.vault import Owner, Purpose, Vault, WrongKeyError, enrol
+from fleet.vault import Purpose, SecretOwner, Vault, WrongKeyError, enrol
 from fleet.vault.key_file import new_key
 from fleet.vault.rotation import rotate
 from fleet.webhooks import endpoints
@@ -53,14 +53,14 @@ async def accepted(database: Database, tenant_id: UUID, vault: Vault = VAULT) ->
     return (await accept.accept(database, vault, tenant_id=tenant_id, request=REQUEST)).job
 
 
-async def claimed(database: Database, job: Job, lease: timedelta = LEASE) -> Attempt:
+async def claimed(database: Database, job: Job, lease: timedelta = LEASE) -> JobAttempt:
     attempt = await claim.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=lease)
     assert attempt is not None
     return attempt
 
 
-def unsealed(attempt: Attempt, vault: Vault) -> str:
-    return attempt.request.unseal(vault, Owner(Purpose.JOB, attempt.tenant_id, attempt.job_id))
+def unsealed(attempt: JobAttempt, vault: Vault) -> str:
+    return attempt.request.unseal(vault, SecretOwner(Purpose.JOB, attempt.tenant_id, attempt.job_id))
 
 
 async def cancel(database: Database, job: Job) -> None:
@@ -71,7 +71,7 @@ async def expires(database: Database, job: Job) -> None:
     await database.execute("UPDATE jobs SET expires_at = now() WHERE id = $1", job.id)
 
 
-async def finish(database: Database, job: Job, outcome: Outcome) -> None:
+async def finish(database: Database, job: Job, outcome: AttemptOutcome) -> None:
     assert await attempts.finish(database, await claimed(database, job), outcome)
 
 
@@ -96,14 +96,14 @@ async def expire(database: Database, job: Job) -> None:
     await recover.expire(database, limit=10)
 
 
-STORED = Outcome(State.SUCCEEDED, artifact_key="k", artifact=PICTURE)
-FAILED = Outcome(State.FAILED, error_type=ErrorType.PAGE_CRASHED, error_detail="it crashed")
+STORED = AttemptOutcome(State.SUCCEEDED, artifact_key="k", artifact=PICTURE)
+FAILED = AttemptOutcome(State.FAILED, error_type=ErrorType.PAGE_CRASHED, error_detail="it crashed")
 ENDS: dict[str, tuple[State, Callable[[Database, Job], Awaitable[None]]]] = {
     "rendered": (State.SUCCEEDED, lambda d, j: finish(d, j, STORED)),
     "failed": (State.FAILED, lambda d, j: finish(d, j, FAILED)),
     "quarantined": (State.FAILED, lambda d, j: finish(d, j, replace(FAILED, is_quarantined=True))),
-    "cancelled as it runs": (State.CANCELLED, lambda d, j: finish(d, j, Outcome(State.CANCELLED))),
-    "expired as it runs": (State.EXPIRED, lambda d, j: finish(d, j, Outcome(State.EXPIRED))),
+    "cancelled as it runs": (State.CANCELLED, lambda d, j: finish(d, j, AttemptOutcome(State.CANCELLED))),
+    "expired as it runs": (State.EXPIRED, lambda d, j: finish(d, j, AttemptOutcome(State.EXPIRED))),
     "cancelled in the queue": (State.CANCELLED, cancel),
     "expired in the queue": (State.EXPIRED, expire),
     "cancelled, then put back": (State.CANCELLED, lambda d, j: put_back(d, j, cancel)),
@@ -237,7 +237,7 @@ async def test_a_rotation_leaves_nothing_to_the_old_key(database: Database, tena
         assert json.loads(unsealed(await claimed(database, job), NEW)) == {"html": REQUEST.html}
     await database.execute("UPDATE schedules SET next_fire_at = now()")
     [fired] = await firing.fire_due(database, NEW, AddressPolicy(), max_queued=0, limit=1)
-    assert not isinstance(fired.result, Refusal)
+    assert not isinstance(fired.result, ScheduleRefusal)
     endpoint = await endpoints.get(database, NEW, endpoint_id=old.id, tenant_id=tenant_id)
     assert endpoint is not None
     assert endpoint.previous_secret == old.secret
@@ -285,9 +285,9 @@ async def test_a_damaged_schedule_stops_no_other(database: Database, tenant_id: 
     fired = await firing.fire_due(database, VAULT, AddressPolicy(), max_queued=0, limit=10)
     results = {fire.schedule_id: fire.result for fire in fired}
     refusal = results[damaged.id]
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, ScheduleRefusal)
     assert refusal.type is ErrorType.SECRETS_UNREADABLE
-    assert not isinstance(results[sound.id], Refusal)
+    assert not isinstance(results[sound.id], ScheduleRefusal)
 
 
 async def test_what_lay_in_clear_is_sealed_by_the_migration(engines: Engines, tmp_path: Path) -> None:
@@ -320,10 +320,10 @@ async def test_what_lay_in_clear_is_sealed_by_the_migration(engines: Engines, tm
         await run_sql(engines.database_url, "DROP DATABASE from_before WITH (FORCE)")
     assert MARKER not in str((job, ended, endpoint))
     sealed = SealedRequest(job["request"], job["secrets"])
-    whole = sealed.unseal(VAULT, Owner(Purpose.JOB, UUID(int=1), UUID(int=2)))
+    whole = sealed.unseal(VAULT, SecretOwner(Purpose.JOB, UUID(int=1), UUID(int=2)))
     assert json.loads(whole) == {"html": MARKER, "format": "pdf"}
     assert (ended["secrets"], ended["sealed_fields"]) == (None, ["html"])
-    owner = Owner(Purpose.WEBHOOK, UUID(int=1), UUID(int=4))
+    owner = SecretOwner(Purpose.WEBHOOK, UUID(int=1), UUID(int=4))
     assert VAULT.unseal(endpoint["secret"], owner=owner).decode() == MARKER
 
 

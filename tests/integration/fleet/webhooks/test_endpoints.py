@@ -3,7 +3,7 @@
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from fleet.vault import Owner, Purpose, enrol
+from fleet.vault import Purpose, SecretOwner, enrol
 from fleet.webhooks import endpoints
 from fleet.webhooks.outbox import DeliveryError, MessageState
 from tests.kit.post_office import PostOffice, errors, redelivered, wait_s
@@ -106,7 +106,7 @@ async def test_more_addresses_than_allowed_fail_with_a_word(office: PostOffice, 
         "INSERT INTO webhook_endpoints (id, tenant_id, url, secret) "
         "SELECT gen_random_uuid(), $1, 'https://example.com/' || n, $2 FROM generate_series(1, 1000) n",
         office.tenant_id,
-        VAULT.seal(b"whsec_", owner=Owner(Purpose.WEBHOOK, office.tenant_id, "all of them")),
+        VAULT.seal(b"whsec_", owner=SecretOwner(Purpose.WEBHOOK, office.tenant_id, "all of them")),
     )
     job = await office.ended(there.url)
     async with office.sender():

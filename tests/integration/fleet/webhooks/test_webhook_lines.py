@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from fleet.database import Database
 from fleet.webhooks import outbox
-from fleet.webhooks.outbox import DeliveryError, Limits, Message, MessageState
+from fleet.webhooks.outbox import ClaimLimits, DeliveryError, Message, MessageState
 from tests.kit.post_office import PostOffice, errors
 from tests.kit.receiver import Receiver, answer, silence
 
@@ -61,7 +61,7 @@ async def test_a_lease_keeps_others_away_and_a_late_failure_moves_nothing(
     office: PostOffice, there: Receiver, database: Database
 ) -> None:
     job = await office.ended(there.url)
-    limits = Limits(messages=9, of_endpoint=9, of_tenant=9)
+    limits = ClaimLimits(messages=9, of_endpoint=9, of_tenant=9)
     lease = timedelta(minutes=1)
     [first] = await outbox.claim(database, lease=lease, limits=limits)
     assert await outbox.claim(database, lease=lease, limits=limits) == []

@@ -18,8 +18,8 @@ from fleet.artifacts.store import Artifacts
 from fleet.database import Database
 from fleet.jobs import attempt as attempts
 from fleet.jobs import claim, read
-from fleet.jobs.attempt import Outcome
-from fleet.jobs.claim import Attempt
+from fleet.jobs.attempt import AttemptOutcome
+from fleet.jobs.claim import JobAttempt
 from fleet.jobs.facts import ArtifactFacts
 from fleet.jobs.job import Job, State
 from fleet.queue.delivery import Delivery
@@ -28,7 +28,7 @@ from fleet.schedules.request import ScheduleRequest
 from fleet.schedules.schedule import Schedule
 from tests.kit.stage import LOOPBACK, Stage
 from tests.kit.vaults import VAULT
-from worker.attempts.comparison import Comparison, Verdict
+from worker.attempts.comparison import Comparison, ComparisonResult
 from worker.maintenance.scheduler import Scheduler
 
 SIZE = (320, 200)
@@ -47,7 +47,7 @@ class Watch:
     folder: Path
     schedule: Schedule
 
-    async def fire(self) -> Attempt:
+    async def fire(self) -> JobAttempt:
         """Make a job and claim it."""
         await self.database.execute("UPDATE schedules SET next_fire_at = now() - interval '1 ms'")
         await Scheduler(self.database, VAULT, self.redis, LOOPBACK, max_queued=0).look()
@@ -57,13 +57,13 @@ class Watch:
         assert attempt is not None
         return attempt
 
-    async def end(self, attempt: Attempt, picture: Path) -> Verdict:
-        """Upload, compare and finish, as `worker/attempts/attempt.py` does."""
+    async def end(self, attempt: JobAttempt, picture: Path) -> ComparisonResult:
+        """Upload, compare and finish, as `worker/attempts/attempt_runner.py` does."""
         key = artifact_key(attempt.tenant_id, attempt.job_id, 1, attempt.created_at, "png")
         await self.artifacts.upload(picture, key, content_type="image/png")
         facts = facts_of(picture)
         verdict = await self.comparison.judge(picture, facts, attempt.schedule_id)
-        outcome = Outcome(
+        outcome = AttemptOutcome(
             State.SUCCEEDED,
             artifact_key=key,
             artifact=replace(facts, fingerprint=verdict.fingerprint),
@@ -168,7 +168,7 @@ async def test_an_erased_last_picture_counts_as_changed(watch: Watch) -> None:
     await watch.end(first, watch.picture("a"))
     key = await watch.database.fetchval("SELECT picture_key FROM schedules")
     await watch.artifacts.delete(key)
-    assert await watch.end(await watch.fire(), watch.picture("b", dot=1)) == Verdict(unchanged=False)
+    assert await watch.end(await watch.fire(), watch.picture("b", dot=1)) == ComparisonResult(unchanged=False)
     assert await watch.see(watch.picture("c", dot=2)) is True
 
 
@@ -227,7 +227,7 @@ async def test_jobs_of_their_own_and_of_schedules_that_tell_always_are_not_compa
         wanted=request(deliver="always"),
     )
     for schedule_id in (None, uuid4(), watch.schedule.id):
-        assert await watch.comparison.judge(picture, facts_of(picture), schedule_id) == Verdict()
+        assert await watch.comparison.judge(picture, facts_of(picture), schedule_id) == ComparisonResult()
 
 
 class Showcase:

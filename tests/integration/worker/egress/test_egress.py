@@ -28,7 +28,7 @@ from tests.kit.egress_stage import (
 )
 from worker.egress.outbound.own_ports import DEVTOOLS_PORTS
 from worker.egress.terms import Terms
-from worker.egress.verdicts import Outcome, Verdict
+from worker.egress.verdicts import ConnectionOutcome, Verdict
 
 LOOPBACK = AddressPolicy(allow=(split_network("127.0.0.0/8"), split_network("::1")))
 
@@ -64,7 +64,7 @@ async def test_a_tunnel_passes_bytes_as_they_are() -> None:
         assert await client.exactly(256) == bytes(range(256))
         client.close()
         assert recorder.dialled == [(PUBLIC, 443)]
-        assert port.verdict("example.com", 443) == Verdict(Outcome.CONNECTED)
+        assert port.verdict("example.com", 443) == Verdict(ConnectionOutcome.CONNECTED)
         assert (port.record.bytes_up, port.record.bytes_down) == (256, 256)
 
 
@@ -171,8 +171,8 @@ async def test_what_is_not_public_is_refused_in_both_ways_and_never_dialled(
         assert b"error=destination_ip_prohibited" in plain
         assert not any(str(address).encode() in plain for address in (PRIVATE, PUBLIC))
         assert await status_of(port, f"{host}:{number}") == 403
-        assert port.verdict(host, number) == Verdict(Outcome.BLOCKED, rule)
-        assert port.record.blocked == {(host.strip("[]"), Verdict(Outcome.BLOCKED, rule)): 2}
+        assert port.verdict(host, number) == Verdict(ConnectionOutcome.BLOCKED, rule)
+        assert port.record.blocked == {(host.strip("[]"), Verdict(ConnectionOutcome.BLOCKED, rule)): 2}
     assert recorder.dialled == []
 
 
@@ -187,8 +187,8 @@ async def test_hosts_that_the_job_does_not_want_are_not_even_resolved() -> None:
         client, status = await tunnel(port, "www.example.com:443")
         assert status == 200
         client.close()
-        assert port.verdict("a.b.ads.example.com", 443) == Verdict(Outcome.UNWANTED)
-        assert port.verdict("www.example.com", 443) == Verdict(Outcome.CONNECTED)
+        assert port.verdict("a.b.ads.example.com", 443) == Verdict(ConnectionOutcome.UNWANTED)
+        assert port.verdict("www.example.com", 443) == Verdict(ConnectionOutcome.CONNECTED)
 
 
 async def test_the_name_that_answers_otherwise_the_second_time_is_not_asked_twice() -> None:
@@ -211,7 +211,7 @@ async def test_another_port_asks_again_and_judges_what_it_is_told() -> None:
         first.close()
         second = await opened(proxy)
         assert await status_of(second, "rebind.example.com:443") == 403
-        assert second.verdict("rebind.example.com", 443) == Verdict(Outcome.BLOCKED, Rule.HOST)
+        assert second.verdict("rebind.example.com", 443) == Verdict(ConnectionOutcome.BLOCKED, Rule.HOST)
     assert recorder.dialled == [(PUBLIC, 443)]
 
 
@@ -233,9 +233,9 @@ async def test_a_name_without_address_and_a_target_without_answer_are_told_apart
     async with egress(dns, recorder, egress_connect_timeout_s=0.2) as proxy:
         port = await opened(proxy)
         for host, status, outcome in (
-            ("nowhere.example.com", 502, Outcome.NOT_RESOLVED),
-            ("dead.example.com", 502, Outcome.FAILED),
-            ("silent.example.com", 504, Outcome.TIMED_OUT),
+            ("nowhere.example.com", 502, ConnectionOutcome.NOT_RESOLVED),
+            ("dead.example.com", 502, ConnectionOutcome.FAILED),
+            ("silent.example.com", 504, ConnectionOutcome.TIMED_OUT),
         ):
             assert await status_of(port, f"{host}:443") == status
             assert port.verdict(host, 443) == Verdict(outcome)
@@ -288,4 +288,4 @@ async def test_a_fault_of_ours_is_an_answer_and_not_a_silence() -> None:
     async with egress(Broken()) as proxy:
         port = await opened(proxy)
         assert await status_of(port, "example.com:443") == 502
-        assert port.verdict("example.com", 443) == Verdict(Outcome.UNAVAILABLE)
+        assert port.verdict("example.com", 443) == Verdict(ConnectionOutcome.UNAVAILABLE)

@@ -24,7 +24,7 @@ from tests.kit.egress_stage import (
 )
 from worker.egress.inbound.request_head import MAX_HEAD_BYTES
 from worker.egress.terms import Caps, Terms
-from worker.egress.verdicts import Cap, Outcome, Verdict
+from worker.egress.verdicts import Cap, ConnectionOutcome, Verdict
 
 MEBIBYTE = 1024 * 1024
 HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n"
@@ -134,7 +134,7 @@ async def test_what_is_over_the_cap_of_bytes_is_cut_and_never_looks_whole() -> N
         assert got < 2 * MEBIBYTE
         assert await idle.rest() == b""  # the page has had its fill, also at its other connections
         assert await status_of(port, "example.com:443") == 403
-        assert port.verdict("example.com", 443) == Verdict(Outcome.OVER_CAP)
+        assert port.verdict("example.com", 443) == Verdict(ConnectionOutcome.OVER_CAP)
         assert port.record.capped[Cap.BYTES] == 2
         client.close()
         idle.close()

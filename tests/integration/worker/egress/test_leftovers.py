@@ -6,7 +6,7 @@ import gc
 import psutil
 
 from tests.kit.egress_stage import Client, Recorder, ask, egress, get, opened, serving, tunnel
-from worker.egress.inbound.connection import Connection
+from worker.egress.inbound.connection import ProxiedConnection
 from worker.egress.inbound.pipes import Pipe
 from worker.egress.outbound.stream import Stream
 from worker.egress.port import Port
@@ -37,7 +37,7 @@ async def test_a_thousand_pages_leave_nothing_behind() -> None:
             await page(proxy, is_thorough=number % 10 == 0)
         await settled(before)
         gc.collect()
-        kinds = (Connection, Pipe, Port, Stream)
+        kinds = (ProxiedConnection, Pipe, Port, Stream)
         left = [type(thing) for thing in gc.get_objects() if isinstance(thing, kinds)]
         assert left == [Port]  # the one that refuses
 

@@ -30,7 +30,7 @@ from tests.kit.egress_stage import (
 from tests.kit.processes import ProductProcess, started
 from worker.egress.outbound.service_client import AT_ONCE
 from worker.egress.terms import Terms, Upstream
-from worker.egress.verdicts import Outcome, Verdict
+from worker.egress.verdicts import ConnectionOutcome, Verdict
 
 TOKEN = "a-token-of-this-test"
 LOOPBACK = AddressPolicy(allow=(split_network("127.0.0.0/8"),))
@@ -82,7 +82,7 @@ async def test_a_page_reaches_its_target_through_both_processes(tmp_path: Path) 
         process.send(signal.SIGTERM)
         assert await process.ended() == 0
         assert await status_of(port, f"{STAND_IN}:{server}") == 502
-        assert port.verdict(STAND_IN, server) == Verdict(Outcome.UNAVAILABLE)
+        assert port.verdict(STAND_IN, server) == Verdict(ConnectionOutcome.UNAVAILABLE)
     assert heads[0].startswith(f"GET /a HTTP/1.1\r\nHost: {STAND_IN}:{site}\r\n".encode())
     assert b"Proxy" not in heads[0]
     assert (dns.asked, recorder.dialled) == ([], [])
@@ -98,13 +98,13 @@ async def test_both_judge_and_the_verdict_of_the_service_is_passed_on(tmp_path: 
     ):
         wide = await opened(proxy, Terms(LOOPBACK))
         assert await status_of(wide, f"127.0.0.1:{elsewhere}") == 403
-        assert wide.verdict("127.0.0.1", elsewhere) == Verdict(Outcome.BLOCKED, Rule.HOST)
+        assert wide.verdict("127.0.0.1", elsewhere) == Verdict(ConnectionOutcome.BLOCKED, Rule.HOST)
         assert await status_of(wide, f"{STAND_IN}:{at}") == 403  # the service itself
         assert await status_of(wide, f"name.invalid:{server}") == 502
-        assert wide.verdict("name.invalid", server) == Verdict(Outcome.NOT_RESOLVED)
+        assert wide.verdict("name.invalid", server) == Verdict(ConnectionOutcome.NOT_RESOLVED)
         narrow = await opened(proxy, Terms(AddressPolicy()))
         assert await status_of(narrow, f"{STAND_IN}:{server}") == 403
-        assert narrow.verdict(STAND_IN, server) == Verdict(Outcome.BLOCKED, Rule.HOST)
+        assert narrow.verdict(STAND_IN, server) == Verdict(ConnectionOutcome.BLOCKED, Rule.HOST)
 
 
 async def test_what_the_service_has_dialled_is_judged_by_the_terms_of_the_job(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ async def test_what_the_service_has_dialled_is_judged_by_the_terms_of_the_job(tm
         policy = AddressPolicy(allow=(split_network(STAND_IN), split_network(f"10.0.0.1:{server}")))
         port = await opened(proxy, Terms(policy))
         assert await status_of(port, f"localhost:{server}") == 403
-        assert port.verdict("localhost", server) == Verdict(Outcome.BLOCKED, Rule.HOST)
+        assert port.verdict("localhost", server) == Verdict(ConnectionOutcome.BLOCKED, Rule.HOST)
 
 
 async def test_the_proxy_of_a_tenant_is_reached_through_the_service_too(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ async def test_without_the_token_the_service_does_nothing(tmp_path: Path) -> Non
         async with egress(egress_service_url=url(at, "another-token-of-16")) as proxy:
             port = await opened(proxy, Terms(LOOPBACK))
             assert await status_of(port, f"{STAND_IN}:{server}") == 502
-            assert port.verdict(STAND_IN, server) == Verdict(Outcome.UNAVAILABLE)
+            assert port.verdict(STAND_IN, server) == Verdict(ConnectionOutcome.UNAVAILABLE)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from worker.egress.outbound.own_ports import DEVTOOLS_PORTS
 from worker.egress.outbound.tenant_proxy import NO_PROXY, WRONG_CREDENTIALS
 from worker.egress.port import Port
 from worker.egress.terms import Terms, Upstream
-from worker.egress.verdicts import Outcome, Verdict
+from worker.egress.verdicts import ConnectionOutcome, Verdict
 
 SECRET = "correct-horse"
 HTTP, SOCKS5 = ProxyScheme.HTTP, ProxyScheme.SOCKS5
@@ -172,19 +172,23 @@ async def test_a_socks5_proxy_that_asks_for_nothing_is_told_nothing() -> None:
 @pytest.mark.parametrize(
     ("proxy", "password", "verdict"),
     [
-        (HttpProxy(), "wrong", Verdict(Outcome.PROXY_REFUSED, detail=WRONG_CREDENTIALS)),
-        (HttpProxy(), "", Verdict(Outcome.PROXY_REFUSED, detail=WRONG_CREDENTIALS)),
-        (HttpProxy(403), SECRET, Verdict(Outcome.PROXY_REFUSED, detail="The proxy answered 403.")),
-        (HttpProxy(503), SECRET, Verdict(Outcome.FAILED, detail="The proxy answered 503.")),
-        (SocksProxy(), "wrong", Verdict(Outcome.PROXY_REFUSED, detail=WRONG_CREDENTIALS)),
-        (SocksProxy(), "", Verdict(Outcome.PROXY_REFUSED, detail=WRONG_CREDENTIALS)),
+        (HttpProxy(), "wrong", Verdict(ConnectionOutcome.PROXY_REFUSED, detail=WRONG_CREDENTIALS)),
+        (HttpProxy(), "", Verdict(ConnectionOutcome.PROXY_REFUSED, detail=WRONG_CREDENTIALS)),
+        (HttpProxy(403), SECRET, Verdict(ConnectionOutcome.PROXY_REFUSED, detail="The proxy answered 403.")),
+        (HttpProxy(503), SECRET, Verdict(ConnectionOutcome.FAILED, detail="The proxy answered 503.")),
+        (SocksProxy(), "wrong", Verdict(ConnectionOutcome.PROXY_REFUSED, detail=WRONG_CREDENTIALS)),
+        (SocksProxy(), "", Verdict(ConnectionOutcome.PROXY_REFUSED, detail=WRONG_CREDENTIALS)),
         (
             SocksProxy(2),
             SECRET,
-            Verdict(Outcome.PROXY_REFUSED, detail="The proxy does not allow this connection."),
+            Verdict(ConnectionOutcome.PROXY_REFUSED, detail="The proxy does not allow this connection."),
         ),
-        (SocksProxy(5), SECRET, Verdict(Outcome.FAILED, detail="The host refused the proxy's connection.")),
-        (SocksProxy(200), SECRET, Verdict(Outcome.PROXY_REFUSED, detail="The proxy failed.")),
+        (
+            SocksProxy(5),
+            SECRET,
+            Verdict(ConnectionOutcome.FAILED, detail="The host refused the proxy's connection."),
+        ),
+        (SocksProxy(200), SECRET, Verdict(ConnectionOutcome.PROXY_REFUSED, detail="The proxy failed.")),
     ],
 )
 async def test_what_a_proxy_refuses_is_told_without_the_password(
@@ -203,7 +207,9 @@ async def test_the_plain_requests_of_a_page_learn_of_a_wrong_password_too() -> N
         answer = await ask(port, get("http://t.example.org/"))
         assert answer.startswith(b"HTTP/1.1 502 ")
         assert b"Proxy-Authenticate" not in answer
-        assert port.verdict("t.example.org", 80) == Verdict(Outcome.PROXY_REFUSED, detail=WRONG_CREDENTIALS)
+        assert port.verdict("t.example.org", 80) == Verdict(
+            ConnectionOutcome.PROXY_REFUSED, detail=WRONG_CREDENTIALS
+        )
 
 
 async def test_what_is_no_proxy_or_says_nothing_is_told_apart() -> None:
@@ -226,7 +232,9 @@ async def test_what_is_no_proxy_or_says_nothing_is_told_apart() -> None:
                     made, Terms(AddressPolicy(), upstream=Upstream(scheme, HOST, 3128, "u", "p"))
                 )
                 assert await status_of(port, "t.example.org:443") == 502
-                assert port.verdict("t.example.org", 443) == Verdict(Outcome.PROXY_FAILED, detail=detail)
+                assert port.verdict("t.example.org", 443) == Verdict(
+                    ConnectionOutcome.PROXY_FAILED, detail=detail
+                )
 
 
 @pytest.mark.parametrize(
@@ -241,20 +249,20 @@ async def test_a_proxy_is_judged_like_a_target(
         assert await status_of(port, "t.example.org:443") == 502
         verdict = port.verdict("t.example.org", 443)
         assert verdict is not None
-        assert (verdict.outcome, verdict.rule) == (Outcome.PROXY_FAILED, rule)
+        assert (verdict.outcome, verdict.rule) == (ConnectionOutcome.PROXY_FAILED, rule)
     assert recorder.dialled == []
 
 
 @pytest.mark.parametrize(
     ("authority", "verdict"),
     [
-        ("10.0.0.1:80", Verdict(Outcome.BLOCKED, Rule.HOST)),
-        ("localhost:80", Verdict(Outcome.BLOCKED, Rule.HOST)),
-        ("metadata.google.internal:80", Verdict(Outcome.BLOCKED, Rule.HOST)),
-        ("t.example.org:25", Verdict(Outcome.BLOCKED, Rule.PORT)),
-        ("t.example.org:3128", Verdict(Outcome.BLOCKED, Rule.PORT)),
-        ("denied.example.org:443", Verdict(Outcome.BLOCKED, Rule.DENIED)),
-        ("ads.example.org:443", Verdict(Outcome.UNWANTED)),
+        ("10.0.0.1:80", Verdict(ConnectionOutcome.BLOCKED, Rule.HOST)),
+        ("localhost:80", Verdict(ConnectionOutcome.BLOCKED, Rule.HOST)),
+        ("metadata.google.internal:80", Verdict(ConnectionOutcome.BLOCKED, Rule.HOST)),
+        ("t.example.org:25", Verdict(ConnectionOutcome.BLOCKED, Rule.PORT)),
+        ("t.example.org:3128", Verdict(ConnectionOutcome.BLOCKED, Rule.PORT)),
+        ("denied.example.org:443", Verdict(ConnectionOutcome.BLOCKED, Rule.DENIED)),
+        ("ads.example.org:443", Verdict(ConnectionOutcome.UNWANTED)),
     ],
 )
 async def test_a_proxy_is_not_asked_for_what_may_not_be_reached(authority: str, verdict: Verdict) -> None:

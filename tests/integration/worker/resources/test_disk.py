@@ -22,7 +22,7 @@ from fleet.render.request import RenderRequest
 from tests.kit.browser_stage import BrowserStage, browser_stage, until
 from tests.kit.vaults import VAULT
 from tests.site.server import Site
-from worker.attempts.ending import Ending, Place
+from worker.attempts.ending import AttemptPage, Ending
 from worker.browser.devtools import TargetCrashedError
 from worker.browser.scratch import Scratch
 from worker.resources.disk import DiskWatch
@@ -119,7 +119,7 @@ async def test_disk_that_is_full_where_no_step_writes_is_named_too(
     assert attempt is not None
     store = Artifacts(storage_settings)
     ending = Ending(database, redis, store, nudge_sender=lambda: None)
-    await ending.failed(attempt, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), Place())
+    await ending.failed(attempt, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), AttemptPage())
     store.close()
     found = await read.get(database, job_id=job.id, tenant_id=tenant_id)
     assert found is not None

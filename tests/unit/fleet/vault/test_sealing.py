@@ -11,13 +11,13 @@ from pydantic import SecretStr
 from fleet.render.request import RenderRequest
 from fleet.render.sealed import SECRET_FIELDS, SealedRequest, sealed_columns, whole_json
 from fleet.settings import SettingsError, load_settings
-from fleet.vault import Owner, Purpose, UnsealError, Vault
+from fleet.vault import Purpose, SecretOwner, UnsealError, Vault
 from fleet.vault.key_file import new_key, read_or_make
 from fleet.vault.settings import SecretSettings
 
 OLD, NEW = b"o" * 32, b"n" * 32
 TENANT, OTHER, JOB = UUID(int=1), UUID(int=2), UUID(int=3)
-OWNER = Owner(Purpose.JOB, TENANT, JOB)
+OWNER = SecretOwner(Purpose.JOB, TENANT, JOB)
 MARKER = b"marker-of-a-secret"
 KEY = new_key()
 # Made when the format was, for OWNER, by OLD.
@@ -44,9 +44,13 @@ def test_what_lies_in_databases_since_the_beginning_opens() -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [Owner(Purpose.JOB, OTHER, JOB), Owner(Purpose.JOB, TENANT, OTHER), Owner(Purpose.SCHEDULE, TENANT, JOB)],
+    [
+        SecretOwner(Purpose.JOB, OTHER, JOB),
+        SecretOwner(Purpose.JOB, TENANT, OTHER),
+        SecretOwner(Purpose.SCHEDULE, TENANT, JOB),
+    ],
 )
-def test_it_opens_for_its_owner_alone(other: Owner) -> None:
+def test_it_opens_for_its_owner_alone(other: SecretOwner) -> None:
     vault = Vault([OLD])
     sealed = vault.seal(MARKER, owner=OWNER)
     with pytest.raises(UnsealError):

@@ -11,7 +11,7 @@ import pytest
 from fleet.workers.leaks import out_of_line
 from fleet.workers.vitals import BrowserVitals, MemoryVitals, Vitals
 from worker.resources.growth import Trend
-from worker.resources.worker_memory import Part, Processes
+from worker.resources.worker_memory import Part, WorkerProcesses
 
 MB = 2**20
 HOUR_S = 3600.0
@@ -83,7 +83,7 @@ def test_growth_is_known_after_an_hour_and_covers_a_day() -> None:
 
 
 def test_memory_of_a_child_is_measured_and_gone_with_it() -> None:
-    processes = Processes()
+    processes = WorkerProcesses()
     before = processes.read()
     with subprocess.Popen(
         [sys.executable, "-c", f"{USED}; input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -106,7 +106,7 @@ def test_memory_of_a_child_is_measured_and_gone_with_it() -> None:
 
 
 def test_cpu_time_counts_also_of_those_that_ended_meanwhile() -> None:
-    processes = Processes()
+    processes = WorkerProcesses()
     processes.read()
     began = time.monotonic()
     burn = "import time\nwhile time.process_time() < 0.3: pass"

@@ -14,7 +14,7 @@ from worker.egress.outbound.own_ports import DEVTOOLS_PORTS, OwnPorts
 from worker.egress.outbound.resolver import StillAskingError
 from worker.egress.outbound.service_client import ServiceAddress
 from worker.egress.refusal import answer, read_status
-from worker.egress.verdicts import MAX_REMEMBERED, Outcome, Record, Verdict
+from worker.egress.verdicts import MAX_REMEMBERED, ConnectionOutcome, PortRecord, Verdict
 from worker.settings import SERVICE_URL
 
 A4, B4 = ip_address("93.184.216.34"), ip_address("93.184.216.35")
@@ -128,8 +128,16 @@ def test_own_ports_are_those_of_this_machine_at_all_its_addresses() -> None:
 @pytest.mark.parametrize(
     "verdict",
     [
-        *(Verdict(Outcome.BLOCKED, rule) for rule in Rule),
-        *map(Verdict, (Outcome.OVER_CAP, Outcome.NOT_RESOLVED, Outcome.FAILED, Outcome.TIMED_OUT)),
+        *(Verdict(ConnectionOutcome.BLOCKED, rule) for rule in Rule),
+        *map(
+            Verdict,
+            (
+                ConnectionOutcome.OVER_CAP,
+                ConnectionOutcome.NOT_RESOLVED,
+                ConnectionOutcome.FAILED,
+                ConnectionOutcome.TIMED_OUT,
+            ),
+        ),
     ],
 )
 def test_what_a_service_says_is_what_the_worker_reads(verdict: Verdict) -> None:
@@ -141,11 +149,11 @@ def test_what_a_service_says_is_what_the_worker_reads(verdict: Verdict) -> None:
     "words", ["", "renderfleet", "x; error=no_such", "renderfleet; error=http_request_denied"]
 )
 def test_what_nobody_means_is_no_verdict_on_the_target(words: str) -> None:
-    assert read_status(words) == Verdict(Outcome.UNAVAILABLE)
+    assert read_status(words) == Verdict(ConnectionOutcome.UNAVAILABLE)
 
 
 def test_every_outcome_has_an_answer_of_its_own_size_without_a_fact() -> None:
-    for outcome in set(Outcome) - {Outcome.CONNECTED}:
+    for outcome in set(ConnectionOutcome) - {ConnectionOutcome.CONNECTED}:
         head, _, body = answer(Verdict(outcome, detail="secret")).partition(b"\r\n\r\n")
         assert f"Content-Length: {len(body)}".encode() in head
         assert b"secret" not in head + body
@@ -175,10 +183,10 @@ def test_addresses_of_a_service_are_read_and_never_shown_with_the_token() -> Non
 
 
 def test_of_a_page_that_asks_for_much_no_more_is_remembered_than_fits() -> None:
-    record, block = Record(), Verdict(Outcome.UNWANTED)
+    record, block = PortRecord(), Verdict(ConnectionOutcome.UNWANTED)
     news = [record.note(f"{number}.example.com", 443, block) for number in range(2 * MAX_REMEMBERED)]
     assert sum(news) == len(record.verdicts) == len(record.blocked) == MAX_REMEMBERED
     assert not record.note("0.example.com", 443, block)
     assert record.blocked["0.example.com", block] == 2
-    record.note("0.example.com", 443, Verdict(Outcome.CONNECTED))
-    assert record.verdicts["0.example.com", 443] == Verdict(Outcome.CONNECTED)
+    record.note("0.example.com", 443, Verdict(ConnectionOutcome.CONNECTED))
+    assert record.verdicts["0.example.com", 443] == Verdict(ConnectionOutcome.CONNECTED)

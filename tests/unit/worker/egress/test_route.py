@@ -14,7 +14,7 @@ from worker.egress.outbound.own_ports import DEVTOOLS_PORTS, OwnPorts
 from worker.egress.outbound.route import Straight
 from worker.egress.outbound.stream import Stream
 from worker.egress.refusal import RefusalError
-from worker.egress.verdicts import Outcome, Verdict
+from worker.egress.verdicts import ConnectionOutcome, Verdict
 
 PUBLIC, PUBLIC6, PRIVATE = (
     ip_address("93.184.216.34"),
@@ -52,7 +52,7 @@ class FakeNet:
 
 async def test_a_public_name_is_dialled_after_one_lookup_at_all_its_addresses() -> None:
     net = FakeNet([PUBLIC, PUBLIC6])
-    assert await net.verdict("https://Example.com/", AddressPolicy()) == Verdict(Outcome.FAILED)
+    assert await net.verdict("https://Example.com/", AddressPolicy()) == Verdict(ConnectionOutcome.FAILED)
     assert net.asked == ["example.com"]
     assert net.dialled == [PUBLIC, PUBLIC6]
 
@@ -60,7 +60,7 @@ async def test_a_public_name_is_dialled_after_one_lookup_at_all_its_addresses() 
 async def test_an_address_is_not_looked_up() -> None:
     net = FakeNet()
     for url in ("http://127.1:3000/", f"http://[{PUBLIC6}]/"):
-        assert await net.verdict(url, LAPTOP) == Verdict(Outcome.FAILED)
+        assert await net.verdict(url, LAPTOP) == Verdict(ConnectionOutcome.FAILED)
     assert net.dialled == [ip_address("127.0.0.1"), PUBLIC6]
     assert net.asked == []
 
@@ -70,34 +70,36 @@ async def test_an_address_is_not_looked_up() -> None:
 )
 async def test_one_private_address_is_enough(answer: list[Address]) -> None:
     net = FakeNet(answer)
-    assert await net.verdict("http://example.com/", AddressPolicy()) == Verdict(Outcome.BLOCKED, Rule.HOST)
+    assert await net.verdict("http://example.com/", AddressPolicy()) == Verdict(
+        ConnectionOutcome.BLOCKED, Rule.HOST
+    )
     assert net.dialled == []
 
 
 async def test_private_names_are_judged_by_all_their_addresses_where_something_is_open() -> None:
     net = FakeNet([ip_address("127.0.0.1")])
-    assert (await net.verdict("http://localhost:3000/", LAPTOP)).outcome is Outcome.FAILED
+    assert (await net.verdict("http://localhost:3000/", LAPTOP)).outcome is ConnectionOutcome.FAILED
     assert net.asked == ["localhost"]
     net.answer = [ip_address("127.0.0.1"), ip_address("::1")]
-    assert (await net.verdict("http://localhost:3000/", LAPTOP)).outcome is Outcome.BLOCKED
+    assert (await net.verdict("http://localhost:3000/", LAPTOP)).outcome is ConnectionOutcome.BLOCKED
     assert net.dialled == [ip_address("127.0.0.1")]
 
 
 async def test_a_port_that_is_open_elsewhere_stays_closed_at_public_addresses() -> None:
     found = await FakeNet([PUBLIC]).verdict("http://example.com:3000/", LAPTOP)
-    assert found == Verdict(Outcome.BLOCKED, Rule.PORT)
+    assert found == Verdict(ConnectionOutcome.BLOCKED, Rule.PORT)
 
 
 async def test_the_browsers_controls_stay_shut_whatever_is_open() -> None:
     policy = AddressPolicy(allow=(split_network("127.0.0.0/8"),))
     net = FakeNet()
     url = f"http://127.0.0.1:{DEVTOOLS_PORTS[0]}/json/new"
-    assert await net.verdict(url, policy) == Verdict(Outcome.BLOCKED, Rule.HOST)
+    assert await net.verdict(url, policy) == Verdict(ConnectionOutcome.BLOCKED, Rule.HOST)
     assert net.dialled == []
-    assert (await net.verdict("http://127.0.0.1:8000/", policy)).outcome is Outcome.FAILED
+    assert (await net.verdict("http://127.0.0.1:8000/", policy)).outcome is ConnectionOutcome.FAILED
 
 
 @pytest.mark.parametrize("answer", [[], socket.gaierror(socket.EAI_NONAME, "secret.corp"), TimeoutError()])
 async def test_a_name_without_address(answer: Sequence[Address] | OSError) -> None:
     found = await FakeNet(answer).verdict("http://example.com/", AddressPolicy())
-    assert found == Verdict(Outcome.NOT_RESOLVED)
+    assert found == Verdict(ConnectionOutcome.NOT_RESOLVED)

@@ -9,7 +9,7 @@ from arq.connections import ArqRedis
 
 from fleet.database import Database
 from fleet.errors import ErrorType
-from fleet.jobs.attempt import Outcome, finish
+from fleet.jobs.attempt import AttemptOutcome, finish
 from fleet.jobs.job import State
 from fleet.queue.announcements import CANCELS, announce_change, listen
 from fleet.queue.arq_adapter import QUEUE
@@ -73,7 +73,7 @@ async def test_a_running_job_is_announced_to_its_worker_and_its_end_awaited(
             await asyncio.sleep(0.01)
     answer = asyncio.create_task(api.client.delete(job["links"]["self"], headers={"Prefer": "wait=20"}))
     assert (await order)[1] == attempt.job_id.bytes
-    assert await finish(database, attempt, Outcome(State.CANCELLED))
+    assert await finish(database, attempt, AttemptOutcome(State.CANCELLED))
     await announce_change(redis, attempt.job_id)
     assert (await answer).status_code == 200
     assert (await answer).json()["status"] == "cancelled"

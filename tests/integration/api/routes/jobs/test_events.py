@@ -25,8 +25,8 @@ from fleet.database import Database
 from fleet.errors import ErrorType
 from fleet.jobs import attempt as attempts
 from fleet.jobs import claim as claims
-from fleet.jobs.attempt import Outcome
-from fleet.jobs.claim import Attempt
+from fleet.jobs.attempt import AttemptOutcome
+from fleet.jobs.claim import JobAttempt
 from fleet.jobs.job import State
 from fleet.queue.announcements import announce_change
 from fleet.tenants.api_keys import create_key
@@ -38,7 +38,7 @@ from tests.kit.processes import free_port, started
 from tests.kit.stage import Stage
 from tests.kit.wire import wire
 
-FAILED = Outcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="certificate expired")
+FAILED = AttemptOutcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="certificate expired")
 
 MANY_JOBS = """
     INSERT INTO jobs (id, tenant_id, request, request_digest, max_attempts)
@@ -96,7 +96,7 @@ async def test_a_success_comes_with_the_address_of_the_picture(
         assert (await anyone.get(last.document["artifact"]["url"])).content == CONTENT
 
 
-async def claim_again(database: Database, held: Attempt) -> Attempt:
+async def claim_again(database: Database, held: JobAttempt) -> JobAttempt:
     """Hand the job back and claim it anew."""
     went = await attempts.hand_back(database, held)
     assert went is not None

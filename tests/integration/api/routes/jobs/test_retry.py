@@ -13,7 +13,7 @@ from arq.connections import ArqRedis
 from fleet.artifacts.store import Artifacts
 from fleet.database import Database
 from fleet.errors import ErrorType
-from fleet.jobs.attempt import Outcome, finish
+from fleet.jobs.attempt import AttemptOutcome, finish
 from fleet.jobs.job import State
 from fleet.queue.announcements import announce_change
 from fleet.queue.arq_adapter import QUEUE
@@ -23,7 +23,7 @@ from tests.integration.api.conftest import Api, Serve
 from tests.kit.api.calls import REQUEST, claim, enqueue, fail, problem, succeed
 
 PAGE = {"url": "https://example.com/"}
-CRASHED = Outcome(
+CRASHED = AttemptOutcome(
     State.FAILED, error_type=ErrorType.PAGE_CRASHED, error_detail="it crashed", is_quarantined=True
 )
 
@@ -76,7 +76,7 @@ async def test_cancelled_and_expired_jobs_are_run_anew_too(api: Api, database: D
     cancelled = await enqueue(api.client, PAGE)
     await api.client.delete(cancelled["links"]["self"])
     expired = await enqueue(api.client, PAGE)
-    await finish(database, await claim(database, expired["id"]), Outcome(State.EXPIRED))
+    await finish(database, await claim(database, expired["id"]), AttemptOutcome(State.EXPIRED))
     for job in (cancelled, expired):
         answer = await retry(api.client, job["id"])
         assert (answer.status_code, answer.json()["retry_of"]) == (202, job["id"])

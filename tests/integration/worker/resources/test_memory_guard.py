@@ -16,7 +16,7 @@ from tests.kit.browser_stage import (
 )
 from tests.site.server import Site
 from worker.render import pipeline
-from worker.resources.page_account import MIB
+from worker.resources.page_memory import MIB
 
 pytest_plugins = ("tests.kit.browser_fixtures",)
 pytestmark = pytest.mark.asyncio(loop_scope="module")

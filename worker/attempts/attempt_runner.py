@@ -20,8 +20,8 @@ from fleet.database import Database, until_answered
 from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType, RenderError
 from fleet.jobs import claim
-from fleet.jobs.attempt import Outcome
-from fleet.jobs.claim import Attempt
+from fleet.jobs.attempt import AttemptOutcome
+from fleet.jobs.claim import JobAttempt
 from fleet.jobs.job import State
 from fleet.queue import dispatch
 from fleet.queue.announcements import announce_change
@@ -30,9 +30,9 @@ from fleet.render.options.source import EGRESS_CONTEXT
 from fleet.render.request import RenderRequest
 from fleet.telemetry.logs import bind, get_logger
 from fleet.telemetry.metrics import DELIVERIES_DROPPED, PICKUP_SECONDS
-from fleet.vault import Owner, Purpose, Vault
+from fleet.vault import Purpose, SecretOwner, Vault
 from worker.attempts.comparison import Comparison
-from worker.attempts.ending import Ending, Place, to_the_end
+from worker.attempts.ending import AttemptPage, Ending, to_the_end
 from worker.attempts.heartbeat import Heartbeat
 from worker.attempts.isolation import Solitude
 from worker.egress.terms import Caps, Terms
@@ -45,7 +45,7 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Attempts:
+class AttemptRunner:
     """Everything that an attempt needs, wired once by `worker/main.py`."""
 
     worker_id: UUID
@@ -74,7 +74,7 @@ class Attempts:
             return
         PICKUP_SECONDS.observe(attempt.pickup_s)
         with bind(job_id=str(attempt.job_id), attempt=attempt.attempt):
-            place = Place()
+            place = AttemptPage()
             work = asyncio.create_task(self._work(attempt, place))
             telling = asyncio.create_task(announce_change(self.redis, attempt.job_id))
             with self.heartbeat.holding(attempt, work) as lease:
@@ -90,7 +90,7 @@ class Attempts:
                     await to_the_end(self.ending.record(attempt, outcome))
             await telling  # done long ago, unless Redis is silent
 
-    async def _claim(self, delivery: Delivery) -> Attempt | None:
+    async def _claim(self, delivery: Delivery) -> JobAttempt | None:
         # Letting go would only make the sweeper send the same id again.
         return await until_answered(
             lambda: claim.claim(
@@ -104,11 +104,11 @@ class Attempts:
             job_id=str(delivery.job_id),
         )
 
-    async def _work(self, attempt: Attempt, place: Place) -> Outcome:
+    async def _work(self, attempt: JobAttempt, place: AttemptPage) -> AttemptOutcome:
         async with self.solitude.place(alone=attempt.crash_count > 0):
             return await self._render_and_store(attempt, place)
 
-    async def _render_and_store(self, attempt: Attempt, place: Place) -> Outcome:
+    async def _render_and_store(self, attempt: JobAttempt, place: AttemptPage) -> AttemptOutcome:
         """The work itself, under the attempt's one deadline."""
         policy = self.policy.for_tenant(attempt.egress_allow, attempt.egress_deny)
         request = self._request(attempt, policy)
@@ -142,7 +142,7 @@ class Attempts:
             "upload": round((ended - upload_started) * 1000, 1),
             "total": round((ended - started) * 1000, 1),
         }
-        return Outcome(
+        return AttemptOutcome(
             state=State.SUCCEEDED,
             browser_generation=place.generation,
             memory_peak_bytes=place.memory_peak_bytes,
@@ -154,8 +154,8 @@ class Attempts:
             unchanged=verdict.unchanged,
         )
 
-    def _request(self, attempt: Attempt, policy: AddressPolicy) -> RenderRequest:
-        owner = Owner(Purpose.JOB, attempt.tenant_id, attempt.job_id)
+    def _request(self, attempt: JobAttempt, policy: AddressPolicy) -> RenderRequest:
+        owner = SecretOwner(Purpose.JOB, attempt.tenant_id, attempt.job_id)
         request_json = attempt.request.unseal(self.vault, owner)
         try:
             return RenderRequest.model_validate_json(request_json, context={EGRESS_CONTEXT: policy})
