@@ -13,6 +13,8 @@ from tests.kit.paths import ROOT
 from tests.kit.settings import settings_classes
 
 DOCS = ROOT / "docs"
+# Made by deploy/secrets.sh, or by the operator.
+MADE_LATER = {"deploy/.env", "deploy/settings.env"}
 
 
 def table(page: str) -> dict[str, str]:
@@ -96,6 +98,14 @@ def test_pages_that_the_product_names_exist() -> None:
         page, _, anchor = name.partition("#")
         assert (ROOT / page).exists(), name
         assert not anchor or anchor in anchors(ROOT / page), name
+
+
+@pytest.mark.parametrize("page", [page for page in pages() if page != "CHANGELOG.md"])
+def test_paths_on_a_page_exist(page: str) -> None:
+    for path in re.findall(
+        r"`((?:api|worker|fleet|tests|deploy|migrations)/[\w./-]+)`", (ROOT / page).read_text()
+    ):
+        assert path in MADE_LATER or "NAME" in path or (ROOT / path).exists(), path
 
 
 @pytest.mark.parametrize("folder", [".", "docs/operations"])
