@@ -84,7 +84,7 @@ class Main:
         scratch = self._closing.enter_context(Scratch(self.settings.data.data_dir, self.worker_id))
         min_free_bytes = self.settings.disk.disk_min_free_mb * 2**20
         self.disk = DiskWatch(scratch.path, self.carrier, min_free_bytes=min_free_bytes)
-        self.disk.look()  # said before whatever else a full disk breaks
+        self.disk.check()  # said before whatever else a full disk breaks
         self.database = await Database.open(self.settings.database, application="worker")
         self._closing.push_async_callback(self.database.close, timeout_s=_GOODBYE_S)
         self.vault = Vault.open(self.settings.secrets, self.settings.data.data_dir)
@@ -115,7 +115,7 @@ class Main:
             slots=self.settings.browser.browser_max_pages,
             reserve_bytes=self.settings.admission.memory_reserve_mb * 2**20,
         )
-        self.admission.look()  # before the first job
+        self.admission.check()  # before the first job
         self.vitals = VitalSigns(self.pool, container, self.admission, holds=lambda: self.carrier.holds)
         self.policy = AddressPolicy.from_settings(self.settings.egress)
         self.sender = Sender(

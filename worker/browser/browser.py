@@ -34,7 +34,7 @@ from worker.browser.popups import Strays
 from worker.browser.scratch import BrowserFolder
 from worker.egress.outbound.own_ports import DEVTOOLS_PORTS
 from worker.egress.proxy import Egress
-from worker.resources.disk import full_error, is_cramped, is_dev_shm_roomy, means_full
+from worker.resources.disk import full_error, is_almost_full, means_full, uses_dev_shm
 from worker.resources.memory_guard import MemoryGuard
 from worker.resources.page_memory import PageGoneError
 from worker.settings import BrowserSettings
@@ -117,7 +117,7 @@ class Browser:
         try:
             browser = await cls._launch_on_a_free_port(playwright, settings, generation, folder, egress)
         except (OSError, RenderError) as error:
-            if means_full(error) or is_cramped(folder):
+            if means_full(error) or is_almost_full(folder):
                 raise full_error(folder) from error
             raise
         BROWSER_LAUNCHES.inc()
@@ -134,7 +134,7 @@ class Browser:
                     playwright, settings, generation, own, egress=egress, port=_free_port()
                 )
             except _PortTakenError:
-                if is_cramped(folder):  # the file that tells the port could not be written
+                if is_almost_full(folder):  # the file that tells the port could not be written
                     break
                 log.warning("the debugging port was taken, choosing another", attempt=attempt)
             except PlaywrightError as error:
@@ -161,7 +161,7 @@ class Browser:
             profile=own.profile,
             port=port,
             sandbox=settings.chromium_sandbox,
-            dev_shm=is_dev_shm_roomy(),
+            dev_shm=uses_dev_shm(),
             proxy_port=egress.refusing_port,
         )
         try:
@@ -208,14 +208,14 @@ class Browser:
         except OSError as error:
             raise DevToolsError("no port of the egress proxy can be opened") from error
         try:
-            async with self.memory.creating() as birth:
+            async with self.memory.creating() as new_renderer:
                 page = await Page.create(
-                    self._connection, birth.account, port, generation=self.numbers.generation
+                    self._connection, new_renderer.memory, port, generation=self.numbers.generation
                 )
-                birth.account.marked = partial(_marked, page)
-                if not birth.is_clear():
+                new_renderer.memory.marked = partial(_marked, page)
+                if not new_renderer.find():
                     async with page.marked():
-                        await birth.look_for_mark()
+                        await new_renderer.find_by_mark()
         except BaseException:
             await port.close()
             raise

@@ -11,8 +11,8 @@ from fleet.workers.vitals import BrowserVitals, MemoryVitals, Vitals
 from worker.pool.pool import Pool
 from worker.resources.admission import Admission
 from worker.resources.cgroup import Container
-from worker.resources.growth import Trend
-from worker.resources.worker_memory import Part, Reading, WorkerProcesses
+from worker.resources.growth import MemoryTrend
+from worker.resources.worker_memory import ProcessesReading, ProcessGroup, WorkerProcesses
 
 # A reading takes 20 ms of CPU while four pages render (worker/resources/worker_memory.py).
 MEASURE_INTERVAL_S: Final = 15.0
@@ -61,8 +61,8 @@ class VitalSigns:
         self._admission = admission
         self._holds = holds
         self._processes = WorkerProcesses()
-        self._trend = Trend()
-        self._reading: Reading | None = None
+        self._trend = MemoryTrend()
+        self._reading: ProcessesReading | None = None
         self._kernel_kills = KernelKills(container)
 
     async def measure(self) -> None:
@@ -86,7 +86,7 @@ class VitalSigns:
             browser=self._browser(),
         )
 
-    def _memory(self, reading: Reading) -> MemoryVitals:
+    def _memory(self, reading: ProcessesReading) -> MemoryVitals:
         parts, container, growth = (
             reading.pss_bytes,
             self._admission.memory,
@@ -95,10 +95,10 @@ class VitalSigns:
         return MemoryVitals(
             rss_bytes=reading.rss_bytes,
             pss_bytes=None if parts is None else sum(parts.values()),
-            python_pss_bytes=None if parts is None else parts[Part.PYTHON],
-            driver_pss_bytes=None if parts is None else parts[Part.DRIVER],
-            browser_pss_bytes=None if parts is None else parts[Part.BROWSER],
-            renderers_pss_bytes=None if parts is None else parts[Part.RENDERERS],
+            python_pss_bytes=None if parts is None else parts[ProcessGroup.PYTHON],
+            driver_pss_bytes=None if parts is None else parts[ProcessGroup.DRIVER],
+            browser_pss_bytes=None if parts is None else parts[ProcessGroup.BROWSER],
+            renderers_pss_bytes=None if parts is None else parts[ProcessGroup.RENDERERS],
             resting_bytes=round(self._trend.resting_bytes),
             growth_bytes_per_hour=None if growth is None else round(growth),
             growth_over_s=round(self._trend.growth_over_s),

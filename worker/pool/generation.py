@@ -15,7 +15,7 @@ from worker.browser.page import Page
 from worker.egress.proxy import Egress
 from worker.pool.recycle import RecycleTimer
 from worker.pool.warm_pages import WarmPages
-from worker.resources.disk import full_error, is_cramped
+from worker.resources.disk import full_error, is_almost_full
 from worker.settings import BrowserSettings
 
 log = get_logger(__name__)
@@ -56,7 +56,7 @@ class Generation:
             raise
         except DevToolsError as error:
             await generation.end()
-            if is_cramped(folder):
+            if is_almost_full(folder):
                 raise full_error(folder) from error
             raise RenderError(
                 ErrorType.BROWSER_UNAVAILABLE, "the browser ended right after its start"

@@ -60,7 +60,7 @@ class WarmPages:
     async def _pop(self) -> Page | None:
         while self._pages:
             page = self._pages.popleft()
-            if page.is_alive and page.memory.is_living:
+            if page.is_alive and page.memory.is_alive:
                 return page
             log.info("a warm page died while it waited", generation=page.generation)
             await page.close()

@@ -31,7 +31,7 @@ from worker.render.steps import (
     source,
     viewport,
 )
-from worker.resources.disk import full_error, is_cramped
+from worker.resources.disk import full_error, is_almost_full
 
 PICTURES: Final = frozenset({Format.PNG, Format.JPEG, Format.WEBP})
 DOCUMENTS: Final = frozenset({Format.PDF})
@@ -108,7 +108,7 @@ async def render(
     except DevToolsError as error:
         raise _render_error(error, page, output_path.parent) from error
     except RenderError as error:
-        if error.type is ErrorType.BROWSER_UNAVAILABLE and is_cramped(output_path.parent):
+        if error.type is ErrorType.BROWSER_UNAVAILABLE and is_almost_full(output_path.parent):
             raise full_error(output_path.parent) from error
         raise
     return _rendered(work, timings_s)
@@ -153,7 +153,7 @@ def _render_error(error: DevToolsError, page: Page, folder: Path) -> RenderError
     if page.memory.excess is not None and isinstance(error, TargetCrashedError):
         return RenderError(ErrorType.MEMORY_LIMIT_EXCEEDED, str(page.memory.excess))
     # On a full disk renderers crash first, then the browser: that is not the page's doing.
-    if is_cramped(folder):
+    if is_almost_full(folder):
         return full_error(folder)
     if isinstance(error, TargetCrashedError):
         return RenderError(ErrorType.PAGE_CRASHED, "the page's renderer process ended")

@@ -1,1 +1,1 @@
-"""Memory and disk: what a page, a worker and its container take, and how much they may."""
+"""Memory and disk: how much a page, a worker and its container use, and how much they may use."""

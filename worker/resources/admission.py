@@ -1,11 +1,11 @@
-"""Whether there is memory for one more render: a worker near its container's limit takes no job.
+"""Decides whether there is memory for one more render: a worker near its container's limit takes no job.
 
-Beyond the limit the kernel ends whichever process it likes, and the jobs in it with it. So new jobs stop
-coming while less than MEMORY_RESERVE_MB is free, and come again once there is a quarter more than that. What
-runs goes on; what ends gives memory back.
+Above the limit the kernel kills a process of its own choice, and the jobs in that process are lost. So the
+worker takes no new job while less than MEMORY_RESERVE_MB is free. It takes jobs again once a quarter more
+than that is free. Renders that run go on; each that ends frees memory.
 
-A worker that renders nothing and still has too little would wait for ever. It replaces its browser, which is
-what grows; if that does not help, it takes jobs again, one at a time: slow, and said loudly.
+A worker that renders nothing and still has too little memory would wait for ever. It replaces its browser,
+because browsers grow. If that does not help, it takes jobs one at a time and logs an error.
 """
 
 import asyncio
@@ -21,55 +21,40 @@ from fleet.telemetry.metrics import (
     CONTAINER_MEMORY_USED_BYTES,
 )
 from worker.resources.cgroup import ContainerMemory
+from worker.resources.job_intake import BoundedJobIntake
 
 _MIB: Final = 2**20
-# A look costs 0.2 ms.
-_LOOK_INTERVAL_S: Final = 1.0
+# One check costs 0.2 ms.
+_CHECK_INTERVAL_S: Final = 1.0
 # While jobs wait for memory, a render that ends should not leave its slot empty for a second.
-_LOOK_INTERVAL_HELD_S: Final = 0.1
-# Memory is back when there is a quarter more than what holds jobs up: one page shall not turn it to and fro.
-_BACK: Final = 1.25
-# The processes of a page that was closed are gone within a second.
-_SETTLE_S: Final = 1.0
-# By then a new browser was launched, or none can be.
-_REPLACE_S: Final = 15.0
+_CHECK_INTERVAL_HELD_S: Final = 0.1
+# Jobs are held below the reserve and released at 1.25 times the reserve. With one threshold for both, a
+# single page could hold and release jobs again and again.
+_RELEASE_FACTOR: Final = 1.25
+# The processes of a closed page have ended within a second.
+_PAGE_CLOSES_S: Final = 1.0
+# After this time a new browser runs, or none can be launched.
+_BROWSER_REPLACED_S: Final = 15.0
 
 log = get_logger(__name__)
 
 
-class Measured(Protocol):
-    """What has a limit: `worker/resources/cgroup.py`."""
+class MemoryMeter(Protocol):
+    """Measures memory that has a limit: `worker/resources/cgroup.py`."""
 
     def memory(self) -> ContainerMemory:
-        """How much there is, and how much of it is taken."""
+        """The limit, and how much memory is used."""
 
 
-class Jobs(Protocol):
-    """How many jobs this worker takes."""
-
-    @property
-    def running(self) -> int:
-        """Jobs that it has."""
-
-    def allow(self, at_most: int, because: str) -> None:
-        """Have at most so many at once, for a reason."""
-
-    def hold(self, reason: str) -> None:
-        """Take none, for a reason."""
-
-    def release(self, reason: str) -> None:
-        """This reason is no more."""
-
-
-class Browsers(Protocol):
-    """What grows: `worker/pool/pool.py`."""
+class ReplaceableBrowser(Protocol):
+    """The browser of this worker, which can be replaced by a new one: `worker/pool/pool.py`."""
 
     @property
     def generation(self) -> int:
-        """How many there were, counting the current one."""
+        """How many browsers this worker has had, the current one included."""
 
     def wear_out(self) -> None:
-        """Ask for another one in place of the current one."""
+        """Have the current browser replaced."""
 
 
 class _State(Enum):
@@ -80,117 +65,117 @@ class _State(Enum):
 
 
 class Admission:
-    """Looks at the container's memory and lets as many jobs in as fit.
+    """Measures the container's memory and admits as many jobs as fit.
 
     Attributes:
-        REASON: why no job is taken, as others read it.
-        memory: what the last look found.
+        REASON: why no job is taken; `/readyz` and `/v1/fleet` show this text.
+        memory: what the last check measured.
     """
 
     REASON: Final = "too little memory is free"
 
     def __init__(
         self,
-        container: Measured,
-        jobs: Jobs,
-        browsers: Browsers,
+        container: MemoryMeter,
+        jobs: BoundedJobIntake,
+        browser: ReplaceableBrowser,
         *,
         slots: int,
         reserve_bytes: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Look once.
+        """Measure the memory once.
 
         Args:
-            container: what has a limit.
-            jobs: takes jobs.
-            browsers: may have grown.
-            slots: jobs that the worker may have at once while there is memory.
-            reserve_bytes: what one more render may need; 0 lets in whatever comes.
+            container: has the memory limit.
+            jobs: takes the jobs.
+            browser: is replaced when an idle worker has too little memory.
+            slots: how many jobs the worker may run at once when there is enough memory.
+            reserve_bytes: what one more render may need; 0: admit every job.
             clock: seconds; for tests.
         """
         self.memory = container.memory()
         self._container = container
         self._jobs = jobs
-        self._browsers = browsers
+        self._browser = browser
         self._slots = slots
         self._reserve_bytes = reserve_bytes
         self._clock = clock
         self._state = _State.OPEN
-        self._told = False
-        # When the next step of a shortage is due, and which browser was to be replaced.
-        self._due_at: float | None = None
+        self._is_logged = False
+        # When the next step against a shortage is due, and the generation of the browser to be replaced.
+        self._next_step_at: float | None = None
         self._generation = 0
 
     async def run(self) -> None:
-        """Look again and again."""
+        """Check the memory for ever."""
         while True:
-            self.look()
+            self.check()
             held = self._state in {_State.HELD, _State.REPLACING}
-            await asyncio.sleep(_LOOK_INTERVAL_HELD_S if held else _LOOK_INTERVAL_S)
+            await asyncio.sleep(_CHECK_INTERVAL_HELD_S if held else _CHECK_INTERVAL_S)
 
-    def look(self) -> None:
-        """Look once, and let in what fits."""
+    def check(self) -> None:
+        """Measure the memory once, and set how many jobs may run."""
         self.memory = self._container.memory()
         CONTAINER_MEMORY_LIMIT_BYTES.set(self.memory.limit_bytes)
         CONTAINER_MEMORY_USED_BYTES.set(self.memory.used_bytes)
         if self._is_enough():
-            self._open()
+            self._admit()
         else:
-            self._short()
+            self._hold()
         ADMISSION_HELD.set(self._state is not _State.OPEN)
 
     def _is_enough(self) -> bool:
-        wanted = self._reserve_bytes * (1 if self._state is _State.OPEN else _BACK)
+        wanted = self._reserve_bytes * (1 if self._state is _State.OPEN else _RELEASE_FACTOR)
         return self.memory.free_bytes >= wanted
 
-    def _open(self) -> None:
+    def _admit(self) -> None:
         fit = self.memory.free_bytes // self._reserve_bytes if self._reserve_bytes else self._slots
         self._jobs.allow(min(self._slots, self._jobs.running + fit), self.REASON)
         if self._state is _State.OPEN:
             return
         self._state = _State.OPEN
-        self._due_at = None
+        self._next_step_at = None
         self._jobs.release(self.REASON)
-        if self._told:
-            self._told = False
-            log.info("memory is back, taking jobs", **self._figures())
+        if self._is_logged:
+            self._is_logged = False
+            log.info("enough memory is free again, taking jobs", **self._figures())
 
-    def _short(self) -> None:
+    def _hold(self) -> None:
         if self._state is _State.OPEN:
             self._state = _State.HELD
             self._jobs.hold(self.REASON)
-        # With every slot taken no job is kept out yet, and a render that ends may bring all that is missing.
-        if not self._told and self._jobs.running < self._slots:
-            self._told = True
+        # While every slot is taken no job has to wait, and a render that ends may free all that is missing.
+        if not self._is_logged and self._jobs.running < self._slots:
+            self._is_logged = True
             log.warning("too little memory is free, taking no jobs", **self._figures())
         if self._jobs.running == 0:
-            self._short_while_idle(self._clock())
+            self._free_memory_while_idle(self._clock())
         elif self._state is _State.HELD:
-            self._due_at = None
+            self._next_step_at = None
 
-    def _short_while_idle(self, now: float) -> None:
-        """Step by step: wait, replace the browser, take jobs one at a time; each once in a shortage."""
+    def _free_memory_while_idle(self, now: float) -> None:
+        """In this order, each once in a shortage: wait, replace the browser, take jobs one at a time."""
         if self._state is _State.HELD:
-            if self._due_at is None:
-                self._due_at = now + _SETTLE_S
-            elif now >= self._due_at:
-                self._state, self._due_at = _State.REPLACING, now + _REPLACE_S
+            if self._next_step_at is None:
+                self._next_step_at = now + _PAGE_CLOSES_S
+            elif now >= self._next_step_at:
+                self._state, self._next_step_at = _State.REPLACING, now + _BROWSER_REPLACED_S
                 log.warning("too little memory without any render, replacing the browser", **self._figures())
-                self._generation = self._browsers.generation
-                self._browsers.wear_out()
-        elif self._state is _State.REPLACING and self._due_at is not None:
-            if self._generation != self._browsers.generation:
-                self._generation = self._browsers.generation
-                self._due_at = min(self._due_at, now + _SETTLE_S)
-            elif now >= self._due_at:
+                self._generation = self._browser.generation
+                self._browser.wear_out()
+        elif self._state is _State.REPLACING and self._next_step_at is not None:
+            if self._generation != self._browser.generation:
+                self._generation = self._browser.generation
+                self._next_step_at = min(self._next_step_at, now + _PAGE_CLOSES_S)
+            elif now >= self._next_step_at:
                 self._take_one_at_a_time()
 
     def _take_one_at_a_time(self) -> None:
-        self._state, self._due_at = _State.ONE_AT_A_TIME, None
+        self._state, self._next_step_at = _State.ONE_AT_A_TIME, None
         log.error(
             "too little memory even with a new browser, taking one job at a time",
-            fix="raise the container's memory limit, or see what else takes memory in it",
+            fix="raise the container's memory limit, or find what else uses memory in the container",
             **self._figures(),
         )
         self._jobs.allow(1, self.REASON)

@@ -1,4 +1,4 @@
-"""What glibc's malloc does with freed memory, in this process."""
+"""Sets what glibc's malloc does with freed memory in this process."""
 
 import ctypes
 import sys
@@ -11,17 +11,17 @@ _THRESHOLD_BYTES: Final = 4 * 1024 * 1024
 
 
 def give_back_large_blocks() -> None:
-    """Let what a large picture took go back to the kernel as soon as it is freed.
+    """Return the memory of large pictures to the kernel as soon as they are freed.
 
-    By itself malloc learns from the first large block that is freed to keep the next ones, up to 32 MB, and
-    then cannot give back what lies below a small object that lives on (mallopt(3), M_MMAP_THRESHOLD). Sixty
-    pictures of 20 KB to 12 MB left a process 15 MB larger than with fixed thresholds (docs/adr/0006). These
-    are above what an ordinary picture takes, which is kept and used again: giving back costs about 2 ms of
-    CPU a megabyte.
+    By default malloc raises its thresholds when it frees the first large block. From then on it keeps freed
+    blocks of up to 32 MB, and it cannot return those that lie below a small object still in use (mallopt(3),
+    M_MMAP_THRESHOLD). With fixed thresholds a process was 15 MB smaller after sixty pictures of 20 KB to
+    12 MB (docs/adr/0006). The threshold is above the size of an ordinary picture, whose memory is kept and
+    used again: returning memory costs about 2 ms of CPU per megabyte.
     """
     if sys.platform != "linux":
         return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has no mallopt
     if mallopt is not None:
         mallopt(_M_TRIM_THRESHOLD, _THRESHOLD_BYTES)
         mallopt(_M_MMAP_THRESHOLD, _THRESHOLD_BYTES)

@@ -1,10 +1,12 @@
-"""The memory of this process's container: how much it may have, and how much of that is taken.
+"""The memory of this process's container: its limit, and how much of it is used.
 
-Linux counts memory in control groups, nested, in one of two layouts (v1 and v2); any group on the way up may
-have the limit that ends us. Where none has one, the machine's own memory is the limit.
+Linux counts memory in nested control groups (cgroups). There are two versions with different files, v1 and
+v2. The limit that applies may be set on our group or on any group around it. Where no group has a limit, the
+machine's memory is the limit.
 
-What counts as taken is the kubelet's working set: usage without the page cache that nobody touched lately
-(`inactive_file`), which the kernel drops before it kills. Chromium's files would look like memory otherwise.
+"Used" is what Kubernetes calls the working set: usage without the page cache that was not accessed lately
+(`inactive_file`). The kernel drops that cache before it kills a process. If it were counted, Chromium's
+program files would look like used memory.
 Source: https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/, "memory.available".
 """
 
@@ -22,14 +24,14 @@ _KIB: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """What the files of a memory group are called.
+    """Names of the files of a memory cgroup.
 
     Attributes:
-        limits: above the first the kernel kills, above others it throttles. "max" means none, in v1 a number
-            far above any machine's memory.
-        usage: everything, page cache included.
-        cache: the line of `memory.stat` with what may be dropped, of the group and all below it.
-        kills: has a line `oom_kill`.
+        limits: above the first limit the kernel kills, above the others it throttles. "max" means no limit;
+            v1 writes a number far above any machine's memory instead.
+        usage: all memory, page cache included.
+        cache: the line of `memory.stat` for the cache that may be dropped, of the group and all below it.
+        kills: the file with the line `oom_kill`.
     """
 
     limits: tuple[str, ...]
@@ -55,11 +57,11 @@ _V2: Final = _Layout(
 
 @dataclass(frozen=True, slots=True)
 class ContainerMemory:
-    """The tightest place that this process's memory has to fit into.
+    """Memory of the cgroup, or of the machine, in which the least is free for this process.
 
     Attributes:
-        limit_bytes: how much may be taken there, by us and whoever else is in it.
-        used_bytes: how much is taken, without page cache that may be dropped.
+        limit_bytes: how much all processes in it may use together.
+        used_bytes: how much they use, without page cache that may be dropped.
     """
 
     limit_bytes: int
@@ -67,13 +69,13 @@ class ContainerMemory:
 
     @property
     def free_bytes(self) -> int:
-        """What is left before the kernel kills or throttles."""
+        """How much more may be used before the kernel kills or throttles."""
         return max(0, self.limit_bytes - self.used_bytes)
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """Where this process's memory is counted: its own group and those around it, the innermost first."""
+    """The cgroups that count this process's memory: its own and those around it, the innermost first."""
 
     root: Path
     layout: _Layout | None
@@ -81,10 +83,10 @@ class Container:
 
     @classmethod
     def own(cls, root: Path = _ROOT) -> Self:
-        """Find the groups of this process; on a system without any there are none.
+        """Find the cgroups of this process. `groups` is empty on a system without cgroups.
 
         Args:
-            root: where /proc and the mounted groups are; another one than `/` is for tests.
+            root: where /proc and the mounted cgroups are; tests give a folder other than `/`.
         """
         try:
             memberships = (root / "proc/self/cgroup").read_text()
@@ -100,7 +102,7 @@ class Container:
         return cls(root, None, ())
 
     def memory(self) -> ContainerMemory:
-        """The tightest of the groups and the machine: where the least is left."""
+        """Measure all groups and the machine; return the one where the least memory is free."""
         machine = _machine(self.root)
         if self.layout is None:
             return machine
@@ -108,9 +110,10 @@ class Container:
         return min((machine, *filter(None, found)), key=lambda memory: memory.free_bytes)
 
     def oom_kills(self) -> int | None:
-        """How many processes of this container the kernel has killed for want of memory, by whoever's limit.
+        """How many processes of this container the kernel has killed because memory ran out.
 
-        Only ever grows. None where the kernel does not tell: outside of groups, in v2's root, before 4.13.
+        The number never falls. It counts kills for the limit of any group. None where the kernel has no such
+        number: without cgroups, in the root group of v2, and before Linux 4.13.
         """
         if self.layout is None:
             return None
@@ -121,14 +124,14 @@ class Container:
 
 
 def _memberships(text: str) -> Iterator[tuple[_Layout, str]]:
-    """The path of the group that counts our memory. A hybrid machine has v2 too, but not for memory."""
+    """The path of the group that counts our memory. A machine may use v1 for memory and v2 for the rest."""
     lines = [line.split(":", 2) for line in text.splitlines()]
     yield from ((_V1, path) for _, controllers, path in lines if "memory" in controllers.split(","))
     yield from ((_V2, path) for number, _, path in lines if number == "0")
 
 
 def _mounts(text: str, layout: _Layout) -> Iterator[tuple[str, PurePosixPath]]:
-    """Where the groups of a layout are mounted, each with the path of the group that is seen there.
+    """The mount points of a layout, each with the path of the group that is visible there.
 
     Source: proc_pid_mountinfo(5).
     """
@@ -145,17 +148,17 @@ def _unescaped(path: str) -> str:
 
 
 def _folder(root: Path, mounted_at: PurePosixPath, within: str, path: str) -> Path | None:
-    """The folder of our group below a mount point; None when no group of memory is to be seen there."""
+    """The folder of our group below a mount point; None when there is no memory group."""
     top = root / mounted_at.relative_to("/")
     group = PurePosixPath(path)
-    # In a container the mount often shows its own group as the root, whatever /proc says of the host's path.
+    # In a container the mount point often is the container's own group, while /proc names the host's path.
     inside = group.relative_to(within) if group.is_relative_to(within) else PurePosixPath()
     folder = top if ".." in inside.parts else top / inside
     return next((found for found in (folder, top) if (found / "memory.stat").exists()), None)
 
 
 def _group(folder: Path, layout: _Layout, *, below_bytes: int) -> ContainerMemory | None:
-    """What a group may have and has; None when it has no limit below `below_bytes`, or is gone."""
+    """Limit and usage of a group; None when its limit is not below `below_bytes` or it no longer exists."""
     try:
         files = [file for name in layout.limits if (file := folder / name).exists()]
         limits = [int(word) for file in files if (word := file.read_text().strip()) != "max"]
@@ -182,7 +185,7 @@ def _machine(root: Path) -> ContainerMemory:
 
 
 def _line(file: Path, name: str) -> int | None:
-    """The figure behind a name in a file of `name figure` lines."""
+    """The number that follows a name in a file of lines such as `oom_kill 3`."""
     with file.open() as lines:
         for line in lines:
             words = line.split()

@@ -1,6 +1,6 @@
-"""Chromium's processes as Linux shows them in /proc: who they are and how much memory they hold.
+"""Chromium's processes as Linux shows them in /proc: which there are and how much memory they use.
 
-Other systems have no /proc: there is nothing to see, and so nothing is measured or limited.
+Other systems have no /proc, so nothing is measured or limited there.
 Formats: proc(5), proc_pid_status(5), proc_pid_stat(5).
 """
 
@@ -13,25 +13,25 @@ _KIB: Final = 1024
 _FIELDS: Final = re.compile(rb"^(VmHWM|RssAnon|RssFile|RssShmem):\s+(\d+) kB$", re.MULTILINE)
 _KIND: Final = re.compile(rb"--type=([a-z-]+)")
 _RENDERER: Final = b"renderer"
-# The kernel keeps 15 letters. Source: ThreadCPUThrottler in Blink's scheduler.
+# The kernel keeps the first 15 letters of a thread's name. Source: ThreadCPUThrottler in Blink's scheduler.
 _THROTTLING_THREAD: Final = b"CPUThrottlingThread"[:15]
 _ZYGOTE: Final = b"zygote"
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
-    """What one process holds for itself: program code, which all of Chromium's share, is not counted.
+class ProcessMemory:
+    """Memory of one process without program code, which all processes of Chromium share.
 
     Attributes:
         own_bytes: anonymous and shared memory, now.
-        peak_bytes: the most that it ever was; also what came and went between two looks.
+        peak_bytes: the highest value so far, peaks between two measurements included.
     """
 
     own_bytes: int
     peak_bytes: int
 
 
-def read_memory(pid: int) -> Memory | None:
+def read_memory(pid: int) -> ProcessMemory | None:
     """Memory of a process; None when it has ended."""
     try:
         with open(f"/proc/{pid}/status", "rb") as file:  # noqa: PTH123 - ten times a second, Path costs more
@@ -39,14 +39,15 @@ def read_memory(pid: int) -> Memory | None:
     except OSError:
         return None
     if b"VmHWM" not in fields:
-        return None  # a zombie has no memory
+        return None  # a zombie process has no memory
     own = fields[b"RssAnon"] + fields[b"RssShmem"]
-    # The kernel keeps the peak of the sum alone. Code is loaded early and stays: take off what it is now.
-    return Memory(own, max(own, fields[b"VmHWM"] - fields[b"RssFile"]))
+    # The kernel keeps only the peak of all memory, code included. Code is loaded early and stays loaded, so
+    # its size now is subtracted.
+    return ProcessMemory(own, max(own, fields[b"VmHWM"] - fields[b"RssFile"]))
 
 
-def read_faults(pid: int) -> int:
-    """How many pages of memory a process has touched for the first time so far; 0 when it has ended."""
+def read_page_faults(pid: int) -> int:
+    """How many memory pages a process has used for the first time (minor page faults); 0 if it has ended."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - as above
             return int(file.read().rpartition(b")")[2].split()[7])
@@ -55,7 +56,7 @@ def read_faults(pid: int) -> int:
 
 
 def is_marked(pid: int) -> bool:
-    """Whether the process has the thread that slows its page down, which no page has that nobody marked."""
+    """Whether `Page.marked` has marked this renderer: only then it has the thread that throttles its CPU."""
     try:
         threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - as above
     except OSError:
@@ -64,11 +65,15 @@ def is_marked(pid: int) -> bool:
 
 
 class BrowserProcesses:
-    """The tree below one browser process.
+    """The processes below one browser process.
 
-    Renderers are born by a zygote, the other processes by the browser or by another zygote, which do so now
-    and then: the tree is walked seldom (1 ms of CPU), the zygote's children are read often (15 us).
+    Renderers are started by a process that Chromium calls the zygote. The other processes are started by the
+    browser or by another zygote, which happens seldom. So the whole tree is read seldom (1 ms of CPU), and
+    the children of the zygote are read often (15 us).
     Source: docs/linux/zygote.md in Chromium's repository.
+
+    Attributes:
+        shared: the processes that all pages share: browser, GPU, network and other services.
     """
 
     def __init__(self, browser_pid: int) -> None:
@@ -76,13 +81,10 @@ class BrowserProcesses:
         self._browser_pid = browser_pid
         self._kinds: dict[int, bytes] = {}
         self._zygotes: frozenset[int] = frozenset()
-        self.walk()
+        self.read_tree()
 
-    def walk(self) -> None:
-        """Look at the whole tree again.
-
-        Leaves in `shared` the processes that all pages share: browser, GPU, network and other services.
-        """
+    def read_tree(self) -> None:
+        """Read the whole tree again, and update `shared`."""
         kinds = {pid: self._kind(pid) for pid in _descendants(self._browser_pid)}
         self._kinds = kinds
         self._zygotes = frozenset(pid for pid, kind in kinds.items() if kind == _ZYGOTE)
@@ -90,14 +92,14 @@ class BrowserProcesses:
         self.shared = frozenset((self._browser_pid, *helpers))
 
     def renderers(self) -> frozenset[int]:
-        """The renderer processes that live now."""
-        born = {pid for zygote in self._zygotes for pid in _children(zygote, zygote)} - self._zygotes
-        self._kinds |= {pid: self._kind(pid) for pid in born}
-        return frozenset(pid for pid in born if self._kinds[pid] == _RENDERER)
+        """The renderer processes that exist now."""
+        children = {pid for zygote in self._zygotes for pid in _children(zygote, zygote)} - self._zygotes
+        self._kinds |= {pid: self._kind(pid) for pid in children}
+        return frozenset(pid for pid in children if self._kinds[pid] == _RENDERER)
 
     def _kind(self, pid: int) -> bytes:
         known = self._kinds.get(pid, _ZYGOTE)
-        # A newborn carries its zygote's name for a moment.
+        # A new process has the command line of its zygote for a moment.
         return _kind(pid) if known == _ZYGOTE else known
 
 
@@ -123,7 +125,7 @@ def _children(pid: int, thread: int) -> list[int]:
 
 
 def _kind(pid: int) -> bytes:
-    """Chromium's own word for a process; empty for the browser process and for what has ended."""
+    """Chromium's `--type=` of a process; empty for the browser process and for a process that has ended."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:  # noqa: PTH123 - as above
             found = _KIND.search(file.read())

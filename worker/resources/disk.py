@@ -1,9 +1,9 @@
-"""Whether there is room on the disk for one more render: with too little, a worker takes no job.
+"""Decides whether there is disk space for one more render: with too little, a worker takes no job.
 
-What a render needs room for is seldom a file. Pictures pass between Chromium's processes in shared memory,
-which lies in /dev/shm or in the worker's folder: 235 MB for one of 2560 x 24000 pixels. Where there is no
-room the page's renderer crashes, and the browser soon after (measured), which looks like a page that kills
-browsers. So new jobs stop coming before that, and a crash on a full disk is called by its name.
+Most of the space is not for files. Chromium's processes pass pictures to each other in shared memory, which
+is in /dev/shm or in the worker's folder: 235 MB for a picture of 2560 x 24000 pixels. Without space the
+page's renderer crashes and the browser soon after (measured). That looks like a page that kills browsers. So
+the worker stops taking jobs before, and a crash on a full disk is reported as `storage_unavailable`.
 """
 
 import asyncio
@@ -11,104 +11,96 @@ import errno
 import functools
 import os
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from fleet.errors import ErrorType, RenderError
 from fleet.telemetry.logs import get_logger
 from fleet.telemetry.metrics import DISK_FREE_BYTES, DISK_HELD
 from worker.resources.cgroup import Container
+from worker.resources.job_intake import JobIntake
 
 _MIB: Final = 2**20
-# A look costs two microseconds.
-_LOOK_INTERVAL_S: Final = 1.0
-# Room is back when there is a quarter more than what holds jobs up: one picture shall not turn it to and fro.
-_BACK: Final = 1.25
+# One check costs two microseconds.
+_CHECK_INTERVAL_S: Final = 1.0
+# Jobs are held below the limit and released at 1.25 times the limit. With one threshold for both, a single
+# picture could hold and release jobs again and again.
+_RELEASE_FACTOR: Final = 1.25
 # Chromium itself warns below this ("Less than 64MB of free space in temporary directory for shared memory
 # files": components/discardable_memory/service/discardable_shared_memory_manager.cc).
-_CRAMPED_BYTES: Final = 64 * _MIB
+_ALMOST_FULL_BYTES: Final = 64 * _MIB
 _DEV_SHM: Final = Path("/dev/shm")  # noqa: S108 - this is about shared memory
-# Four renders of the largest pictures; Docker gives 64 MB.
-_ROOMY_BYTES: Final = 1024 * _MIB
-# What lies in /dev/shm is memory for good, while the kernel can write what lies on a disk there.
-_AMPLE_MEMORY_BYTES: Final = 2048 * _MIB
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
-# What the job's owner is told.
+# Enough for four renders of the largest pictures. Docker's default is 64 MB.
+_DEV_SHM_MIN_BYTES: Final = 1024 * _MIB
+# Files in /dev/shm use memory until they are deleted. Files on a disk do not: the kernel can write them out.
+_CONTAINER_MIN_BYTES: Final = 2048 * _MIB
+_DISK_FULL_ERRORS: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+# The error's detail for the job's owner.
 FULL_DETAIL: Final = "the worker's disk is full"
 
 log = get_logger(__name__)
 
 
-class Jobs(Protocol):
-    """What takes jobs: `fleet/queue/arq_adapter.py`."""
-
-    def hold(self, reason: str) -> None:
-        """Take none, for a reason."""
-
-    def release(self, reason: str) -> None:
-        """This reason is no more."""
-
-
 @functools.cache
-def is_dev_shm_roomy() -> bool:
-    """Whether Chromium's shared memory goes to /dev/shm, because that and the container are large enough."""
+def uses_dev_shm() -> bool:
+    """Whether Chromium puts shared memory into /dev/shm: when /dev/shm and the container are large enough."""
     try:
         file_system = os.statvfs(_DEV_SHM)
     except OSError:
         return False
     return (
-        file_system.f_blocks * file_system.f_frsize >= _ROOMY_BYTES
+        file_system.f_blocks * file_system.f_frsize >= _DEV_SHM_MIN_BYTES
         and os.access(_DEV_SHM, os.W_OK)
-        and Container.own().memory().limit_bytes >= _AMPLE_MEMORY_BYTES
+        and Container.own().memory().limit_bytes >= _CONTAINER_MIN_BYTES
     )
 
 
 def free_bytes(folder: Path) -> int:
-    """What may still be written to the file system that holds `folder`, or to shared memory if that is less.
+    """Free space of the file system of `folder`, or of shared memory if that has less.
 
     Raises:
         OSError: there is no such folder.
     """
     file_systems = [os.statvfs(folder)]
-    if is_dev_shm_roomy():
+    if uses_dev_shm():
         file_systems.append(os.statvfs(_DEV_SHM))
     return min(one.f_bavail * one.f_frsize for one in file_systems)
 
 
-def is_cramped(folder: Path) -> bool:
-    """Whether there is so little room that Chromium may end for want of it."""
+def is_almost_full(folder: Path) -> bool:
+    """Whether so little space is free that Chromium may crash."""
     try:
-        return free_bytes(folder) < _CRAMPED_BYTES
+        return free_bytes(folder) < _ALMOST_FULL_BYTES
     except OSError:
-        return False  # the worker is stopping and has removed it
+        return False  # the worker is stopping and has removed the folder
 
 
 def means_full(error: BaseException) -> bool:
-    """Whether an error says that there is no room: the disk is full, or the user's share of it is."""
-    return isinstance(error, OSError) and error.errno in _FULL
+    """Whether an error says that the disk is full, or that the user's quota on it is used up."""
+    return isinstance(error, OSError) and error.errno in _DISK_FULL_ERRORS
 
 
 def full_error(folder: Path) -> RenderError:
-    """The error for the job's owner, who is told no path; the log line tells it."""
+    """The error for the job's owner. It names no path; the log line does."""
     log.error("no space is left on the disk", folder=str(folder), free_mb=_free_mb(folder))
     return RenderError(ErrorType.STORAGE_UNAVAILABLE, FULL_DETAIL)
 
 
 class DiskWatch:
-    """Looks at the disk and holds jobs up while too little of it is free.
+    """Measures free disk space and has no job taken while there is too little.
 
     Attributes:
-        REASON: why no job is taken, as others read it.
+        REASON: why no job is taken; `/readyz` and `/v1/fleet` show this text.
     """
 
     REASON: Final = "too little space is free on the disk"
 
-    def __init__(self, folder: Path, jobs: Jobs, *, min_free_bytes: int) -> None:
-        """Prepare to look.
+    def __init__(self, folder: Path, jobs: JobIntake, *, min_free_bytes: int) -> None:
+        """Measure nothing yet.
 
         Args:
-            folder: the worker's own; what is said is about its file system.
-            jobs: takes jobs.
-            min_free_bytes: with less than this free no job is taken; 0 takes whatever comes.
+            folder: the worker's own folder; its file system is measured.
+            jobs: takes the jobs.
+            min_free_bytes: with less than this free no job is taken; 0: jobs are always taken.
         """
         self._folder = folder
         self._jobs = jobs
@@ -116,25 +108,25 @@ class DiskWatch:
         self._is_held = False
 
     async def run(self) -> None:
-        """Look again and again."""
+        """Check the disk for ever."""
         while True:
-            self.look()
-            await asyncio.sleep(_LOOK_INTERVAL_S)
+            self.check()
+            await asyncio.sleep(_CHECK_INTERVAL_S)
 
-    def look(self) -> None:
-        """Look once; take jobs or not."""
+    def check(self) -> None:
+        """Measure the free space once, and hold or release jobs."""
         try:
             free = free_bytes(self._folder)
         except OSError as error:
-            log.warning("cannot look at the disk", folder=str(self._folder), error=repr(error))
+            log.warning("cannot read the free disk space", folder=str(self._folder), error=repr(error))
             return
         DISK_FREE_BYTES.set(free)
-        wanted = self._min_free_bytes * (_BACK if self._is_held else 1)
+        wanted = self._min_free_bytes * (_RELEASE_FACTOR if self._is_held else 1)
         if free < wanted and not self._is_held:
             self._hold(free)
         elif free >= wanted and self._is_held:
             self._is_held = False
-            log.info("there is space on the disk again, taking jobs", free_mb=free // _MIB)
+            log.info("enough space is free on the disk again, taking jobs", free_mb=free // _MIB)
             self._jobs.release(self.REASON)
         DISK_HELD.set(self._is_held)
 
@@ -145,7 +137,7 @@ class DiskWatch:
             folder=str(self._folder),
             free_mb=free // _MIB,
             wanted_mb=self._min_free_bytes // _MIB,
-            fix="free some, give DATA_DIR a larger disk, or lower RENDERFLEET_DISK_MIN_FREE_MB",
+            fix="free some space, give DATA_DIR a larger disk, or lower RENDERFLEET_DISK_MIN_FREE_MB",
         )
         self._jobs.hold(self.REASON)
 

@@ -1,4 +1,4 @@
-"""What one page holds of the machine's memory, and why it was ended if that was too much."""
+"""How much memory one page uses, and why it was ended if that was too much."""
 
 import math
 from collections.abc import Callable
@@ -7,85 +7,88 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from worker.resources.chromium_processes import read_faults, read_memory
+from worker.resources.chromium_processes import read_memory, read_page_faults
 
 MIB: Final = 1024 * 1024
-# Copies of the picture in the renderer, the GPU process and the browser process, 17 to 19 bytes measured.
+# The renderer, the GPU process and the browser process each hold copies of the picture: 17 to 19 bytes per
+# pixel in all (measured).
 CAPTURE_BYTES_PER_PIXEL: Final = 20
 
 
 class PageGoneError(Exception):
-    """The page, or its browser, has ended and cannot be asked any more."""
+    """The page or its browser has ended and does not answer any more."""
 
 
-class Where(StrEnum):
-    """Which processes a page filled."""
+class MemoryHolder(StrEnum):
+    """Which processes hold too much memory for a page; a label of a metric."""
 
     RENDERER = "renderer"
     SHARED = "shared"
 
 
 @dataclass(frozen=True, slots=True)
-class Excess:
-    """More than a render may take."""
+class MemoryExcess:
+    """A page used more memory than a render may use."""
 
-    where: Where
+    holder: MemoryHolder
     used_bytes: int
     limit_bytes: int
 
     def __str__(self) -> str:
-        """For the job's owner."""
-        holder = "the page" if self.where is Where.RENDERER else "the page's blobs, stored data or graphics"
+        """The error's detail for the job's owner."""
+        is_renderer = self.holder is MemoryHolder.RENDERER
+        holder = "the page" if is_renderer else "the page's blobs, stored data or graphics"
         used, limit = math.ceil(self.used_bytes / MIB), self.limit_bytes // MIB
         return f"{holder} took {used} MiB of memory; a render may take {limit} MiB"
 
 
 @dataclass(eq=False, slots=True, weakref_slot=True)
 class PageMemory:
-    """One page's memory.
+    """The memory of one page.
 
     Attributes:
-        renderers: its renderer processes; one, save while a navigation changes it.
-        peak_bytes: the most that they held together; None where it cannot be measured.
-        shared_bytes: what the processes that all pages share have grown by on this page's account.
+        renderers: its renderer processes. There is one; a navigation may replace it, and then there are two
+            for a moment.
+        peak_bytes: the most that they used together; None where it cannot be measured.
+        shared_bytes: how much the processes that all pages share have grown because of this page.
         excess: why the page was ended; None when it was not.
-        allowance_bytes: what it may take beyond its limit for a picture of it.
-        marked: marks the page's renderer while its block runs (`Page.marked`); None: nobody can.
+        allowance_bytes: how much it may use above its limit while its picture is taken.
+        marked: marks the page's renderer while its block runs (`Page.marked`); None: it cannot be marked.
     """
 
     renderers: frozenset[int] = frozenset()
     peak_bytes: int | None = None
     shared_bytes: float = 0.0
-    excess: Excess | None = None
+    excess: MemoryExcess | None = None
     allowance_bytes: int = 0
     marked: Callable[[], AbstractAsyncContextManager[None]] | None = None
-    _faults: int = 0
+    _page_faults: int = 0
 
     @property
-    def is_living(self) -> bool:
-        """Whether its renderers live, as far as one can tell; the kernel knows it before the browser does."""
+    def is_alive(self) -> bool:
+        """Whether one of its renderers is alive, as the kernel says; True if no renderer is known."""
         return not self.renderers or any(read_memory(pid) is not None for pid in self.renderers)
 
     def expect_picture(self, device_pixels: float) -> None:
-        """Have what Chromium needs for a picture of the page not counted against its limit."""
+        """Allow the memory that Chromium needs for a picture of the page on top of the page's limit."""
         self.allowance_bytes = int(device_pixels * CAPTURE_BYTES_PER_PIXEL)
 
-    def take_for_picture(self, grown_bytes: float) -> float:
-        """Put down as much of a growth as the expected picture still explains; how much that was."""
-        taken = max(0.0, min(grown_bytes, self.allowance_bytes - self.shared_bytes))
-        self.shared_bytes += taken
-        return taken
+    def add_growth_for_picture(self, grown_bytes: float) -> float:
+        """Add the part of a growth that the expected picture explains; returns that part in bytes."""
+        added = max(0.0, min(grown_bytes, self.allowance_bytes - self.shared_bytes))
+        self.shared_bytes += added
+        return added
 
     def measure(self) -> int:
-        """Look at the renderers; the bytes that they hold now."""
+        """Measure the renderers; returns the bytes that they use now."""
         found = [memory for pid in self.renderers if (memory := read_memory(pid)) is not None]
         now = sum(memory.own_bytes for memory in found)
         if found:
             self.peak_bytes = max(self.peak_bytes or 0, now, *(memory.peak_bytes for memory in found))
         return now
 
-    def touched_pages(self) -> int:
-        """How many pages of memory the renderers have touched anew since the last call."""
-        faults = sum(read_faults(pid) for pid in self.renderers)
-        touched, self._faults = max(0, faults - self._faults), faults
-        return touched
+    def new_page_faults(self) -> int:
+        """How many memory pages the renderers have used for the first time since the last call."""
+        faults = sum(read_page_faults(pid) for pid in self.renderers)
+        new, self._page_faults = max(0, faults - self._page_faults), faults
+        return new

@@ -1,30 +1,31 @@
-"""How much one page may take where nobody has said so: what fits into the container, and no more than usual.
+"""How much memory one page may use when RENDER_MEMORY_LIMIT_MB is not set.
 
-A limit above what the container has is none: the kernel would end some process of its own choice first.
+It is the page's share of the container's memory, but at most 512 MiB. A limit above the container's memory
+would have no effect: the kernel would first kill a process of its own choice.
 """
 
 from typing import Final
 
-# Six times what usual pages take (20 to 60 MiB); full pages of 6,000 pixels' height fit.
-USUAL_LIMIT_MIB: Final = 512
-# Below that ordinary pages fail; a worker this tight is held up by its memory reserve anyway.
-LEAST_LIMIT_MIB: Final = 128
-# What a worker holds of its own while it renders nothing is 177 MiB (docs/benchmarks.md), and a page that
-# fills memory as fast as it can overshoots its limit by 100 MiB or more.
+# Usual pages use 20 to 60 MiB. A full page of 6,000 pixels in height fits, too.
+MAX_DEFAULT_LIMIT_MIB: Final = 512
+# With less, ordinary pages fail. A worker with so little memory takes no jobs because of MEMORY_RESERVE_MB.
+MIN_DEFAULT_LIMIT_MIB: Final = 128
+# A worker uses 177 MiB while it renders nothing (docs/benchmarks.md). A page that fills memory as fast as it
+# can is ended 100 MiB or more above its limit.
 KEPT_FREE_MIB: Final = 256
 
 _MIB: Final = 1024 * 1024
 
 
-def render_limit_mib(asked_mib: int | None, *, container_bytes: int, slots: int) -> int:
-    """The limit of one page.
+def render_limit_mib(configured_mib: int | None, *, container_bytes: int, slots: int) -> int:
+    """The memory limit of one page, in MiB.
 
     Args:
-        asked_mib: RENDER_MEMORY_LIMIT_MB; None: nobody asked.
-        container_bytes: what the worker and its browser may have together.
-        slots: pages at once.
+        configured_mib: RENDER_MEMORY_LIMIT_MB; None: not set.
+        container_bytes: how much the worker and its browser may use together.
+        slots: how many pages are rendered at once.
     """
-    if asked_mib is not None:
-        return asked_mib
+    if configured_mib is not None:
+        return configured_mib
     share = (container_bytes // _MIB - KEPT_FREE_MIB) // slots
-    return max(LEAST_LIMIT_MIB, min(USUAL_LIMIT_MIB, share))
+    return max(MIN_DEFAULT_LIMIT_MIB, min(MAX_DEFAULT_LIMIT_MIB, share))

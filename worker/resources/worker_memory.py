@@ -1,9 +1,9 @@
-"""What a worker's processes take: memory and CPU of the whole tree below it.
+"""Memory and CPU of a worker and all processes below it.
 
-RSS counts a page again in each process that shares it, PSS divides it among them: only PSS may be summed. The
-kernel computes it by walking all pages (`smaps_rollup`), 0.3 to 2 ms of CPU a process. The 13 of a worker
-that renders four pages take 21 ms, every 15 seconds 0.14 % of a core: that belongs into a thread, and not
-into every heartbeat.
+RSS counts a memory page again in each process that shares it. PSS divides the page among these processes, so
+only PSS values may be added up. The kernel computes PSS by walking all pages (`smaps_rollup`), which takes
+0.3 to 2 ms of CPU per process. A worker that renders four pages has 13 processes and takes 21 ms; every 15
+seconds that is 0.14 % of a core. So it is done in a thread, and not for each heartbeat.
 """
 
 import contextlib
@@ -20,8 +20,8 @@ _KIB: Final = 1024
 _PSS: Final = re.compile(rb"^Pss:\s+(\d+) kB$", re.MULTILINE)
 
 
-class Part(StrEnum):
-    """Which of a worker's processes."""
+class ProcessGroup(StrEnum):
+    """A group of a worker's processes; a label of a metric."""
 
     PYTHON = "python"
     DRIVER = "driver"
@@ -30,27 +30,27 @@ class Part(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """One look at all processes of a worker.
+class ProcessesReading:
+    """One measurement of all processes of a worker.
 
     Attributes:
-        rss_bytes: sum of the resident memory; shared pages are counted in each.
-        pss_bytes: proportional memory by part; None where the system does not tell it.
-        cpu_percent: CPU time since the look before, of one core; None at the first.
+        rss_bytes: sum of the resident memory; shared memory is counted once per process.
+        pss_bytes: proportional memory by group; None where the system does not have this figure.
+        cpu_percent: CPU time since the last reading, in percent of one core; None at the first reading.
     """
 
     rss_bytes: int
-    pss_bytes: dict[Part, int] | None
+    pss_bytes: dict[ProcessGroup, int] | None
     cpu_percent: float | None
 
     @property
     def bytes(self) -> int:
-        """The best figure for the memory of all."""
+        """Memory of all processes: PSS where it is known, otherwise RSS."""
         return self.rss_bytes if self.pss_bytes is None else sum(self.pss_bytes.values())
 
 
 class WorkerProcesses:
-    """This process and all below it: Playwright's driver and what it has started."""
+    """This process and all processes below it: Playwright's driver and the browsers."""
 
     def __init__(self) -> None:
         self._own = psutil.Process()
@@ -58,40 +58,41 @@ class WorkerProcesses:
         self._cpu_s: float | None = None
         self._read_at = 0.0
 
-    def read(self) -> Reading:
-        """Look at all of them. Takes some 20 ms: not for the event loop."""
+    def read(self) -> ProcessesReading:
+        """Measure all processes. Takes about 20 ms: call it in a thread, not in the event loop."""
         rss_bytes, cpu_s = 0, 0.0
-        pss_bytes = dict.fromkeys(Part, 0)
+        pss_bytes = dict.fromkeys(ProcessGroup, 0)
         for process in (self._own, *self._own.children(recursive=True)):
-            # Whoever ends meanwhile has no memory any more.
+            # A process that ends meanwhile has no memory any more.
             with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
                 rss_bytes += process.memory_info().rss
-                # Those that have ended are in the times of the parent that waited for them.
+                # The time of a process that has ended is added to the parent that waited for it.
                 cpu_s += sum(process.cpu_times()[:4])
                 if self._has_pss:
-                    pss_bytes[self._part(process)] += self._read_pss(process.pid)
-        return Reading(rss_bytes, pss_bytes if self._has_pss else None, self._cpu_percent(cpu_s))
+                    pss_bytes[self._group(process)] += self._read_pss(process.pid)
+        return ProcessesReading(rss_bytes, pss_bytes if self._has_pss else None, self._cpu_percent(cpu_s))
 
-    def _part(self, process: psutil.Process) -> Part:
+    def _group(self, process: psutil.Process) -> ProcessGroup:
         if process == self._own:
-            return Part.PYTHON
+            return ProcessGroup.PYTHON
         if process.ppid() == self._own.pid:
-            return Part.DRIVER
-        return Part.RENDERERS if "--type=renderer" in process.cmdline() else Part.BROWSER
+            return ProcessGroup.DRIVER
+        return ProcessGroup.RENDERERS if "--type=renderer" in process.cmdline() else ProcessGroup.BROWSER
 
     def _read_pss(self, pid: int) -> int:
-        """The proportional memory of a process; 0 for one that is only waited for."""
+        """The proportional memory of a process; 0 for a zombie process."""
         try:
             found = _PSS.search(_rollup(pid).read_bytes())
         except PermissionError:
-            self._has_pss = False  # a hardened kernel: a sum of some of them would mislead
+            # A hardened kernel forbids it for some processes. A sum of the others would be misleading.
+            self._has_pss = False
             return 0
         return int(found[1]) * _KIB if found else 0
 
     def _cpu_percent(self, cpu_s: float) -> float | None:
         now, before = time.monotonic(), self._cpu_s
         elapsed_s, self._read_at, self._cpu_s = now - self._read_at, now, cpu_s
-        # A browser that nobody waited for takes its time along when it ends.
+        # The time of a process that ended without a parent waiting for it is lost: the sum may fall.
         return None if before is None else max(0.0, 100 * (cpu_s - before) / elapsed_s)
 
 

@@ -6,7 +6,7 @@ from fleet.jobs.job import State
 from fleet.workers.registry import PresentWorker, list_present
 from fleet.workers.vitals import MemoryVitals
 from tests.kit.stage import Stage
-from worker.resources.worker_memory import Part
+from worker.resources.worker_memory import ProcessGroup
 
 # More than any machine has: whatever is free is too little.
 A_TIB_IN_MB = str(2**20)
@@ -24,7 +24,7 @@ def check_parts(memory: MemoryVitals) -> None:
     if memory.pss_bytes is None:
         assert sys.platform != "linux"
         return
-    parts = memory.model_dump(include={f"{part}_pss_bytes" for part in Part})
+    parts = memory.model_dump(include={f"{part}_pss_bytes" for part in ProcessGroup})
     assert all(parts.values()), parts
     assert sum(parts.values()) == memory.pss_bytes < memory.rss_bytes
 

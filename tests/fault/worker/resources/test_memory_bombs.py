@@ -14,7 +14,7 @@ from tests.site.bombs import RENDERER_BOMBS, SHARED_BOMBS
 from tests.site.server import Site
 from worker.browser.devtools import DevToolsConnection
 from worker.browser.flags import EVERYTHING_THROUGH_PROXY
-from worker.resources.page_memory import Where
+from worker.resources.page_memory import MemoryHolder
 
 pytest_plugins = ("tests.kit.browser_fixtures",)
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -81,7 +81,7 @@ async def test_a_renderer_of_which_nobody_knows_whose_it_is_has_a_limit_too(stag
 
     await until(lambda: len(doors()) == 1, "the end of the last generation, which a bomb has worn out")
     port, path = doors()[0].read_text().splitlines()
-    ended = MEMORY_KILLS.labels(Where.RENDERER)._value  # noqa: SLF001 - what /metrics shows
+    ended = MEMORY_KILLS.labels(MemoryHolder.RENDERER)._value  # noqa: SLF001 - what /metrics shows
     before = ended.get()
     async with stage.pool.page() as page, stage.pool.page():
         beside = await DevToolsConnection.open(f"ws://127.0.0.1:{port}{path}")

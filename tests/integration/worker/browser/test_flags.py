@@ -11,7 +11,7 @@ from playwright.async_api import async_playwright
 from tests.kit.browser_stage import BrowserStage, until
 from tests.kit.processes import command_line
 from worker.browser import flags
-from worker.resources.disk import is_dev_shm_roomy
+from worker.resources.disk import uses_dev_shm
 from worker.settings import BrowserSettings
 
 pytest_plugins = ("tests.kit.browser_fixtures",)
@@ -33,7 +33,7 @@ async def test_chromium_is_started_with_our_list_and_nothing_else(shared: Browse
         port=int(values["--remote-debugging-port"]),
         proxy_port=shared.egress.refusing_port,
         sandbox=True,
-        dev_shm=is_dev_shm_roomy(),
+        dev_shm=uses_dev_shm(),
     )
     assert words == expected
 

@@ -149,8 +149,8 @@ async def test_jobs_are_held_up_once_while_less_is_free_than_wanted(
 ) -> None:
     carrier = Carrier()
     watch = DiskWatch(tmp_path, carrier, min_free_bytes=min_free_bytes)
-    watch.look()
-    watch.look()
+    watch.check()
+    watch.check()
     assert carrier.holds == holds
 
 

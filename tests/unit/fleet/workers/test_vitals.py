@@ -10,8 +10,8 @@ import pytest
 
 from fleet.workers.leaks import out_of_line
 from fleet.workers.vitals import BrowserVitals, MemoryVitals, Vitals
-from worker.resources.growth import Trend
-from worker.resources.worker_memory import Part, WorkerProcesses
+from worker.resources.growth import MemoryTrend
+from worker.resources.worker_memory import ProcessGroup, WorkerProcesses
 
 MB = 2**20
 HOUR_S = 3600.0
@@ -56,9 +56,9 @@ def test_new_workers_and_those_of_another_size_are_no_peers() -> None:
     assert judged(Vitals(), Vitals(), Vitals()) == {}
 
 
-def trend(*, hours: float, memory_mb: dict[int, float]) -> Trend:
+def trend(*, hours: float, memory_mb: dict[int, float]) -> MemoryTrend:
     """A reading each 15 s: by the hour so much at rest, four times as much while pages render."""
-    made = Trend()
+    made = MemoryTrend()
     for reading in range(int(hours * 240)):
         at_s = reading * 15.0
         resting = memory_mb[max(hour for hour in memory_mb if hour <= at_s / HOUR_S)]
@@ -67,7 +67,7 @@ def trend(*, hours: float, memory_mb: dict[int, float]) -> Trend:
 
 
 def test_what_rests_is_the_least_of_the_last_minutes() -> None:
-    assert Trend().resting_bytes == 0
+    assert MemoryTrend().resting_bytes == 0
     assert trend(hours=3, memory_mb={0: 300}).resting_bytes == 300 * MB
     grown = trend(hours=2.2, memory_mb={0: 300, 2: 350})
     assert grown.resting_bytes == 350 * MB  # ten minutes later the past is over
@@ -100,8 +100,8 @@ def test_memory_of_a_child_is_measured_and_gone_with_it() -> None:
         assert sys.platform != "linux"
         return
     # A child of our own is Playwright's driver in a worker.
-    assert during.pss_bytes[Part.DRIVER] - before.pss_bytes[Part.DRIVER] >= 80 * MB
-    assert during.pss_bytes[Part.PYTHON] <= psutil.Process().memory_info().rss
+    assert during.pss_bytes[ProcessGroup.DRIVER] - before.pss_bytes[ProcessGroup.DRIVER] >= 80 * MB
+    assert during.pss_bytes[ProcessGroup.PYTHON] <= psutil.Process().memory_info().rss
     assert during.bytes == sum(during.pss_bytes.values()) < during.rss_bytes
 
 

@@ -61,7 +61,7 @@ class Place:
         self.now += after_s
         self.running = running
         self._fill(1000 - free_mb)
-        self.admission.look()
+        self.admission.check()
         return 0 if self.holds else max(0, self.at_most - running)
 
     def _fill(self, used_mb: int) -> None:
@@ -103,7 +103,7 @@ def test_a_shortage_is_told_once_at_its_begin_and_once_at_its_end(place: Place) 
             place.look(free_mb=free_mb, running=2)
     assert events(lines) == [
         "warning: too little memory is free, taking no jobs",
-        "info: memory is back, taking jobs",
+        "info: enough memory is free again, taking jobs",
         "warning: too little memory is free, taking no jobs",
     ]
     assert (lines[0]["free_mb"], lines[0]["limit_mb"], lines[0]["reserve_mb"]) == (90, 1000, 100)
@@ -147,7 +147,7 @@ def test_a_worker_that_stays_short_takes_one_job_at_a_time_and_says_so_loudly(pl
         "warning: too little memory is free, taking no jobs",
         "warning: too little memory without any render, replacing the browser",
         "error: too little memory even with a new browser, taking one job at a time",
-        "info: memory is back, taking jobs",
+        "info: enough memory is free again, taking jobs",
     ]
     assert "limit" in lines[2]["fix"]
 

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from worker.resources.chromium_processes import Memory, read_memory
+from worker.resources.chromium_processes import ProcessMemory, read_memory
 from worker.resources.page_memory import MIB
 
 # Takes memory, lets it go, and stays to be looked at.
@@ -17,7 +17,7 @@ sys.stdin.read()
 """
 
 
-def memory_of_one_that_let_go() -> Memory | None:
+def memory_of_one_that_let_go() -> ProcessMemory | None:
     with subprocess.Popen(
         [sys.executable, "-c", COMES_AND_GOES], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
