@@ -67,6 +67,17 @@ async def test_it_fetches_and_runs_nothing(api: Api) -> None:
     assert (await api.client.get("/redoc")).status_code == 404
 
 
+def test_what_stands_between_backticks_is_code() -> None:
+    page = manual_page(
+        {
+            "info": {"title": "t", "version": "1", "description": "Send `a < b` to `c`."},
+            "paths": {},
+            "components": {"schemas": {}},
+        }
+    )
+    assert "<p>Send <code>a &lt; b</code> to <code>c</code>.</p>" in page
+
+
 def test_what_the_document_says_is_shown_and_not_run() -> None:
     mark = "<script>x</script>\"'"
     schema = {
