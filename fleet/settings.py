@@ -11,6 +11,8 @@ from typing import Annotated, Final, Self, TypeVar
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from fleet.field_errors import MISSING, field_errors_of
+
 PREFIX: Final = "RENDERFLEET_"
 
 
@@ -52,11 +54,11 @@ class SettingsError(SystemExit):
 
     @classmethod
     def from_validation(cls, error: ValidationError) -> Self:
-        """Translate pydantic's findings into sentences that name the environment variable."""
+        """Translate pydantic's errors into sentences that name the environment variable."""
         lines = []
-        for finding in error.errors(include_url=False, include_input=False):
-            name = PREFIX + "_".join(str(part) for part in finding["loc"][:1]).upper()
-            reason = "is not set" if finding["type"] == "missing" else f"is wrong: {finding['msg']}"
+        for found in field_errors_of(error.errors(include_url=False, include_input=False)):
+            name = PREFIX + (found.field or "").partition(".")[0].upper()
+            reason = "is not set" if found.message == MISSING else f"is wrong: {found.message}"
             lines.append(f"renderfleet: {name} {reason}. See docs/settings.md.")
         return cls("\n".join(lines))
 

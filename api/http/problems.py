@@ -9,8 +9,8 @@ from pydantic_core import ErrorDetails
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.http.field_errors import MAX_FINDINGS, Finding, findings_of
 from fleet.errors import KINDS, ErrorType, InvalidRequestError, RenderfleetError
+from fleet.field_errors import MAX_FIELD_ERRORS, FieldError, field_errors_of
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_S: Final = 2
@@ -79,7 +79,9 @@ class Problem(BaseModel):
         description="What is wrong this time, and what helps.", examples=["1 field is not valid"]
     )
     request_id: str = Field(description="The id under which the server's log has this call.")
-    errors: list[Finding] = Field(default=[], description="What is wrong with which field.")
+    errors: list[FieldError] = Field(
+        description="What is wrong with which field; empty where no field is to blame."
+    )
 
 
 class RefusedError(InvalidRequestError):
@@ -90,11 +92,11 @@ class RefusedError(InvalidRequestError):
         type_: ErrorType,
         detail: str,
         *,
-        findings: Sequence[Finding] = (),
+        field_errors: Sequence[FieldError] = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(type_, detail)
-        self.findings = findings
+        self.field_errors = field_errors
         self.headers = headers or {}
 
 
@@ -107,10 +109,10 @@ def not_found(what: str) -> RefusedError:
     return RefusedError(ErrorType.NOT_FOUND, f"you have no {what} with this id")
 
 
-def refused_field(field: str, message: str, *, allowed: str | None = None) -> RefusedError:
-    """A refusal because of one header or parameter."""
-    finding = Finding(field=field, message=message, allowed=allowed)
-    return RefusedError(ErrorType.INVALID_REQUEST, f"{field or 'the body'} {message}", findings=[finding])
+def refused_field(field: str | None, message: str, *, allowed: str | None = None) -> RefusedError:
+    """A refusal because of one field, header or parameter; None: because of the body as a whole."""
+    found = FieldError(field=field, message=message, allowed=allowed)
+    return RefusedError(ErrorType.INVALID_REQUEST, found.sentence, field_errors=[found])
 
 
 def refuse_unknown_parameters(given: Iterable[str], *, allowed: Iterable[str]) -> None:
@@ -129,7 +131,7 @@ def refuse_unknown_parameters(given: Iterable[str], *, allowed: Iterable[str]) -
 
 def refused_input(error: ValidationError, model: type[BaseModel]) -> RefusedError:
     """A refusal because of what pydantic found in the body."""
-    if error.error_count() > MAX_FINDINGS * 10:
+    if error.error_count() > MAX_FIELD_ERRORS * 10:
         # A body of unknown names gives an error for each: listing half a million of them takes seconds.
         return RefusedError(ErrorType.INVALID_REQUEST, f"{error.error_count():,} fields are not valid")
     return _refused(error.errors(include_url=False, include_input=False), model)
@@ -141,16 +143,11 @@ def refused_parameters(errors: Sequence[ErrorDetails]) -> RefusedError:
 
 
 def _refused(errors: Sequence[ErrorDetails], model: type[BaseModel] | None) -> RefusedError:
-    findings = findings_of(errors, model)
+    found = field_errors_of(errors, model)
     is_blocked = any(error["type"] == ErrorType.URL_BLOCKED for error in errors)
-    count = len(errors)
-    detail = (
-        ": ".join(filter(None, (findings[0].field, findings[0].message)))
-        if count == 1
-        else f"{count} fields are not valid"
-    )
+    detail = found[0].sentence if len(errors) == 1 else f"{len(errors)} fields are not valid"
     return RefusedError(
-        ErrorType.URL_BLOCKED if is_blocked else ErrorType.INVALID_REQUEST, detail, findings=findings
+        ErrorType.URL_BLOCKED if is_blocked else ErrorType.INVALID_REQUEST, detail, field_errors=found
     )
 
 
@@ -162,15 +159,14 @@ def problem_of(error: RenderfleetError, request_id: str) -> Problem:
         status=STATUSES[error.type].value,
         detail=error.detail,
         request_id=request_id,
-        errors=list(error.findings) if isinstance(error, RefusedError) else [],
+        errors=list(error.field_errors) if isinstance(error, RefusedError) else [],
     )
 
 
 def problem_response(error: RenderfleetError, request_id: str) -> Response:
     """The answer for an error that renderfleet raised on purpose."""
     status = STATUSES[error.type]
-    document = problem_of(error, request_id)
-    body = document.model_dump_json(exclude_none=True, exclude_defaults=True)
+    body = problem_of(error, request_id).model_dump_json()
     headers = dict(error.headers) if isinstance(error, RefusedError) else {}
     if status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"

@@ -24,6 +24,8 @@ _HOST: Final = re.compile(
 # They tell nothing that is worth a trick, and orchestrators send any name or none.
 _ANY_NAME: Final = frozenset({"/livez", "/readyz"})
 ANY: Final = "*"
+# The longest host name (RFC 1035, section 2.3.4); more of a longer one helps nobody.
+_MAX_NAME: Final = 255
 
 
 class HostNames:
@@ -51,7 +53,8 @@ class HostNames:
             return None
         return RefusedError(
             ErrorType.MISDIRECTED_REQUEST,
-            "this name is not one of this API; operators add it to RENDERFLEET_API_ALLOWED_HOSTS",
+            f"this API does not answer to the name {found['name'][:_MAX_NAME]!r}; operators add it to "
+            "RENDERFLEET_API_ALLOWED_HOSTS",
         )
 
     def _is_ours(self, name: str) -> bool:

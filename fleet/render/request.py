@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import Url
 
 from fleet.egress.hosts import HostPatterns
+from fleet.field_errors import rule_error
 from fleet.render.options.blocking import BlockingOptions
 from fleet.render.options.delivery import DeliveryOptions
 from fleet.render.options.identity import IdentityOptions
@@ -36,14 +37,14 @@ class RenderRequest(
     @model_validator(mode="after")
     def _options_fit_the_format(self) -> Self:
         if self.format is Format.PDF and "full_page" in self.model_fields_set:
-            raise ValueError("`full_page` is for pictures; a pdf always holds the whole page")
+            raise rule_error("full_page", "is for pictures; a pdf always holds the whole page")
         return self
 
     @model_validator(mode="after")
     def _page_itself_is_not_blocked(self) -> Self:
         if self.url is not None and Url(self.url).host in HostPatterns(self.block_requests):
-            raise ValueError(
-                "`block_requests` holds the host of `url`, so that there would be nothing to see"
+            raise rule_error(
+                "block_requests", "holds the host of `url`, so that there would be nothing to see"
             )
         return self
 

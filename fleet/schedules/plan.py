@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType
+from fleet.field_errors import in_words
 from fleet.render.options.source import EGRESS_CONTEXT
 from fleet.render.request import RenderRequest
 from fleet.schedules.cron import Timetable
@@ -90,10 +91,9 @@ def _request(due: Due, policy: AddressPolicy) -> RenderRequest | ScheduleRefusal
         return RenderRequest.model_validate_json(due.request_json, context={EGRESS_CONTEXT: own})
     except ValidationError as error:
         # Accepted by another release, or under another EGRESS_ALLOW.
-        findings = error.errors(include_url=False, include_input=False)
-        is_blocked = any(finding["type"] == ErrorType.URL_BLOCKED for finding in findings)
+        is_blocked = any(found["type"] == ErrorType.URL_BLOCKED for found in error.errors())
         type_ = ErrorType.URL_BLOCKED if is_blocked else ErrorType.INVALID_REQUEST
-        return ScheduleRefusal(type_, "; ".join(finding["msg"] for finding in findings))
+        return ScheduleRefusal(type_, in_words(error, RenderRequest))
     except ValueError:
         log.exception("the addresses of a tenant cannot be read", tenant_id=str(due.tenant_id))
         return ScheduleRefusal(ErrorType.INTERNAL_ERROR, "which addresses you reach cannot be read")

@@ -6,6 +6,7 @@ from typing import Annotated, Final, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from fleet.field_errors import NO_CONTROL_CHARACTERS, rule_error
 from fleet.render.options.output import Format
 from fleet.render.request import RenderRequest
 from fleet.schedules.cron import (
@@ -60,8 +61,9 @@ class CompareOptions(BaseModel):
     def _threshold_fits_the_method(self) -> Self:
         largest = _LARGEST_THRESHOLDS[self.method]
         if self.limit >= largest:
-            context = {"field": "compare.threshold", "allowed": f"less than {largest:g}"}
-            raise PydanticCustomError("threshold", "would let every picture count as equal", context)
+            raise rule_error(
+                "threshold", "would let every picture count as equal", allowed=f"less than {largest:g}"
+            )
         return self
 
     @property
@@ -79,7 +81,7 @@ class ScheduleRequest(BaseModel):
         default=None,
         min_length=1,
         max_length=200,
-        pattern=r"^[^\x00-\x1f\x7f]+$",
+        pattern=NO_CONTROL_CHARACTERS,
         description="Your own name for the schedule; no control characters.",
     )
     cron: Annotated[str, StringConstraints(min_length=1, max_length=MAX_LENGTH)] = Field(
@@ -130,16 +132,17 @@ class ScheduleRequest(BaseModel):
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
         if self.job.run_at is not None:
-            context = {"field": "job.run_at"}
-            raise PydanticCustomError("run_at", "is for single jobs; here `cron` says when", context)
+            raise rule_error("job.run_at", "is for single jobs; here `cron` says when")
         if self.job.cache_ttl_s:
-            context = {"field": "job.cache_ttl_s", "allowed": "0"}
-            raise PydanticCustomError("cache_ttl_s", "is for single jobs; a schedule renders", context)
+            raise rule_error("job.cache_ttl_s", "is for single jobs; a schedule renders", allowed="0")
         if self.compare is not None and self.deliver is Deliver.ALWAYS:
-            raise PydanticCustomError("compare", "is for `deliver` = when_changed", {"field": "compare"})
+            raise rule_error("compare", "is for `deliver` = when_changed")
         if self.deliver is Deliver.WHEN_CHANGED and self.job.format is Format.PDF:
-            context = {"field": "job.format", "allowed": "png, jpeg or webp"}
-            raise PydanticCustomError("format", "cannot be compared: `deliver` is when_changed", context)
+            raise rule_error(
+                "job.format",
+                "cannot be compared: `deliver` is when_changed",
+                allowed="png, jpeg or webp",
+            )
         return self
 
     @property

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from fleet.egress.networks import split_denials, split_network
+from fleet.field_errors import NO_CONTROL_CHARACTERS
 from fleet.tenants.tenant import Scope
 
 MIN_WEIGHT: Final = 0.01
@@ -19,7 +20,7 @@ MAX_ENTRIES: Final = 100
 _USUAL_WEIGHT: Final = 1.0
 
 # What an operator calls a tenant or a key.
-Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=NO_CONTROL_CHARACTERS)]
 _Entry = Annotated[str, StringConstraints(min_length=1, max_length=300, strip_whitespace=True)]
 _Entries = Annotated[tuple[_Entry, ...], Field(max_length=MAX_ENTRIES)]
 

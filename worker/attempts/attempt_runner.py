@@ -19,6 +19,7 @@ from fleet.artifacts.store import Artifacts
 from fleet.database import Database, until_answered
 from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType, RenderError
+from fleet.field_errors import in_words
 from fleet.jobs import claim
 from fleet.jobs.attempt import AttemptOutcome
 from fleet.jobs.claim import JobAttempt
@@ -161,7 +162,6 @@ class AttemptRunner:
             return RenderRequest.model_validate_json(request_json, context={EGRESS_CONTEXT: policy})
         except ValidationError as error:
             # Accepted by another release, or under other lists of what is reachable than this worker's.
-            findings = error.errors(include_input=False)
-            is_blocked = all(finding["type"] == ErrorType.URL_BLOCKED.value for finding in findings)
+            is_blocked = all(found["type"] == ErrorType.URL_BLOCKED for found in error.errors())
             type_ = ErrorType.URL_BLOCKED if is_blocked else ErrorType.INVALID_REQUEST
-            raise RenderError(type_, "; ".join(finding["msg"] for finding in findings)) from error
+            raise RenderError(type_, in_words(error, RenderRequest)) from error

@@ -128,7 +128,7 @@ async def change_tenant(
     """
     wanted = await dependencies.document(request, TenantChanges, operator)
     if not wanted.changes:
-        raise refused_field("", "names nothing to change", allowed=", ".join(manage.CHANGEABLE))
+        raise refused_field(None, "the body names nothing to change", allowed=", ".join(manage.CHANGEABLE))
     async with dependencies.database.connection() as connection:
         account = await manage.change(connection, tenant_id, wanted.changes)
     dependencies.authenticator.forget_all()

@@ -127,7 +127,7 @@ async def _judged(
 
 def _validated(document: object, context: dict[str, Any]) -> RenderRequest:
     if not isinstance(document, dict):
-        raise refused_field("", "is no object", allowed="a request as for POST /v1/jobs")
+        raise refused_field(None, "the item must be an object", allowed="a request as for POST /v1/jobs")
     try:
         request = RenderRequest.model_validate(document, context=context)
     except ValidationError as error:

@@ -67,7 +67,7 @@ async def retry_job(
 def _refuse_body(request: Request) -> None:
     """Options that are silently left out would be worse than a refusal."""
     if has_body(request):
-        raise refused_field("", "this call takes no body: the job is run with the options that it had")
+        raise refused_field(None, "this call takes no body: the job is run with the options that it had")
 
 
 async def _original(

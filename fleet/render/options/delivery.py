@@ -5,6 +5,7 @@ from typing import Final, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from fleet.field_errors import NO_CONTROL_CHARACTERS, rule_error
 from fleet.render.options.source import PermittedUrl
 
 _DAY_S: Final = 24 * 3600
@@ -71,16 +72,17 @@ class DeliveryOptions(BaseModel):
         default=None,
         min_length=1,
         max_length=200,
-        pattern=r"^[^\x00-\x1f\x7f]+$",
+        pattern=NO_CONTROL_CHARACTERS,
         description="Your own name for the job, given back as it is; no control characters.",
     )
 
     @model_validator(mode="after")
     def _nothing_waits_for_the_cache(self) -> Self:
         if self.cache_ttl_s and (self.webhook_url is not None or self.run_at is not None):
-            raise ValueError(
-                "`cache_ttl_s` may answer at once with an earlier job: "
-                "it goes with neither `webhook_url` nor `run_at`"
+            raise rule_error(
+                "cache_ttl_s",
+                "may answer at once with an earlier job: leave out `webhook_url` and `run_at`, or this",
+                allowed="0",
             )
         return self
 
@@ -90,7 +92,8 @@ class DeliveryOptions(BaseModel):
             return self
         delay = self.run_at - datetime.now(UTC)
         if delay > MAX_DELAY:
-            raise ValueError(f"`run_at` may be at most {MAX_DELAY.days} days ahead")
+            allowed = f"at most {MAX_DELAY.days} days ahead"
+            raise rule_error("run_at", f"must be {allowed}", allowed=allowed)
         if self.expires_in_s is not None and delay >= timedelta(seconds=self.expires_in_s):
-            raise ValueError("the job would expire (`expires_in_s`) before it may run (`run_at`)")
+            raise rule_error("expires_in_s", "is over before the job may run (`run_at`)")
         return self

@@ -17,6 +17,7 @@ from pydantic_core import PydanticCustomError
 from fleet.egress.hosts import authority
 from fleet.egress.policy import BlockedAddressError, MalformedAddressError
 from fleet.errors import ErrorType
+from fleet.field_errors import NO_CONTROL_CHARACTERS, rule_error
 from fleet.render.options.source import address_policy
 
 # RFC 1929 gives user name and password one byte of length each.
@@ -75,7 +76,7 @@ def _short(credential: str) -> str:
 
 
 Credential = Annotated[
-    str, StringConstraints(min_length=1, pattern=r"^[^\x00-\x1f\x7f]+$"), AfterValidator(_short)
+    str, StringConstraints(min_length=1, pattern=NO_CONTROL_CHARACTERS), AfterValidator(_short)
 ]
 
 
@@ -96,9 +97,13 @@ class Proxy(BaseModel):
     @model_validator(mode="after")
     def _credentials_come_together(self) -> Self:
         if (self.username is None) != (self.password is None):
-            raise ValueError("give both of `username` and `password`, or none")
+            raise rule_error("username", "give both of `username` and `password`, or none")
         if self.username is not None and self.scheme is ProxyScheme.HTTP and ":" in self.username:
-            raise ValueError("`username` holds a colon, which HTTP cannot carry (RFC 7617)")
+            raise rule_error(
+                "username",
+                "holds a colon, which HTTP cannot carry (RFC 7617)",
+                allowed="text without a colon",
+            )
         return self
 
     @property

@@ -5,6 +5,8 @@ from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from fleet.field_errors import rule_error
+
 
 class Format(StrEnum):
     """Formats of an artifact."""
@@ -38,5 +40,5 @@ class OutputOptions(BaseModel):
     @model_validator(mode="after")
     def _quality_is_for_lossy_formats(self) -> Self:
         if self.quality is not None and self.format not in LOSSY:
-            raise ValueError(f"`quality` is for jpeg and webp; the format is {self.format.value}")
+            raise rule_error("quality", f"is for jpeg and webp; `format` is {self.format.value}")
         return self

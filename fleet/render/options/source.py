@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from fleet.egress.policy import AddressPolicy, BlockedAddressError
 from fleet.errors import ErrorType
+from fleet.field_errors import rule_error
 
 MAX_HTML_BYTES: Final = 2 * 1024 * 1024
 MAX_URL_LENGTH: Final = 8_192
@@ -71,5 +72,5 @@ class SourceOptions(BaseModel):
     @model_validator(mode="after")
     def _exactly_one_source(self) -> Self:
         if (self.url is None) == (self.html is None):
-            raise ValueError("give exactly one of `url` and `html`")
+            raise rule_error("url", "give exactly one of `url` and `html`")
         return self

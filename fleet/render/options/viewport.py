@@ -4,6 +4,8 @@ from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from fleet.field_errors import rule_error
+
 MAX_SIDE_PX: Final = 8_192
 MAX_SCALE: Final = 4.0
 # Chromium holds 4 bytes for each device pixel, several times over while it encodes: 40 million are about
@@ -36,8 +38,9 @@ class ViewportOptions(BaseModel):
     def _device_pixels_are_bounded(self) -> Self:
         pixels = self.viewport.width * self.viewport.height * self.device_scale_factor**2
         if pixels > MAX_DEVICE_PIXELS:
-            raise ValueError(
-                f"`viewport` width x height x `device_scale_factor` squared is {pixels:,.0f} pixels; "
-                f"at most {MAX_DEVICE_PIXELS:,} are allowed"
+            raise rule_error(
+                "viewport",
+                f"width x height x `device_scale_factor` squared is {pixels:,.0f} pixels",
+                allowed=f"at most {MAX_DEVICE_PIXELS:,} pixels",
             )
         return self

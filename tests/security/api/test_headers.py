@@ -66,7 +66,8 @@ async def test_the_api_answers_to_addresses_and_localhost_alone(api: Api) -> Non
         "api",
         "0x7f.1",
     ):
-        problem(await get_as(api, host), 421, ErrorType.MISDIRECTED_REQUEST)
+        refused = problem(await get_as(api, host), 421, ErrorType.MISDIRECTED_REQUEST)
+        assert f"'{host.partition(':')[0]}'" in refused["detail"]
         problem(await get_as(api, host, path="/metrics"), 421, ErrorType.MISDIRECTED_REQUEST)
         problem(await get_as(api, host, path="/docs"), 421, ErrorType.MISDIRECTED_REQUEST)
     # Orchestrators ask under any name.

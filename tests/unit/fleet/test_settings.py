@@ -45,7 +45,7 @@ def test_a_wrong_value_names_the_variable_and_what_is_allowed_but_not_the_value(
 
 def test_a_value_outside_its_range_says_the_range() -> None:
     os.environ["RENDERFLEET_BROWSER_MAX_PAGES"] = "0"
-    assert "greater than or equal to 1" in refusal(BrowserSettings)
+    assert "must be at least 1" in refusal(BrowserSettings)
 
 
 def test_an_unknown_log_level_is_refused() -> None:

@@ -107,10 +107,10 @@ async def test_what_makes_no_sense_is_refused_field_by_field(operator: httpx.Asy
         ({"egress_allow": ["example.com"]}, "egress_allow"),
         ({"egress_deny": ["two words"]}, "egress_deny"),
         ({"name": "other"}, "name"),
-        ({}, ""),
+        ({}, None),
     ):
         refused = await operator.patch(tenant["links"]["self"], json=changes)
-        assert problem(refused, 422, ErrorType.INVALID_REQUEST)["errors"][0]["field"].startswith(field)
+        assert problem(refused, 422, ErrorType.INVALID_REQUEST)["errors"][0]["field"] == field
     keys: list[dict[str, object]] = [
         {"scopes": []},
         {"scopes": ["root"]},

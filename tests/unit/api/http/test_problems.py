@@ -1,11 +1,10 @@
-"""Problem documents: one status for every error type, and findings that help without repeating the input."""
+"""Problem documents: one status for every error type, and words that help without repeating the input."""
 
 import json
 
 import pytest
 from pydantic import ValidationError
 
-from api.http.field_errors import MAX_FINDINGS
 from api.http.problems import (
     MEDIA_TYPE,
     STATUSES,
@@ -14,6 +13,7 @@ from api.http.problems import (
     refused_input,
 )
 from fleet.errors import KINDS, ErrorType, RenderfleetError, UnavailableError
+from fleet.field_errors import MAX_FIELD_ERRORS
 from fleet.render.request import RenderRequest
 
 
@@ -39,6 +39,7 @@ def test_every_error_type_makes_a_problem_document(type_: ErrorType) -> None:
         "status": answer.status_code,
         "detail": "what happened",
         "request_id": "request-7",
+        "errors": [],
     }
 
 
@@ -49,18 +50,20 @@ def test_an_unavailable_dependency_says_when_to_come_back() -> None:
 
 
 def test_a_refusal_names_field_message_and_what_is_allowed() -> None:
-    findings = refusal('{"html": "x", "viewport": {"width": 0, "heigth": 5}}').findings
-    found = {finding.field: finding for finding in findings}
-    assert found["viewport.width"].allowed == "at least 1"
-    assert found["viewport.heigth"].message == "is not known; did you mean `height`?"
-    assert found["viewport.heigth"].allowed == "height, width"
-    assert found["viewport.height"].message == "Field required"
+    field_errors = refusal('{"html": "x", "viewport": {"width": 0, "heigth": 5}}').field_errors
+    named = {found.field: found for found in field_errors}
+    assert named["viewport.width"].allowed == "at least 1"
+    assert named["viewport.heigth"].message == "is not known; did you mean `height`?"
+    assert named["viewport.heigth"].allowed == "height, width"
+    assert named["viewport.height"].message == "is missing"
 
 
-def test_findings_are_bounded() -> None:
-    assert len(refusal(json.dumps({f"x{number}": 1 for number in range(50)})).findings) == MAX_FINDINGS
+def test_field_errors_are_bounded() -> None:
+    assert (
+        len(refusal(json.dumps({f"x{number}": 1 for number in range(50)})).field_errors) == MAX_FIELD_ERRORS
+    )
 
 
 def test_a_long_field_name_is_shortened() -> None:
-    findings = refusal(json.dumps({"html": "x", "y" * 5000: 1})).findings
-    assert len(findings[0].field) <= 100
+    field_errors = refusal(json.dumps({"html": "x", "y" * 5000: 1})).field_errors
+    assert len(field_errors[0].field or "") <= 100

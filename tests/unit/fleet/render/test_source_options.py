@@ -64,7 +64,7 @@ def test_the_policy_comes_from_the_context() -> None:
 @pytest.mark.parametrize("document", [{}, {"url": None}, {"url": "https://example.com/", "html": "<p>"}])
 def test_exactly_one_source(document: dict[str, object]) -> None:
     kind, message = refusal(document)
-    assert (kind, message) == ("value_error", "Value error, give exactly one of `url` and `html`")
+    assert (kind, message) == ("rule", "give exactly one of `url` and `html`")
 
 
 def test_an_explicit_null_is_as_good_as_nothing() -> None:

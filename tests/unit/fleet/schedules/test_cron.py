@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 from pydantic import ValidationError
 
+from fleet.field_errors import field_errors_of
 from fleet.schedules.cron import Timetable, UnknownZoneError, UnusableCronError, zone_named
 from fleet.schedules.request import ScheduleRequest
 
@@ -161,5 +162,5 @@ def test_a_misspelt_zone_is_guessed() -> None:
 def test_what_does_not_fit_is_refused_with_its_field(change: dict[str, object], field: str) -> None:
     with pytest.raises(ValidationError) as caught:
         ScheduleRequest.model_validate({"cron": "@daily", "job": {"html": "x"}} | change)
-    [finding] = caught.value.errors()
-    assert field == finding.get("ctx", {}).get("field", ".".join(map(str, finding["loc"])))
+    [found] = field_errors_of(caught.value.errors(), ScheduleRequest)
+    assert found.field == field

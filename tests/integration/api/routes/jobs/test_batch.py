@@ -127,10 +127,12 @@ async def test_a_batch_without_a_good_item_is_refused_in_the_same_shape(api: Api
         ({"jobs": GOOD}, "jobs"),
         ({}, "jobs"),
         ({"jobs": [GOOD], "priority": 3}, "priority"),
-        ([GOOD], ""),
+        ([GOOD], None),
     ],
 )
-async def test_what_is_no_batch_is_refused(api: Api, database: Database, body: object, field: str) -> None:
+async def test_what_is_no_batch_is_refused(
+    api: Api, database: Database, body: object, field: str | None
+) -> None:
     answer = await api.client.post("/v1/jobs/batch", json=body)
     said = problem(answer, 422, ErrorType.INVALID_REQUEST)
     assert said["errors"][0]["field"] == field
