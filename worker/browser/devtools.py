@@ -99,8 +99,6 @@ class Session:
 
     def emit(self, method: str, params: Params) -> None:
         """Hand an event to its listeners."""
-        if method == "Inspector.targetCrashed":
-            self.end(TargetCrashedError("the page's renderer process ended"))
         for listener in tuple(self._listeners.get(method, ())):
             listener(params)
 
@@ -115,7 +113,12 @@ class Session:
 
 
 class DevToolsConnection:
-    """One websocket to one browser; `browser` is the session of the browser itself."""
+    """One websocket to one browser.
+
+    Attributes:
+        browser: the session of the browser itself.
+        lost_pages: how many pages have ended that nobody had closed.
+    """
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
@@ -123,6 +126,7 @@ class DevToolsConnection:
         self._answers: dict[int, asyncio.Future[Params]] = {}
         self._last_id = 0
         self._writes: set[asyncio.Task[None]] = set()
+        self.lost_pages = 0
         self.browser = self.session(_BROWSER)
         self.browser.on("Target.detachedFromTarget", self._detached)
         self._reader = asyncio.create_task(self._read(), name="devtools reader")
@@ -217,6 +221,8 @@ class DevToolsConnection:
         if number is None:
             session = self._sessions.get(message.get("sessionId", _BROWSER))
             if session is not None:
+                if message["method"] == "Inspector.targetCrashed":
+                    self._lose(session, "the page's renderer process ended")
                 session.emit(message["method"], message["params"])
             return
         answer = self._answers.pop(number, None)
@@ -230,7 +236,12 @@ class DevToolsConnection:
     def _detached(self, params: Params) -> None:
         session = self._sessions.pop(params["sessionId"], None)
         if session is not None:
-            session.end(TargetCrashedError("the page's tab was closed"))
+            self._lose(session, "the page's tab was closed")
+
+    def _lose(self, session: Session, why: str) -> None:
+        if session.is_alive:
+            self.lost_pages += 1
+            session.end(TargetCrashedError(why))
 
     def _end_all(self) -> None:
         for session in self._sessions.values():

@@ -13,6 +13,7 @@ from worker.browser.browser import Browser, BrowserNumbers
 from worker.browser.devtools import ConnectionLostError, DevToolsError
 from worker.browser.page import Page
 from worker.egress.proxy import Egress
+from worker.pool.liveness import LostPageCheck
 from worker.pool.recycle import RecycleTimer
 from worker.pool.warm_pages import WarmPages
 from worker.resources.disk import full_error, is_almost_full
@@ -34,6 +35,7 @@ class Generation:
         self.browser = browser
         self.timer = RecycleTimer(browser, settings)
         self._warm = WarmPages(browser, settings.browser_warm_pages)
+        self._lost_page_check = LostPageCheck(browser)
         self._idle = asyncio.Event()
         self.sandbox = Sandbox.UNVERIFIED
 
@@ -83,6 +85,7 @@ class Generation:
         self.numbers.pages_open += 1
         page = None
         try:
+            await self._lost_page_check.run()
             page = await self._warm.take()
         except ConnectionLostError:
             log.info("the browser ended before it gave a page", generation=self.numbers.generation)
@@ -105,6 +108,7 @@ class Generation:
         self.numbers.pages_open += 1
         page = None
         try:
+            await self._lost_page_check.run()
             page = await self.browser.new_page()
         finally:
             if page is None:

@@ -1,4 +1,7 @@
-"""Whether a browser still lives: its end is an event, its silence has to be asked for."""
+"""Whether a browser still lives: its end is an event, its silence has to be asked for.
+
+A lost page may be the first sign of an end: a browser that ends closes its pages first.
+"""
 
 import asyncio
 from enum import StrEnum
@@ -21,6 +24,32 @@ class End(StrEnum):
 
     CRASH = "crash"
     HANG = "hang"
+
+
+class LostPageCheck:
+    """Asks a browser that has lost a page whether it still works, before it gives another one.
+
+    Otherwise a job that has just lost its page could begin again in a browser that is ending, and lose that
+    page too: the second crash of the three that quarantine it.
+    """
+
+    def __init__(self, browser: Browser) -> None:
+        """Ask nothing yet."""
+        self._browser = browser
+        self._known = 0  # lost pages after which the browser has proved that it works
+        self._asking = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Return when the browser has proved that it works: at once if it has lost no page since it last did.
+
+        Raises:
+            ConnectionLostError: it has ended.
+            ProtocolError: it refuses.
+        """
+        async with self._asking:
+            while (lost := self._browser.lost_pages) > self._known:
+                await self._browser.prove_working()
+                self._known = lost
 
 
 async def watch(browser: Browser, settings: BrowserSettings) -> End:

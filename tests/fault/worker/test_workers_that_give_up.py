@@ -52,8 +52,8 @@ async def test_its_jobs_succeed_elsewhere_and_it_exits_with_an_error(
     async with stage.worker("second"):
         ends = [await stage.ended(job) for job in (rendering, later)]
     assert [job.state for job in ends] == [State.SUCCEEDED] * 2
-    # A page may hear of its end before the worker does, and begin once more in the dying browser: then it is
-    # handed back, which does not count, or loses that page too.
+    # The job may begin again in the first worker, before that knows that it can have no browser any more.
+    # It gets no page there and is handed back, which does not count.
     counted = [word for word in await stage.outcomes(rendering) if word != "handed_back"]
-    assert counted in (["retried", "succeeded"], ["retried", "retried", "succeeded"])
+    assert counted == ["retried", "succeeded"]
     assert await stage.outcomes(later) == ["succeeded"]

@@ -14,6 +14,7 @@ from fleet.errors import ErrorType, RenderError
 from tests.kit.browser_stage import BrowserStage, browser_stage, open_egress, until
 from tests.kit.processes import command_line
 from tests.site.server import Site
+from worker.browser.devtools import TargetCrashedError
 from worker.browser.scratch import Scratch
 from worker.pool.pool import Pool
 from worker.settings import BrowserSettings
@@ -85,6 +86,24 @@ async def test_killed_renderer_fails_its_page_alone(site: Site) -> None:
                 await victim
         assert caught.value.type is ErrorType.PAGE_CRASHED
         assert (await neighbour).page.title == "slow"
+        assert stage.pool.generation == 1
+
+
+async def test_after_a_lost_page_there_is_no_other_until_the_browser_has_answered(site: Site) -> None:
+    """A page that is lost may be the first of a browser that ends: a warm one is not given away meanwhile."""
+    async with browser_stage(site, browser_max_pages=2, browser_warm_pages=2) as stage:
+        async with stage.pool.page() as page:
+            for renderer in page.memory.renderers:
+                os.kill(renderer, signal.SIGKILL)
+            with pytest.raises(TargetCrashedError):
+                await page.evaluate("new Promise(() => {})")
+            os.kill(stage.browser_pid, signal.SIGSTOP)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.1), stage.pool.page():
+                    pytest.fail("nobody knows whether this browser works")
+            os.kill(stage.browser_pid, signal.SIGCONT)
+        async with stage.pool.page() as other:
+            assert await other.evaluate("1 + 1") == 2
         assert stage.pool.generation == 1
 
 
