@@ -26,7 +26,7 @@ from worker.attempts.attempt_runner import AttemptRunner
 from worker.attempts.comparison import Comparison
 from worker.attempts.ending import Ending
 from worker.attempts.heartbeat import Heartbeat
-from worker.attempts.isolation import Solitude
+from worker.attempts.isolation import Isolation
 from worker.browser.scratch import Scratch
 from worker.egress.outbound.resolver import SystemResolver
 from worker.egress.proxy import Egress
@@ -172,8 +172,8 @@ class Main:
             pool=self.pool,
             policy=self.policy,
             heartbeat=self.heartbeat,
-            ending=Ending(self.database, self.redis, self.artifacts, nudge_sender=self.sender.nudge),
-            solitude=Solitude(
+            ending=Ending(self.database, self.redis, self.artifacts, wake_sender=self.sender.wake),
+            isolation=Isolation(
                 hold=lambda: self.carrier.hold(_SOLITUDE), release=lambda: self.carrier.release(_SOLITUDE)
             ),
             redis=self.redis,

@@ -1,1 +1,1 @@
-"""One attempt at a job: claimed, rendered, stored, recorded, tried again."""
+"""One attempt at a job: claim it, render it, store the artifact, record the outcome or retry."""

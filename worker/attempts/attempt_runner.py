@@ -1,7 +1,7 @@
 """One attempt, top to bottom: claim, render, store, record.
 
-Whatever happens in between, exactly one of four things ends it: the outcome is recorded, the job is queued
-again, the job is handed back by a stopping worker, or the fence says that it is somebody else's by now.
+An attempt ends in exactly one of four ways: its outcome is recorded; the job is queued again for a retry; a
+stopping worker puts the job back; or the fence refuses the result because another worker has the job by now.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ from fleet.vault import Purpose, SecretOwner, Vault
 from worker.attempts.comparison import Comparison
 from worker.attempts.ending import AttemptPage, Ending, to_the_end
 from worker.attempts.heartbeat import Heartbeat
-from worker.attempts.isolation import Solitude
+from worker.attempts.isolation import Isolation
 from worker.egress.terms import Caps, Terms
 from worker.pool.pool import Pool
 from worker.pool.supervisor import BrokenPoolError
@@ -47,7 +47,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class AttemptRunner:
-    """Everything that an attempt needs, wired once by `worker/main.py`."""
+    """Runs attempts. `worker/main.py` creates one, with everything that an attempt needs."""
 
     worker_id: UUID
     database: Database
@@ -58,7 +58,7 @@ class AttemptRunner:
     policy: AddressPolicy
     heartbeat: Heartbeat
     ending: Ending
-    solitude: Solitude
+    isolation: Isolation
     redis: ArqRedis
     lease: timedelta
     max_running_of_tenant: int | None
@@ -67,7 +67,7 @@ class AttemptRunner:
     egress: EgressProxySettings
 
     async def run(self, ctx: dict[str, Any]) -> None:
-        """Execute one delivery; this is the function that arq calls. Raises nothing but bugs."""
+        """Run one delivery; arq calls this function. Errors of the attempt are recorded, not raised."""
         delivery = dispatch.parse_delivery_id(ctx["job_id"])
         attempt = await self._claim(delivery)
         if attempt is None:
@@ -75,9 +75,9 @@ class AttemptRunner:
             return
         PICKUP_SECONDS.observe(attempt.pickup_s)
         with bind(job_id=str(attempt.job_id), attempt=attempt.attempt):
-            place = AttemptPage()
-            work = asyncio.create_task(self._work(attempt, place))
-            telling = asyncio.create_task(announce_change(self.redis, attempt.job_id))
+            attempt_page = AttemptPage()
+            work = asyncio.create_task(self._work(attempt, attempt_page))
+            announcing = asyncio.create_task(announce_change(self.redis, attempt.job_id))
             with self.heartbeat.holding(attempt, work) as lease:
                 try:
                     outcome = await work
@@ -85,14 +85,14 @@ class AttemptRunner:
                     await to_the_end(self.ending.interrupted(attempt, lease.interruption))
                 except BrokenPoolError:
                     await to_the_end(self.ending.interrupted(attempt, interruption=None))
-                except Exception as error:  # noqa: BLE001 - whatever it was, the job must reach a state
-                    await to_the_end(self.ending.failed(attempt, error, place))
+                except Exception as error:  # noqa: BLE001 - the job must reach a state after any error
+                    await to_the_end(self.ending.failed(attempt, error, attempt_page))
                 else:
                     await to_the_end(self.ending.record(attempt, outcome))
-            await telling  # done long ago, unless Redis is silent
+            await announcing  # ended long ago, unless Redis does not answer
 
     async def _claim(self, delivery: Delivery) -> JobAttempt | None:
-        # Letting go would only make the sweeper send the same id again.
+        # Repeated until Postgres answers: if it gave up, the sweeper would only deliver the same id again.
         return await until_answered(
             lambda: claim.claim(
                 self.database,
@@ -105,12 +105,12 @@ class AttemptRunner:
             job_id=str(delivery.job_id),
         )
 
-    async def _work(self, attempt: JobAttempt, place: AttemptPage) -> AttemptOutcome:
-        async with self.solitude.place(alone=attempt.crash_count > 0):
-            return await self._render_and_store(attempt, place)
+    async def _work(self, attempt: JobAttempt, attempt_page: AttemptPage) -> AttemptOutcome:
+        async with self.isolation.rendering(alone=attempt.crash_count > 0):
+            return await self._render_and_store(attempt, attempt_page)
 
-    async def _render_and_store(self, attempt: JobAttempt, place: AttemptPage) -> AttemptOutcome:
-        """The work itself, under the attempt's one deadline."""
+    async def _render_and_store(self, attempt: JobAttempt, attempt_page: AttemptPage) -> AttemptOutcome:
+        """Render and upload within `timeout_ms`, then compare pictures of a schedule."""
         policy = self.policy.for_tenant(attempt.egress_allow, attempt.egress_deny)
         request = self._request(attempt, policy)
         caps = Caps.from_settings(self.egress, max_s=request.timeout_ms / 1000)
@@ -124,12 +124,12 @@ class AttemptRunner:
         try:
             async with asyncio.timeout(request.timeout_ms / 1000) as deadline:
                 async with self.pool.page() as page:
-                    place.page = page
+                    attempt_page.page = page
                     rendered = await render(page, request, path, terms, max_bytes=self.max_artifact_bytes)
                 upload_started = clock()
                 await self.artifacts.upload(path, key, content_type=rendered.artifact.content_type)
             ended = clock()
-            verdict = await self.comparison.judge(path, rendered.artifact, attempt.schedule_id)
+            compared = await self.comparison.compare(path, rendered.artifact, attempt.schedule_id)
         except TimeoutError as error:
             if not deadline.expired():
                 raise
@@ -145,14 +145,14 @@ class AttemptRunner:
         }
         return AttemptOutcome(
             state=State.SUCCEEDED,
-            browser_generation=place.generation,
-            memory_peak_bytes=place.memory_peak_bytes,
+            browser_generation=attempt_page.generation,
+            memory_peak_bytes=attempt_page.memory_peak_bytes,
             artifact_key=key,
-            artifact=replace(rendered.artifact, fingerprint=verdict.fingerprint),
+            artifact=replace(rendered.artifact, fingerprint=compared.fingerprint),
             page=rendered.page,
             timings_ms=timings,
-            warnings=[*rendered.warnings, *verdict.warnings],
-            unchanged=verdict.unchanged,
+            warnings=[*rendered.warnings, *compared.warnings],
+            unchanged=compared.unchanged,
         )
 
     def _request(self, attempt: JobAttempt, policy: AddressPolicy) -> RenderRequest:

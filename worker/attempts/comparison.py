@@ -1,7 +1,8 @@
-"""Whether the picture of a scheduled job equals the last one that was delivered.
+"""Compares the picture of a scheduled job with the last picture that was delivered.
 
-Nothing here fails a job: what cannot be compared counts as changed, so that its owner is told too often
-rather than never. The new picture becomes the last delivered one with the end of its job (migration 0004).
+An error here does not fail the job: a picture that cannot be compared counts as changed. So its owner may get
+a webhook too many, but none too few. The new picture becomes the last delivered one when its job ends
+(migration 0004).
 """
 
 import asyncio
@@ -25,19 +26,19 @@ from worker.attempts.picture_diff import UndecodableError
 
 T = TypeVar("T")
 
-# The largest pictures take two seconds, one after the other; the rest is for a slow store.
-_PATIENCE_S: Final = 60.0
+# Comparing the largest pictures takes two seconds. The rest is for other comparisons and a slow store.
+_TIMEOUT_S: Final = 60.0
 
 log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class ComparisonResult:
-    """What came of a comparison.
+    """Result of a comparison.
 
     Attributes:
-        unchanged: None when nothing is compared.
-        fingerprint: of the new picture, for the next comparison, where the method has one.
+        unchanged: whether the pictures are equal; None when there was nothing to compare.
+        fingerprint: of the new picture, for the next comparison; None if the method does not use one.
         warnings: sentences for the job's owner.
     """
 
@@ -47,27 +48,27 @@ class ComparisonResult:
 
 
 class Comparison:
-    """One worker's comparisons, in a thread of their own: one at a time, since each may take much memory."""
+    """Compares pictures in one thread: one comparison at a time, because each may need much memory."""
 
     def __init__(self, database: Database, artifacts: Artifacts) -> None:
         self._database = database
         self._artifacts = artifacts
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="comparison")
 
-    async def judge(self, path: Path, facts: ArtifactFacts, schedule_id: UUID | None) -> ComparisonResult:
-        """Compare a new picture. Raises nothing but being cancelled.
+    async def compare(self, path: Path, facts: ArtifactFacts, schedule_id: UUID | None) -> ComparisonResult:
+        """Compare a new picture with the last one. Raises nothing, unless it is cancelled.
 
         Args:
-            path: the new picture.
+            path: file of the new picture.
             facts: of its artifact.
-            schedule_id: of the job; None for a job of its own.
+            schedule_id: of the job; None: no schedule made the job, nothing is compared.
         """
         if schedule_id is None:
             return ComparisonResult()
         try:
-            async with asyncio.timeout(_PATIENCE_S):
+            async with asyncio.timeout(_TIMEOUT_S):
                 last = await schedule.last_picture(self._database, schedule_id)
-                return ComparisonResult() if last is None else await self._compare(path, facts, last)
+                return ComparisonResult() if last is None else await self._compare_with(last, path, facts)
         except UndecodableError as error:
             log.warning("picture not compared, counts as changed", error=str(error))
             return ComparisonResult(unchanged=False, warnings=(f"compare: not compared, {error}",))
@@ -77,29 +78,32 @@ class Comparison:
             log.exception("picture not compared, counts as changed")
         return ComparisonResult(unchanged=False, warnings=("compare: not compared; it counts as changed",))
 
-    async def _compare(self, path: Path, facts: ArtifactFacts, last: LastPicture) -> ComparisonResult:
+    async def _compare_with(self, last: LastPicture, path: Path, facts: ArtifactFacts) -> ComparisonResult:
         if last.facts is not None and last.facts.sha256 == facts.sha256:
             return ComparisonResult(unchanged=True)
         if last.method is Method.PIXELS and last.threshold > 0:
-            return ComparisonResult(unchanged=await self._share(path, facts, last) <= last.threshold)
+            share = await self._share_of_differing_pixels(last, path, facts)
+            return ComparisonResult(unchanged=share <= last.threshold)
         before = None if last.facts is None else last.facts.fingerprint
         if last.method is Method.PIXELS:
             fingerprint = await self._run(lambda: picture_diff.pixel_fingerprint(path))
             return ComparisonResult(before == fingerprint, fingerprint)
         fingerprint = await self._run(lambda: picture_diff.difference_hash(path))
-        is_near = before is not None and picture_diff.bits_apart(before, fingerprint) <= last.threshold
-        return ComparisonResult(is_near, fingerprint)
+        is_similar = (
+            before is not None and picture_diff.hamming_distance(before, fingerprint) <= last.threshold
+        )
+        return ComparisonResult(is_similar, fingerprint)
 
-    async def _share(self, path: Path, facts: ArtifactFacts, last: LastPicture) -> float:
-        """Which share of the pixels differs from the last picture's; all of them when that is gone."""
-        known = last.facts
-        if known is None or last.key is None:
+    async def _share_of_differing_pixels(self, last: LastPicture, path: Path, facts: ArtifactFacts) -> float:
+        """From 0 to 1; 1 when the last picture does not exist any more or has another size."""
+        last_facts = last.facts
+        if last_facts is None or last.key is None:
             return 1.0
-        if (known.width_px, known.height_px) != (facts.width_px, facts.height_px):
+        if (last_facts.width_px, last_facts.height_px) != (facts.width_px, facts.height_px):
             return 1.0
         last_path = path.with_name(f"{path.name}.last")
         try:
-            await self._fetch(last.key, known.size_bytes, last_path)
+            await self._fetch(last.key, last_facts.size_bytes, last_path)
             return await self._run(lambda: picture_diff.share_of_differing_pixels(last_path, path))
         except ArtifactMissingError:
             log.info("the last picture was erased, the new one counts as changed")
@@ -112,9 +116,9 @@ class Comparison:
             async for piece in self._artifacts.read(key, first=0, last=size_bytes - 1):
                 file.write(piece)
 
-    async def _run(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+    async def _run(self, function: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
 
     def close(self) -> None:
-        """Begin no comparison any more; one that runs ends by itself."""
+        """Start no more comparisons. One that runs is not stopped."""
         self._thread.shutdown(wait=False, cancel_futures=True)

@@ -1,7 +1,7 @@
-"""How an attempt ends in the database: recorded, queued again, handed back, or discarded.
+"""Writes the end of an attempt into the database: recorded, queued again, put back, or discarded.
 
-Every write here is fenced (`fleet/jobs/attempt.py`), so repeating one is safe, and it is repeated until
-Postgres answers.
+Every write is fenced (`fleet/jobs/attempt.py`), so it is safe to repeat. It is repeated until Postgres
+answers.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ from worker.resources.disk import FULL_DETAIL, means_full
 
 T = TypeVar("T")
 
-# A store that is silent must not hold the slot; the eraser comes by later.
+# A store that does not answer must not block the slot. What is left over is erased later by the eraser.
 _ERASE_TIMEOUT_S: Final = 5.0
 
 log = get_logger(__name__)
@@ -43,32 +43,36 @@ log = get_logger(__name__)
 
 @dataclass(slots=True)
 class AttemptPage:
-    """Where an attempt renders: the page, once it has one."""
+    """The page in which an attempt renders; None until it has one."""
 
     page: Page | None = None
 
     @property
     def generation(self) -> int | None:
-        """Which browser of the worker."""
+        """Generation of the browser that has the page."""
         return self.page.generation if self.page is not None else None
 
     @property
     def memory_peak_bytes(self) -> int | None:
-        """The most that the page held."""
+        """The most memory that the page used."""
         return self.page.memory.peak_bytes if self.page is not None else None
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """Writes the ends of attempts; a method returns when its end is written, or refused by the fence."""
+    """Writes the ends of attempts. A method returns when the end is written or the fence has refused it.
+
+    Attributes:
+        wake_sender: makes the sender of webhooks read the outbox now.
+    """
 
     database: Database
     redis: ArqRedis
     artifacts: Artifacts
-    nudge_sender: Callable[[], None]
+    wake_sender: Callable[[], None]
 
     async def interrupted(self, attempt: JobAttempt, interruption: Interruption | None) -> None:
-        """End the attempt whose work was cancelled, by the heartbeat or by a stopping worker."""
+        """End an attempt whose work was cancelled: by the heartbeat, or because the worker stops."""
         if interruption is Interruption.LEASE_LOST:
             ATTEMPTS_DISCARDED.inc()
             log.warning("attempt discarded: another worker has the job")
@@ -81,39 +85,43 @@ class Ending:
 
     async def _hand_back(self, attempt: JobAttempt) -> None:
         try:
-            went = await hand_back(self.database, attempt)
+            put_back = await hand_back(self.database, attempt)
         except UnavailableError as error:
-            log.warning("not handed back, the lease will run out", error=repr(error.__cause__))
+            log.warning(
+                "job not put back, it is queued again when its lease runs out", error=repr(error.__cause__)
+            )
             return
-        if went is None:
-            self._refused()
+        if put_back is None:
+            self._discarded()
             return
         ATTEMPTS_HANDED_BACK.inc()
-        log.info("handed back by a stopping worker", state=went.state)
-        await self._went(attempt, went)
-        await self._make_room(attempt)
+        log.info("worker is stopping, job put back", state=put_back.state)
+        await self._after_put_back(attempt, put_back)
+        await self._dispatch_parked_job(attempt)
 
-    async def _went(self, attempt: JobAttempt, went: PutBack, delay: timedelta = timedelta()) -> None:
-        """After a job was put back: into the line now or later, or to its end."""
-        if went.waiting is None:
-            JOBS_FINISHED.labels(went.state, "").inc()
-            self.nudge_sender()
+    async def _after_put_back(
+        self, attempt: JobAttempt, put_back: PutBack, delay: timedelta = timedelta()
+    ) -> None:
+        """Dispatch the job if it may run now, and announce it. The sweeper dispatches jobs with a delay."""
+        if put_back.waiting is None:
+            JOBS_FINISHED.labels(put_back.state, "").inc()
+            self.wake_sender()
         elif not delay:
-            await dispatch.dispatch(self.redis, [went.waiting])
+            await dispatch.dispatch(self.redis, [put_back.waiting])
         await announce_change(self.redis, attempt.job_id)
 
-    async def _make_room(self, attempt: JobAttempt) -> None:
-        """Let the next job of a tenant go on that may run only so many at once."""
+    async def _dispatch_parked_job(self, attempt: JobAttempt) -> None:
+        """Dispatch a job that was parked because its tenant had as many running jobs as it may have."""
         if not attempt.is_capped:
             return
         try:
-            freed = await unpark(self.database, attempt.tenant_id, count=1)
+            unparked = await unpark(self.database, attempt.tenant_id, count=1)
         except UnavailableError as error:
-            log.warning("no parked job goes on, the sweeper will see", error=repr(error.__cause__))
+            log.warning("no parked job dispatched, the sweeper will do it", error=repr(error.__cause__))
             return
-        await dispatch.dispatch(self.redis, freed)
+        await dispatch.dispatch(self.redis, unparked)
 
-    async def failed(self, attempt: JobAttempt, error: Exception, place: AttemptPage) -> None:
+    async def failed(self, attempt: JobAttempt, error: Exception, attempt_page: AttemptPage) -> None:
         """Queue the job again, or record the failure, as `worker/attempts/retry_policy.py` decides."""
         if means_full(error):
             log.error("no space is left on the disk", exc_info=error)
@@ -133,15 +141,15 @@ class Ending:
         if decision is None:
             outcome = AttemptOutcome(
                 State.FAILED,
-                browser_generation=place.generation,
-                memory_peak_bytes=place.memory_peak_bytes,
+                browser_generation=attempt_page.generation,
+                memory_peak_bytes=attempt_page.memory_peak_bytes,
                 error_type=error_type,
                 error_detail=detail,
                 is_quarantined=error_type in retry_policy.CRASHES,
             )
             await self.record(attempt, outcome)
             return
-        went = await until_answered(
+        put_back = await until_answered(
             lambda: retry_later(
                 self.database,
                 attempt,
@@ -152,8 +160,8 @@ class Ending:
             ),
             failing="cannot record yet",
         )
-        if went is None:
-            self._refused()
+        if put_back is None:
+            self._discarded()
             return
         ATTEMPTS_RETRIED.labels(error_type).inc()
         log.warning(
@@ -161,17 +169,17 @@ class Ending:
             error_type=error_type,
             detail=detail,
             delay_s=decision.delay.total_seconds(),
-            generation=place.generation,
+            generation=attempt_page.generation,
         )
-        await self._went(attempt, went, decision.delay)
-        await self._make_room(attempt)
+        await self._after_put_back(attempt, put_back, decision.delay)
+        await self._dispatch_parked_job(attempt)
 
     async def record(self, attempt: JobAttempt, outcome: AttemptOutcome) -> None:
-        """End the job, and tell whoever waits."""
+        """End the job, and announce it to the calls that wait for it."""
         if not await until_answered(
             lambda: finish(self.database, attempt, outcome), failing="cannot record yet"
         ):
-            self._refused()
+            self._discarded()
             if outcome.artifact_key is not None:
                 await self._erase(outcome.artifact_key)
             return
@@ -184,25 +192,29 @@ class Ending:
             total_ms=(outcome.timings_ms or {}).get("total"),
             generation=outcome.browser_generation,
         )
-        self.nudge_sender()
+        self.wake_sender()
         await announce_change(self.redis, attempt.job_id)
-        await self._make_room(attempt)
+        await self._dispatch_parked_job(attempt)
 
-    def _refused(self) -> None:
+    def _discarded(self) -> None:
         ATTEMPTS_DISCARDED.inc()
         log.warning("result discarded: the lease ran out and the job is no longer this attempt's")
 
     async def _erase(self, key: str) -> None:
-        """Take away what was stored for a refused result: it is nobody's artifact."""
+        """Erase the artifact of a discarded result: no job refers to it."""
         try:
             async with asyncio.timeout(_ERASE_TIMEOUT_S):
                 await self.artifacts.delete(key)
         except (UnavailableError, TimeoutError) as error:
-            log.warning("orphan left for the eraser", key=key, error=repr(error.__cause__ or error))
+            log.warning(
+                "artifact of a discarded result not erased, the eraser will do it",
+                key=key,
+                error=repr(error.__cause__ or error),
+            )
 
 
 async def to_the_end(recording: Coroutine[Any, Any, None]) -> None:
-    """Let a recording finish even while this task is being cancelled: a render that is done stays done."""
+    """Wait for a recording even if this task is cancelled meanwhile: a finished render must not be lost."""
     task = asyncio.ensure_future(recording)
     while not task.done():
         try:
@@ -210,5 +222,5 @@ async def to_the_end(recording: Coroutine[Any, Any, None]) -> None:
         except asyncio.CancelledError:
             if task.cancelled():
                 raise
-            log.debug("cancelled while recording, recording first")
+            log.debug("cancelled while recording, finishing the recording first")
     task.result()

@@ -1,8 +1,9 @@
-"""What this worker holds, and the heartbeat that keeps it.
+"""Renews the leases of the attempts that this worker runs.
 
-Every few seconds one UPDATE renews the leases of all attempts of this worker. What does not come back is no
-longer ours (the lease ran out while we were frozen, and somebody else has it): its work is cancelled. So is
-work whose owner wants it cancelled, and work whose job has expired.
+Every few seconds one UPDATE renews all of them and returns those that this worker still has. An attempt that
+is missing there was lost: its lease ran out, for example because this process was paused, and another worker
+has the job. The work of a lost attempt is cancelled. So is the work of a job that its owner has cancelled, or
+that has expired.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ log = get_logger(__name__)
 
 
 class Interruption(Enum):
-    """Why the work of an attempt was cancelled from here."""
+    """Why the heartbeat cancelled the work of an attempt."""
 
     LEASE_LOST = auto()
     CANCEL_REQUESTED = auto()
@@ -33,25 +34,25 @@ class Interruption(Enum):
 
 @dataclass(slots=True)
 class Lease:
-    """One attempt that this worker holds.
+    """The lease of one attempt that this worker runs.
 
     Attributes:
-        work: the task that renders; cancelling it does not touch the recording of its outcome.
-        interruption: set before `work` is cancelled; None means that the worker is stopping.
+        work: the task that renders. The outcome is recorded outside of it, so it may always be cancelled.
+        interruption: set before `work` is cancelled; None while nothing cancelled it, or if the worker stops.
     """
 
     work: asyncio.Task[Any]
     interruption: Interruption | None = None
 
     def interrupt(self, interruption: Interruption) -> None:
-        """Cancel the work, saying why."""
+        """Cancel the work for this reason, unless it was interrupted or has ended before."""
         if not self.work.done() and self.interruption is None:
             self.interruption = interruption
             self.work.cancel()
 
 
 class Heartbeat:
-    """The attempts of this worker by `(job_id, attempt)`, renewed until they end."""
+    """Knows the attempts of this worker by `(job_id, attempt)`, and renews their leases until they end."""
 
     def __init__(self, database: Database, *, lease: timedelta) -> None:
         self._database = database
@@ -60,7 +61,7 @@ class Heartbeat:
 
     @contextmanager
     def holding(self, attempt: JobAttempt, work: asyncio.Task[Any]) -> Iterator[Lease]:
-        """Renew this attempt's lease for as long as the block runs."""
+        """Renew the lease of this attempt while the block runs."""
         lease = Lease(work)
         self._held[attempt.job_id, attempt.attempt] = lease
         expiry = None
@@ -75,24 +76,24 @@ class Heartbeat:
                 expiry.cancel()
 
     def cancel(self, job_id: UUID) -> None:
-        """Cancel the work of this job's attempt, if it is one of ours."""
+        """Cancel the work for this job, if this worker has it."""
         for (held_id, _), lease in self._held.items():
             if held_id == job_id:
                 lease.interrupt(Interruption.CANCEL_REQUESTED)
 
     async def beat(self) -> None:
-        """Renew all leases once and cancel what was lost, or whose cancelling is wanted."""
-        asked = dict(self._held)
-        if not asked:
+        """Renew all leases once. Cancel the work of lost attempts and of jobs that are to be cancelled."""
+        leases = dict(self._held)
+        if not leases:
             return
         try:
-            renewal = await renew(self._database, list(asked), lease=self._lease)
+            renewal = await renew(self._database, list(leases), lease=self._lease)
         except UnavailableError as error:
-            log.warning("leases not renewed", held=len(asked), error=repr(error.__cause__))
+            log.warning("leases not renewed", held=len(leases), error=repr(error.__cause__))
             return
-        for pair, lease in asked.items():
+        for pair, lease in leases.items():
             if self._held.get(pair) is not lease or lease.work.done():
-                continue  # ended while we asked
+                continue  # it ended during the UPDATE
             if pair not in renewal.held:
                 log.warning("lease lost", job_id=str(pair[0]), attempt=pair[1])
                 lease.interrupt(Interruption.LEASE_LOST)

@@ -1,7 +1,7 @@
-"""A job whose last attempt took the browser down renders alone: if it does so again, nobody goes with it.
+"""Lets a job render alone if an earlier attempt of it crashed: a second crash then harms no other job.
 
-Readers and one writer, the writer first: while a lone attempt waits or renders, no other one begins, those
-that render already finish, and the worker takes nothing new.
+It is a lock with readers and one writer, and the writer goes first: while such an attempt waits or renders,
+no other attempt begins and the worker takes no jobs. Attempts that render already finish before it begins.
 """
 
 import asyncio
@@ -9,58 +9,58 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 
-class Solitude:
-    """Who renders beside whom in one worker."""
+class Isolation:
+    """Decides which attempts of one worker may render at the same time."""
 
     def __init__(self, *, hold: Callable[[], None], release: Callable[[], None]) -> None:
-        """Prepare an empty worker.
+        """Begin with no attempts.
 
         Args:
-            hold: stops the worker from taking jobs; called when a lone attempt comes.
-            release: lets it take jobs again; called when the last lone attempt has gone.
+            hold: stops the worker from taking jobs; called for each attempt that has to render alone.
+            release: lets the worker take jobs again; called when the last such attempt has ended.
         """
         self._hold = hold
         self._release = release
-        self._together = 0
-        self._lone = 0
-        self._is_alone = False
+        self._shared = 0
+        self._isolated = 0
+        self._is_isolated_rendering = False
         self._changed = asyncio.Condition()
 
     @asynccontextmanager
-    async def place(self, *, alone: bool) -> AsyncIterator[None]:
-        """A place to render, alone or beside others; waits until there is one."""
-        async with self._alone() if alone else self._beside_others():
+    async def rendering(self, *, alone: bool) -> AsyncIterator[None]:
+        """Wait until an attempt may render, alone or beside others; the block is the render."""
+        async with self._rendering_alone() if alone else self._rendering_beside_others():
             yield
 
     @asynccontextmanager
-    async def _beside_others(self) -> AsyncIterator[None]:
+    async def _rendering_beside_others(self) -> AsyncIterator[None]:
         async with self._changed:
-            await self._changed.wait_for(lambda: self._lone == 0)
-            self._together += 1
+            await self._changed.wait_for(lambda: self._isolated == 0)
+            self._shared += 1
         try:
             yield
         finally:
-            self._together -= 1
-            await self._tell()
+            self._shared -= 1
+            await self._notify()
 
     @asynccontextmanager
-    async def _alone(self) -> AsyncIterator[None]:
-        self._lone += 1
+    async def _rendering_alone(self) -> AsyncIterator[None]:
+        self._isolated += 1
         self._hold()
         try:
             async with self._changed:
-                await self._changed.wait_for(lambda: self._together == 0 and not self._is_alone)
-                self._is_alone = True
+                await self._changed.wait_for(lambda: self._shared == 0 and not self._is_isolated_rendering)
+                self._is_isolated_rendering = True
             try:
                 yield
             finally:
-                self._is_alone = False
+                self._is_isolated_rendering = False
         finally:
-            self._lone -= 1
-            if self._lone == 0:
+            self._isolated -= 1
+            if self._isolated == 0:
                 self._release()
-            await self._tell()
+            await self._notify()
 
-    async def _tell(self) -> None:
+    async def _notify(self) -> None:
         async with self._changed:
             self._changed.notify_all()

@@ -1,8 +1,9 @@
-"""Two pictures, equal or not: by their pixels, or by what they look like from afar. Slow: run it in a thread.
+"""Compares two pictures by their pixels, or by a perceptual hash. Slow: run it in a thread.
 
-A picture is decoded as a whole, the rest is done band by band. Measured with Pillow 12: 4 bytes a pixel for
-PNG and JPEG, 15 for WebP, whose decoder holds the picture several times; hence less of it is looked at. That
-is at most 330 MB for a pair of PNG or JPEG (the largest that a render may produce), 540 MB for one of WebP.
+A picture is decoded as a whole; everything else is done in horizontal bands. Measured with Pillow 12: 4 bytes
+per pixel for PNG and JPEG, and 15 for WebP, because its decoder holds several copies of the picture. So the
+limit for WebP is half as many pixels. The memory is at most 330 MB for two PNG or JPEG pictures (the largest
+that a render may produce), and 540 MB for two WebP pictures.
 
 Pillow is loaded with the first comparison: it takes 3 MB, and a worker without schedules never needs it.
 """
@@ -24,7 +25,7 @@ _HASH_SIDE: Final = 16
 
 
 class UndecodableError(Exception):
-    """A file is no picture, or one that is too large to look at; the message says so to the job's owner."""
+    """A file is no picture, or one that is too large to compare. The message is for the job's owner."""
 
 
 @contextmanager
@@ -39,7 +40,7 @@ def _opened(path: Path) -> "Iterator[Image.Image]":
                 raise UndecodableError(f"{size} is more than {limit:,} pixels, too many for {picture.format}")
             picture.load()
             yield picture
-    # What Pillow raises for broken files; UnidentifiedImageError is an OSError.
+    # Pillow raises these errors for broken files; UnidentifiedImageError is an OSError.
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UndecodableError("it cannot be decoded") from error
 
@@ -51,10 +52,10 @@ def _bands(picture: "Image.Image") -> Iterator[tuple[int, int, int, int]]:
 
 
 def pixel_fingerprint(path: Path) -> str:
-    """Equal for pictures of the same size and pixels, whatever their format or compression.
+    """A hash of size and pixels: equal for equal pictures, whatever their format or compression.
 
     Raises:
-        UndecodableError: the file is no picture, or too large a one.
+        UndecodableError: the file is no picture, or the picture is too large.
     """
     with _opened(path) as picture:
         digest = hashlib.sha256(f"{picture.width} x {picture.height}".encode())
@@ -64,10 +65,10 @@ def pixel_fingerprint(path: Path) -> str:
 
 
 def share_of_differing_pixels(one: Path, other: Path) -> float:
-    """From 0 to 1; 1 for pictures of different sizes. A pixel differs if any of its channels does.
+    """From 0 to 1; 1 for pictures of different sizes. A pixel differs if one of its channels differs.
 
     Raises:
-        UndecodableError: one of the files is no picture, or too large a one.
+        UndecodableError: one of the files is no picture, or one of the pictures is too large.
     """
     from PIL import ImageChops  # noqa: PLC0415 - see the module's first lines
 
@@ -84,14 +85,14 @@ def share_of_differing_pixels(one: Path, other: Path) -> float:
 
 
 def difference_hash(path: Path) -> str:
-    """256 bits of what a picture looks like from afar, as `dhash:` and hexadecimal digits.
+    """A perceptual hash of 256 bits, as `dhash:` and hexadecimal digits. Similar pictures differ in few bits.
 
-    Shrunk to 17 x 16 grey pixels; each bit says whether a pixel is darker than its right neighbour
-    (N. Krawetz, "Kind of Like That", 2013, where the hash has 64 bits:
+    The picture is reduced to 17 x 16 grey pixels. Each bit says whether a pixel is darker than the pixel
+    right of it (N. Krawetz, "Kind of Like That", 2013, where the hash has 64 bits:
     https://www.hackerfactor.com/blog/index.php?/archives/529-Kind-of-Like-That.html).
 
     Raises:
-        UndecodableError: the file is no picture, or too large a one.
+        UndecodableError: the file is no picture, or the picture is too large.
     """
     from PIL import Image  # noqa: PLC0415 - see the module's first lines
 
@@ -105,11 +106,11 @@ def difference_hash(path: Path) -> str:
     return f"dhash:{bits:064x}"
 
 
-def bits_apart(one: str, other: str) -> int:
+def hamming_distance(one: str, other: str) -> int:
     """In how many bits two difference hashes differ.
 
     Raises:
-        ValueError: one of them is none.
+        ValueError: one of them is not a difference hash.
     """
     pair = [int(text.removeprefix("dhash:"), 16) for text in (one, other)]
     return (pair[0] ^ pair[1]).bit_count()

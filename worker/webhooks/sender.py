@@ -111,7 +111,7 @@ class Sender:
         self._is_stopping = False
         self._under_way: dict[asyncio.Task[None], Message] = {}
 
-    def nudge(self) -> None:
+    def wake(self) -> None:
         """Look at the outbox now: this process has put something into it, or has a hand free."""
         self._nudged.set()
 
@@ -143,7 +143,7 @@ class Sender:
         Both for a moment; of messages that take longer the leases will run out.
         """
         self._is_stopping = True
-        self.nudge()
+        self.wake()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GOODBYE_S):
                 if self._is_running:
@@ -174,7 +174,7 @@ class Sender:
         message = self._under_way.pop(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a webhook's attempt is not recorded", message_id=str(message.id), exc_info=error)
-        self.nudge()
+        self.wake()
 
     async def _deliver(self, message: Message) -> None:
         """One attempt: send, decide, record."""

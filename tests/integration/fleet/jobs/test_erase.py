@@ -227,7 +227,7 @@ async def test_a_worker_whose_result_is_refused_takes_its_object_away(past: Past
     orphan = await past.upload(zombie)
     await past.retry(zombie)
     key = await past.succeed(await past.claim(job))
-    ending = Ending(past.database, redis, past.artifacts, nudge_sender=lambda: None)
+    ending = Ending(past.database, redis, past.artifacts, wake_sender=lambda: None)
     outcome = AttemptOutcome(State.SUCCEEDED, artifact_key=orphan, artifact=PICTURE)
     await ending.record(zombie, outcome)
     assert past.stored() == {key}
@@ -237,7 +237,7 @@ async def test_a_result_that_is_recorded_twice_keeps_its_object(past: Past, redi
     """The first commit went through and its answer was lost."""
     attempt = await past.claim(await past.accept())
     key = await past.succeed(attempt)
-    ending = Ending(past.database, redis, past.artifacts, nudge_sender=lambda: None)
+    ending = Ending(past.database, redis, past.artifacts, wake_sender=lambda: None)
     await ending.record(attempt, AttemptOutcome(State.SUCCEEDED, artifact_key=key, artifact=PICTURE))
     assert past.stored() == {key}
 

@@ -93,7 +93,7 @@ async def test_a_nudge_is_quicker_than_the_next_look(office: PostOffice, there: 
     async with office.sender(poll_s=60) as sender:
         await office.over(first)  # its first look is behind it
         job = await office.ended(there.url)
-        sender.nudge()
+        sender.wake()
         await office.over(job)
 
 

@@ -62,7 +62,7 @@ class Watch:
         key = artifact_key(attempt.tenant_id, attempt.job_id, 1, attempt.created_at, "png")
         await self.artifacts.upload(picture, key, content_type="image/png")
         facts = facts_of(picture)
-        verdict = await self.comparison.judge(picture, facts, attempt.schedule_id)
+        verdict = await self.comparison.compare(picture, facts, attempt.schedule_id)
         outcome = AttemptOutcome(
             State.SUCCEEDED,
             artifact_key=key,
@@ -188,7 +188,7 @@ async def test_without_postgres_a_picture_counts_as_changed(watch: Watch, databa
     picture = watch.picture("a")
     await watch.see(picture)
     database.terminate()
-    verdict = await watch.comparison.judge(picture, facts_of(picture), watch.schedule.id)
+    verdict = await watch.comparison.compare(picture, facts_of(picture), watch.schedule.id)
     assert verdict.unchanged is False
 
 
@@ -212,8 +212,8 @@ async def test_another_template_or_another_measure_makes_the_next_picture_a_firs
 async def test_a_picture_of_a_job_that_did_not_end_was_not_delivered(watch: Watch) -> None:
     """The worker dies between comparing and finishing: whoever runs it again must tell of it."""
     attempt, picture = await watch.fire(), watch.picture("a")
-    first = await watch.comparison.judge(picture, facts_of(picture), attempt.schedule_id)
-    again = await watch.comparison.judge(picture, facts_of(picture), attempt.schedule_id)
+    first = await watch.comparison.compare(picture, facts_of(picture), attempt.schedule_id)
+    again = await watch.comparison.compare(picture, facts_of(picture), attempt.schedule_id)
     assert (first.unchanged, again.unchanged) == (False, False)
 
 
@@ -227,7 +227,7 @@ async def test_jobs_of_their_own_and_of_schedules_that_tell_always_are_not_compa
         wanted=request(deliver="always"),
     )
     for schedule_id in (None, uuid4(), watch.schedule.id):
-        assert await watch.comparison.judge(picture, facts_of(picture), schedule_id) == ComparisonResult()
+        assert await watch.comparison.compare(picture, facts_of(picture), schedule_id) == ComparisonResult()
 
 
 class Showcase:

@@ -118,7 +118,7 @@ async def test_disk_that_is_full_where_no_step_writes_is_named_too(
     attempt = await claim.claim(database, delivery, worker_id=uuid.uuid4(), lease=timedelta(seconds=15))
     assert attempt is not None
     store = Artifacts(storage_settings)
-    ending = Ending(database, redis, store, nudge_sender=lambda: None)
+    ending = Ending(database, redis, store, wake_sender=lambda: None)
     await ending.failed(attempt, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), AttemptPage())
     store.close()
     found = await read.get(database, job_id=job.id, tenant_id=tenant_id)

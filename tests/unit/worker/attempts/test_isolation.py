@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from worker.attempts.isolation import Solitude
+from worker.attempts.isolation import Isolation
 
 Place = Callable[[], AbstractAsyncContextManager[None]]
 
@@ -34,11 +34,11 @@ async def turns(count: int) -> None:
 async def played(alone: list[bool], ends: list[int]) -> None:
     """Begin attempts in order, end them in the given order of those that render, and check at each step."""
     hold = Hold()
-    solitude = Solitude(hold=hold.hold, release=hold.release)
+    isolation = Isolation(hold=hold.hold, release=hold.release)
     rendering: dict[int, asyncio.Event] = {}
 
     async def attempt(number: int) -> None:
-        async with solitude.place(alone=alone[number]):
+        async with isolation.rendering(alone=alone[number]):
             rendering[number] = asyncio.Event()
             assert len(rendering) == 1 or not any(alone[other] for other in rendering)
             await rendering[number].wait()
@@ -68,18 +68,18 @@ def test_a_lone_attempt_is_alone_and_everybody_gets_a_place(data: st.DataObject)
 
 async def test_a_lone_attempt_that_is_cancelled_while_it_waits_holds_nobody_up() -> None:
     hold = Hold()
-    solitude = Solitude(hold=hold.hold, release=hold.release)
+    isolation = Isolation(hold=hold.hold, release=hold.release)
 
     async def lone() -> None:
-        async with solitude.place(alone=True):
+        async with isolation.rendering(alone=True):
             raise AssertionError("somebody else renders")
 
-    async with solitude.place(alone=False):
+    async with isolation.rendering(alone=False):
         waiting = asyncio.create_task(lone())
         await turns(5)
         assert hold.is_held
         waiting.cancel()
         await asyncio.wait([waiting])
         assert not hold.is_held
-        async with asyncio.timeout(1), solitude.place(alone=False):
+        async with asyncio.timeout(1), isolation.rendering(alone=False):
             assert waiting.cancelled()

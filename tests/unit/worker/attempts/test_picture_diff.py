@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw
 from worker.attempts.picture_diff import (
     MAX_PIXELS,
     UndecodableError,
-    bits_apart,
     difference_hash,
+    hamming_distance,
     pixel_fingerprint,
     share_of_differing_pixels,
 )
@@ -91,8 +91,8 @@ def test_from_afar_details_do_not_count_and_shapes_do(extension: str, tmp_path: 
     detail = difference_hash(page(tmp_path, f"detail.{extension}", (150, 150, 152, 160)))
     shape = difference_hash(page(tmp_path, f"shape.{extension}", (20, 80, 300, 200), (400, 200, 560, 380)))
     assert len(before.removeprefix("dhash:")) == 64
-    assert bits_apart(before, before) == 0
-    assert bits_apart(before, detail) <= 10 < bits_apart(before, shape)
+    assert hamming_distance(before, before) == 0
+    assert hamming_distance(before, detail) <= 10 < hamming_distance(before, shape)
 
 
 def test_a_hash_says_what_is_darker_than_its_right_neighbour(tmp_path: Path) -> None:
