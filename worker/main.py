@@ -33,11 +33,11 @@ from worker.egress.proxy import Egress
 from worker.health.canary import Canary
 from worker.health.presence import PAUSE, Presence
 from worker.health.readiness import WorkerReadiness
-from worker.health.status_server import Pulse, Status, StatusServer
-from worker.health.vitals import MEASURE_INTERVAL_S, VitalSigns
-from worker.maintenance.background_tasks import Background
+from worker.health.status_server import LoopMonitor, StatusApp, StatusServer
+from worker.health.vitals import MEASURE_INTERVAL_S, VitalsReporter
+from worker.maintenance.background_tasks import BackgroundTasks
 from worker.maintenance.eraser import Eraser
-from worker.maintenance.redis_listener import follow_orders
+from worker.maintenance.redis_listener import listen_for_announcements
 from worker.maintenance.scheduler import Scheduler
 from worker.maintenance.sweeper import Sweeper
 from worker.pool.pool import Pool
@@ -116,7 +116,7 @@ class Main:
             reserve_bytes=self.settings.admission.memory_reserve_mb * 2**20,
         )
         self.admission.check()  # before the first job
-        self.vitals = VitalSigns(self.pool, container, self.admission, holds=lambda: self.carrier.holds)
+        self.vitals = VitalsReporter(self.pool, container, self.admission, holds=lambda: self.carrier.holds)
         self.policy = AddressPolicy.from_settings(self.settings.egress)
         self.sender = Sender(
             self.database,
@@ -131,7 +131,7 @@ class Main:
             self.pool,
             scratch.path,
             interval_s=self.settings.health.canary_interval_s,
-            allowed=lambda: not set(self.carrier.holds) - {PAUSE},
+            is_allowed=lambda: not set(self.carrier.holds) - {PAUSE},
         )
         self.heartbeat = Heartbeat(self.database, lease=self.lease)
         self.presence = Presence(
@@ -203,7 +203,7 @@ class Main:
         )
         history = timedelta(seconds=self.settings.retention.job_history_s)
         eraser = Eraser(self.database, self.artifacts, history=history)
-        background = Background(failed=self.carrier.fail)
+        background = BackgroundTasks(failed=self.carrier.fail)
         self._closing.callback(background.cancel)
         background.every(self.settings.attempt.heartbeat_interval_s, self._beat)
         background.run(sweeper.run())
@@ -216,7 +216,9 @@ class Main:
         background.run(self.canary.run())
         background.every(MEASURE_INTERVAL_S, self.vitals.measure)
         background.run(
-            follow_orders(self.redis, cancel=self.heartbeat.cancel, look_at_pause=self.presence.look_at_pause)
+            listen_for_announcements(
+                self.redis, cancel=self.heartbeat.cancel, apply_pause=self.presence.apply_pause
+            )
         )
         background.run(self.sender.run())
         self._closing.push_async_callback(self.sender.stop)  # before its task is cancelled: it ends by itself
@@ -240,16 +242,16 @@ class Main:
             slots=self.settings.browser.browser_max_pages,
             holds=lambda: self.carrier.holds,
         )
-        pulse = Pulse()
-        self._closing.callback(pulse.stop)
+        monitor = LoopMonitor()
+        self._closing.callback(monitor.stop)
         stalled_after_s = self.settings.health.worker_stalled_after_s
-        status = Status(pulse, readiness.document, stalled_after_s=stalled_after_s)
+        status = StatusApp(monitor, readiness.document, stalled_after_s=stalled_after_s)
         server = StatusServer(status, folder, port=self.settings.health.worker_metrics_port)
         self._closing.push_async_callback(asyncio.to_thread, server.close)
 
     async def _beat(self) -> None:
         await self.heartbeat.beat()
-        await self.presence.look_at_pause()
+        await self.presence.apply_pause()
         await self.presence.report()
 
     async def _follow_browser(self) -> None:

@@ -1,8 +1,8 @@
-"""`python -m worker.health [--ready] [--worker ID]`: does the worker live, is it ready? For orchestrators.
+"""`python -m worker.health [--ready] [--worker ID]`: is the worker alive, is it ready? For orchestrators.
 
-Prints one sentence; exit code 0: yes, 1: no. Asks all workers of this DATA_DIR at the Unix sockets that they
-listen at (`worker/health/status_server.py`), which are there whatever WORKER_METRICS_PORT says. The standard
-library alone, because an orchestrator runs it every few seconds: it takes 50 ms.
+Prints one sentence. The exit code is 0 for yes and 1 for no. It asks all workers of this DATA_DIR at their
+Unix sockets (`worker/health/status_server.py`), which exist whether WORKER_METRICS_PORT is set or not. It
+imports the standard library only and takes 50 ms, because an orchestrator runs it every few seconds.
 """
 
 import argparse
@@ -20,16 +20,16 @@ from typing import Final
 # Relative to DATA_DIR: one folder for each worker (worker/browser/scratch.py).
 SCRATCH: Final = "scratch"
 SOCKET: Final = "status.sock"
-# fleet/settings.py says the same and takes 200 ms to import; a test holds the two together.
+# The same default as in fleet/settings.py, which takes 200 ms to import. A test compares the two.
 DEFAULT_DATA_DIR: Final = ".renderfleet"
 
-# Beyond what a worker takes to hear of its dependencies (fleet/telemetry/probes.py).
+# Longer than a worker takes to check its dependencies (fleet/telemetry/probes.py).
 TIMEOUT_S: Final = 4.0
 
 
 @contextmanager
 def socket_address(folder: Path) -> Iterator[str]:
-    """The address of the socket in a worker's folder, short: more than 107 bytes do not fit (unix(7))."""
+    """A short address of the socket in a worker's folder: it may have 107 bytes at most (unix(7))."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         yield f"/proc/self/fd/{descriptor}/{SOCKET}" if sys.platform == "linux" else str(folder / SOCKET)
@@ -38,7 +38,7 @@ def socket_address(folder: Path) -> Iterator[str]:
 
 
 class _Connection(http.client.HTTPConnection):
-    """To the worker of a folder."""
+    """A connection to the worker that has this folder."""
 
     def __init__(self, folder: Path, timeout_s: float) -> None:
         super().__init__("localhost", timeout=timeout_s)
@@ -53,10 +53,10 @@ class _Connection(http.client.HTTPConnection):
 
 
 def ask(folder: Path, path: str, *, timeout_s: float = TIMEOUT_S) -> str | None:
-    """Why the worker of this folder says no; None: it says yes.
+    """Why the worker of this folder answers no; None: it answers yes.
 
     Raises:
-        ConnectionRefusedError: nobody listens: a worker that was killed left the folder.
+        ConnectionRefusedError: nothing listens: the worker was killed and could not remove its folder.
         FileNotFoundError: the worker ended meanwhile.
     """
     connection = _Connection(folder, timeout_s)
@@ -67,14 +67,14 @@ def ask(folder: Path, path: str, *, timeout_s: float = TIMEOUT_S) -> str | None:
     except TimeoutError:
         return f"it did not answer within {timeout_s:g} s"
     except (ConnectionResetError, BrokenPipeError, http.client.HTTPException, ValueError) as error:
-        return f"its answer broke off: {error!r}"
+        return f"its answer is incomplete: {error!r}"
     finally:
         connection.close()
     return None if answer.status == HTTPStatus.OK else "; ".join(document["reasons"])
 
 
 def check(data_dir: Path, path: str, *, worker: str = "*", timeout_s: float = TIMEOUT_S) -> tuple[bool, str]:
-    """Ask the workers below a folder; whether all say yes, and a sentence for people."""
+    """Ask the workers below a folder. Returns whether all answer yes, and a sentence for people."""
     adjective = "ready" if path == "/readyz" else "alive"
     refusals, yes = [], 0
     for found in sorted((data_dir / SCRATCH).glob(f"{worker}/{SOCKET}")):
@@ -94,16 +94,18 @@ def check(data_dir: Path, path: str, *, worker: str = "*", timeout_s: float = TI
 
 
 def main(words: list[str]) -> int:
-    """Ask, tell, and return the exit code."""
+    """Ask the workers, print the sentence, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m worker.health", description="Asks the local workers.")
-    parser.add_argument("--ready", action="store_true", help="ask whether they can render, not only live")
-    parser.add_argument("--worker", metavar="ID", default="*", help="ask only this one")
+    parser.add_argument(
+        "--ready", action="store_true", help="ask whether they can render, not only whether they are alive"
+    )
+    parser.add_argument("--worker", metavar="ID", default="*", help="ask only this worker")
     parser.add_argument(
         "--timeout", type=float, metavar="S", default=TIMEOUT_S, help=f"wait S seconds [{TIMEOUT_S:g}]"
     )
     given = parser.parse_args(words)
     data_dir = Path(os.environ.get("RENDERFLEET_DATA_DIR") or DEFAULT_DATA_DIR)
     path = "/readyz" if given.ready else "/livez"
-    is_well, sentence = check(data_dir, path, worker=given.worker, timeout_s=given.timeout)
+    is_healthy, sentence = check(data_dir, path, worker=given.worker, timeout_s=given.timeout)
     sys.stdout.write(f"{sentence}\n")
-    return 0 if is_well else 1
+    return 0 if is_healthy else 1

@@ -1,7 +1,7 @@
-"""A render that nobody asked for, to know that one would succeed: readiness by trying, not by guessing.
+"""Canary renders: a worker renders a small page of its own to find out whether jobs would succeed.
 
-A render of a real job that came to a good end proves the same, so a busy worker has no canaries. They render
-beside the slots and only while one is free: no job waits for a canary, and none is kept from the warm pages.
+A job that succeeds proves the same, so a busy worker renders no canaries. A canary runs only while a slot is
+free, and on a page of its own that takes no slot and no warm page. So no job waits for a canary.
 """
 
 import asyncio
@@ -24,18 +24,18 @@ from worker.pool.pool import Pool
 from worker.render.context import Render
 from worker.render.pipeline import run_steps
 
-# A worker that was just started may have jobs waiting for it: one of them is proof enough.
+# When a worker starts, jobs may be waiting. If one of them succeeds first, no canary is needed.
 _FIRST_S: Final = 2.0
-# Takes 0.2 s on an idle machine. Longer than finding out that a browser hangs and launching another one.
+# A canary takes 0.2 s on an idle machine. In this time a hanging browser is found and replaced.
 _TIMEOUT_S: Final = 20.0
-# Who is not ready should become so as soon as it can.
+# A worker that is not ready tries again soon.
 _RETRY_S: Final = 10.0
-_LOOK_AGAIN_S: Final = 1.0
-# A proof is good for so many intervals: until then the next one should long have come.
+_NO_FREE_SLOT_PAUSE_S: Final = 1.0
+# The worker is ready for this many intervals after a success; the next one is due after one interval.
 _FRESH_INTERVALS: Final = 3.0
 
 _SIDE_PX: Final = 16
-# Pure colours come through any colour profile unchanged. White and black are what an empty page shows.
+# Colour profiles do not change pure colours. White and black are left out: an empty page looks like that.
 _COLOURS: Final = ("ff0000", "00ff00", "0000ff", "ffff00", "ff00ff", "00ffff")
 _HTML: Final = "<!doctype html><title>canary</title><style>html{{background:#{colour}}}</style>"
 
@@ -44,46 +44,49 @@ _MAX_BYTES: Final = 1024 * 1024
 _RGB, _RGBA, _BITS = 2, 6, 8
 
 log = get_logger(__name__)
-# It asks for nothing.
+# The page of a canary makes no requests.
 _TERMS: Final = Terms(AddressPolicy())
 
 
 class CanaryError(Exception):
-    """A canary came to nothing; the text says why."""
+    """A canary failed; the text says why."""
 
 
 class Canary:
-    """Renders now and then, and says whether this worker can."""
+    """Renders a canary when one is due, and knows whether this worker can render."""
 
-    def __init__(self, pool: Pool, folder: Path, *, interval_s: float, allowed: Callable[[], bool]) -> None:
+    def __init__(
+        self, pool: Pool, folder: Path, *, interval_s: float, is_allowed: Callable[[], bool]
+    ) -> None:
         """Render nothing yet.
 
         Args:
-            pool: where to render.
-            folder: where pictures lie until they have been looked at.
-            interval_s: after so many seconds without a render that succeeded a canary is due.
-            allowed: whether there may be one now.
+            pool: has the browser.
+            folder: for the picture, until it has been checked.
+            interval_s: a canary is due when no render has succeeded for this long.
+            is_allowed: whether a canary may be rendered now.
         """
         self._pool = pool
         self._path = folder / "canary.png"
         self._interval_s = interval_s
-        self._allowed = allowed
+        self._is_allowed = is_allowed
         self._failure: str | None = None
-        for outcome in ("succeeded", "failed"):  # a counter that is there from the start shows its first step
+        # Counters that begin at 0: Prometheus would not see the first increase of one that begins at 1.
+        for outcome in ("succeeded", "failed"):
             CANARIES.labels(outcome)
         self._ended_at = -math.inf
         self._succeeded_at = -math.inf
 
     @property
     def succeeded_s(self) -> float | None:
-        """Seconds since a render last succeeded, a canary's or a job's; None: none has yet."""
-        age_s = _now() - self._proved_at
+        """Seconds since a canary or a job last succeeded; None: none has succeeded yet."""
+        age_s = _now() - self._last_success_at
         return age_s if age_s < math.inf else None
 
     @property
-    def doubt(self) -> str | None:
-        """Why it is not known that a render would succeed now; None: it is."""
-        if self._failure is not None and self._proved_at < self._ended_at:
+    def not_ready_reason(self) -> str | None:
+        """Why a render may fail now; None: a render has succeeded lately."""
+        if self._failure is not None and self._last_success_at < self._ended_at:
             return self._failure
         if self.succeeded_s is None:
             return "nothing has been rendered yet"
@@ -96,24 +99,24 @@ class Canary:
         pause_s = _FIRST_S
         while True:
             await asyncio.sleep(pause_s)
-            pause_s = await self.look()
+            pause_s = await self.render_if_due()
 
-    async def look(self) -> float:
-        """Render a canary if one is due and there may be one; the seconds until it is time to look again."""
-        early_s = self._due_at(spread=random.uniform(0.9, 1.1)) - _now()  # noqa: S311 - spreads load
-        if early_s > 0:
-            return early_s
-        if not (self._pool.has_free_slot and self._allowed()):
-            return _LOOK_AGAIN_S
+    async def render_if_due(self) -> float:
+        """Render a canary if one is due and allowed. Returns after how many seconds to call this again."""
+        due_in_s = self._due_at(spread=random.uniform(0.9, 1.1)) - _now()  # noqa: S311 - spreads load
+        if due_in_s > 0:
+            return due_in_s
+        if not (self._pool.has_free_slot and self._is_allowed()):
+            return _NO_FREE_SLOT_PAUSE_S
         await self.render()
         return 0
 
     async def render(self) -> None:
-        """Render one, whatever comes of it."""
+        """Render a canary and remember whether it succeeded. Raises nothing."""
         failed_before = self._failure is not None
         try:
             async with asyncio.timeout(_TIMEOUT_S):
-                await self._sing()
+                await self._render_and_check()
         except TimeoutError:
             self._failure = f"a canary took longer than {_TIMEOUT_S:.0f} s"
         except (RenderError, DevToolsError, CanaryError, OSError) as error:
@@ -128,8 +131,8 @@ class Canary:
         elif failed_before:
             log.info("the worker can render again")
 
-    async def _sing(self) -> None:
-        """Render a small page of one colour, seldom the last one's: no old picture passes for a new one."""
+    async def _render_and_check(self) -> None:
+        """Render a page of a random colour and check the picture: an old one seldom has the same colour."""
         colour = random.choice(_COLOURS)  # noqa: S311 - guards nothing
         request = RenderRequest.model_validate(
             {"html": _HTML.format(colour=colour), "viewport": {"width": _SIDE_PX, "height": _SIDE_PX}}
@@ -144,21 +147,21 @@ class Canary:
             self._path.unlink(missing_ok=True)
 
     @property
-    def _proved_at(self) -> float:
+    def _last_success_at(self) -> float:
         rendered_at = self._pool.rendered_at
         return self._succeeded_at if rendered_at is None else max(self._succeeded_at, rendered_at)
 
     def _due_at(self, *, spread: float) -> float:
-        if self._failure is not None and self._proved_at < self._ended_at:
+        if self._failure is not None and self._last_success_at < self._ended_at:
             return self._ended_at + spread * min(self._interval_s, _RETRY_S)
-        return self._proved_at + spread * self._interval_s
+        return self._last_success_at + spread * self._interval_s
 
 
 def require_colour(png: bytes, colour: str) -> None:
-    """Refuse a picture that does not begin with this colour (in hexadecimal: red, green, blue).
+    """Check that the first pixel of a picture has this colour (hexadecimal digits: red, green, blue).
 
     Raises:
-        CanaryError: it has another one, or is none that Chromium would write.
+        CanaryError: it has another colour, or this is no PNG as Chromium writes it.
     """
     if (found := bytes(first_pixel(png)).hex()) != colour:
         raise CanaryError(f"the picture has the colour {found} instead of {colour}")
@@ -167,11 +170,12 @@ def require_colour(png: bytes, colour: str) -> None:
 def first_pixel(png: bytes) -> tuple[int, int, int]:
     """Red, green and blue of the top left pixel of a PNG as Chromium writes it: 8 bits each, not interlaced.
 
-    It is the same in all of PNG's filters, which only ever differ from what is left or above. A library that
-    decodes pictures would take 4 MB of each worker's memory. Source: RFC 2083, sections 3, 4.1 and 6.
+    No filter of PNG changes this pixel: filters subtract the pixels to the left and above, and it has none.
+    A library that decodes pictures would use 4 MB of memory in each worker. Source: RFC 2083, sections 3, 4.1
+    and 6.
 
     Raises:
-        CanaryError: it is no such PNG, or a broken one.
+        CanaryError: it is no such PNG, or it is damaged.
     """
     try:
         if not png.startswith(b"\x89PNG\r\n\x1a\n"):

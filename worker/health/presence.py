@@ -1,4 +1,4 @@
-"""What a worker tells the fleet of itself, and what the fleet tells it: that it is paused."""
+"""Writes a worker's row in Postgres, and reads there whether the fleet is paused."""
 
 import os
 import socket
@@ -10,17 +10,17 @@ from fleet.errors import UnavailableError
 from fleet.queue.arq_adapter import CarrierWorker
 from fleet.telemetry.logs import get_logger
 from fleet.workers import pause, registry
-from worker.health.vitals import VitalSigns
+from worker.health.vitals import VitalsReporter
 from worker.pool.pool import Pool
 
-# Why the carrier takes no jobs.
+# The reason why this worker takes no jobs.
 PAUSE: Final = "the fleet is paused"
 
 log = get_logger(__name__)
 
 
 class Presence:
-    """One worker's row, and the row of the pause."""
+    """Reports one worker to the fleet and applies the fleet's pause to it."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class Presence:
         database: Database,
         carrier: CarrierWorker,
         pool: Pool,
-        vitals: VitalSigns,
+        vitals: VitalsReporter,
         *,
         slots: int,
     ) -> None:
@@ -40,7 +40,7 @@ class Presence:
         self._slots = slots
 
     async def report(self) -> None:
-        """Write the worker's row, unless Postgres is silent."""
+        """Write the worker's row. A database that does not answer is logged."""
         report = registry.WorkerReport(
             id=self._worker_id,
             hostname=socket.gethostname(),
@@ -54,16 +54,16 @@ class Presence:
         try:
             await registry.report(self._database, report)
         except UnavailableError as error:
-            log.warning("not reported", error=repr(error.__cause__))
+            log.warning("worker not reported to the fleet", error=repr(error.__cause__))
 
-    async def look_at_pause(self) -> None:
-        """Take no jobs while the fleet is paused: claims would be refused anyway."""
+    async def apply_pause(self) -> None:
+        """Take no jobs while the fleet is paused: Postgres would refuse the claims anyway."""
         try:
-            now = await pause.read(self._database)
+            current = await pause.read(self._database)
         except UnavailableError as error:
             log.warning("cannot read whether the fleet is paused", error=repr(error.__cause__))
             return
-        if now.paused_at is None:
+        if current.paused_at is None:
             self._carrier.release(PAUSE)
         else:
             self._carrier.hold(PAUSE)

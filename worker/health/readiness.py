@@ -1,4 +1,4 @@
-"""Whether this worker can render, and why not: one document."""
+"""The document of `/readyz`: whether this worker can render, and if not, why."""
 
 import time
 from collections.abc import Callable
@@ -25,32 +25,32 @@ class WorkerReadinessStatus(StrEnum):
 class BrowserState(BaseModel):
     """The browser that renders now."""
 
-    generation: int = Field(description="How many browsers this worker has had, with this one.")
-    age_s: float | None = Field(description="Seconds since its launch; null while there is none.")
+    generation: int = Field(description="How many browsers this worker has had, this one included.")
+    age_s: float | None = Field(description="Seconds since its launch; null while there is no browser.")
     sandbox: Sandbox | None = Field(
-        description="Chromium's sandbox: on (seen at a page's process), off (CHROMIUM_SANDBOX) or unverified "
-        "(no /proc here)."
+        description="Chromium's sandbox: on (a page's process was checked), off (CHROMIUM_SANDBOX) or "
+        "unverified (this system has no /proc)."
     )
 
 
 class WorkerReadinessDocument(BaseModel):
-    """What a worker says of itself."""
+    """The answer of a worker's `/readyz`."""
 
     status: WorkerReadinessStatus = Field(description="ready (200) or unavailable (503).")
     reasons: list[str] = Field(description="Why it is not ready.")
     worker_id: str = Field(description="Its id in `GET /v1/fleet`.")
     browser: BrowserState = Field(description="The browser that renders now.")
-    warnings: list[str] = Field(description="What is not as it should be, and does not keep it from working.")
-    slots: int = Field(description="Renders at once.")
-    busy: int = Field(description="Slots that are taken.")
-    takes_jobs: bool = Field(description="Whether it takes jobs now. A worker that does not can be ready.")
-    holds: list[str] = Field(description="Why it takes none.")
+    warnings: list[str] = Field(description="Faults that do not keep it from rendering.")
+    slots: int = Field(description="How many renders may run at once.")
+    busy: int = Field(description="How many slots are in use.")
+    takes_jobs: bool = Field(description="Whether it takes jobs now. A ready worker may take none.")
+    holds: list[str] = Field(description="Why it takes no jobs.")
     rendered_s: float | None = Field(description="Seconds since a render last succeeded, canaries included.")
     dependencies: dict[str, DependencyState] = Field(description="postgres, redis and s3.")
 
 
 class WorkerReadiness:
-    """Puts the document together from what the parts of a worker know."""
+    """Makes the document from the state of the worker's parts."""
 
     def __init__(
         self,
@@ -70,10 +70,10 @@ class WorkerReadiness:
         self._holds = holds
 
     async def document(self) -> WorkerReadinessDocument:
-        """Ask everything. A worker is of no use without any of Postgres, Redis and S3."""
+        """Make the document. A worker needs Postgres, Redis and S3: without one of them it is not ready."""
         dependencies = await self._probes.states()
-        doubt, holds, numbers = self._canary.doubt, self._holds(), self._pool.numbers
-        reasons = [] if doubt is None else [doubt]
+        cannot_render, holds, numbers = self._canary.not_ready_reason, self._holds(), self._pool.numbers
+        reasons = [] if cannot_render is None else [cannot_render]
         reasons += [
             f"{name} does not answer: {state.reason}"
             for name, state in dependencies.items()

@@ -1,9 +1,9 @@
-"""`/livez`, `/readyz` and `/metrics` of a worker, at a Unix socket and, where it is set, WORKER_METRICS_PORT.
+"""`/livez`, `/readyz` and `/metrics` of a worker: at a Unix socket, and at WORKER_METRICS_PORT if it is set.
 
-In threads of its own, for a loop that does not move cannot say so: it renews a time stamp, and here somebody
-looks how old that is. (A loop that is stuck in C code with the interpreter's lock stops these threads too;
-then there is no answer, which is one.) The server is the standard library's, as in prometheus_client, which
-has loaded it anyway: no memory beyond the threads.
+The server runs in threads of its own, because an event loop that is blocked cannot answer. The loop renews a
+time stamp, and a thread checks how old it is. If the loop is blocked in C code that holds the interpreter's
+lock, these threads are blocked too, and the call gets no answer. The server is the one of the standard
+library that prometheus_client has loaded anyway, so it needs no memory except for its threads.
 """
 
 import asyncio
@@ -31,44 +31,44 @@ from worker.health.readiness import WorkerReadinessDocument, WorkerReadinessStat
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-_BEAT_S: Final = 0.5
-# A caller that sends nothing does not keep its thread.
-_SILENT_S: Final = 5.0
-# Beyond what the dependencies may take: then the loop does not move.
+_RENEWAL_INTERVAL_S: Final = 0.5
+# A caller that sends nothing for this long loses its connection, so that its thread ends.
+_SILENCE_TIMEOUT_S: Final = 5.0
+# Longer than the dependencies may take to answer. After that the loop must be blocked.
 _DOCUMENT_TIMEOUT_S: Final = ANSWER_TIMEOUT_S + 1.0
-_CLOSE_S: Final = 1.0
+_CLOSE_TIMEOUT_S: Final = 1.0
 
 log = get_logger(__name__)
 
 
-class Pulse:
-    """A time stamp that the event loop renews for as long as it moves."""
+class LoopMonitor:
+    """A time stamp that the event loop renews while it is not blocked."""
 
     def __init__(self) -> None:
-        """Begin, in the loop that is watched."""
+        """Begin. Call this in the loop that is to be monitored."""
         self._loop = asyncio.get_running_loop()
-        self._beat()
+        self._renew()
 
     @property
     def age_s(self) -> float:
-        """Seconds since the last beat; asked by other threads."""
-        return time.monotonic() - self._at
+        """Seconds since the last renewal. Other threads may read it."""
+        return time.monotonic() - self._renewed_at
 
     def stop(self) -> None:
-        """Leave the loop alone."""
+        """Renew the time stamp no more."""
         self._handle.cancel()
 
-    def _beat(self) -> None:
-        self._at = time.monotonic()
-        self._handle = self._loop.call_later(_BEAT_S, self._beat)
+    def _renew(self) -> None:
+        self._renewed_at = time.monotonic()
+        self._handle = self._loop.call_later(_RENEWAL_INTERVAL_S, self._renew)
 
 
-class Status:
-    """What is answered, as a WSGI application."""
+class StatusApp:
+    """Answers calls; a WSGI application."""
 
     def __init__(
         self,
-        pulse: Pulse,
+        monitor: LoopMonitor,
         document: Callable[[], Coroutine[Any, Any, WorkerReadinessDocument]],
         *,
         stalled_after_s: float,
@@ -76,11 +76,11 @@ class Status:
         """Prepare.
 
         Args:
-            pulse: of the loop.
-            document: tells the readiness, in that loop.
-            stalled_after_s: a loop that has not moved for so many seconds is stuck.
+            monitor: of the worker's event loop.
+            document: makes the document of `/readyz`, in that loop.
+            stalled_after_s: `/livez` fails once the loop has been blocked for so many seconds.
         """
-        self._pulse = pulse
+        self._monitor = monitor
         self._document = document
         self._stalled_after_s = stalled_after_s
         self._loop = asyncio.get_running_loop()
@@ -102,7 +102,7 @@ class Status:
         return [document.encode()]
 
     def _livez(self) -> tuple[HTTPStatus, str]:
-        age_s = self._pulse.age_s
+        age_s = self._monitor.age_s
         if age_s > self._stalled_after_s:
             return HTTPStatus.SERVICE_UNAVAILABLE, _refusal(f"the event loop has not moved for {age_s:.0f} s")
         return HTTPStatus.OK, json.dumps({"status": "alive"})
@@ -116,7 +116,7 @@ class Status:
             document = answer.result(_DOCUMENT_TIMEOUT_S)
         except TimeoutError:
             answer.cancel()
-            reason = f"the event loop has not moved for {self._pulse.age_s:.0f} s"
+            reason = f"the event loop has not moved for {self._monitor.age_s:.0f} s"
             return HTTPStatus.SERVICE_UNAVAILABLE, _refusal(reason)
         is_ready = document.status is WorkerReadinessStatus.READY
         return HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE, document.model_dump_json()
@@ -127,16 +127,16 @@ def _refusal(reason: str) -> str:
 
 
 class _Handler(WSGIRequestHandler):
-    """One call a connection."""
+    """Answers one call per connection."""
 
-    timeout = _SILENT_S
+    timeout = _SILENCE_TIMEOUT_S
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the library's
-        """Health is asked every few seconds: no line for each."""
+        """Log nothing: orchestrators call every few seconds."""
 
 
 class _Server(ThreadingMixIn, WSGIServer):
-    """At one address, until it is closed; each call has a thread."""
+    """Listens at one address until it is closed; each call is answered in a thread of its own."""
 
     daemon_threads = True
 
@@ -148,16 +148,16 @@ class _Server(ThreadingMixIn, WSGIServer):
         self._thread.start()
 
     def close(self) -> None:
-        """Take no more calls."""
+        """Stop listening."""
         self._is_closed = True
-        with contextlib.suppress(OSError):  # not every system can wake up a socket that listens
+        with contextlib.suppress(OSError):  # not every system can shut down a socket that listens
             self.socket.shutdown(socket.SHUT_RDWR)
-        self._thread.join(_CLOSE_S)
+        self._thread.join(_CLOSE_TIMEOUT_S)
         self.server_close()
 
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - as it is called
-        """Whoever asked has gone, or said nothing."""
-        log.debug("a call for the status broke off", error=repr(sys.exception()))
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the library's signature
+        """Log that the caller closed the connection, or sent nothing for too long."""
+        log.debug("a call to the status server failed", error=repr(sys.exception()))
 
     def _serve(self) -> None:
         while not self._is_closed:
@@ -165,35 +165,35 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 
 class _UnixServer(_Server):
-    """At a socket in the file system."""
+    """Listens at a socket in the file system."""
 
     address_family = socket.AF_UNIX
 
     def server_bind(self) -> None:
-        """Without the host name and port that the library asks for."""
+        """Bind the socket. The library would look up a host name and a port, which a Unix socket has not."""
         self.socket.bind(self.server_address)
         self.server_name, self.server_port = "localhost", 0
         self.setup_environ()
 
     def get_request(self) -> tuple[socket.socket, Any]:
-        """A caller without an address gets one."""
+        """Accept a call, with an address as the library needs it: callers at a Unix socket have none."""
         request, _ = self.socket.accept()
         return request, ("localhost", 0)
 
 
 class StatusServer:
-    """Listens until it is closed."""
+    """Listens at the Unix socket and at the port, until it is closed."""
 
     def __init__(self, application: "WSGIApplication", folder: Path, *, port: int) -> None:
         """Listen.
 
         Args:
-            application: answers.
-            folder: of this worker; gets the socket.
-            port: on all addresses of this machine; 0 means none.
+            application: answers the calls.
+            folder: this worker's own; the socket is created there.
+            port: to listen at on all addresses of this machine; 0: only at the socket.
 
         Raises:
-            SettingsError: the port cannot be had.
+            SettingsError: the port is in use, or may not be used.
         """
         with socket_address(folder) as address:
             self._servers: list[_Server] = [_UnixServer(address, application)]
@@ -207,6 +207,6 @@ class StatusServer:
                 ) from error
 
     def close(self) -> None:
-        """Take no more calls."""
+        """Stop listening."""
         for server in self._servers:
             server.close()

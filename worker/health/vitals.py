@@ -1,4 +1,4 @@
-"""A worker's health in figures: what its parts know, put together for the heartbeat's report."""
+"""Collects the figures about a worker's health that each heartbeat reports."""
 
 import asyncio
 import time
@@ -21,29 +21,29 @@ log = get_logger(__name__)
 
 
 class KernelKills:
-    """Says when the kernel has killed: the page that it hit only reads that its renderer ended."""
+    """Logs and counts processes that the kernel has killed. A job's error only says that a renderer ended."""
 
     def __init__(self, container: Container) -> None:
-        """Begin with what there was before."""
+        """Leave out the kills before now."""
         self._container = container
         self._known = container.oom_kills()
 
-    def look(self) -> None:
-        """Tell of those since the last look."""
+    def check(self) -> None:
+        """Log and count the kills since the last check."""
         before, self._known = self._known, self._container.oom_kills()
         if before is None or self._known is None or self._known <= before:
             return
         CONTAINER_OOM_KILLS.inc(self._known - before)
         log.error(
-            "the kernel has killed processes for want of memory",
+            "the kernel has killed processes because memory ran out",
             killed=self._known - before,
             limit_mb=self._container.memory().limit_bytes // 2**20,
             fix="raise the container's memory limit, or lower RENDER_MEMORY_LIMIT_MB or BROWSER_MAX_PAGES",
         )
 
 
-class VitalSigns:
-    """Measures now and then, and tells at any time."""
+class VitalsReporter:
+    """Measures at intervals, and makes a report at any time."""
 
     def __init__(
         self, pool: Pool, container: Container, admission: Admission, *, holds: Callable[[], list[str]]
@@ -51,10 +51,10 @@ class VitalSigns:
         """Measure nothing yet.
 
         Args:
-            pool: has the browsers.
-            container: has the limit.
-            admission: has looked at the limit lately.
-            holds: why the worker takes no jobs.
+            pool: has the browser.
+            container: counts the kernel's kills.
+            admission: has measured the container's memory lately.
+            holds: returns why the worker takes no jobs.
         """
         self._pool = pool
         self._container = container
@@ -66,15 +66,15 @@ class VitalSigns:
         self._kernel_kills = KernelKills(container)
 
     async def measure(self) -> None:
-        """Look at all processes, in a thread."""
+        """Measure all processes, in a thread."""
         self._reading = reading = await asyncio.to_thread(self._processes.read)
         self._trend.add(time.monotonic(), reading.bytes)
         for part, pss_bytes in (reading.pss_bytes or {}).items():
             WORKER_MEMORY_BYTES.labels(part).set(pss_bytes)
-        self._kernel_kills.look()
+        self._kernel_kills.check()
 
     def report(self) -> Vitals:
-        """What is known now."""
+        """The latest figures."""
         reading = self._reading
         return Vitals(
             holds=self._holds(),

@@ -1,1 +1,1 @@
-"""What a worker does beside its attempts: sweep, erase, fire schedules, listen to Redis."""
+"""What a worker does besides rendering: recover jobs, erase old data, fire schedules, listen to Redis."""

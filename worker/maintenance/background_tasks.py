@@ -1,4 +1,4 @@
-"""What a worker does beside its attempts, for as long as it lives: tasks whose failure ends the worker."""
+"""Runs the tasks that a worker has for its whole life. If one of them fails, the worker ends."""
 
 import asyncio
 import random
@@ -10,22 +10,28 @@ from fleet.telemetry.logs import get_logger
 log = get_logger(__name__)
 
 
-class Background:
-    """Tasks that never end by themselves. An error that nobody expected in one of them is told, once."""
+class BackgroundTasks:
+    """Tasks that run until they are cancelled."""
 
     def __init__(self, *, failed: Callable[[BaseException], None]) -> None:
-        """Begin nothing yet; `failed` gets the error of a task that has ended by one."""
+        """Start no task yet. `failed` is called with the error of a task that raised one."""
         self._failed = failed
         self._tasks: list[asyncio.Task[None]] = []
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
-        """Begin a task."""
+        """Start a task."""
         task = asyncio.create_task(work)
         task.add_done_callback(self._ended)
         self._tasks.append(task)
 
     def every(self, interval_s: float, action: Callable[[], Awaitable[None]], *, jitter: float = 0.0) -> None:
-        """Repeat `action`, spread by this share of the interval to both sides."""
+        """Start a task that repeats `action`.
+
+        Args:
+            interval_s: seconds between two calls.
+            action: what to call.
+            jitter: how much the interval varies by chance: 0.5 means from 50 % to 150 % of `interval_s`.
+        """
 
         async def repeat() -> None:
             while True:
@@ -36,11 +42,11 @@ class Background:
         self.run(repeat())
 
     def cancel(self) -> None:
-        """End them all."""
+        """Cancel all tasks."""
         for task in self._tasks:
             task.cancel()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("worker cannot go on", error=repr(error))
+            log.error("a background task failed, the worker ends", error=repr(error))
             self._failed(error)

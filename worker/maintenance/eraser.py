@@ -1,7 +1,7 @@
-"""Erases what is old enough: artifacts, orphans, unfinished uploads, rows.
+"""Erases artifacts, leftovers of failed attempts, unfinished uploads, and rows of old jobs and batches.
 
-Every worker does it, each at its own jittered pace. However much is due, one step is a page of it in a
-transaction of its own, and the next step follows at once.
+Every worker does this, at intervals with jitter. One step erases a limited number of rows in a transaction of
+its own, and the next step follows at once, until nothing more is due.
 """
 
 import time
@@ -24,13 +24,14 @@ from fleet.jobs.erase import (
 from fleet.telemetry.logs import get_logger
 from fleet.telemetry.metrics import ERASED
 
-# A step is one or two DeleteObjects, of 1,000 keys at most, and some milliseconds of SQL.
-_AT_ONCE: Final = 250
-# An attempt whose end is this old has a worker that is gone, or that has noticed.
+# Rows of one step: one or two calls of DeleteObjects, each with 1,000 keys at most, and milliseconds of SQL.
+_ROWS_PER_STEP: Final = 250
+# So long after its end no worker uploads for the attempt any more: the worker has ended, or knows that the
+# attempt has.
 _ORPHAN_AGE: Final = timedelta(hours=1)
-# Longer than any attempt can take.
+# Longer than an attempt can take.
 _UPLOAD_AGE: Final = timedelta(days=1)
-# Listing is what a store charges for. Once an hour is 24 requests a day and worker, however many jobs.
+# Stores charge for listing. Once an hour is 24 calls a day for each worker, however many jobs there are.
 _UPLOADS_INTERVAL_S: Final = 3600.0
 
 log = get_logger(__name__)
@@ -47,20 +48,20 @@ class Eraser:
         history: timedelta,
         orphan_age: timedelta = _ORPHAN_AGE,
         upload_age: timedelta = _UPLOAD_AGE,
-        at_once: int = _AT_ONCE,
+        rows_per_step: int = _ROWS_PER_STEP,
     ) -> None:
         self._database = database
         self._artifacts = artifacts
         self._history = history
         self._orphan_age = orphan_age
         self._upload_age = upload_age
-        self._at_once = at_once
+        self._rows_per_step = rows_per_step
         self._uploads_due_at = 0.0
 
     async def erase(self) -> None:
-        """Erase all that is due. A database or a store that is away is logged and left for the next time."""
-        # Rows need no store; what was erased just now is forgotten with the next look.
-        for act in (
+        """Erase all that is due. Where the database or the store does not answer, the next call does it."""
+        # Deleting rows needs no store, so it comes first. A job erased now loses its row with the next call.
+        for step in (
             self._forget_batches,
             self._forget_jobs,
             self._erase_artifacts,
@@ -68,9 +69,9 @@ class Eraser:
             self._abort_uploads,
         ):
             try:
-                await act()
+                await step()
             except UnavailableError as error:
-                log.warning("erasing put off", of=act.__name__.strip("_"), error=repr(error.__cause__))
+                log.warning("erasing postponed", step=step.__name__.strip("_"), error=repr(error.__cause__))
 
     async def _forget_batches(self) -> None:
         await self._forget("batch", forget_batches)
@@ -79,16 +80,16 @@ class Eraser:
         await self._forget("job", forget_jobs)
 
     async def _forget(self, what: str, forget: Callable[..., Awaitable[int]]) -> None:
-        count = self._at_once
-        while count == self._at_once:
-            count = await forget(self._database, history=self._history, limit=self._at_once)
+        count = self._rows_per_step
+        while count == self._rows_per_step:
+            count = await forget(self._database, history=self._history, limit=self._rows_per_step)
             ERASED.labels(what).inc(count)
 
     async def _erase_artifacts(self) -> None:
         await self._walk(
             "artifact",
             lambda cursor: erase_artifacts(
-                self._database, cursor, delete=self._artifacts.delete_many, limit=self._at_once
+                self._database, cursor, delete=self._artifacts.delete_many, limit=self._rows_per_step
             ),
         )
 
@@ -100,7 +101,7 @@ class Eraser:
                 cursor,
                 age=self._orphan_age,
                 delete=self._artifacts.delete_many,
-                limit=self._at_once,
+                limit=self._rows_per_step,
             ),
         )
 
@@ -112,7 +113,7 @@ class Eraser:
             ERASED.labels(what).inc(done.erased)
             erased, refused, cursor = erased + done.erased, refused + done.refused, done.next
         if refused:
-            log.warning("the store keeps what is to be erased", of=what, rows=refused)
+            log.warning("the store did not delete everything that is to be erased", of=what, rows=refused)
         if erased:
             log.info("erased", of=what, rows=erased)
 

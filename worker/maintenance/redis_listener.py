@@ -1,4 +1,7 @@
-"""Orders by Redis: cancel this job, look at the pause. For speed alone; the heartbeat brings both anyway."""
+"""Listens to Redis for two announcements: a job is to be cancelled, or the fleet was paused or resumed.
+
+This only makes the worker react sooner: the heartbeat reads both from Postgres, too.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,10 +20,16 @@ _LONGEST_PAUSE_S: Final = 5.0
 log = get_logger(__name__)
 
 
-async def follow_orders(
-    redis: ArqRedis, *, cancel: Callable[[UUID], None], look_at_pause: Callable[[], Awaitable[None]]
+async def listen_for_announcements(
+    redis: ArqRedis, *, cancel: Callable[[UUID], None], apply_pause: Callable[[], Awaitable[None]]
 ) -> None:
-    """Listen for ever, through any outage of Redis."""
+    """Listen for ever; reconnect when Redis does not answer.
+
+    Args:
+        redis: where announcements are published.
+        cancel: called with the id of a job that is to be cancelled.
+        apply_pause: called when the fleet was paused or resumed.
+    """
     pause_s = _FIRST_PAUSE_S
     while True:
         try:
@@ -29,10 +38,12 @@ async def follow_orders(
                 if channel == CANCELS:
                     cancel(UUID(bytes=message))
                 else:
-                    await look_at_pause()
+                    await apply_pause()
         except (RedisError, OSError) as error:
-            log.warning("redis does not answer, orders come with the heartbeat", error=repr(error))
+            log.warning(
+                "redis does not answer, cancels and pauses arrive with the heartbeat", error=repr(error)
+            )
         except ValueError:
-            log.warning("an order names no job")
+            log.warning("an announced cancel names no job")
         await asyncio.sleep(pause_s)
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)

@@ -1,7 +1,7 @@
-"""Fires schedules: every worker, so that there is no leader to lose.
+"""Fires schedules. Every worker does it, so no leader is needed that could fail.
 
-It sleeps until the next time that Postgres knows of, and never long: a schedule may be made or changed at any
-moment. The clock of this machine is not asked.
+It sleeps until the next schedule is due, but never for long, because a schedule may be created or changed at
+any time. Only the clock of Postgres counts, not the clock of this machine.
 """
 
 import asyncio
@@ -24,17 +24,17 @@ from fleet.telemetry.metrics import SCHEDULE_FIRES
 from fleet.vault import Vault
 
 _LONGEST_SLEEP_S: Final = 2.0
-# Also what spreads workers that wake for the same time.
+# Spreads workers that wake up at the same time.
 _JITTER_S: Final = 0.2
-# Others are firing what is due, or its owner is changing it.
-_TAKEN_S: Final = 0.2
-_AT_ONCE: Final = 10
+# The pause when all due schedules are locked: other workers fire them, or their owners change them.
+_LOCKED_PAUSE_S: Final = 0.2
+_SCHEDULES_PER_STEP: Final = 10
 
 log = get_logger(__name__)
 
 
 class Scheduler:
-    """One worker's share of the firing."""
+    """Fires due schedules in one worker."""
 
     def __init__(
         self,
@@ -46,15 +46,15 @@ class Scheduler:
         max_queued: int,
         max_renders_per_month: int = 0,
     ) -> None:
-        """Know what firing needs.
+        """Fire nothing yet.
 
         Args:
             database: connections to Postgres.
-            vault: for what schedules hold as secret.
+            vault: seals and unseals the secrets of schedules and jobs.
             redis: where jobs are dispatched to.
-            policy: which addresses everybody's jobs reach.
-            max_queued: jobs that a tenant without a limit of its own may have queued; 0: any number.
-            max_renders_per_month: jobs that such a tenant may have accepted in a month; 0: any number.
+            policy: the addresses that jobs of all tenants may reach.
+            max_queued: how many queued jobs a tenant without a limit of its own may have; 0: any number.
+            max_renders_per_month: how many jobs such a tenant may submit in a month; 0: any number.
         """
         self._database = database
         self._vault = vault
@@ -65,14 +65,14 @@ class Scheduler:
         self._redis_answers = True
 
     async def run(self) -> None:
-        """Fire for ever, through any outage of Postgres or Redis."""
+        """Fire schedules for ever, also after outages of Postgres or Redis."""
         while True:
-            pause_s = await self.look()
+            pause_s = await self.fire_due()
             jitter_s = random.uniform(0, _JITTER_S)  # noqa: S311 - spreads load, guards nothing
             await asyncio.sleep(pause_s + jitter_s)
 
-    async def look(self) -> float:
-        """Fire what is due; the seconds until there may be more."""
+    async def fire_due(self) -> float:
+        """Fire all schedules that are due. Returns after how many seconds to call this again."""
         self._redis_answers = True
         try:
             while True:
@@ -84,26 +84,26 @@ class Scheduler:
                     self._vault,
                     self._policy,
                     max_queued=self._max_queued,
-                    limit=_AT_ONCE,
+                    limit=_SCHEDULES_PER_STEP,
                     max_renders_per_month=self._max_renders_per_month,
                 )
                 if not fired:
-                    return _TAKEN_S
+                    return _LOCKED_PAUSE_S
                 for fire in fired:
-                    _tell(fire)
-                await self._hand_over([fire.result for fire in fired if isinstance(fire.result, Waiting)])
+                    _log(fire)
+                await self._dispatch([fire.result for fire in fired if isinstance(fire.result, Waiting)])
         except UnavailableError as error:
             log.warning("cannot fire schedules", error=repr(error.__cause__))
             return _LONGEST_SLEEP_S
 
-    async def _hand_over(self, made: Sequence[Waiting]) -> None:
-        """Into the line. A Redis that is silent is not asked again in this look: each time costs seconds."""
+    async def _dispatch(self, made: Sequence[Waiting]) -> None:
+        """Put jobs into the queue. Redis is tried once per call of `fire_due`: a failure takes seconds."""
         self._redis_answers = self._redis_answers and await dispatch.dispatch(self._redis, made)
         if not self._redis_answers:
             await mark_undispatched(self._database, [waiting.delivery for waiting in made])
 
 
-def _tell(fire: Fired) -> None:
+def _log(fire: Fired) -> None:
     facts = {"schedule_id": str(fire.schedule_id), "scheduled_for": fire.scheduled_for.isoformat()}
     if isinstance(fire.result, ScheduleRefusal):
         SCHEDULE_FIRES.labels(fire.result.type).inc()

@@ -1,6 +1,6 @@
-"""Finds what was lost or is due: leases that ran out, jobs that Redis does not hold, jobs that expired.
+"""Recovers jobs: leases that ran out, queued jobs that are missing in Redis, jobs that are due or expired.
 
-Every worker sweeps, each at its own jittered pace, so that there is no leader to lose.
+Every worker does this, at intervals with jitter, so no leader is needed that could fail.
 """
 
 import asyncio
@@ -24,14 +24,14 @@ from fleet.telemetry.logs import get_logger
 from fleet.telemetry.metrics import JOBS_FINISHED, SWEPT
 from fleet.workers import registry
 
-# Rows of each kind in one look: a ZMSCORE of 5,000 ids takes Redis some milliseconds.
+# Rows of one step. Redis takes some milliseconds for a ZMSCORE of 5,000 ids.
 _SUSPECTS_AT_ONCE: Final = 1_000
 _PAGE: Final = 5_000
 _EXPIRED_AT_ONCE: Final = 200
-# A delivery may be on its way for this long: between commit and ZADD, or between ZPOPMIN and claim.
+# A queued job may be missing in Redis for this long: between commit and ZADD, or between ZPOPMIN and claim.
 _GRACE: Final = timedelta(seconds=2)
 _JITTER: Final = 0.5
-# A range of a small index: some tenths of a millisecond.
+# Each query takes some tenths of a millisecond: it reads a range of a small index.
 _DUE_INTERVAL_S: Final = 1.0
 _BEGINNING: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -39,7 +39,7 @@ log = get_logger(__name__)
 
 
 class Sweeper:
-    """One worker's share of the recovery."""
+    """Recovers jobs in one worker."""
 
     def __init__(
         self,
@@ -60,31 +60,31 @@ class Sweeper:
         self._max_running_of_tenant = max_running_of_tenant
         self._suspects_at_once = suspects_at_once
         self._page = page
-        self._patient_until = 0.0
+        self._no_lease_expires_until = 0.0
 
     async def run(self) -> None:
-        """Sweep for ever, and each second in between hand over the delayed jobs that are due."""
+        """Sweep for ever. In between, each second, dispatch delayed jobs that are due."""
         while True:
-            # Never more than the interval: a lost job runs again within its lease and one sweep.
+            # At most the interval, so that a lost job is queued again after its lease and one interval.
             share = 1 - _JITTER * random.random()  # noqa: S311 - spreads load, guards nothing
             left_s = self._interval.total_seconds() * share
             while left_s > 0:
                 await asyncio.sleep(min(left_s, _DUE_INTERVAL_S))
                 left_s -= _DUE_INTERVAL_S
-                await self.hand_over_due()
+                await self.dispatch_due()
             await self.sweep()
 
-    async def hand_over_due(self) -> None:
-        """Hand over what was to run later and is due now. Nothing away is an error: the sweep comes."""
+    async def dispatch_due(self) -> None:
+        """Dispatch delayed jobs that are due. While Postgres or Redis does not answer, it does nothing."""
         try:
             queued = await recover.due(self._database, limit=self._suspects_at_once)
             if queued and await dispatch.dispatch_missing(self._redis, queued) is not None:
                 await recover.mark_dispatched(self._database, [job.delivery for job in queued])
         except UnavailableError as error:
-            log.debug("delayed jobs wait for the sweep", error=repr(error.__cause__))
+            log.debug("delayed jobs not dispatched, the next sweep does it", error=repr(error.__cause__))
 
     async def sweep(self) -> None:
-        """Look once. A database or a Redis that is away is logged and left for the next time."""
+        """Do each kind of recovery once. If Postgres or Redis does not answer, the next sweep does it."""
         try:
             await self._take_expired()
             await self._expire()
@@ -92,12 +92,12 @@ class Sweeper:
             await self._dispatch_missing()
             await registry.forget_gone(self._database)
         except UnavailableError as error:
-            # Living workers could not renew either: they get one lease of time before they count as lost.
-            self._patient_until = time.monotonic() + self._lease.total_seconds()
-            log.warning("sweep cut short", error=repr(error.__cause__))
+            # Other workers could not renew their leases either. They get the time of one lease for it.
+            self._no_lease_expires_until = time.monotonic() + self._lease.total_seconds()
+            log.warning("sweep not finished", error=repr(error.__cause__))
 
     async def _take_expired(self) -> None:
-        if time.monotonic() < self._patient_until:
+        if time.monotonic() < self._no_lease_expires_until:
             return
         expired = await recover.take_expired(self._database, lease=self._lease, limit=_EXPIRED_AT_ONCE)
         for queued in expired.requeued:
@@ -124,19 +124,19 @@ class Sweeper:
     async def _unpark(self) -> None:
         room = await recover.room_of_parked(self._database, max_running=self._max_running_of_tenant)
         for tenant_id, count in room.items():
-            freed = await claim.unpark(self._database, tenant_id, count=count)
-            SWEPT.labels("parked").inc(len(freed))
-            await dispatch.dispatch(self._redis, freed)
+            unparked = await claim.unpark(self._database, tenant_id, count=count)
+            SWEPT.labels("parked").inc(len(unparked))
+            await dispatch.dispatch(self._redis, unparked)
 
     async def _dispatch_missing(self) -> None:
         suspects = await recover.suspects(
             self._database, limit=self._suspects_at_once, grace=_GRACE, window=self._window
         )
         if await self._send_missing(suspects):
-            await self._walk_the_line()
+            await self._dispatch_all_missing()
 
-    async def _walk_the_line(self) -> None:
-        """Something was missing: perhaps Redis lost all. Look at every queued job, a page at a time."""
+    async def _dispatch_all_missing(self) -> None:
+        """Check every queued job, page by page: if one job is missing, Redis may have lost all its data."""
         start = _BEGINNING
         while True:
             page, end = await recover.queued_from(self._database, start, limit=self._page)
@@ -150,6 +150,6 @@ class Sweeper:
             return None
         if sent:
             SWEPT.labels("not_in_redis").inc(len(sent))
-            log.warning("queued jobs were missing from redis, sent again", jobs=len(sent))
+            log.warning("queued jobs were missing in redis, dispatched again", jobs=len(sent))
             await recover.mark_dispatched(self._database, sent)
         return len(sent)

@@ -1,1 +1,5 @@
-"""Delivers webhooks: sender.py takes what is due, signing.py signs, posting.py sends, schedule.py decides."""
+"""Delivers webhooks.
+
+sender.py claims messages, signing.py signs them, http_post.py sends them, and retry_policy.py decides about
+another attempt.
+"""

@@ -1,8 +1,8 @@
-"""One POST to an address that others chose: through the egress proxy, bounded in time and in bytes.
+"""Sends one POST to a URL that a tenant chose: through the egress proxy, limited in time and in bytes.
 
-Nothing of httpcore that could reach further is used: every connection is a tunnel of the egress proxy, which
-judges, resolves and dials; no proxy of the environment, no redirect, no connection that is used twice,
-HTTP/1.1 alone.
+Every connection of httpcore is a tunnel of the egress proxy, which checks the address, resolves the name and
+connects. Features of httpcore that could reach other addresses are not used: proxies from the environment,
+redirects, connections that are used twice, HTTP/2.
 """
 
 import asyncio
@@ -21,18 +21,19 @@ from fleet.webhooks.outbox import DeliveryError
 from worker.egress.outbound.stream import END_OF_HEAD
 from worker.egress.proxy import LOOPBACK
 
-# Of an answer, its head included: what counts is its status.
-MAX_ANSWER_BYTES: Final = 64 * 1024
-# Small pieces, so that the event loop comes to its other work between two of them: 64 KiB of the smallest
-# chunks (of Transfer-Encoding) take h11 0.2 s at one stretch.
+# How much of a response is read, its head included. Only the status is used.
+MAX_RESPONSE_BYTES: Final = 64 * 1024
+# The response is read in small pieces, so that the event loop can do other work between two of them: for
+# 64 KiB of the smallest chunks (Transfer-Encoding) h11 needs 0.2 s without a pause.
 _PIECE_BYTES: Final = 4 * 1024
-# For the body, once the status is known. Closing before it has arrived would look like a fault to receivers.
+# For the body, after the status. Closing the connection before it has arrived would look like a fault to the
+# receiver.
 _BODY_TIMEOUT_S: Final = 1.0
 _ESTABLISHED: Final = b"HTTP/1.1 200 "
 
 
 class PostError(Exception):
-    """There was no answer; `error` says why. The cause is for operators alone."""
+    """There was no response; `error` says why. The exception's cause is for operators only."""
 
     def __init__(self, error: DeliveryError) -> None:
         super().__init__(error.value)
@@ -40,15 +41,15 @@ class PostError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What the receiver said: its status, and for how many seconds it asks to be left alone."""
+class ReceiverResponse:
+    """The status of a receiver's response, and its Retry-After in seconds; None: it has none."""
 
     status: int
     retry_after_s: float | None
 
 
 def tls_context() -> ssl.SSLContext:
-    """The system's and certifi's authorities. Making it takes 20 ms: once for each process."""
+    """Trusts the authorities of the system and of certifi. It takes 20 ms: call it once per process."""
     return httpcore.default_ssl_context()
 
 
@@ -59,20 +60,20 @@ async def post(
     *,
     proxy_port: int,
     tls: ssl.SSLContext,
-) -> Answer:
-    """Send it, and read the answer's head. The caller limits the time.
+) -> ReceiverResponse:
+    """Send the request, and read the head of the response. The caller limits the time.
 
     Args:
         url: a web address as `AddressPolicy` normalised it.
-        body: what is sent.
+        body: the body of the request.
         headers: without Host and Content-Length.
-        proxy_port: of the egress proxy; says by its terms what is reachable. One connection is made.
-        tls: for https; it verifies the certificate for the host's name.
+        proxy_port: a port of the egress proxy; its terms say what is reachable. One connection is made.
+        tls: for https; it verifies that the certificate is for the host of `url`.
 
     Raises:
-        PostError: no whole head of an answer came back.
+        PostError: no complete head of a response was received.
     """
-    # The parser that the policy uses: both must mean the same host and port.
+    # The policy uses the same parser, so both see the same host and port.
     parsed = Url(url)
     scheme, host, port = parsed.scheme, parsed.host or "", parsed.port or 0
     plain_host = host.removeprefix("[").removesuffix("]")
@@ -102,25 +103,25 @@ async def post(
                 extensions={"sni_hostname": plain_host.rstrip(".")},
             ) as response,
         ):
-            answer = Answer(response.status, _retry_after_s(response.headers))
-            # The status says it all; what else comes, or does not, changes nothing.
+            received = ReceiverResponse(response.status, _retry_after_s(response.headers))
+            # The status decides. Errors while the body is read change nothing.
             with contextlib.suppress(TimeoutError, httpcore.NetworkError, httpcore.ProtocolError):
                 async with asyncio.timeout(_BODY_TIMEOUT_S):
                     async for _ in response.aiter_stream():
                         continue
-            return answer
+            return received
     except _HandshakeError as error:
         raise PostError(DeliveryError.TLS_ERROR) from error
     except httpcore.TimeoutException as error:
         raise PostError(DeliveryError.TIMEOUT) from error
-    except (_AnswerTooLongError, httpcore.ProtocolError) as error:
+    except (_ResponseTooLongError, httpcore.ProtocolError) as error:
         raise PostError(DeliveryError.ANSWER_INVALID) from error
     except httpcore.NetworkError as error:
         raise PostError(DeliveryError.CONNECTION_FAILED) from error
 
 
 def _retry_after_s(headers: Iterable[tuple[bytes, bytes]]) -> float | None:
-    """Retry-After in either form (RFC 9110, section 10.2.3); None when there is none that makes sense."""
+    """Retry-After as seconds or as a date (RFC 9110, section 10.2.3); None if it is missing or malformed."""
     for name, value in headers:
         if name.lower() == b"retry-after":
             words = value.decode("latin-1").strip()
@@ -135,16 +136,16 @@ def _retry_after_s(headers: Iterable[tuple[bytes, bytes]]) -> float | None:
     return None
 
 
-class _AnswerTooLongError(httpcore.ReadError):
-    """More was read than an answer may be long."""
+class _ResponseTooLongError(httpcore.ReadError):
+    """The response is longer than allowed."""
 
 
 class _HandshakeError(httpcore.ConnectError):
-    """The connection stood, but TLS did not come about."""
+    """The connection was made, but the TLS handshake failed."""
 
 
 class _Tunnels(httpcore.AsyncNetworkBackend):
-    """Connects through a port of the egress proxy, and in no other way."""
+    """Connects only through a port of the egress proxy."""
 
     def __init__(self, proxy_port: int) -> None:
         self._proxy_port = proxy_port
@@ -163,28 +164,28 @@ class _Tunnels(httpcore.AsyncNetworkBackend):
         await stream.write(f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n".encode("ascii"))
         head = b""
         while not head.endswith(END_OF_HEAD):
-            # Nobody speaks before we do: what comes is the proxy's head, to its end.
+            # Receivers send nothing before our request, so all that arrives now is the proxy's own head.
             piece = await stream.read(_PIECE_BYTES)
             head += piece
             if not piece or not head.startswith(_ESTABLISHED[: len(head)]) or len(head) > _PIECE_BYTES:
                 await stream.aclose()
                 raise httpcore.ConnectError("the egress proxy made no connection")
-        return _MeteredStream(stream)
+        return _LimitedStream(stream)
 
 
-class _MeteredStream(httpcore.AsyncNetworkStream):
-    """A connection from which only so much can be read: also a head without end is an answer too long."""
+class _LimitedStream(httpcore.AsyncNetworkStream):
+    """A connection from which at most `MAX_RESPONSE_BYTES` can be read, the head of the response included."""
 
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
         self._stream = stream
-        self._left = MAX_ANSWER_BYTES
+        self._left = MAX_RESPONSE_BYTES
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's
         if self._left == 0:
-            raise _AnswerTooLongError
+            raise _ResponseTooLongError
         piece = await self._stream.read(min(max_bytes, _PIECE_BYTES, self._left), timeout)
-        if not piece and self._left == MAX_ANSWER_BYTES:
-            raise httpcore.ReadError("closed without a word of an answer")
+        if not piece and self._left == MAX_RESPONSE_BYTES:
+            raise httpcore.ReadError("the connection was closed before any response")
         self._left -= len(piece)
         return piece
 
@@ -204,7 +205,7 @@ class _MeteredStream(httpcore.AsyncNetworkStream):
             stream = await self._stream.start_tls(ssl_context, server_hostname, timeout)
         except httpcore.ConnectError as error:
             raise _HandshakeError(*error.args) from error
-        return _MeteredStream(stream)
+        return _LimitedStream(stream)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

@@ -1,12 +1,12 @@
-"""What follows an attempt to deliver a message: a pure function of its answer and the tries before.
+"""Decides whether a webhook is sent again, and when: a pure function of the response and earlier attempts.
 
-The specification's example (standardwebhooks.com, "Deliverability and reliability") lists immediately, 5 s,
-5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h. Read as waits between attempts these are three days, read
-as times since the first attempt one day. A message here is about a job whose artifact is kept for a week at
-most unless its owner says more, so it is one day.
+The example in the specification (standardwebhooks.com, "Deliverability and reliability") lists: immediately,
+5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h. If these are pauses between attempts, the attempts
+take three days; if they are times since the first attempt, one day. Here they are times since the first
+attempt, because an artifact is kept for a week at most, unless its owner asks for more.
 
-The waits count from the end of the attempt before, so that tries that come late (all workers were down, or
-the receiver asked for patience) never come in a burst.
+Each pause begins at the end of the attempt before it. So attempts that are late (all workers were stopped,
+or the receiver asked for a longer pause) never follow each other at once.
 """
 
 from dataclasses import dataclass
@@ -34,12 +34,12 @@ OFFSETS_S: Final = (
 )
 MAX_TRIES: Final = len(OFFSETS_S)
 _WAITS_S: Final = tuple(later - earlier for earlier, later in pairwise(OFFSETS_S))
-# Up to so much of a wait is left out by chance; it only ever shortens, so that a day stays a day.
+# Chance shortens each pause by up to this share. It never lengthens one, so all attempts fit into a day.
 _JITTER: Final = 0.1
-# A receiver may ask for more patience than the schedule has, up to its longest wait.
+# A receiver may ask for a longer pause, up to the longest pause of the list.
 LONGEST_RETRY_AFTER_S: Final = max(_WAITS_S)
 
-# Trying again would end the same way.
+# Another attempt would end in the same way.
 _FINAL: Final = frozenset(
     {
         DeliveryError.GONE,
@@ -48,17 +48,18 @@ _FINAL: Final = frozenset(
         DeliveryError.TOO_MANY_ENDPOINTS,
     }
 )
-_PATIENCE: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+# Responses in which Retry-After is obeyed.
+_RETRY_AFTER_STATUSES: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """How one attempt went.
+class SendResult:
+    """Result of one attempt to send a message.
 
     Attributes:
-        status: what the receiver answered; None: nothing.
-        error: None when it took the message.
-        retry_after_s: what its answer asks for; None: nothing.
+        status: of the receiver's response; None: there was none.
+        error: why the message was not delivered; None: it was delivered.
+        retry_after_s: the pause that the receiver asks for; None: it asks for none.
     """
 
     status: int | None
@@ -67,15 +68,15 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """What becomes of the message; `delay` counts for a pending one alone."""
+class SendDecision:
+    """The message's next state. `delay` is the pause before the next attempt of a pending message."""
 
     state: MessageState
     delay: timedelta = timedelta()
 
 
-def judge(status: int) -> DeliveryError | None:
-    """What an answer's status means; None: delivered."""
+def error_of_status(status: int) -> DeliveryError | None:
+    """The error that a response's status means; None: the message was delivered."""
     if status // 100 == 2:  # noqa: PLR2004 - all of 2xx
         return None
     if status // 100 == 3:  # noqa: PLR2004 - all of 3xx
@@ -83,19 +84,19 @@ def judge(status: int) -> DeliveryError | None:
     return DeliveryError.GONE if status == HTTPStatus.GONE else DeliveryError.HTTP_STATUS
 
 
-def decide(result: Result, *, tries: int, jitter: float) -> Decision:
-    """Decide what follows.
+def decide(result: SendResult, *, tries: int, jitter: float) -> SendDecision:
+    """Decide the message's next state.
 
     Args:
         result: of the attempt that has just ended.
-        tries: attempts of this schedule so far, this one included.
+        tries: how many attempts there were since the message was last set to pending, this one included.
         jitter: a random number from 0 to 1.
     """
     if result.error is None:
-        return Decision(MessageState.DELIVERED)
+        return SendDecision(MessageState.DELIVERED)
     if result.error in _FINAL or tries >= MAX_TRIES:
-        return Decision(MessageState.FAILED)
+        return SendDecision(MessageState.FAILED)
     wait_s = _WAITS_S[tries - 1] * (1 - _JITTER * jitter)
-    if result.status in _PATIENCE and result.retry_after_s is not None:
+    if result.status in _RETRY_AFTER_STATUSES and result.retry_after_s is not None:
         wait_s = max(wait_s, min(result.retry_after_s, LONGEST_RETRY_AFTER_S))
-    return Decision(MessageState.PENDING, timedelta(seconds=wait_s))
+    return SendDecision(MessageState.PENDING, timedelta(seconds=wait_s))

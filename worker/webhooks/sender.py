@@ -1,7 +1,7 @@
-"""Sends what is due in the outbox, in every worker, each at its own jittered pace and at once when nudged.
+"""Sends the webhooks that are due in the outbox. Every worker does it, at intervals or when it is woken.
 
-Whatever happens to a sender, the message is not lost: it was claimed for a lease, and when that runs out
-another sender takes it.
+No message is lost when a sender fails: a sender claims a message for a lease, and when the lease runs out
+another sender takes the message.
 """
 
 import asyncio
@@ -31,26 +31,26 @@ from fleet.webhooks.outbox import ClaimLimits, DeliveryError, Message, MessageSt
 from worker.egress.proxy import Egress
 from worker.egress.terms import Caps, Terms
 from worker.egress.verdicts import ConnectionOutcome
-from worker.webhooks.http_post import Answer, PostError, post
-from worker.webhooks.retry_policy import Result, decide, judge
+from worker.webhooks.http_post import PostError, ReceiverResponse, post
+from worker.webhooks.retry_policy import SendResult, decide, error_of_status
 from worker.webhooks.signing import SignedMessage, sign_message
 
-# A message under way takes a task, a connection and at most 64 KiB. A tenant whose receivers are all slow
-# keeps half of a sender at most, and a receiver is never asked by more than four at once.
+# How many messages may be sent at once. Each needs a task, a connection and at most 64 KiB. A tenant whose
+# receivers are all slow occupies half of a sender at most.
 _MESSAGES: Final = 32
 _OF_TENANT: Final = 16
 _OF_ENDPOINT: Final = 4
-# Both ways, TLS included: the document has a few KB, and an answer is read no further than 64 KiB.
+# Request and response together, TLS included. The document has a few KB; 64 KiB of a response are read.
 _MAX_BYTES: Final = 1024 * 1024
-# Seconds between two looks at the outbox, for what other processes put there and for what is tried again.
+# Seconds between two reads of the outbox. They find messages of other processes and messages to send again.
 _POLL_S: Final = 2.0
-# From the end of an attempt's time to that of its lease: enough to record how it went.
+# The lease ends this long after the attempt's time limit: enough to record the result.
 _MARGIN: Final = timedelta(seconds=15)
-# What a stopping sender still gives to those under way.
-_GOODBYE_S: Final = 2.0
+# How long a stopping sender waits for messages that are being sent.
+_STOP_TIMEOUT_S: Final = 2.0
 
-# Why the egress proxy made no connection; whatever is not named here is a connection that failed.
-_REFUSALS: Final = {
+# Why the egress proxy made no connection. Every other outcome becomes `connection_failed`.
+_ERROR_OF_OUTCOME: Final = {
     ConnectionOutcome.BLOCKED: DeliveryError.URL_BLOCKED,
     ConnectionOutcome.MALFORMED: DeliveryError.URL_BLOCKED,
     ConnectionOutcome.NOT_RESOLVED: DeliveryError.NAME_NOT_RESOLVED,
@@ -61,16 +61,16 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Attempt:
-    """How an attempt went and how long it took."""
+class _SendAttempt:
+    """SendResult and duration of an attempt to send a message."""
 
-    result: Result
+    result: SendResult
     duration_ms: float
     endpoint: Endpoint | None
 
 
 class Sender:
-    """One worker's share of the sending: `run` it, and `stop` it once at the end."""
+    """Sends webhooks in one worker. `run` it, and call `stop` once at the end."""
 
     def __init__(
         self,
@@ -87,14 +87,14 @@ class Sender:
         """Send nothing yet.
 
         Args:
-            database: where the outbox is.
-            vault: opens the secrets that sign.
-            artifacts: makes the addresses at which receivers fetch what was rendered.
+            database: has the outbox.
+            vault: unseals the secrets that sign the messages.
+            artifacts: makes the links to artifacts that the messages contain.
             egress: makes the connections.
-            policy: says where they may go, beside what is said of each tenant.
-            tls: verifies receivers.
-            timeout_s: for all of one attempt, the look-up of the name included.
-            poll_s: between two looks, give or take a half.
+            policy: the addresses that may be reached; the lists of each tenant are added to it.
+            tls: verifies the certificates of receivers.
+            timeout_s: for one attempt, the lookup of the name included.
+            poll_s: seconds between two reads of the outbox; each pause is 50 % to 150 % of it.
         """
         self._database = database
         self._vault = vault
@@ -105,84 +105,87 @@ class Sender:
         self._timeout_s = timeout_s
         self._poll_s = poll_s
         self._lease = timedelta(seconds=timeout_s) + _MARGIN
-        self._nudged = asyncio.Event()
+        self._is_woken = asyncio.Event()
         self._is_running = False
         self._has_ended = asyncio.Event()
         self._is_stopping = False
-        self._under_way: dict[asyncio.Task[None], Message] = {}
+        self._sending: dict[asyncio.Task[None], Message] = {}
 
     def wake(self) -> None:
-        """Look at the outbox now: this process has put something into it, or has a hand free."""
-        self._nudged.set()
+        """Read the outbox now: this process has added a message, or can send one more."""
+        self._is_woken.set()
 
     async def run(self) -> None:
-        """Send what is due, until `stop`. Postgres may be away for as long as it likes."""
+        """Send messages that are due, until `stop`. Outages of Postgres do not end it."""
         self._is_running = True
         try:
-            while not await self._look():
+            while not await self._start_due():
                 pause_s = self._poll_s * random.uniform(0.5, 1.5)  # noqa: S311 - spreads load, guards nothing
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(pause_s):
-                        await self._nudged.wait()
+                        await self._is_woken.wait()
         finally:
             self._has_ended.set()
 
-    async def _look(self) -> bool:
-        """Send what is due now. Whether that was the last look."""
-        self._nudged.clear()
+    async def _start_due(self) -> bool:
+        """Start to send the messages that are due. Returns True if `stop` was called before."""
+        self._is_woken.clear()
         is_last = self._is_stopping
         try:
-            await self._send_due()
+            await self._claim_due()
         except UnavailableError as error:
-            log.warning("cannot look for webhooks", error=repr(error.__cause__))
+            log.warning("cannot read the outbox of webhooks", error=repr(error.__cause__))
         return is_last
 
     async def stop(self) -> None:
-        """Look once more, for what the last jobs of this worker have left, and let what is under way end.
+        """Send the messages about this worker's last jobs, and wait for all that are being sent.
 
-        Both for a moment; of messages that take longer the leases will run out.
+        It waits for two seconds at most. Other senders take what is left, once the leases have run out.
         """
         self._is_stopping = True
         self.wake()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_GOODBYE_S):
+            async with asyncio.timeout(_STOP_TIMEOUT_S):
                 if self._is_running:
                     await self._has_ended.wait()
-                while self._under_way:
-                    await asyncio.wait(self._under_way)
-        left = list(self._under_way)
-        for task in left:
+                while self._sending:
+                    await asyncio.wait(self._sending)
+        unfinished = list(self._sending)
+        for task in unfinished:
             task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        await asyncio.gather(*unfinished, return_exceptions=True)
 
-    async def _send_due(self) -> None:
-        room = _MESSAGES - len(self._under_way)
-        if room == 0:
-            return  # the end of one will nudge
+    async def _claim_due(self) -> None:
+        free = _MESSAGES - len(self._sending)
+        if free == 0:
+            return  # the next message that ends wakes the sender
         claimed = await outbox.claim(
             self._database,
             lease=self._lease,
-            limits=ClaimLimits(messages=room, of_endpoint=_OF_ENDPOINT, of_tenant=_OF_TENANT),
-            under_way=[message.tenant_id for message in self._under_way.values()],
+            limits=ClaimLimits(messages=free, of_endpoint=_OF_ENDPOINT, of_tenant=_OF_TENANT),
+            under_way=[message.tenant_id for message in self._sending.values()],
         )
         for message in claimed:
             task = asyncio.create_task(self._deliver(message))
-            self._under_way[task] = message
-            task.add_done_callback(self._ended)
+            self._sending[task] = message
+            task.add_done_callback(self._after_delivery)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        message = self._under_way.pop(task)
+    def _after_delivery(self, task: asyncio.Task[None]) -> None:
+        message = self._sending.pop(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a webhook's attempt is not recorded", message_id=str(message.id), exc_info=error)
+            log.error("an attempt of a webhook is not recorded", message_id=str(message.id), exc_info=error)
         self.wake()
 
     async def _deliver(self, message: Message) -> None:
-        """One attempt: send, decide, record."""
+        """Make one attempt: send the message, decide its next state, record both."""
         with bind(job_id=str(message.job_id), message_id=str(message.id), webhook_attempt=message.attempt):
             try:
                 attempt = await self._try(message)
             except UnavailableError as error:
-                log.warning("webhook not sent, its lease will run out", error=repr(error.__cause__))
+                log.warning(
+                    "webhook not sent, another attempt follows when its lease runs out",
+                    error=repr(error.__cause__),
+                )
                 return
             decision = decide(
                 attempt.result,
@@ -204,7 +207,7 @@ class Sender:
                     delay_s=round(decision.delay.total_seconds(), 1),
                 )
 
-    async def _try(self, message: Message) -> _Attempt:
+    async def _try(self, message: Message) -> _SendAttempt:
         started, endpoint = time.monotonic(), None
         try:
             job = await read.get(self._database, job_id=message.job_id, tenant_id=message.tenant_id)
@@ -217,16 +220,16 @@ class Sender:
             raise
         except Exception:
             log.exception("unknown error while sending a webhook")
-            result = Result(None, DeliveryError.INTERNAL_ERROR)
-        return _Attempt(result, round((time.monotonic() - started) * 1000, 1), endpoint)
+            result = SendResult(None, DeliveryError.INTERNAL_ERROR)
+        return _SendAttempt(result, round((time.monotonic() - started) * 1000, 1), endpoint)
 
-    async def _send(self, message: Message, job: Job | None, endpoint: Endpoint | None) -> Result:
+    async def _send(self, message: Message, job: Job | None, endpoint: Endpoint | None) -> SendResult:
         if endpoint is None:
-            return Result(None, DeliveryError.TOO_MANY_ENDPOINTS)
+            return SendResult(None, DeliveryError.TOO_MANY_ENDPOINTS)
         if endpoint.disabled_at is not None:
-            return Result(None, DeliveryError.ENDPOINT_DISABLED)
+            return SendResult(None, DeliveryError.ENDPOINT_DISABLED)
         if job is None:
-            raise RuntimeError("a message outlived its job")
+            raise RuntimeError("the job of a message does not exist")
         signed = sign_message(
             message.id,
             job,
@@ -236,20 +239,20 @@ class Sender:
         )
         policy = self._policy.for_tenant(message.egress_allow, message.egress_deny)
         try:
-            # Judged again, whatever was checked when it was accepted: the lists may have changed since.
+            # Checked again: the lists may have changed since the job was accepted.
             url = policy.check_url(message.url)
             async with asyncio.timeout(self._timeout_s):
-                answer = await self._post(url, signed, policy)
+                response = await self._post(url, signed, policy)
         except (BlockedAddressError, MalformedAddressError):
-            return Result(None, DeliveryError.URL_BLOCKED)
+            return SendResult(None, DeliveryError.URL_BLOCKED)
         except TimeoutError:
-            return Result(None, DeliveryError.TIMEOUT)
+            return SendResult(None, DeliveryError.TIMEOUT)
         except PostError as error:
-            log.debug("no answer to a webhook", error=repr(error.__cause__))
-            return Result(None, error.error)
-        return Result(answer.status, judge(answer.status), answer.retry_after_s)
+            log.debug("no response to a webhook", error=repr(error.__cause__))
+            return SendResult(None, error.error)
+        return SendResult(response.status, error_of_status(response.status), response.retry_after_s)
 
-    async def _post(self, url: str, signed: SignedMessage, policy: AddressPolicy) -> Answer:
+    async def _post(self, url: str, signed: SignedMessage, policy: AddressPolicy) -> ReceiverResponse:
         port = await self._egress.open_port()
         try:
             caps = Caps(max_bytes=_MAX_BYTES, max_connections=1, max_s=self._timeout_s)
@@ -260,14 +263,16 @@ class Sender:
             verdict = port.verdict(target.host or "", target.port or 0)
             if verdict is None or verdict.outcome is ConnectionOutcome.CONNECTED:
                 raise
-            raise PostError(_REFUSALS.get(verdict.outcome, DeliveryError.CONNECTION_FAILED)) from error
+            raise PostError(
+                _ERROR_OF_OUTCOME.get(verdict.outcome, DeliveryError.CONNECTION_FAILED)
+            ) from error
         finally:
             await port.close()
 
     async def _record(
-        self, message: Message, attempt: _Attempt, state: MessageState, delay: timedelta
+        self, message: Message, attempt: _SendAttempt, state: MessageState, delay: timedelta
     ) -> None:
-        """Write how it went, through an outage of Postgres: forgetting it would send the message again."""
+        """Write the result. Repeat until Postgres answers: otherwise the message would be sent again."""
 
         async def write() -> None:
             if attempt.result.error is DeliveryError.GONE and attempt.endpoint is not None:

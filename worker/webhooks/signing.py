@@ -1,7 +1,7 @@
-"""What is sent for a message: the body, and the headers that prove where it comes from.
+"""Makes the body of a webhook, and the headers with its signatures.
 
-Signed by the reference library of the specification (standardwebhooks.com), with each secret that is valid
-now, so that a receiver may change its own at any time of the overlap.
+The reference library of the specification (standardwebhooks.com) signs it, once with each secret that is
+valid now. So a receiver may change to a new secret at any time while both are valid.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from fleet.jobs.job import Job
 
 @dataclass(frozen=True, slots=True)
 class SignedMessage:
-    """A body with its headers, ready to be sent once, now: receivers refuse signatures older than minutes."""
+    """Body and headers of a webhook. Send it at once: receivers refuse signatures that are minutes old."""
 
     body: bytes
     headers: Mapping[str, str]
@@ -31,10 +31,10 @@ def sign_message(
     """Make and sign the message about a job that has ended.
 
     Args:
-        message_id: stable over all attempts.
-        job: as it ended.
-        address: where its artifact can be fetched for a while.
-        secrets: those that are valid, `whsec_…`.
+        message_id: the same for all attempts.
+        job: the ended job.
+        address: a link to its artifact that is valid for a limited time; None: it has no artifact.
+        secrets: the valid secrets of the endpoint, `whsec_…`.
         now: the time of this attempt, in UTC.
     """
     document = WebhookDocument(

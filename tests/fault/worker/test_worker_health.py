@@ -24,7 +24,7 @@ from tests.site.server import Site
 from worker.health import ask
 from worker.health.canary import Canary
 from worker.health.readiness import WorkerReadinessDocument
-from worker.health.status_server import Pulse, Status, StatusServer
+from worker.health.status_server import LoopMonitor, StatusApp, StatusServer
 
 pytest_plugins = ("tests.kit.browser_fixtures",)
 
@@ -128,20 +128,20 @@ def outcomes() -> dict[str, float]:
 
 
 def canary(stage: BrowserStage, *, allowed: bool = True) -> Canary:
-    return Canary(stage.pool, stage.folder, interval_s=60, allowed=lambda: allowed)
+    return Canary(stage.pool, stage.folder, interval_s=60, is_allowed=lambda: allowed)
 
 
 async def test_canaries_leave_the_slots_to_jobs(site: Site) -> None:
     async with browser_stage(site, browser_max_pages=1, browser_warm_pages=1) as stage:
         before = outcomes()
-        assert await canary(stage, allowed=False).look() > 0
+        assert await canary(stage, allowed=False).render_if_due() > 0
         bird = canary(stage)
         async with stage.pool.page() as page:
             await page.evaluate("1")
-            assert await bird.look() > 0  # the only slot is taken
-            assert bird.doubt == "nothing has been rendered yet"
-        assert bird.doubt is None  # a job's render is as good as a canary's
-        assert await bird.look() > 50
+            assert await bird.render_if_due() > 0  # the only slot is taken
+            assert bird.not_ready_reason == "nothing has been rendered yet"
+        assert bird.not_ready_reason is None  # a job's render is as good as a canary's
+        assert await bird.render_if_due() > 50
         assert outcomes() == before
 
         async with stage.pool.spare_page(), stage.pool.page():  # a job beside a canary
@@ -154,9 +154,9 @@ async def test_canaries_leave_the_slots_to_jobs(site: Site) -> None:
         await asyncio.sleep(0)  # it has begun
         os.kill(stage.browser_pid, signal.SIGKILL)
         await singing
-        assert str(bird.doubt).startswith("a canary failed: ")
+        assert str(bird.not_ready_reason).startswith("a canary failed: ")
         await bird.render()
-        assert bird.doubt is None
+        assert bird.not_ready_reason is None
 
 
 @asynccontextmanager
@@ -167,8 +167,8 @@ async def status(folder: Path, *, stalled_after_s: float = 10.0) -> AsyncIterato
         raise AssertionError("only liveness is asked for")
 
     await asyncio.to_thread(folder.mkdir, parents=True)
-    pulse = Pulse()
-    server = StatusServer(Status(pulse, document, stalled_after_s=stalled_after_s), folder, port=0)
+    pulse = LoopMonitor()
+    server = StatusServer(StatusApp(pulse, document, stalled_after_s=stalled_after_s), folder, port=0)
     try:
         yield
     finally:

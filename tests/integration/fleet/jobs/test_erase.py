@@ -266,13 +266,13 @@ async def test_what_the_store_keeps_holds_up_nothing_else(past: Past) -> None:
     folder = (past.engines.s3.folder / "renderfleet" / held_key).parent
     folder.chmod(0o555)
     try:
-        await eraser(past, at_once=1).erase()
+        await eraser(past, rows_per_step=1).erase()
         assert past.stored() == {held_key}
         assert not await past.is_erased(held)
         assert await past.is_erased(free)
     finally:
         folder.chmod(0o755)
-    await eraser(past, at_once=1).erase()
+    await eraser(past, rows_per_step=1).erase()
     assert await past.is_erased(held)
 
 
@@ -281,7 +281,7 @@ async def test_many_workers_share_a_backlog_of_any_length(past: Past) -> None:
     await past.erasable(*(job for job, _ in made))
     count = ERASED.labels("artifact")
     before = count._value.get()  # noqa: SLF001 - no public way to read it
-    workers = [eraser(past, at_once=5) for _ in range(3)]
+    workers = [eraser(past, rows_per_step=5) for _ in range(3)]
     async with asyncio.timeout(20):
         await asyncio.gather(*(worker.erase() for worker in workers))
     assert past.stored() == set()
@@ -296,7 +296,7 @@ async def test_rows_are_forgotten_after_their_artifact_and_not_before(past: Past
     await past.age("jobs", "finished_at", 31 * DAY)
     await past.age("jobs", "created_at", 31 * DAY)
     await past.erasable(old)
-    erasing = eraser(past, at_once=1)
+    erasing = eraser(past, rows_per_step=1)
     await erasing.erase()
     await erasing.erase()
     assert await past.row(old) is None

@@ -72,7 +72,7 @@ async def test_a_time_that_has_come_makes_a_job_and_puts_it_into_the_line(
     scheduler: Scheduler, database: Database, redis: ArqRedis, tenant_id: UUID
 ) -> None:
     schedule = await scheduled(database, tenant_id, job={"html": "<p>x</p>", "external_id": "mine"})
-    wait_s = await scheduler.look()
+    wait_s = await scheduler.fire_due()
     [job] = await jobs_of(database, tenant_id)
     assert (job.schedule_id, job.scheduled_for, job.external_id) == (
         schedule.id,
@@ -98,13 +98,13 @@ async def test_ten_schedulers_at_once_fire_each_time_once_also_across_a_restart_
     for seconds in (1, 2, 3):
         await come(database, f"{seconds} seconds")
         due = {(one.id, (await read(database, tenant_id, one)).next_fire_at) for one in made}
-        await asyncio.gather(*(scheduler.look() for scheduler in schedulers))
+        await asyncio.gather(*(scheduler.fire_due() for scheduler in schedulers))
         assert fires(await jobs_of(database, tenant_id)) >= due
         if seconds == 2:
             engines.postgres.kill()
             await asyncio.to_thread(engines.postgres.start)
             await answers(database)
-            await asyncio.gather(*(scheduler.look() for scheduler in schedulers))
+            await asyncio.gather(*(scheduler.fire_due() for scheduler in schedulers))
     found = await jobs_of(database, tenant_id)
     assert len(found) == len(fires(found)) == 3 * len(made)
     for pool in pools:
@@ -134,7 +134,7 @@ async def test_a_look_that_is_cut_off_in_the_middle_leaves_each_time_fired_or_du
     async with wire(database_url) as (cable, url):
         through = await Database.open(DatabaseSettings(database_url=url), application="tests")
         scheduler = Scheduler(through, VAULT, redis, STRICT, max_queued=0)
-        look = asyncio.create_task(scheduler.look())
+        look = asyncio.create_task(scheduler.fire_due())
         while not await in_line(redis):  # noqa: ASYNC110 - the first are fired by then, the last are not
             await asyncio.sleep(0)
         await cable.cut()
@@ -142,7 +142,7 @@ async def test_a_look_that_is_cut_off_in_the_middle_leaves_each_time_fired_or_du
         through.terminate()
     before = len(await jobs_of(database, tenant_id))
     assert 0 < before < len(made), "the cut came too early or too late to show anything"
-    await Scheduler(database, VAULT, redis, STRICT, max_queued=0).look()
+    await Scheduler(database, VAULT, redis, STRICT, max_queued=0).fire_due()
     found = await jobs_of(database, tenant_id)
     assert {job.schedule_id for job in found} == {schedule.id for schedule in made}
     assert len(found) == len(made)
@@ -165,7 +165,7 @@ async def test_without_redis_schedules_fire_and_the_sweeper_carries_over(
 ) -> None:
     await scheduled(database, tenant_id)
     engines.redis.kill()
-    await scheduler.look()
+    await scheduler.fire_due()
     await asyncio.to_thread(engines.redis.start)
     [job] = await jobs_of(database, tenant_id)
     await Sweeper(database, redis, lease=timedelta(0), interval=timedelta(seconds=5)).sweep()
@@ -180,9 +180,9 @@ async def test_without_postgres_a_look_is_only_put_off(
         through = await Database.open(DatabaseSettings(database_url=url), application="tests")
         scheduler = Scheduler(through, VAULT, redis, STRICT, max_queued=0)
         await cable.cut()
-        assert await scheduler.look() > 0
+        assert await scheduler.fire_due() > 0
         await cable.mend()
-        await scheduler.look()
+        await scheduler.fire_due()
         through.terminate()
     assert len(await jobs_of(database, tenant_id)) == 1
 
@@ -192,7 +192,7 @@ async def test_after_an_outage_one_job_stands_for_all_that_was_missed(
 ) -> None:
     await scheduled(database, tenant_id)
     await come(database, "50 hours")
-    await scheduler.look()
+    await scheduler.fire_due()
     [job] = await jobs_of(database, tenant_id)
     now = await database.fetchval("SELECT now()")
     assert job.scheduled_for == now.replace(minute=0, second=0, microsecond=0)
@@ -203,9 +203,9 @@ async def test_a_clock_that_jumps_back_fires_no_time_again(
 ) -> None:
     """The database's own: an owner who then disables and enables makes a time due that was fired before."""
     schedule = await scheduled(database, tenant_id)
-    await scheduler.look()
+    await scheduler.fire_due()
     await database.execute("UPDATE schedules SET next_fire_at = $1", schedule.next_fire_at)
-    await scheduler.look()
+    await scheduler.fire_due()
     assert len(await jobs_of(database, tenant_id)) == 1
     after = await read(database, tenant_id, schedule)
     assert after.next_fire_at > await database.fetchval("SELECT now()")
@@ -258,11 +258,11 @@ async def test_a_disabled_schedule_makes_no_job_and_an_enabled_one_makes_nothing
     schedule = await scheduled(database, tenant_id)
     ids = {"schedule_id": schedule.id, "tenant_id": tenant_id}
     await schedules.switch(database, **ids, enabled=False)
-    await scheduler.look()
+    await scheduler.fire_due()
     again = await schedules.switch(database, **ids, enabled=True)
     assert again is not None
     assert again.next_fire_at > await database.fetchval("SELECT now()")
-    await scheduler.look()
+    await scheduler.fire_due()
     assert await jobs_of(database, tenant_id) == []
 
 
@@ -272,7 +272,7 @@ async def test_a_template_that_is_refused_now_is_skipped_with_the_reason_and_tri
     schedule = await scheduled(database, tenant_id, job={"url": "https://example.com/"})
     closed = '{"url": "http://127.0.0.1:8099/"}'  # as if EGRESS_ALLOW had been taken back
     await database.execute("UPDATE schedules SET request = $1", closed)
-    await scheduler.look()
+    await scheduler.fire_due()
     refused = await read(database, tenant_id, schedule)
     assert await jobs_of(database, tenant_id) == []
     assert refused.last_error_type == ErrorType.URL_BLOCKED
@@ -280,7 +280,7 @@ async def test_a_template_that_is_refused_now_is_skipped_with_the_reason_and_tri
     assert refused.next_fire_at > await database.fetchval("SELECT now()")
     await come(database)
     opened = AddressPolicy(allow=((ip_network("127.0.0.1"), None),))
-    await Scheduler(database, VAULT, redis, opened, max_queued=0).look()
+    await Scheduler(database, VAULT, redis, opened, max_queued=0).fire_due()
     assert len(await jobs_of(database, tenant_id)) == 1
     assert (await read(database, tenant_id, schedule)).last_error_type is None
 
@@ -289,7 +289,7 @@ async def test_a_full_queue_skips_the_time_and_says_so(
     database: Database, redis: ArqRedis, tenant_id: UUID
 ) -> None:
     made = [await scheduled(database, tenant_id, name=str(number)) for number in range(3)]
-    await Scheduler(database, VAULT, redis, STRICT, max_queued=2).look()
+    await Scheduler(database, VAULT, redis, STRICT, max_queued=2).fire_due()
     after = [await read(database, tenant_id, schedule) for schedule in made]
     assert len(await jobs_of(database, tenant_id)) == 2
     assert [one.last_error_type for one in after if one.last_job_id is None] == [ErrorType.QUOTA_EXCEEDED]
@@ -301,7 +301,7 @@ async def test_a_schedule_whose_times_cannot_be_read_is_disabled_and_stops_no_ot
     broken = await scheduled(database, tenant_id, name="broken")
     await database.execute("UPDATE schedules SET timezone = 'Mars/Olympus' WHERE id = $1", broken.id)
     whole = await scheduled(database, tenant_id, name="whole")
-    await scheduler.look()
+    await scheduler.fire_due()
     assert [job.schedule_id for job in await jobs_of(database, tenant_id)] == [whole.id]
     after = await read(database, tenant_id, broken)
     assert (after.enabled, after.last_error_type) == (False, ErrorType.INTERNAL_ERROR)

@@ -1,4 +1,4 @@
-"""Who sends which message when: claims, leases, nudges, and what an operator sees of them."""
+"""Who sends which message when: claims, leases, waking, and what an operator sees of them."""
 
 import json
 from datetime import timedelta
@@ -47,7 +47,7 @@ async def test_a_sender_that_is_gone_before_it_could_record_has_its_message_sent
     job = await office.ended(there.url)
     async with office.sender() as lost:
         await there.got()
-        for task in lost._under_way:  # noqa: SLF001 - as if its process had been killed
+        for task in lost._sending:  # noqa: SLF001 - as if its process had been killed
             task.cancel()
     assert (await office.message(job)).state is MessageState.PENDING
     await office.time_passes()
@@ -88,7 +88,7 @@ async def recorded(database: Database, message: Message, error: DeliveryError | 
     )
 
 
-async def test_a_nudge_is_quicker_than_the_next_look(office: PostOffice, there: Receiver) -> None:
+async def test_a_woken_sender_reads_the_outbox_at_once(office: PostOffice, there: Receiver) -> None:
     first = await office.ended(there.url)
     async with office.sender(poll_s=60) as sender:
         await office.over(first)  # its first look is behind it

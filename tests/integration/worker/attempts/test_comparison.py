@@ -50,7 +50,7 @@ class Watch:
     async def fire(self) -> JobAttempt:
         """Make a job and claim it."""
         await self.database.execute("UPDATE schedules SET next_fire_at = now() - interval '1 ms'")
-        await Scheduler(self.database, VAULT, self.redis, LOOPBACK, max_queued=0).look()
+        await Scheduler(self.database, VAULT, self.redis, LOOPBACK, max_queued=0).fire_due()
         job_id = await self.database.fetchval("SELECT last_job_id FROM schedules")
         lease = timedelta(seconds=60)
         attempt = await claim.claim(self.database, Delivery(job_id, 1), worker_id=uuid4(), lease=lease)

@@ -201,11 +201,11 @@ def test_what_the_kernel_kills_is_told_once_with_the_limit(
     host.process("0::/\n", V2_MOUNT.format(within="/", at="/sys/fs/cgroup"))
     host.v2("", limit=256 * MB)
     kills = KernelKills(host.container)
-    kills.look()
+    kills.check()
     assert "killed" not in capsys.readouterr().out  # those before our time are not ours to tell
     host.write("sys/fs/cgroup/memory.events", "oom_kill 5\n")
-    kills.look()
-    kills.look()
+    kills.check()
+    kills.check()
     told = capsys.readouterr().out
     assert told.count("the kernel has killed processes") == 1
     assert "killed=2" in told

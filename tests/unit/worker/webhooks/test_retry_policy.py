@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from fleet.webhooks.outbox import DeliveryError, MessageState
 from worker.webhooks.http_post import _retry_after_s as retry_after_s
-from worker.webhooks.retry_policy import MAX_TRIES, Decision, Result, decide, judge
+from worker.webhooks.retry_policy import MAX_TRIES, SendDecision, SendResult, decide, error_of_status
 
-BROKEN = Result(500, DeliveryError.HTTP_STATUS)
+BROKEN = SendResult(500, DeliveryError.HTTP_STATUS)
 
 
 def test_ten_attempts_within_a_day() -> None:
@@ -17,7 +17,7 @@ def test_ten_attempts_within_a_day() -> None:
     assert len(waits) == 9
     assert sum(waits, timedelta()) == timedelta(hours=24)
     assert waits[0] == timedelta(seconds=5)
-    assert decide(BROKEN, tries=MAX_TRIES, jitter=0) == Decision(MessageState.FAILED)
+    assert decide(BROKEN, tries=MAX_TRIES, jitter=0) == SendDecision(MessageState.FAILED)
 
 
 @given(tries=st.integers(1, MAX_TRIES - 1), jitter=st.floats(0, 1))
@@ -42,13 +42,13 @@ def test_chance_only_shortens_a_wait_by_a_tenth(tries: int, jitter: float) -> No
     ],
 )
 def test_what_a_status_means(status: int, error: str | None) -> None:
-    assert judge(status) == error
+    assert error_of_status(status) == error
 
 
 @pytest.mark.parametrize("error", DeliveryError)
 def test_what_would_end_the_same_way_is_not_tried_again(error: DeliveryError) -> None:
     is_final = error in {"gone", "url_blocked", "endpoint_disabled", "too_many_endpoints"}
-    state = decide(Result(None, error), tries=1, jitter=0).state
+    state = decide(SendResult(None, error), tries=1, jitter=0).state
     assert state is (MessageState.FAILED if is_final else MessageState.PENDING)
 
 
@@ -57,7 +57,7 @@ def test_what_would_end_the_same_way_is_not_tried_again(error: DeliveryError) ->
     [(429, 60, 60), (503, 60, 60), (503, 1, 5), (503, 10**9, 6 * 3600), (500, 60, 5), (429, None, 5)],
 )
 def test_patience_that_a_receiver_asks_for(status: int, wish_s: float | None, wait_s: float) -> None:
-    result = Result(status, DeliveryError.HTTP_STATUS, wish_s)
+    result = SendResult(status, DeliveryError.HTTP_STATUS, wish_s)
     assert decide(result, tries=1, jitter=0).delay == timedelta(seconds=wait_s)
 
 
