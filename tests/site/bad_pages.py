@@ -49,6 +49,13 @@ def redirect(handler: Any, query: Query) -> None:
     handler.send(302, b"", Location=query["to"])
 
 
+def short(handler: Any, query: Query) -> None:
+    """Promises more bytes than it sends, in `type`, then hangs up."""
+    handler.begin(200, query.get("type", "text/html"), **{"Content-Length": "100000"})
+    handler.wfile.write(b"<!doctype html><title>short</title><p>the first part")
+    handler.close_connection = True
+
+
 def no_content(handler: Any, _: Query) -> None:
     handler.send_response(204)
     handler.end_headers()
@@ -99,6 +106,7 @@ BEHAVIOURS: "dict[str, Callable[[Any, Query], None]]" = {
     "/hang-up": hang_up,
     "/status": status,
     "/redirect": redirect,
+    "/short": short,
     "/no-content": no_content,
     "/download": download,
     "/huge": huge,

@@ -135,10 +135,22 @@ def redirect_by_form(query: Query) -> str:
     )
 
 
+def many_cookies(query: Query) -> str:
+    """Sets `count` cookies of 3,000 bytes, then goes to `to`."""
+    set_all = f"for(let i=0;i<{int(query['count'])};i++)document.cookie=`c${{i}}=${{'v'.repeat(3000)}}`"
+    # Reading them waits until all are set.
+    return document("cookies", f"<script>{set_all};document.cookie;location.href='{query['to']}'</script>")
+
+
 def lazy(_: Query) -> str:
     """Pictures far below the fold that are only loaded when somebody scrolls near."""
     gap = "<div style='height:6000px'></div>"
     return document("lazy", f"{gap}<img loading=lazy src=/photo/0.jpg width=900 height=600>")
+
+
+def with_part(query: Query) -> str:
+    """Has one picture, at `part`."""
+    return document("with part", f"<p>a page<img src='{query['part']}'>")
 
 
 PAGES: dict[str, Callable[[Query], str]] = {
@@ -152,6 +164,8 @@ PAGES: dict[str, Callable[[Query], str]] = {
     "/keeps-blobs": keeps_blobs,
     "/shapes": shapes,
     "/lazy": lazy,
+    "/with-part": with_part,
+    "/many-cookies": many_cookies,
     "/redirect-by-script": redirect_by_script,
     "/redirect-after-load": redirect_after_load,
     "/redirect-by-meta": redirect_by_meta,

@@ -71,6 +71,21 @@ class Lifecycle:
             self._changed = self._session.future()
             await self._changed
 
+    async def wait_unreachable(self) -> str:
+        """Wait for the error page that Chromium shows after a failed navigation.
+
+        Returns:
+            The address that failed, redirects followed.
+
+        Raises:
+            TargetCrashedError: the page ended.
+            ConnectionLostError: the browser ended.
+        """
+        while self.unreachable_url is None:
+            self._changed = self._session.future()
+            await self._changed
+        return self.unreachable_url
+
     async def follow_requests(self) -> None:
         """Have the browser report every request, so that `reach_quiet` can tell; before anything is loaded.
 
@@ -134,6 +149,7 @@ class Lifecycle:
     def _frame_navigated(self, params: Params) -> None:
         if params["frame"]["id"] == self._frame_id:
             self.unreachable_url = params["frame"].get("unreachableUrl")
+            self._wake()
 
     def _scheduled_navigation(self, params: Params) -> None:
         if params["frameId"] == self._frame_id and params["delay"] < _REDIRECT_WITHIN_S:

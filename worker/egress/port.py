@@ -23,7 +23,7 @@ from worker.egress.outbound.route import Route
 from worker.egress.outbound.stream import Stream
 from worker.egress.refusal import RefusalError
 from worker.egress.terms import Terms, Upstream
-from worker.egress.verdicts import Cap, ConnectionOutcome, PortRecord, Verdict
+from worker.egress.verdicts import UNREADABLE, Cap, ConnectionOutcome, PortRecord, Verdict
 from worker.settings import EgressProxySettings
 
 _BACKLOG: Final = 128
@@ -104,6 +104,10 @@ class Port:
         """
         return self.record.verdicts.get((_plain(host), port))
 
+    def has_reached(self, host: str, port: int) -> bool:
+        """Whether a connection to a target was ever made here; its words as in `verdict`."""
+        return (_plain(host), port) in self.record.reached
+
     async def close(self) -> None:
         """Listen no more and end every connection; nothing is left when it returns."""
         if self._server is None:
@@ -157,6 +161,7 @@ class Port:
         """See `connection.InboundPort`."""
         _COUNTERS[verdict.outcome].inc()
         if request is None:
+            self.record.note(*UNREADABLE, verdict)
             return
         host = _plain(request.host)
         is_new = self.record.note(host, request.port, verdict)

@@ -1,4 +1,7 @@
-"""How the proxy says no: a status, a reason that machines can read (RFC 9209), a body without any fact."""
+"""How the proxy refuses a tunnel: a status, and a reason that machines can read (RFC 9209).
+
+Plain requests get no answer at all (connection.py says why).
+"""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -48,25 +51,18 @@ _OUTCOMES: Final = {
     )
 }
 NAME: Final = b"renderfleet"
-# Blank, for Chromium shows it where a frame or a picture would be.
-_BODY: Final = b"\n"
 
 
-def answer(verdict: Verdict) -> bytes:
+def tunnel_refusal(verdict: Verdict) -> bytes:
     """The whole answer; of the reason no more than its kind."""
     words = _WORDS[verdict.outcome]
     details = f'; details="{verdict.rule.name}"' if verdict.rule is not None else ""
-    head = (
+    return (
         f"HTTP/1.1 {words.status.value} {words.status.phrase}\r\n"
         f"Proxy-Status: {NAME.decode()}; error={words.token}{details}\r\n"
-        "Content-Type: text/plain\r\n"
-        f"Content-Length: {len(_BODY)}\r\n"
-        # Not no-store: the body of such an answer Chromium leaves lying until a script reads it, and to a
-        # script that only calls fetch() the network would never be idle (fetch_manager.cc).
-        "Cache-Control: no-cache\r\n"
+        "Content-Length: 0\r\n"
         "Connection: close\r\n\r\n"
-    )
-    return head.encode() + _BODY
+    ).encode()
 
 
 def read_status(proxy_status: str) -> Verdict:

@@ -7,9 +7,11 @@ from typing import Final
 
 from fleet.egress.policy import Rule
 
-# Distinct targets and blocks that are remembered of one page. A page that asks for more is told no less, but
-# what came of its first ones is what its caller wants to know.
+# Distinct targets and blocks that are remembered of one page: of targets the last ones, because a document
+# that could not be had was asked for last; of blocks the first ones, which are what a caller wants to know.
 MAX_REMEMBERED: Final = 200
+# Stands for whatever a request that cannot be read was for.
+UNREADABLE: Final = ("", 0)
 
 
 class ConnectionOutcome(StrEnum):
@@ -68,7 +70,9 @@ class PortRecord:
         connections: requests for one, refused ones included.
         bytes_up: to the targets, without what TCP and IP add.
         bytes_down: from the targets.
-        verdicts: the last one of each target (host as Chromium writes it, port), the newest at the end.
+        verdicts: the last one of each target (host as Chromium writes it, port), the newest at the end. All
+            requests that could not be read are one target, `UNREADABLE`.
+        reached: all targets that a connection was made to; no more than a page may have connections.
     """
 
     blocked: Counter[tuple[str, Verdict]] = field(default_factory=Counter)
@@ -77,6 +81,7 @@ class PortRecord:
     bytes_up: int = 0
     bytes_down: int = 0
     verdicts: dict[tuple[str, int], Verdict] = field(default_factory=dict)
+    reached: set[tuple[str, int]] = field(default_factory=set)
 
     @property
     def bytes_total(self) -> int:
@@ -85,8 +90,11 @@ class PortRecord:
 
     def note(self, host: str, port: int, verdict: Verdict) -> bool:
         """Remember what came of a connection; returns whether this block was not known yet."""
-        if self.verdicts.pop((host, port), None) or len(self.verdicts) < MAX_REMEMBERED:
-            self.verdicts[host, port] = verdict
+        if self.verdicts.pop((host, port), None) is None and len(self.verdicts) >= MAX_REMEMBERED:
+            del self.verdicts[next(iter(self.verdicts))]
+        self.verdicts[host, port] = verdict
+        if verdict.outcome is ConnectionOutcome.CONNECTED:
+            self.reached.add((host, port))
         if not verdict.is_block:
             return False
         block = (host, verdict)

@@ -11,7 +11,6 @@ from fleet.jobs.facts import ArtifactFacts, PageFacts
 from fleet.render.request import RenderRequest
 from worker.browser.page import Page
 from worker.egress.terms import Terms
-from worker.render import egress_report
 
 
 @dataclass(slots=True)
@@ -41,17 +40,6 @@ class Render:
     page_facts: PageFacts = field(default_factory=PageFacts)
     content: AsyncIterator[bytes] | None = None
     artifact: ArtifactFacts | None = None
-
-    def require_reached(self, url: str) -> None:
-        """Do nothing if the document at this address came from there, as far as the egress proxy knows.
-
-        Over plain http Chromium shows what the proxy says in the document's place, as if it were one.
-
-        Raises:
-            RenderError: why it could not be had, such as `url_blocked`.
-        """
-        if error := egress_report.refusal(self.page.port, url):
-            raise error
 
     @asynccontextmanager
     async def until_ready(self, awaited: str) -> AsyncIterator[None]:

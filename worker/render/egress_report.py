@@ -8,8 +8,10 @@ from pydantic_core import Url
 from fleet.egress.hosts import is_address
 from fleet.errors import ErrorType, RenderError
 from worker.egress.port import Port
-from worker.egress.verdicts import Cap, ConnectionOutcome, PortRecord, Verdict
+from worker.egress.verdicts import UNREADABLE, Cap, ConnectionOutcome, PortRecord, Verdict
 
+_WEB: Final = ("http://", "https://")
+_BYPASSED: Final = "The browser lost its way out to the internet while it rendered the page."
 # A warning names so many hosts; who wants them all reads the log.
 _NAMED: Final = 5
 
@@ -59,24 +61,33 @@ _CAPS: Final = {
 
 
 def refusal(port: Port, url: str) -> RenderError | None:
-    """Why a document at this address could not be had; None: the egress proxy knows no reason."""
-    try:
-        target = Url(url)
-    except ValueError:
-        return None
-    if target.scheme not in {"http", "https"}:
-        return None
-    return _error(port.verdict(target.host or "", target.port or 0))
+    """Why a document could not be had from this address; None: the egress proxy knows no reason.
 
-
-def last_refusal(port: Port) -> RenderError | None:
-    """Why the last connection could not be had; None: there was none such.
-
-    For a navigation that failed before there was a document: nothing else asks for connections then, and
-    Chromium does not say at which redirect it failed.
+    For documents that Chromium could not open, and for no others: another connection to the same host may
+    fail while the document is fine.
     """
-    refused = (error for verdict in reversed(port.record.verdicts.values()) if (error := _error(verdict)))
-    return next(refused, None)
+    target = _target(url)
+    if target is None:
+        return None
+    verdicts, verdict = port.record.verdicts, port.verdict(*target)
+    if verdict is None or (
+        verdict.outcome is ConnectionOutcome.CONNECTED and next(reversed(verdicts)) == UNREADABLE
+    ):
+        # Its own request is the one that could not be read, and so has no target.
+        verdict = verdicts.get(UNREADABLE)
+    return _error(verdict)
+
+
+def bypass(port: Port, url: str) -> RenderError | None:
+    """An error if what Chromium shows as the document of this address cannot have come from there.
+
+    When Chromium's network service has crashed, Chromium makes the page's network anew without the page's own
+    port: requests end at the port that refuses everything, and the page's port never hears of them.
+    """
+    target = _target(url)
+    if target is None or port.has_reached(*target):
+        return None
+    return RenderError(ErrorType.EGRESS_UNAVAILABLE, _BYPASSED)
 
 
 def outage(record: PortRecord) -> RenderError | None:
@@ -98,6 +109,15 @@ def warnings(record: PortRecord) -> Iterator[str]:
         yield f"blocked: the page asked for what may not be rendered, at {_some(blocked)}"
     for cap in record.capped:
         yield f"egress: parts of the page may be missing: {_CAPS[cap]}"
+
+
+def _target(url: str) -> tuple[str, int] | None:
+    """Host and port of an address; None: it is none of the web. Both are empty when it cannot be read."""
+    try:
+        target = Url(url)
+    except ValueError:
+        return ("", 0) if url.startswith(_WEB) else None
+    return (target.host or "", target.port or 0) if f"{target.scheme}://" in _WEB else None
 
 
 def _error(verdict: Verdict | None) -> RenderError | None:

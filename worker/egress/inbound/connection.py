@@ -20,13 +20,14 @@ from worker.egress.inbound.request_head import (
     parse_head,
 )
 from worker.egress.outbound.stream import END_OF_HEAD, Stream
-from worker.egress.refusal import NAME, RefusalError, answer
+from worker.egress.refusal import NAME, RefusalError, tunnel_refusal
 from worker.egress.verdicts import ConnectionOutcome, Verdict
 
 # Chromium writes a head in one piece; the rest is for a machine that is busy.
 HEAD_TIMEOUT_S: Final = 10.0
 # After one side has said its last word, for the other one's.
 LINGER_S: Final = 10.0
+_CONNECT: Final = b"CONNECT "
 _ESTABLISHED: Final = b"HTTP/1.1 200 Connection established\r\n"
 # Close with a reset, so that what is cut off cannot be taken for what has ended (socket(7), SO_LINGER).
 _RESET: Final = struct.pack("ii", 1, 0)
@@ -89,6 +90,7 @@ class ProxiedConnection(asyncio.Protocol):
         self._quiet_since = asyncio.get_running_loop().time()
         self._half_closed = False
         self._is_relayed = False
+        self._wants_tunnel = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The browser has connected."""
@@ -101,6 +103,7 @@ class ProxiedConnection(asyncio.Protocol):
         held = self._held
         start = max(0, len(held) - len(END_OF_HEAD) + 1)
         held += data
+        self._wants_tunnel = held.startswith(_CONNECT)
         end = held.find(END_OF_HEAD, start, MAX_HEAD_BYTES)
         if end < 0:
             if len(held) > MAX_HEAD_BYTES:
@@ -184,10 +187,16 @@ class ProxiedConnection(asyncio.Protocol):
         return self.owner.spend(up=up, down=down)
 
     def refuse(self, request: Request | None, verdict: Verdict) -> None:
-        """Say no, and end."""
+        """Say no, and end.
+
+        Only a request for a tunnel is answered: Chromium shows no page what a proxy says to CONNECT. A plain
+        request is closed without a word, because Chromium would take any answer for the target's own, and a
+        render would show it.
+        """
         self.owner.note(request, verdict)
         if self._near is not None:
-            self._near.write(answer(verdict))
+            if self._wants_tunnel:
+                self._near.write(tunnel_refusal(verdict))
             self._near.close()
         if self._far is not None:
             self._far.abort()

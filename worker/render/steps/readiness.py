@@ -9,6 +9,7 @@ from fleet.render.options.readiness import WaitUntil
 from fleet.render.options.source import MAX_URL_LENGTH
 from worker.browser.devtools import ProtocolError
 from worker.browser.loading import COMMIT, DOM_CONTENT_LOADED, LOAD
+from worker.render import egress_report
 from worker.render.context import Render
 
 # The stage of a document that each word waits for; networkidle is more than a stage.
@@ -73,9 +74,9 @@ async def run(render: Render) -> None:
         detail = f"the page went on to another address {_MAX_DOCUMENTS} times"
         raise RenderError(ErrorType.NAVIGATION_TIMEOUT, detail)
     if lifecycle.unreachable_url is not None:
-        render.require_reached(lifecycle.unreachable_url)
         detail = "the page led to an address that the browser could not open"
-        raise RenderError(ErrorType.CONNECTION_FAILED, detail)
+        refused = egress_report.refusal(render.page.port, lifecycle.unreachable_url)
+        raise refused or RenderError(ErrorType.CONNECTION_FAILED, detail)
     if not answer["fonts"]:
         render.warnings.append(f"fonts: not all were loaded within {_FONTS_TIMEOUT_MS} ms")
     _check_final_address(render, answer["url"])
@@ -103,4 +104,5 @@ def _check_final_address(render: Render, url: str) -> None:
         return  # made by a page that was checked itself
     if parts.scheme not in {"http", "https"}:
         raise RenderError(ErrorType.URL_BLOCKED, f"the page led to an address of the scheme {parts.scheme}")
-    render.require_reached(url)
+    if error := egress_report.bypass(render.page.port, url):
+        raise error

@@ -1,5 +1,6 @@
 """Opens what is to be rendered: an address, or the caller's own HTML."""
 
+import asyncio
 from typing import Final
 
 from fleet.errors import ErrorType, RenderError
@@ -7,32 +8,10 @@ from fleet.render.options.readiness import WaitUntil
 from worker.browser.page import Navigation
 from worker.render import egress_report
 from worker.render.context import Render
+from worker.render.net_errors import ABORTED, error_type, is_of_our_proxy
 
-# What Chromium says of a 204 and of a download.
-ABORTED: Final = "net::ERR_ABORTED"
-# Chromium's words (net/base/net_error_list.h) by their beginning; the first that fits counts.
-NET_ERRORS: Final[tuple[tuple[str, ErrorType], ...]] = (
-    ("net::ERR_NAME_", ErrorType.NAME_NOT_RESOLVED),
-    ("net::ERR_DNS_", ErrorType.NAME_NOT_RESOLVED),
-    ("net::ERR_ICANN_NAME_COLLISION", ErrorType.NAME_NOT_RESOLVED),
-    ("net::ERR_CERT", ErrorType.TLS_ERROR),
-    ("net::ERR_SSL_", ErrorType.TLS_ERROR),
-    ("net::ERR_BAD_SSL_", ErrorType.TLS_ERROR),
-    ("net::ERR_ECH_", ErrorType.TLS_ERROR),
-    ("net::ERR_BLOCKED_", ErrorType.URL_BLOCKED),
-    ("net::ERR_UNSAFE_", ErrorType.URL_BLOCKED),
-    ("net::ERR_DISALLOWED_URL_SCHEME", ErrorType.URL_BLOCKED),
-    ("net::ERR_UNKNOWN_URL_SCHEME", ErrorType.URL_BLOCKED),
-    ("net::ERR_TIMED_OUT", ErrorType.NAVIGATION_TIMEOUT),
-    ("net::ERR_CONNECTION_TIMED_OUT", ErrorType.NAVIGATION_TIMEOUT),
-    ("net::ERR_HTTP_RESPONSE_CODE_FAILURE", ErrorType.HTTP_STATUS_REJECTED),
-    (ABORTED, ErrorType.CONTENT_REJECTED),
-    # Its own port of the egress proxy is gone.
-    ("net::ERR_PROXY_", ErrorType.EGRESS_UNAVAILABLE),
-    # No memory, or no room on the disk for shared memory: ours, not the target's.
-    ("net::ERR_INSUFFICIENT_RESOURCES", ErrorType.BROWSER_UNAVAILABLE),
-    ("net::ERR_OUT_OF_MEMORY", ErrorType.BROWSER_UNAVAILABLE),
-)
+# Chromium's error page is a document of no bytes; the time is for a machine that is busy.
+_ERROR_PAGE_TIMEOUT_S: Final = 5.0
 
 
 async def run(render: Render) -> None:
@@ -55,21 +34,27 @@ async def run(render: Render) -> None:
             await page.evaluate(
                 "0"
             )  # a renderer that died meanwhile aborts the navigation too, but cannot answer
-    if navigation.error:
-        raise egress_report.last_refusal(page.port) or _refusal(navigation)
+        if navigation.error:
+            raise await _failure(render, navigation)
 
 
-def error_type(net_error: str) -> ErrorType:
-    """What a net error of Chromium is to a caller; a connection that failed, if it is no other."""
-    for beginning, type_ in NET_ERRORS:
-        if net_error.startswith(beginning):
-            return type_
-    return ErrorType.CONNECTION_FAILED
-
-
-def _refusal(navigation: Navigation) -> RenderError:
+async def _failure(render: Render, navigation: Navigation) -> RenderError:
     type_ = error_type(navigation.error)
     if type_ is ErrorType.CONTENT_REJECTED:
         what = "is a download" if navigation.is_download else "has no content to show"
         return RenderError(type_, f"the address {what}")
-    return RenderError(type_, f"the browser could not open the address: {navigation.error}")
+    detail = f"the browser could not open the address: {navigation.error}"
+    if not is_of_our_proxy(navigation.error):
+        return RenderError(type_, detail)
+    url = await _failed_address(render)
+    port = render.page.port
+    return egress_report.refusal(port, url) or egress_report.bypass(port, url) or RenderError(type_, detail)
+
+
+async def _failed_address(render: Render) -> str:
+    """Where the navigation failed, redirects followed: Chromium says so with its error page."""
+    try:
+        async with asyncio.timeout(_ERROR_PAGE_TIMEOUT_S):
+            return await render.page.lifecycle.wait_unreachable()
+    except TimeoutError:
+        return render.request.url or ""

@@ -49,7 +49,7 @@ async def page(proxy: Egress, *, is_thorough: bool) -> None:
     clients = [client]
     if is_thorough:
         assert (await ask(port, get("http://example.com/"))).endswith(b"hi")
-        assert (await ask(port, get("http://10.0.0.1/"))).startswith(b"HTTP/1.1 403")
+        assert await ask(port, get("http://10.0.0.1/")) == b""
         clients.append(await Client.connect(port.number))
     await port.close()
     for client in clients:

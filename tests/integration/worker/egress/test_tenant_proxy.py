@@ -204,9 +204,7 @@ async def test_what_a_proxy_refuses_is_told_without_the_password(
 
 async def test_the_plain_requests_of_a_page_learn_of_a_wrong_password_too() -> None:
     async with through(HttpProxy(), password="wrong") as (port, _, _):
-        answer = await ask(port, get("http://t.example.org/"))
-        assert answer.startswith(b"HTTP/1.1 502 ")
-        assert b"Proxy-Authenticate" not in answer
+        assert await ask(port, get("http://t.example.org/")) == b""
         assert port.verdict("t.example.org", 80) == Verdict(
             ConnectionOutcome.PROXY_REFUSED, detail=WRONG_CREDENTIALS
         )

@@ -15,10 +15,10 @@ from worker.browser.launch_advice import advice, reason_of
 from worker.browser.scratch import Scratch
 from worker.pool.recycle import spread
 from worker.render.file_facts import count_pages, picture_size
+from worker.render.net_errors import error_type
 from worker.render.pipeline import ALL, STEPS
 from worker.render.steps import output
 from worker.render.steps.screenshot import MAX_SIDE_PX, fit
-from worker.render.steps.source import error_type
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from worker.egress.outbound.name_cache import MAX_LOOKUPS, MAX_NAMES, Names
 from worker.egress.outbound.own_ports import DEVTOOLS_PORTS, OwnPorts
 from worker.egress.outbound.resolver import StillAskingError
 from worker.egress.outbound.service_client import ServiceAddress
-from worker.egress.refusal import answer, read_status
+from worker.egress.refusal import read_status, tunnel_refusal
 from worker.egress.verdicts import MAX_REMEMBERED, ConnectionOutcome, PortRecord, Verdict
 from worker.settings import SERVICE_URL
 
@@ -141,7 +141,8 @@ def test_own_ports_are_those_of_this_machine_at_all_its_addresses() -> None:
     ],
 )
 def test_what_a_service_says_is_what_the_worker_reads(verdict: Verdict) -> None:
-    line = next(line for line in answer(verdict).decode().split("\r\n") if line.startswith("Proxy-Status: "))
+    lines = tunnel_refusal(verdict).decode().split("\r\n")
+    line = next(line for line in lines if line.startswith("Proxy-Status: "))
     assert read_status(line.removeprefix("Proxy-Status: ")) == verdict
 
 
@@ -154,7 +155,7 @@ def test_what_nobody_means_is_no_verdict_on_the_target(words: str) -> None:
 
 def test_every_outcome_has_an_answer_of_its_own_size_without_a_fact() -> None:
     for outcome in set(ConnectionOutcome) - {ConnectionOutcome.CONNECTED}:
-        head, _, body = answer(Verdict(outcome, detail="secret")).partition(b"\r\n\r\n")
+        head, _, body = tunnel_refusal(Verdict(outcome, detail="secret")).partition(b"\r\n\r\n")
         assert f"Content-Length: {len(body)}".encode() in head
         assert b"secret" not in head + body
 
@@ -188,5 +189,9 @@ def test_of_a_page_that_asks_for_much_no_more_is_remembered_than_fits() -> None:
     assert sum(news) == len(record.verdicts) == len(record.blocked) == MAX_REMEMBERED
     assert not record.note("0.example.com", 443, block)
     assert record.blocked["0.example.com", block] == 2
+    last = f"{2 * MAX_REMEMBERED - 1}.example.com"
+    assert record.verdicts[last, 443] == block
+    assert not record.reached
     record.note("0.example.com", 443, Verdict(ConnectionOutcome.CONNECTED))
     assert record.verdicts["0.example.com", 443] == Verdict(ConnectionOutcome.CONNECTED)
+    assert record.reached == {("0.example.com", 443)}
