@@ -45,15 +45,15 @@ class CompareOptions(BaseModel):
 
     method: Method = Field(
         default=Method.PIXELS,
-        description="pixels, or perceptual: a difference hash, which sees shapes and no details.",
+        description="pixels, or perceptual: a difference hash, which sees shapes but no details.",
     )
     threshold: float | None = Field(
         default=None,
         ge=0,
         allow_inf_nan=False,
         description=(
-            "What may differ without counting as a change. pixels: the share of pixels, below 1 [0]; "
-            f"perceptual: bits of the hash, below {HASH_BITS} [10]."
+            "How much may differ before a picture counts as changed. pixels: the share of pixels, below 1 "
+            f"[0]; perceptual: bits of the hash, below {HASH_BITS} [10]."
         ),
     )
 
@@ -93,7 +93,7 @@ class ScheduleRequest(BaseModel):
     )
     timezone: str = Field(
         default="UTC",
-        description="IANA name of the time zone in which `cron` is meant.",
+        description="IANA name of the time zone for `cron`.",
         examples=["Europe/Berlin"],
     )
     job: RenderRequest = Field(
@@ -101,10 +101,10 @@ class ScheduleRequest(BaseModel):
     )
     deliver: Deliver = Field(
         default=Deliver.ALWAYS,
-        description="always, or when_changed: no webhook for a picture that equals the last one delivered.",
+        description="always, or when_changed: no webhook for a picture that equals the last one reported.",
     )
     compare: CompareOptions | None = Field(
-        default=None, description="With when_changed: when two pictures count as equal."
+        default=None, description="Only with when_changed: when two pictures count as equal."
     )
     enabled: bool = Field(default=True, description="Whether it makes jobs.")
 

@@ -24,46 +24,46 @@ class DeliveryOptions(BaseModel):
         ge=0,
         le=9,
         description=(
-            "9 goes first. A level passes 25 jobs of your own at most, so nothing starves; it does not pass "
-            "those of others who wait for their first turn."
+            "9 goes first. Each level passes at most 25 of your own jobs, so none waits for ever. It never "
+            "passes the first waiting job of another tenant."
         ),
     )
     max_attempts: int = Field(
         default=3,
         ge=1,
         le=10,
-        description="How often the fleet may try when the failure is not the page's own.",
+        description="How often the job may be tried if the page is not the cause of the failure.",
     )
     run_at: AwareDatetime | None = Field(
         default=None,
-        description="Not before this time (RFC 3339 with its zone), at most a year ahead.",
+        description="Do not start before this time (RFC 3339 with a time zone), at most a year ahead.",
         examples=["2026-12-24T18:00:00+01:00"],
     )
     expires_in_s: int | None = Field(
         default=None,
         ge=1,
         le=MAX_EXPIRES_S,
-        description="Seconds from now after which the job is given up, queued or running, as `expired`.",
+        description="Seconds from now after which the job ends as `expired`, whether queued or running.",
     )
     retention_s: int = Field(
         default=7 * _DAY_S,
         ge=1,
         le=MAX_RETENTION_S,
-        description="Seconds from the job's end for which its artifact is kept.",
+        description="Seconds for which the artifact is kept after the job's end.",
     )
     cache_ttl_s: int = Field(
         default=0,
         ge=0,
         le=MAX_RETENTION_S,
         description=(
-            "An equal request of yours that has succeeded within so many seconds is the answer: nothing is "
-            "rendered. 0: render."
+            "Reuse a result of the same request if it is younger than so many seconds: then nothing is "
+            "rendered. 0: always render."
         ),
     )
     webhook_url: PermittedUrl | None = Field(
         default=None,
         description=(
-            "Told when the job has ended: a public http or https address that gets a signed POST "
+            "A public http or https address that gets a signed POST when the job has ended "
             "(standardwebhooks.com)."
         ),
         examples=["https://example.com/hooks/renders"],
@@ -73,7 +73,7 @@ class DeliveryOptions(BaseModel):
         min_length=1,
         max_length=200,
         pattern=NO_CONTROL_CHARACTERS,
-        description="Your own name for the job, given back as it is; no control characters.",
+        description="Your own name for the job; answers repeat it. No control characters.",
     )
 
     @model_validator(mode="after")

@@ -91,8 +91,12 @@ class Proxy(BaseModel):
             examples=["http://proxy.example.com:3128"],
         )
     )
-    username: Credential | None = Field(default=None, repr=False, description="For the proxy, where it asks.")
-    password: Credential | None = Field(default=None, repr=False, description="For the proxy, where it asks.")
+    username: Credential | None = Field(
+        default=None, repr=False, description="For the proxy, if it asks for one."
+    )
+    password: Credential | None = Field(
+        default=None, repr=False, description="For the proxy, if it asks for one."
+    )
 
     @model_validator(mode="after")
     def _credentials_come_together(self) -> Self:
@@ -124,5 +128,5 @@ class IdentityOptions(BaseModel):
 
     proxy: Proxy | None = Field(
         default=None,
-        description="All requests of the page go through this proxy, which must be public itself.",
+        description="All requests of the page go through this proxy. It must have a public address.",
     )

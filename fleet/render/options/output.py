@@ -34,7 +34,7 @@ class OutputOptions(BaseModel):
 
     format: Format = Field(default=Format.PNG, description="png, jpeg, webp or pdf.")
     quality: int | None = Field(
-        default=None, ge=1, le=100, description="1 to 100, jpeg and webp only; 85 when not given."
+        default=None, ge=1, le=100, description="1 to 100, only for jpeg and webp. 85 if not given."
     )
 
     @model_validator(mode="after")

@@ -22,13 +22,13 @@ class ReadinessOptions(BaseModel):
     wait_until: WaitUntil = Field(
         default=WaitUntil.LOAD,
         description=(
-            "commit (the answer has begun), domcontentloaded, load (images and frames too) or networkidle "
-            "(no connection for 500 ms)."
+            "When the page counts as ready: commit (the answer has begun), domcontentloaded, load (images "
+            "and frames too) or networkidle (no connection for 500 ms)."
         ),
     )
     navigation_timeout_ms: int = Field(
-        default=30_000, ge=1, le=120_000, description="Milliseconds until the page must have got this far."
+        default=30_000, ge=1, le=120_000, description="Milliseconds in which the page must be ready."
     )
     timeout_ms: int = Field(
-        default=60_000, ge=1, le=300_000, description="Milliseconds for one whole attempt, upload included."
+        default=60_000, ge=1, le=300_000, description="Milliseconds for one whole attempt, with the upload."
     )

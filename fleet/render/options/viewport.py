@@ -28,10 +28,15 @@ class ViewportOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     viewport: Viewport = Field(
-        default=Viewport(width=1280, height=720), description="The window that the page sees."
+        default=Viewport(width=1280, height=720),
+        description="The size of the window in which the page is shown.",
     )
     device_scale_factor: float = Field(
-        default=1.0, ge=0.1, le=MAX_SCALE, allow_inf_nan=False, description="Device pixels per CSS pixel."
+        default=1.0,
+        ge=0.1,
+        le=MAX_SCALE,
+        allow_inf_nan=False,
+        description="Pixels of the picture for each CSS pixel.",
     )
 
     @model_validator(mode="after")
