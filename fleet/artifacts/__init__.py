@@ -1,1 +1,1 @@
-"""The stored bytes of renders: the store, its keys, its client."""
+"""Artifacts, the files that renders produce: their store, its keys and its client."""

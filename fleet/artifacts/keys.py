@@ -1,4 +1,4 @@
-"""Where an artifact lies in the store, and the name and address under which people get it."""
+"""Keys of artifacts in the store, and the presigned addresses of artifacts."""
 
 import re
 from dataclasses import dataclass
@@ -12,23 +12,23 @@ _KEY: Final = re.compile(r"[0-9a-f-]{36}/\d{4}/\d\d/\d\d/[0-9a-f-]{36}-\d+\.[a-z
 
 
 def artifact_key(tenant_id: UUID, job_id: UUID, attempt: int, created_at: datetime, extension: str) -> str:
-    """Where an attempt's artifact lies. The attempt is part of it, so that a zombie overwrites nothing."""
+    """The key of an attempt's artifact. It contains the attempt, so that no attempt overwrites another's."""
     return f"{tenant_id}/{created_at:%Y/%m/%d}/{job_id}-{attempt}.{extension}"
 
 
 def is_artifact_key(key: str) -> bool:
-    """Whether an object of the bucket is an artifact, and not somebody else's."""
+    """Whether an object of the bucket is an artifact. The bucket may contain objects of other programs."""
     return _KEY.fullmatch(key) is not None
 
 
 def possible_keys(tenant_id: UUID, job_id: UUID, attempt: int, created_at: datetime) -> list[str]:
-    """Every key under which this attempt may have stored something: one for each format."""
+    """All keys under which this attempt may have stored an artifact: one for each format."""
     return [artifact_key(tenant_id, job_id, attempt, created_at, format_.value) for format_ in Format]
 
 
 @dataclass(frozen=True, slots=True)
 class SignedAddress:
-    """A presigned address of an artifact and when it stops working."""
+    """A presigned address of an artifact, and until when it is valid."""
 
     url: str
     expires_at: datetime

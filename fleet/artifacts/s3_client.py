@@ -1,4 +1,4 @@
-"""A boto3 client for any S3 server, in less memory than boto3's own takes."""
+"""Makes boto3 clients for any S3 server that use less memory than boto3's default clients."""
 
 import base64
 import hashlib
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class _StoreData(Loader):
-    """botocore's data files without what other services of Amazon need: 4 MB less in every process."""
+    """Reads botocore's data files without the data of other Amazon services: 4 MB less in every process."""
 
     def load_data_with_path(self, name: str) -> Any:
-        """Read one; it is kept for as long as the client."""
+        """Read one data file. The client keeps it in memory."""
         data, path = super().load_data_with_path(name)
         if name == "endpoints":  # the addresses of 300 services in every region
             for partition in data["partitions"]:
@@ -28,7 +28,7 @@ class _StoreData(Loader):
 
 
 def make_session() -> boto3.Session:
-    """A session for the clients of one process: it holds Amazon's descriptions of S3, 8 MB."""
+    """Make the one session for all clients of a process: it contains the description of S3's API, 8 MB."""
     session = Session()
     session.register_component("data_loader", _StoreData())
     return boto3.Session(botocore_session=session)
@@ -37,8 +37,15 @@ def make_session() -> boto3.Session:
 def make_client(
     session: boto3.Session, settings: StorageSettings, endpoint_url: str | None, *, connections: int
 ) -> "S3Client":
-    """A client of the server at `endpoint_url` (None: Amazon's own) that keeps so many connections."""
-    # Path style, s3v4 and checksums only when required: what every S3 server understands, rclone included.
+    """Make a client for the server at `endpoint_url` (None: Amazon S3).
+
+    Args:
+        session: of this process.
+        settings: bucket and timeouts.
+        endpoint_url: address of the server.
+        connections: how many connections the client may keep open.
+    """
+    # Path style, s3v4 and checksums only when required: every S3 server understands this, also rclone.
     config = Config(
         signature_version="s3v4",
         s3={"addressing_style": "path"} if endpoint_url else {},
@@ -55,7 +62,7 @@ def make_client(
 
 
 def _add_content_md5(request: Any, **_: object) -> None:
-    # Amazon takes any checksum; MinIO, OneFS and others insist on this one, which botocore 1.36 dropped
-    # (fsspec/s3fs issue 931).
+    # Amazon accepts any checksum. MinIO, OneFS and others accept only Content-MD5, which botocore sends no
+    # longer since 1.36 (fsspec/s3fs issue 931).
     digest = hashlib.md5(request.body, usedforsecurity=False).digest()
     request.headers["Content-MD5"] = base64.b64encode(digest).decode()

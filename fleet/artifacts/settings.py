@@ -1,4 +1,4 @@
-"""Where artifacts are stored."""
+"""Settings of the artifact store."""
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -6,7 +6,7 @@ from fleet.settings import PREFIX, FleetSettings
 
 
 class StorageSettings(FleetSettings):
-    """Where artifacts go. Credentials are boto3's usual ones (`AWS_ACCESS_KEY_ID`, profiles, roles)."""
+    """Where artifacts are stored. boto3 finds the credentials (`AWS_ACCESS_KEY_ID`, profiles, roles)."""
 
     s3_bucket: str = Field(
         default="renderfleet", min_length=3, max_length=63, description="Bucket that holds the artifacts."
@@ -47,7 +47,7 @@ class StorageSettings(FleetSettings):
     @field_validator("s3_sse_kms_key_id")
     @classmethod
     def _key_is_for_kms(cls, key_id: str | None, info: ValidationInfo) -> str | None:
-        # What is wrong with S3_SSE itself is told there.
+        # If S3_SSE itself is invalid, its own error says so.
         if key_id is not None and info.data.get("s3_sse", "aws:kms") != "aws:kms":
             raise ValueError(f"a KMS key is used only with {PREFIX}S3_SSE=aws:kms")
         return key_id

@@ -1,8 +1,8 @@
-"""Artifacts in S3: how they get there and how they come back, all in bounded memory.
+"""Stores artifacts in S3 and reads them, with a limit on the memory that this takes.
 
-boto3 is synchronous; it runs in a pool of four threads (as fast as an asyncio client here, at half the lag of
-the event loop). A file is uploaded from disk in parts of 8 MiB without threads of boto3's own, which grew the
-process by 0 MB for a 300 MB file; `upload_fileobj` of a stream grew it by 125 MB.
+boto3 is synchronous, so it runs in a pool of four threads. That is as fast as an asyncio client was here, and
+blocks the event loop half as long. A file is uploaded from disk in parts of 8 MiB, without boto3's own
+threads: a file of 300 MB grew the process by 0 MB, while `upload_fileobj` of a stream grew it by 125 MB.
 """
 
 import asyncio
@@ -40,38 +40,38 @@ _PART_BYTES: Final = 8 * _MIB
 _TRANSFER: Final = TransferConfig(
     multipart_threshold=_PART_BYTES, multipart_chunksize=_PART_BYTES, use_threads=False
 )
-_KEYS_AT_ONCE: Final = 1000  # the protocol's own limit of one DeleteObjects
+_KEYS_PER_CALL: Final = 1000  # S3's limit for one DeleteObjects
 log = get_logger(__name__)
 
 
 class _Encryption(TypedDict, total=False):
-    """As the S3 API calls it (`x-amz-server-side-encryption`)."""
+    """Parameters of the S3 API for encryption (`x-amz-server-side-encryption`)."""
 
     ServerSideEncryption: Literal["AES256", "aws:kms"]
     SSEKMSKeyId: str
 
 
 class ArtifactMissingError(Exception):
-    """The store holds nothing under this key."""
+    """The store has no object with this key."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """Bytes first to last, both included, as HTTP counts them."""
+    """Bytes from `first` to `last`, both included, as in HTTP ranges."""
 
     first: int
     last: int
 
 
 class Artifacts:
-    """One bucket. Safe to use from many tasks; `close` once at the end."""
+    """Artifacts in one bucket. Many tasks may use it at once; `close` it at the end."""
 
     def __init__(self, settings: StorageSettings) -> None:
         self._bucket = settings.s3_bucket
         self._url_expires_s = settings.artifact_url_expires_s
         self._encryption = _encryption(settings)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="s3")
-        session = make_session()  # one: it holds Amazon's descriptions of S3, 8 MB
+        session = make_session()  # one for both clients: it takes 8 MB
         self._client = make_client(session, settings, settings.s3_endpoint_url, connections=_THREADS)
         self._public_client = (
             make_client(session, settings, settings.s3_public_endpoint_url, connections=_THREADS)
@@ -83,7 +83,7 @@ class Artifacts:
         """Store a file, in parts when it is larger than 8 MiB.
 
         Raises:
-            UnavailableError: S3 did not take it. An upload in parts was aborted, nothing half-done remains.
+            UnavailableError: S3 refused the file or does not answer. Parts that were uploaded are deleted.
         """
         await self._run(lambda: self._put(path, key, content_type))
 
@@ -92,14 +92,14 @@ class Artifacts:
             extra = {"ContentType": content_type, **self._encryption}
             self._client.upload_file(str(path), self._bucket, key, ExtraArgs=extra, Config=_TRANSFER)
             return
-        # The common case is one request and needs no transfer manager.
+        # Most files are small: one request, without boto3's transfer manager.
         with path.open("rb") as body:
             self._client.put_object(
                 Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, **self._encryption
             )
 
     async def delete(self, key: str) -> None:
-        """Remove an artifact; one that is not there is fine.
+        """Delete an artifact; do nothing if it does not exist.
 
         Raises:
             UnavailableError: S3 does not answer.
@@ -107,14 +107,14 @@ class Artifacts:
         await self._run(lambda: self._client.delete_object(Bucket=self._bucket, Key=key))
 
     async def delete_many(self, keys: Sequence[str]) -> set[str]:
-        """Remove objects, a thousand a request; gives back the keys of those that the store kept.
+        """Delete objects, up to a thousand per request. Returns the keys that the store did not delete.
 
         Raises:
-            UnavailableError: S3 does not answer, or refuses all of it.
+            UnavailableError: S3 does not answer, or refuses a whole request.
         """
         kept: set[str] = set()
-        for start in range(0, len(keys), _KEYS_AT_ONCE):
-            kept |= await self._run(partial(self._delete_some, keys[start : start + _KEYS_AT_ONCE]))
+        for start in range(0, len(keys), _KEYS_PER_CALL):
+            kept |= await self._run(partial(self._delete_some, keys[start : start + _KEYS_PER_CALL]))
         return kept
 
     def _delete_some(self, keys: Sequence[str]) -> set[str]:
@@ -123,22 +123,22 @@ class Artifacts:
         )
         errors = answer.get("Errors", [])
         if errors:
-            log.warning("objects cannot be deleted", objects=len(errors), code=errors[0].get("Code"))
+            log.warning("the store did not delete objects", objects=len(errors), code=errors[0].get("Code"))
         return {error["Key"] for error in errors}
 
     async def abort_uploads(self, *, age: timedelta) -> int:
-        """Drop the parts of artifacts whose upload began so long ago and never ended; how many uploads.
+        """Abort uploads of artifacts that began longer ago than `age` and never ended. Returns how many.
 
-        The age is told by the store's own clock. Of uploads of others to the same bucket nothing is touched.
+        The age is measured by the store's clock. Uploads of other programs to the same bucket are left alone.
 
         Raises:
-            UnavailableError: S3 does not answer, or does not allow to list uploads.
+            UnavailableError: S3 does not answer, or does not allow listing uploads.
         """
         return await self._run(lambda: self._abort_uploads(age))
 
     def _abort_uploads(self, age: timedelta) -> int:
         count = 0
-        # rclone says so when there never was an upload; elsewhere another worker was faster.
+        # rclone raises this if there never was an upload; other servers, if another worker has aborted it.
         with suppress(self._client.exceptions.NoSuchUpload):
             for page in self._client.get_paginator("list_multipart_uploads").paginate(Bucket=self._bucket):
                 now = parsedate_to_datetime(page["ResponseMetadata"]["HTTPHeaders"]["date"])
@@ -152,7 +152,10 @@ class Artifacts:
         return count
 
     def presign(self, key: str, *, content_type: str, filename: str) -> str:
-        """An address that gives the artifact to anyone for `ARTIFACT_URL_EXPIRES_S` seconds. No network."""
+        """Make an address at which anyone can read the artifact for `ARTIFACT_URL_EXPIRES_S` seconds.
+
+        It is computed here, without a request to the store.
+        """
         return self._public_client.generate_presigned_url(
             "get_object",
             Params={
@@ -165,29 +168,29 @@ class Artifacts:
         )
 
     def sign(self, key: str, *, content_type: str, filename: str) -> SignedAddress:
-        """`presign`, and when it stops working. Takes 0.2 ms."""
+        """As `presign`, with the time until which the address is valid. Takes 0.2 ms."""
         expires_at = datetime.now(UTC) + timedelta(seconds=self._url_expires_s)
         return SignedAddress(self.presign(key, content_type=content_type, filename=filename), expires_at)
 
     async def read(self, key: str, *, first: int, last: int) -> AsyncIterator[bytes]:
-        """The bytes first to last (both included) in chunks; also from a server that ignores Range.
+        """Yield the bytes from `first` to `last`, both included, also from a server that ignores Range.
 
         Raises:
-            ArtifactMissingError: the key holds nothing; raised before the first chunk.
+            ArtifactMissingError: there is no such object; raised before the first chunk.
             UnavailableError: S3 does not answer.
         """
         span = _Span(first, last)
         answer = await self._run(lambda: self._open(key, span))
         body = answer["Body"]
-        # Some servers ignore Range and send the whole object; rclone sends the part, but with status 200. So
-        # the length decides, not the status.
+        # Some servers ignore Range and send the whole object. rclone sends the range, but with status 200. So
+        # the length tells which of the two it is, not the status.
         skip = 0 if answer["ContentLength"] == last - first + 1 else first
         left = last - first + 1
         try:
             while left > 0:
                 chunk = await self._run(lambda: body.read(_CHUNK_BYTES))
                 if not chunk:
-                    raise UnavailableError(ErrorType.STORAGE_UNAVAILABLE, "the artifact ended too early")
+                    raise UnavailableError(ErrorType.STORAGE_UNAVAILABLE, "the artifact is incomplete")
                 wanted = chunk[skip : skip + left]
                 skip = max(0, skip - len(chunk))
                 left -= len(wanted)
@@ -197,15 +200,15 @@ class Artifacts:
             body.close()
 
     async def check(self) -> None:
-        """Ask the store whether the bucket is there.
+        """Check that the bucket exists.
 
         Raises:
-            UnavailableError: it is not, or the store does not answer.
+            UnavailableError: it does not exist, or the store does not answer.
         """
         await self._run(lambda: self._client.head_bucket(Bucket=self._bucket))
 
     def close(self) -> None:
-        """Let running transfers end and close the connections."""
+        """Wait for running transfers, and close the connections."""
         self._threads.shutdown(wait=True, cancel_futures=True)
         self._client.close()
         with suppress(AttributeError):
@@ -221,7 +224,7 @@ class Artifacts:
 
 
 def _encryption(settings: StorageSettings) -> "_Encryption":
-    """What an upload asks of the store; asked for each object, since a bucket may default to less."""
+    """The encryption that each upload asks for: the bucket's default may be a weaker one."""
     wanted: _Encryption = {}
     if settings.s3_sse == "AES256":
         wanted["ServerSideEncryption"] = "AES256"

@@ -1,4 +1,4 @@
-"""Hosts as text, and patterns: `example.com` is that host alone, `*.example.com` all that is below (pure)."""
+"""Host patterns: `example.com` matches that host only, `*.example.com` matches all hosts below it (pure)."""
 
 import re
 from collections.abc import Iterable
@@ -8,12 +8,12 @@ from typing import Final
 from pydantic_core import Url
 
 MAX_PATTERN_LENGTH: Final = 255
-# As far as Chromium and fleet/egress/policy.py agree on what a name is.
+# Names that Chromium and fleet/egress/policy.py read in the same way.
 _NAME: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 
 
 class HostPatterns:
-    """A set of patterns. Asking costs one look-up a label, however many patterns there are."""
+    """A set of patterns. A check costs one lookup per label of the host, however many patterns there are."""
 
     __slots__ = ("_below", "_exact")
 
@@ -21,7 +21,7 @@ class HostPatterns:
         """Read the patterns.
 
         Raises:
-            ValueError: one of them is no pattern; the words name it and what is allowed.
+            ValueError: one of them is not a pattern; the message names it and says what is allowed.
         """
         exact, below = set(), set()
         for pattern in patterns:
@@ -34,7 +34,7 @@ class HostPatterns:
         self._below = frozenset(below)
 
     def __contains__(self, host: object) -> bool:
-        """Whether a host, in lower case as a parsed address has it, fits one of the patterns."""
+        """Whether a host (in lower case, as in a parsed address) matches one of the patterns."""
         if not isinstance(host, str):
             return False
         name = host.removesuffix(".")
@@ -54,14 +54,14 @@ class HostPatterns:
         return bool(self._exact or self._below)
 
     def __or__(self, other: "HostPatterns") -> "HostPatterns":
-        """What fits one of the two."""
+        """The patterns of both sets."""
         both = HostPatterns()
         both._exact = self._exact | other._exact
         both._below = self._below | other._below
         return both
 
     def __eq__(self, other: object) -> bool:
-        """Whether both hold the same patterns."""
+        """Whether both have the same patterns."""
         if not isinstance(other, HostPatterns):
             return NotImplemented
         return self._exact == other._exact and self._below == other._below
@@ -72,30 +72,30 @@ class HostPatterns:
 
 
 def normal_pattern(pattern: str) -> str:
-    """A pattern as it is compared: lower case, ASCII (`*.bücher.example` is `*.xn--bcher-kva.example`).
+    """A pattern in lower case and ASCII: `*.Bücher.example` becomes `*.xn--bcher-kva.example`.
 
     Raises:
-        ValueError: it is no pattern; the words name it and what is allowed.
+        ValueError: it is not a pattern; the message names it and says what is allowed.
     """
     wildcard, name = ("*.", pattern[2:]) if pattern.startswith("*.") else ("", pattern)
     host = _host(name) if len(pattern) <= MAX_PATTERN_LENGTH else None
     if host is None or (wildcard and is_address(host)):
         raise ValueError(
-            f"{pattern[:MAX_PATTERN_LENGTH]!r} is no pattern of hosts: give a host such as ads.example.com, "
-            "or *.example.com for everything below example.com, without scheme, port and path"
+            f"{pattern[:MAX_PATTERN_LENGTH]!r} is not a host pattern: give a host such as ads.example.com, "
+            "or *.example.com for all hosts below example.com, without scheme, port and path"
         )
     return wildcard + host
 
 
 def _host(name: str) -> str | None:
-    """The host as an address of the web would have it; None when it is none."""
+    """The host as it is written in a URL; None when it is not a host."""
     bracketed = f"[{name}]" if ":" in name and not name.startswith("[") else name
     try:
-        # A slash, a question mark or an @ would end or move the host.
+        # In a URL the host ends at a slash or a question mark, and begins after an @.
         if not name or re.search(r"[/?#@\\\s%*]", name):
             return None
         url = Url(f"http://{bracketed}/")
-        if url.port != 80 or url.username or url.path != "/":  # noqa: PLR2004 - the scheme's own
+        if url.port != 80 or url.username or url.path != "/":  # noqa: PLR2004 - the default port of http
             return None
     except ValueError:
         return None
@@ -104,7 +104,7 @@ def _host(name: str) -> str | None:
 
 
 def is_address(host: str) -> bool:
-    """Whether a host, without brackets, is an address and not a name."""
+    """Whether a host (without brackets) is an IP address and not a name."""
     try:
         ip_address(host)
     except ValueError:
@@ -113,10 +113,10 @@ def is_address(host: str) -> bool:
 
 
 def without_brackets(host: str) -> str:
-    """A host as it is compared: an IPv6 address of an address of the web loses its brackets."""
+    """A host without the brackets that an IPv6 address has in a URL."""
     return host.removeprefix("[").removesuffix("]")
 
 
 def authority(host: str, port: int) -> str:
-    """Host and port as they are written (RFC 3986, section 3.2): IPv6 in brackets."""
+    """Host and port as they are written in a URL, IPv6 in brackets (RFC 3986, section 3.2)."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,4 +1,4 @@
-"""Which network addresses may be rendered (pure: nothing here opens a socket or asks a name server)."""
+"""Decides which network addresses may be reached (pure: it opens no socket and asks no name server)."""
 
 import re
 from collections.abc import Iterable
@@ -10,28 +10,29 @@ from typing import Final, Self
 from pydantic_core import Url
 
 from fleet.egress.hosts import HostPatterns, without_brackets
-from fleet.egress.networks import Opening, split_denials, split_network
+from fleet.egress.networks import NetworkPort, split_denials, split_network
 from fleet.egress.public_addresses import Address, is_private_name, is_public
 from fleet.egress.settings import EgressSettings
 
 DEFAULT_PORTS: Final = (80, 443)
 DEFAULT_PROXY_PORTS: Final = (80, 443, 1080, 3128, 8080, 8888)
-# The standard lets more through, and there the parser and Chromium part: `*` stays here, becomes %2A there.
+# The WHATWG standard allows more characters. For those the parser and Chromium differ: the parser keeps `*`,
+# Chromium makes it %2A.
 _HOST_NAME: Final = re.compile(r"[a-z0-9._-]+")
 
 
 class Rule(StrEnum):
-    """Why an address may not be rendered. The value is what the caller reads, so it names no address."""
+    """Why an address may not be rendered. Callers read the value, so it contains no address."""
 
     SCHEME = "Only http and https addresses are rendered."
-    CREDENTIALS = "The address carries a user name or a password. Leave them out: addresses end up in logs."
-    HOST = "The host is not public. Whoever runs this service can open an address with EGRESS_ALLOW."
-    PORT = "The port is not open to renders. Whoever runs this service can open it with EGRESS_PORTS."
-    DENIED = "The host is on the list of those that this service does not open."
+    CREDENTIALS = "The address has a user name or a password. Leave them out: addresses appear in logs."
+    HOST = "The host is not public. The operator of this service can allow an address with EGRESS_ALLOW."
+    PORT = "The port is not open to renders. The operator of this service can open it with EGRESS_PORTS."
+    DENIED = "The host is on this service's list of hosts that may not be reached."
 
 
 class BlockedAddressError(ValueError):
-    """An address may not be rendered; the message is the rule's and never holds a resolved address."""
+    """An address may not be rendered. The message is the rule's; it never contains a resolved address."""
 
     def __init__(self, rule: Rule) -> None:
         super().__init__(rule.value)
@@ -39,18 +40,18 @@ class BlockedAddressError(ValueError):
 
 
 class MalformedAddressError(ValueError):
-    """A text is no web address at all, so that no rule can be asked."""
+    """A text is not a web address, so no rule can be applied to it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A web address taken apart as the browser does it.
+    """A web address, parsed as the browser parses it.
 
     Attributes:
         url: the normalised form, in ASCII. Parsing it again gives the same target.
-        host: a name in lower case as it was written (a final dot stays), or an address without brackets.
-        port: the written port, or the scheme's own.
-        address: the host as an address; None when it is a name that somebody has to resolve.
+        host: a name in lower case (a final dot is kept), or an IP address without brackets.
+        port: the port in the address, or the default port of its scheme.
+        address: the host as an IP address; None when it is a name that has to be resolved.
     """
 
     url: str
@@ -61,22 +62,22 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class AddressPolicy:
-    """What may be rendered: public addresses on `ports` and what `allow` adds, without what is denied.
+    """The addresses that may be reached: public ones at `ports` and those of `allow`, except denied ones.
 
     Attributes:
-        allow: networks that are reachable besides the public internet, each on one port or (None) on all.
-            As long as there is one, private names such as `localhost` are not refused by their spelling: the
-            addresses that they resolve to decide, and all of them must be permitted.
-        ports: ports at which public addresses are reachable.
-        deny: networks that are not reachable, each on one port or (None) on all, whatever allows them.
-        denied_hosts: hosts that are not reachable, whatever they resolve to.
+        allow: networks that may be reached besides the public internet, each at one port or (None) at all.
+            If it is empty, private names such as `localhost` are refused by their spelling. Otherwise they
+            are resolved, and all addresses that they resolve to must be permitted.
+        ports: ports at which public addresses may be reached.
+        deny: networks that may not be reached, each at one port or (None) at all. It overrules `allow`.
+        denied_hosts: hosts that may not be reached, whatever addresses they resolve to.
         proxy_ports: ports at which a tenant's own proxy may listen at a public address.
     """
 
-    allow: tuple[Opening, ...] = ()
+    allow: tuple[NetworkPort, ...] = ()
     ports: tuple[int, ...] = DEFAULT_PORTS
-    deny: tuple[Opening, ...] = ()
-    denied_hosts: HostPatterns = HostPatterns()  # noqa: RUF009 - it cannot be changed
+    deny: tuple[NetworkPort, ...] = ()
+    denied_hosts: HostPatterns = HostPatterns()  # noqa: RUF009 - it is immutable
     proxy_ports: tuple[int, ...] = DEFAULT_PROXY_PORTS
 
     @classmethod
@@ -92,7 +93,7 @@ class AddressPolicy:
         )
 
     def for_tenant(self, allow: Iterable[str], deny: Iterable[str]) -> Self:
-        """This policy with what the operator has set for one tenant, in the words of the settings.
+        """This policy, extended by one tenant's lists; entries are written as in the settings.
 
         Raises:
             ValueError: an entry cannot be read.
@@ -106,15 +107,15 @@ class AddressPolicy:
         )
 
     def of_proxies(self) -> Self:
-        """What holds for the proxies of tenants: the same addresses, at the ports where proxies listen."""
+        """The policy for tenants' proxies: the same addresses, at the ports of proxies."""
         return replace(self, ports=self.proxy_ports)
 
     def with_proxies(self) -> Self:
-        """What holds for pages and for the proxies of tenants together."""
+        """The policy for pages and tenants' proxies together: the ports of both."""
         return replace(self, ports=tuple(sorted({*self.ports, *self.proxy_ports})))
 
     def permits(self, address: Address, port: int) -> bool:
-        """Whether a connection to this address and port may be opened. The one decision that counts."""
+        """Whether a connection to this address and port may be opened. This check decides."""
         if self._denies(address, port):
             return False
         if is_public(address) and port in self.ports:
@@ -122,17 +123,17 @@ class AddressPolicy:
         return any(address in network and open_port in (None, port) for network, open_port in self.allow)
 
     def _denies(self, address: Address, port: int) -> bool:
-        return any(address in network and shut_port in (None, port) for network, shut_port in self.deny)
+        return any(address in network and denied_port in (None, port) for network, denied_port in self.deny)
 
     def permits_port(self, port: int) -> bool:
-        """Whether there can be any address that is permitted at this port."""
+        """Whether some address may be reached at this port."""
         return port in self.ports or any(open_port in (None, port) for _, open_port in self.allow)
 
     def require(self, address: Address, port: int) -> None:
-        """Do nothing for a permitted address and port.
+        """Check that this address and port may be reached.
 
         Raises:
-            BlockedAddressError: otherwise.
+            BlockedAddressError: they may not.
         """
         if self._denies(address, port):
             raise BlockedAddressError(Rule.DENIED)
@@ -140,14 +141,14 @@ class AddressPolicy:
             raise BlockedAddressError(Rule.PORT if is_public(address) else Rule.HOST)
 
     def inspect(self, url: str) -> Target:
-        r"""Take a web address apart and judge all that can be judged without asking a name server.
+        r"""Parse a web address and apply all rules that need no name server.
 
-        The parser is the `url` crate inside pydantic, which follows the WHATWG standard as Chromium does, so
-        that both mean the same host. Python's `urlsplit` reads `http://127.0.0.1\@example.com/` as
-        example.com; the browser goes to 127.0.0.1.
+        The parser is the `url` crate inside pydantic. It follows the WHATWG standard as Chromium does, so
+        both find the same host. Python's `urlsplit` finds the host example.com in
+        `http://127.0.0.1\@example.com/`, but the browser connects to 127.0.0.1.
 
         Raises:
-            MalformedAddressError: the text is no web address.
+            MalformedAddressError: the text is not a web address.
             BlockedAddressError: the address may not be rendered.
         """
         target = _parse(url)
@@ -162,10 +163,10 @@ class AddressPolicy:
         return target
 
     def check_url(self, url: str) -> str:
-        """Judge a web address like `inspect` and return its normalised form.
+        """Check a web address like `inspect`, and return its normalised form.
 
         Raises:
-            MalformedAddressError: the text is no web address.
+            MalformedAddressError: the text is not a web address.
             BlockedAddressError: the address may not be rendered.
         """
         return self.inspect(url).url
@@ -175,21 +176,21 @@ def _parse(url: str) -> Target:
     try:
         parsed = Url(url)
     except ValueError:
-        # The parser's own message quotes the input, which may hold secrets.
+        # The parser's own message quotes the input, which may contain secrets.
         raise MalformedAddressError(
-            "This is no web address. Give it whole, such as https://example.com/page."
+            "This is not a web address. Give a complete one, such as https://example.com/page."
         ) from None
     if parsed.scheme not in {"http", "https"}:
         raise BlockedAddressError(Rule.SCHEME)
     if parsed.username or parsed.password:
         raise BlockedAddressError(Rule.CREDENTIALS)
-    # The parser allows neither to be missing for these two schemes.
+    # For these two schemes the parser always returns a host and a port.
     host, port = without_brackets(parsed.host or ""), parsed.port or 0
     address: Address | None
     try:
-        address = ip_address(host)  # the parser has already turned every spelling into the plain one
+        address = ip_address(host)  # the parser has normalised all spellings, such as 0x7f.1
     except ValueError:
         address = None
         if not _HOST_NAME.fullmatch(host):
-            raise MalformedAddressError("The host is no name that a domain can have.") from None
+            raise MalformedAddressError("The host is not a valid domain name.") from None
     return Target(url=str(parsed), host=host, port=port, address=address)

@@ -1,7 +1,7 @@
-"""Which addresses and names belong to the public internet (pure: no socket, no name server).
+"""Decides which addresses and names belong to the public internet (pure: no socket, no name server).
 
-The tables are written out, not taken from `ipaddress.is_global`: that answer changes with the Python release,
-and on 3.11 it says yes to multicast, to the metadata service of Azure, to NAT64 and to 6to4.
+`ipaddress.is_global` is not used: its result depends on the Python release, and in 3.11 it is True for
+multicast, for the metadata service of Azure, for NAT64 and for 6to4.
 
 Sources: IANA's IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890), each line with its own RFC.
 """
@@ -11,8 +11,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Final
 
 Address = IPv4Address | IPv6Address
-# Whole blocks, also where the registry calls a part "globally reachable": anycast for name servers and
-# tunnels (AS112, AMT) is answered by whoever stands nearest, and no web page lives there.
+# These are whole blocks, also where the registry calls a part of them "globally reachable". Those parts are
+# anycast for name servers and tunnels (AS112, AMT): the nearest server answers, and there are no web pages.
 NOT_PUBLIC_IPV4: Final = {
     IPv4Network("0.0.0.0/8"): "this network, RFC 791; Linux connects 0.0.0.0 to itself",
     IPv4Network("10.0.0.0/8"): "private use, RFC 1918",
@@ -34,7 +34,7 @@ NOT_PUBLIC_IPV4: Final = {
     IPv4Network("224.0.0.0/4"): "multicast, RFC 5771",
     IPv4Network("240.0.0.0/4"): "reserved, RFC 1112, and limited broadcast, RFC 919",
 }
-# All that IANA gives out for unicast. What lies outside is refused without being listed: loopback,
+# All that IANA assigns for unicast. Everything outside of it is refused without being listed: loopback,
 # IPv4-mapped and -compatible, NAT64 (64:ff9b::/96, 64:ff9b:1::/48), unique local, link local, site local,
 # multicast.
 GLOBAL_UNICAST_IPV6: Final = IPv6Network("2000::/3")
@@ -45,10 +45,10 @@ NOT_PUBLIC_IPV6: Final = {
     IPv6Network("2620:4f:8000::/48"): "AS112, RFC 7534",
     IPv6Network("3fff::/20"): "documentation, RFC 9637",
 }
-# Names that lead inward wherever they lead at all, each with everything below it.
+# Names that belong to private networks, each with all names below it.
 PRIVATE_NAMES: Final = {
     "localhost": "RFC 6761",
-    "localdomain": "what /etc/hosts of many systems calls itself",
+    "localdomain": "the name of the machine itself in /etc/hosts of many systems",
     "local": "RFC 6762; also cluster.local",
     "home.arpa": "RFC 8375",
     "internal": "reserved by ICANN in 2024; metadata.google.internal, host.docker.internal",
@@ -61,9 +61,9 @@ PRIVATE_NAMES: Final = {
 }
 
 
-@lru_cache(maxsize=4096)  # 15 us a look, and a page asks for the same few addresses again and again
+@lru_cache(maxsize=4096)  # one check takes 15 us, and a page uses the same few addresses again and again
 def is_public(address: Address) -> bool:
-    """Whether an address belongs to the public internet and to nothing else."""
+    """Whether an address belongs to the public internet."""
     if isinstance(address, IPv4Address):
         return not any(address in network for network in NOT_PUBLIC_IPV4)
     if address.scope_id is not None:  # a zone names an interface of this machine
@@ -72,6 +72,6 @@ def is_public(address: Address) -> bool:
 
 
 def is_private_name(host: str) -> bool:
-    """Whether a name leads inward by its spelling: a single label, or one of `PRIVATE_NAMES`."""
+    """Whether a name is private by its spelling: a single label, or below one of `PRIVATE_NAMES`."""
     name = host.rstrip(".").lower()
     return "." not in name or any(name == tail or name.endswith(f".{tail}") for tail in PRIVATE_NAMES)

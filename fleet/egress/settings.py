@@ -1,14 +1,14 @@
-"""What the operator lists as reachable, besides the public internet and of it."""
+"""Settings for the addresses that renders and webhooks may reach."""
 
 from pydantic import Field, field_validator
 
 from fleet.egress.hosts import HostPatterns
-from fleet.egress.networks import Opening, split_denials, split_network
+from fleet.egress.networks import NetworkPort, split_denials, split_network
 from fleet.settings import FleetSettings, Ports, Words
 
 
 class EgressSettings(FleetSettings):
-    """Which addresses are reachable besides the public internet, and which of it are not."""
+    """Which addresses outside the public internet may be reached, and which inside may not."""
 
     egress_allow: Words = Field(
         default=(),
@@ -51,11 +51,11 @@ class EgressSettings(FleetSettings):
         return entries
 
     @property
-    def egress_networks(self) -> tuple[Opening, ...]:
-        """`egress_allow` as fleet.egress.policy.AddressPolicy takes it."""
+    def egress_networks(self) -> tuple[NetworkPort, ...]:
+        """The entries of `egress_allow`, for `fleet.egress.policy.AddressPolicy`."""
         return tuple(split_network(entry) for entry in self.egress_allow)
 
     @property
-    def egress_denials(self) -> tuple[tuple[Opening, ...], HostPatterns]:
-        """`egress_deny` as fleet.egress.policy.AddressPolicy takes it: networks, and hosts."""
+    def egress_denials(self) -> tuple[tuple[NetworkPort, ...], HostPatterns]:
+        """Networks and hosts of `egress_deny`, for `fleet.egress.policy.AddressPolicy`."""
         return split_denials(self.egress_deny)

@@ -177,8 +177,8 @@ async def test_calls_renders_and_addresses_are_set_on_the_command_line(
         (["--max-queued", "-1"], "a whole number from 0"),
         (["--max-requests-per-s", "0"], "calls a second are from 0.01"),
         (["--burst", "0"], "a whole number from 1"),
-        (["--egress-allow", "example.com"], "'example.com' is no address or network"),
-        (["--egress-deny", "two words"], "'two words' is no address or network"),
+        (["--egress-allow", "example.com"], "'example.com' is not an address or network"),
+        (["--egress-deny", "two words"], "'two words' is neither an address or network"),
         ([], "give at least one of"),
     ],
 )

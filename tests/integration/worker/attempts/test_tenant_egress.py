@@ -31,5 +31,5 @@ async def test_an_address_that_was_shut_meanwhile_is_refused_as_such(stage: Stag
     async with stage.worker():
         ended = await stage.ended(job)
     assert (ended.state, ended.error_type, ended.attempt) == (State.FAILED, ErrorType.URL_BLOCKED, 1)
-    assert ended.error_detail == "The host is on the list of those that this service does not open."
+    assert ended.error_detail == "url: The host is on this service's list of hosts that may not be reached."
     assert stage.gate.visits == 0

@@ -45,7 +45,7 @@ def test_a_pattern_fits_what_it_names(pattern: str, host: str, fits: bool) -> No
      "x" * 300],
 )  # fmt: skip
 def test_what_is_no_pattern_is_refused_with_words_that_say_what_is(pattern: str) -> None:
-    with pytest.raises(ValueError, match=r"is no pattern of hosts: give a host such as ads\.example\.com"):
+    with pytest.raises(ValueError, match=r"is not a host pattern: give a host such as ads\.example\.com"):
         normal_pattern(pattern)
 
 

@@ -172,7 +172,7 @@ def test_a_refusal_names_its_rule_and_nothing_else(url: str, rule: Rule) -> None
     ],
 )
 def test_what_is_no_address_is_said_without_quoting_it(url: str) -> None:
-    with pytest.raises(MalformedAddressError, match=r"^This is no web address\. Give it whole"):
+    with pytest.raises(MalformedAddressError, match=r"^This is not a web address\. Give a complete one"):
         AddressPolicy().check_url(url)
 
 
@@ -228,7 +228,7 @@ def test_names_that_only_look_like_private_ones(name: str) -> None:
 
 @pytest.mark.parametrize("host", ["*.example.com", "a*b.com", "a,b.com", "a'b.com", "a=b.com", '"a.com'])
 def test_hosts_that_no_domain_can_have(host: str) -> None:
-    with pytest.raises(MalformedAddressError, match="no name that a domain can have"):
+    with pytest.raises(MalformedAddressError, match="not a valid domain name"):
         AddressPolicy().check_url(f"http://{host}/")
 
 

@@ -24,7 +24,7 @@ def test_a_wrong_pattern_is_named() -> None:
         RenderRequest.model_validate({"html": "x", "block_requests": ["https://a.example/x"]})
     (finding,) = caught.value.errors()
     assert finding["loc"] == ("block_requests",)
-    assert "'https://a.example/x' is no pattern of hosts" in finding["msg"]
+    assert "'https://a.example/x' is not a host pattern" in finding["msg"]
 
 
 def test_the_list_is_bounded() -> None:

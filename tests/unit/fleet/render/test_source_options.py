@@ -45,7 +45,7 @@ def test_a_blocked_address_has_a_type_of_its_own(url: str, rule: Rule) -> None:
 def test_a_malformed_address_is_an_ordinary_mistake() -> None:
     kind, message = refusal({"url": "example.com"})
     assert kind == "value_error"
-    assert "Give it whole, such as https://example.com/page" in message
+    assert "Give a complete one, such as https://example.com/page" in message
 
 
 def test_the_policy_comes_from_the_context() -> None:
