@@ -57,7 +57,9 @@ def test_every_program_gets_the_rules_that_keep_pages_in(executable: Path | None
 
 @pytest.mark.parametrize("executable", [None, SHELL, Path("/usr/lib/chromium/headless_shell")])
 def test_shells_get_nothing_that_only_full_chromium_reads(executable: Path | None) -> None:
-    assert not [word for word in line(executable) if "features" in word or "sync" in word]
+    features = [word for word in line(executable) if "features" in word]
+    assert features == [f"--disable-features={','.join(flag.name for flag in flags.DISABLED_FEATURES)}"]
+    assert not [word for word in line(executable) if "sync" in word]
 
 
 def test_full_chromium_calls_nobody() -> None:
