@@ -29,6 +29,7 @@ from fleet.telemetry.metrics import BROWSER_LAUNCHES
 from worker.browser.devtools import DevToolsConnection, DevToolsError
 from worker.browser.flags import command_line
 from worker.browser.launch_advice import log_launch_failure
+from worker.browser.network_service import NetworkService
 from worker.browser.page import Page
 from worker.browser.popups import Strays
 from worker.browser.scratch import BrowserFolder
@@ -89,6 +90,7 @@ class Browser:
     ) -> None:
         self.pid = pid
         self.memory = MemoryGuard(pid, settings)
+        self._network = NetworkService(pid)
         self.numbers = BrowserNumbers(generation=generation, launched_at=time.time())
         self._playwright_browser = playwright_browser
         self._connection = connection
@@ -212,11 +214,13 @@ class Browser:
             port = await self._egress.open_port()
         except OSError as error:
             raise DevToolsError("no port of the egress proxy can be opened") from error
+        network_pid = self._network.pid()
         try:
             async with self.memory.creating() as new_renderer:
                 page = await Page.create(
                     self._connection, new_renderer.memory, port, generation=self.numbers.generation
                 )
+                page.network_pid = network_pid
                 new_renderer.memory.marked = partial(_marked, page)
                 if not new_renderer.find():
                     async with page.marked():

@@ -15,6 +15,7 @@ from fleet.telemetry.logs import get_logger
 from worker.browser.devtools import DevToolsConnection, DevToolsError, Params, Session
 from worker.browser.flags import EVERYTHING_THROUGH_PROXY
 from worker.browser.loading import Lifecycle
+from worker.browser.network_service import is_network_service
 from worker.browser.protocol import Print, Screenshot
 from worker.egress.port import Port
 from worker.resources.page_memory import PageMemory
@@ -62,6 +63,7 @@ class Page:
         lifecycle: how far its document has come.
         memory: what it holds.
         port: of the egress proxy, the page's only way out; it refuses everything until it is admitted.
+        network_pid: the process that brings its requests to that port; None: not known.
         waited_s: how long the render waited for it.
     """
 
@@ -86,6 +88,7 @@ class Page:
         self._session: Session = connection.session(session_id)
         self._closed = False
         self.waited_s = 0.0
+        self.network_pid: int | None = None
         self.lifecycle = Lifecycle(self._session, self._frame_id)
         self._session.on("Page.javascriptDialogOpening", self._answer_dialog)
 
@@ -140,6 +143,11 @@ class Page:
     def is_alive(self) -> bool:
         """Whether its renderer runs and the browser still talks to us."""
         return self._session.is_alive
+
+    @property
+    def has_lost_network(self) -> bool:
+        """Whether its requests no longer go to its own port (worker/browser/network_service.py)."""
+        return self.network_pid is not None and not is_network_service(self.network_pid)
 
     async def send(self, method: str, **params: Any) -> Params:
         """Run one DevTools command in this page."""

@@ -60,9 +60,9 @@ class WarmPages:
     async def _pop(self) -> Page | None:
         while self._pages:
             page = self._pages.popleft()
-            if page.is_alive and page.memory.is_alive:
+            if page.is_alive and page.memory.is_alive and not page.has_lost_network:
                 return page
-            log.info("a warm page died while it waited", generation=page.generation)
+            log.info("a warm page ended or lost its network while it waited", generation=page.generation)
             await page.close()
         return None
 

@@ -7,6 +7,7 @@ from pydantic_core import Url
 
 from fleet.egress.hosts import is_address
 from fleet.errors import ErrorType, RenderError
+from worker.browser.page import Page
 from worker.egress.port import Port
 from worker.egress.verdicts import UNREADABLE, Cap, ConnectionOutcome, PortRecord, Verdict
 
@@ -90,9 +91,11 @@ def bypass(port: Port, url: str) -> RenderError | None:
     return RenderError(ErrorType.EGRESS_UNAVAILABLE, _BYPASSED)
 
 
-def outage(record: PortRecord) -> RenderError | None:
+def outage(page: Page) -> RenderError | None:
     """Why the page lacks what it would have had on another day: our own way out did not work."""
-    outcomes = {verdict.outcome for verdict in record.verdicts.values()}
+    if page.has_lost_network:
+        return RenderError(ErrorType.EGRESS_UNAVAILABLE, _BYPASSED)
+    outcomes = {verdict.outcome for verdict in page.port.record.verdicts.values()}
     return (
         RenderError(*_ERRORS[ConnectionOutcome.UNAVAILABLE])
         if ConnectionOutcome.UNAVAILABLE in outcomes

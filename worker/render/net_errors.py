@@ -30,6 +30,17 @@ NET_ERRORS: Final[tuple[tuple[str, ErrorType], ...]] = (
     ("net::ERR_OUT_OF_MEMORY", ErrorType.BROWSER_UNAVAILABLE),
 )
 
+# What a page may end with because the network did not give it what it asked for.
+OF_THE_NETWORK: Final = frozenset(
+    {
+        ErrorType.URL_BLOCKED,
+        ErrorType.NAME_NOT_RESOLVED,
+        ErrorType.CONNECTION_FAILED,
+        ErrorType.TLS_ERROR,
+        ErrorType.NAVIGATION_TIMEOUT,
+        ErrorType.CONTENT_REJECTED,
+    }
+)
 # How Chromium calls it when the page's own port of the egress proxy refuses, or passes a refusal on. The port
 # knows the reason.
 _OF_OUR_PROXY: Final = (

@@ -21,6 +21,7 @@ from worker.browser.page import Page
 from worker.egress.terms import Terms
 from worker.render import egress_report
 from worker.render.context import Render
+from worker.render.net_errors import OF_THE_NETWORK
 from worker.render.steps import (
     blocking,
     identity,
@@ -110,6 +111,8 @@ async def render(
     except RenderError as error:
         if error.type is ErrorType.BROWSER_UNAVAILABLE and is_almost_full(output_path.parent):
             raise full_error(output_path.parent) from error
+        if error.type in OF_THE_NETWORK and (outage := egress_report.outage(page)):
+            raise outage from error
         raise
     return _rendered(work, timings_s)
 
@@ -142,10 +145,9 @@ def _report_egress(work: Render) -> None:
         RenderError: `egress_unavailable`: the page lacks parts because our own way out did not work, so that
             the artifact is not what was asked for.
     """
-    record = work.page.port.record
-    if error := egress_report.outage(record):
+    if error := egress_report.outage(work.page):
         raise error
-    work.warnings.extend(egress_report.warnings(record))
+    work.warnings.extend(egress_report.warnings(work.page.port.record))
 
 
 def _render_error(error: DevToolsError, page: Page, folder: Path) -> RenderError:

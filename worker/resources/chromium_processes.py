@@ -55,6 +55,28 @@ def read_page_faults(pid: int) -> int:
         return 0
 
 
+def command_line(pid: int) -> bytes:
+    """The words of a process's command line, each with a zero byte behind it; empty when it has ended."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:  # noqa: PTH123 - as above
+            return file.read()
+    except OSError:
+        return b""
+
+
+def descendants(pid: int) -> list[int]:
+    """All processes that a process and its descendants have started and that still run."""
+    found = []
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - as above
+    except OSError:
+        return []
+    for thread in threads:
+        for child in _children(pid, int(thread)):
+            found += [child, *descendants(child)]
+    return found
+
+
 def is_marked(pid: int) -> bool:
     """Whether `Page.marked` has marked this renderer: only then it has the thread that throttles its CPU."""
     try:
@@ -85,7 +107,7 @@ class BrowserProcesses:
 
     def read_tree(self) -> None:
         """Read the whole tree again, and update `shared`."""
-        kinds = {pid: self._kind(pid) for pid in _descendants(self._browser_pid)}
+        kinds = {pid: self._kind(pid) for pid in descendants(self._browser_pid)}
         self._kinds = kinds
         self._zygotes = frozenset(pid for pid, kind in kinds.items() if kind == _ZYGOTE)
         helpers = (pid for pid, kind in kinds.items() if kind not in {_ZYGOTE, _RENDERER})
@@ -103,18 +125,6 @@ class BrowserProcesses:
         return _kind(pid) if known == _ZYGOTE else known
 
 
-def _descendants(pid: int) -> list[int]:
-    found = []
-    try:
-        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - as above
-    except OSError:
-        return []
-    for thread in threads:
-        for child in _children(pid, int(thread)):
-            found += [child, *_descendants(child)]
-    return found
-
-
 def _children(pid: int, thread: int) -> list[int]:
     """The processes that one thread has started."""
     try:
@@ -126,11 +136,7 @@ def _children(pid: int, thread: int) -> list[int]:
 
 def _kind(pid: int) -> bytes:
     """Chromium's `--type=` of a process; empty for the browser process and for a process that has ended."""
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:  # noqa: PTH123 - as above
-            found = _KIND.search(file.read())
-    except OSError:
-        return b""
+    found = _KIND.search(command_line(pid))
     return found[1] if found else b""
 
 

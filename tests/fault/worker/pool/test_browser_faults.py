@@ -74,6 +74,38 @@ async def test_stopped_browser_is_replaced_within_15_seconds(site: Site) -> None
         assert stage.pool.generation == 2
 
 
+async def test_pages_made_before_the_network_service_ended_are_not_used(site: Site) -> None:
+    """Chromium starts another one, through which they would ask at the port that refuses everything."""
+    async with browser_stage(site, browser_max_pages=1, browser_warm_pages=1) as stage:
+        await end_network_service(stage)
+        assert (await stage.render("/tiny")).page.title == "tiny"
+        assert stage.pool.generation == 1
+
+
+@pytest.mark.parametrize("url", ["/silent", "/with-part?part=/silent"])
+async def test_a_render_whose_network_service_ends_is_tried_again(site: Site, url: str) -> None:
+    """Not failed for good, and no picture without its parts either."""
+    async with browser_stage(site, browser_max_pages=1, browser_warm_pages=0) as stage:
+        visits = site.visits["/silent"]
+        render = asyncio.create_task(stage.render(url, wait_until="load"))
+        await asyncio.to_thread(site.wait_visited, "/silent", visits + 1)
+        await end_network_service(stage)
+        with pytest.raises(RenderError) as caught:
+            await render
+        assert caught.value.type is ErrorType.EGRESS_UNAVAILABLE
+        assert (await stage.render("/tiny")).page.title == "tiny"
+
+
+async def end_network_service(stage: BrowserStage) -> None:
+    (service,) = [
+        process
+        for process in stage.descendants("utility")
+        if "--utility-sub-type=network.mojom.NetworkService" in command_line(process)
+    ]
+    service.kill()
+    await until(lambda: service not in stage.descendants("utility"), "the network service's end")
+
+
 async def test_killed_renderer_fails_its_page_alone(site: Site) -> None:
     async with browser_stage(site, browser_max_pages=2, browser_warm_pages=0) as stage:
         victim = await render_in_flight(stage)

@@ -5,10 +5,19 @@ from typing import Any
 import pytest
 
 from fleet.errors import ErrorType, RenderError
-from tests.kit.browser_stage import FORBIDDEN_HOST, POLICY, SITE_DOMAIN, BrowserStage
+from tests.kit.browser_stage import (
+    FORBIDDEN_HOST,
+    MAX_BYTES,
+    POLICY,
+    SITE_DOMAIN,
+    TERMS,
+    BrowserStage,
+    request_for,
+)
 from worker.egress.inbound.request_head import MAX_HEAD_BYTES
 from worker.egress.terms import Caps, Terms
 from worker.egress.verdicts import MAX_REMEMBERED
+from worker.render import pipeline
 
 pytest_plugins = ("tests.kit.browser_fixtures",)
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -70,6 +79,17 @@ async def test_a_broken_part_of_the_documents_own_host_does_not_fail_the_page(
 ) -> None:
     rendered = await shared.render(f"/with-part?part={part}")
     assert (rendered.page.title, rendered.page.http_status) == ("with part", 200)
+
+
+async def test_a_document_that_came_past_the_pages_own_port_is_no_picture(shared: BrowserStage) -> None:
+    async with shared.page() as page:
+        theirs, page.port = page.port, await shared.egress.open_port()
+        with pytest.raises(RenderError) as caught:
+            await pipeline.render(
+                page, request_for(url=shared.site.url("/tiny")), shared.output, TERMS, max_bytes=MAX_BYTES
+            )
+        await theirs.close()
+    assert caught.value.type is ErrorType.EGRESS_UNAVAILABLE
 
 
 async def test_a_part_that_was_refused_does_not_fail_the_page(shared: BrowserStage) -> None:
