@@ -82,22 +82,15 @@ class Database:
     written then was not written, or (when the connection broke during the commit) was written whole.
     """
 
-    def __init__(self, pool: _BoundedPool) -> None:
-        self._pool = pool
-
-    @classmethod
-    async def open(cls, settings: DatabaseSettings, *, application: str, eager: bool = True) -> Self:
-        """Open connections.
+    def __init__(self, settings: DatabaseSettings, *, application: str, eager: bool = True) -> None:
+        """Connect to nothing yet, but inside the event loop in which it will be used.
 
         Args:
             settings: address, size and limits.
             application: how the process is called in `pg_stat_activity`.
-            eager: make the first connection at once, so that a wrong address ends the start.
-
-        Raises:
-            UnavailableError: Postgres does not answer (only when eager).
+            eager: make the first connection in `connect`, so that a wrong address ends the start.
         """
-        pool = _BoundedPool(
+        self._pool = _BoundedPool(
             settings.database_url,
             connection_class=asyncpg.Connection,
             record_class=asyncpg.Record,
@@ -115,10 +108,27 @@ class Database:
             command_timeout=settings.database_timeout_s,
             server_settings={"application_name": f"renderfleet-{application}", "jit": "off"},
         )
-        pool.acquire_timeout_s = settings.database_timeout_s
+        self._pool.acquire_timeout_s = settings.database_timeout_s
+
+    @classmethod
+    async def open(cls, settings: DatabaseSettings, *, application: str, eager: bool = True) -> Self:
+        """Make one and connect.
+
+        Raises:
+            UnavailableError: Postgres does not answer (only when eager).
+        """
+        database = cls(settings, application=application, eager=eager)
+        await database.connect()
+        return database
+
+    async def connect(self) -> None:
+        """Get ready; to be called once, before anything else.
+
+        Raises:
+            UnavailableError: Postgres does not answer (only when eager).
+        """
         with _errors_translated():
-            await pool
-        return cls(pool)
+            await self._pool
 
     async def fetch(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
         """All rows of a statement."""

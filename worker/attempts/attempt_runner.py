@@ -47,7 +47,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class AttemptRunner:
-    """Runs attempts. `worker/main.py` creates one, with everything that an attempt needs."""
+    """Runs attempts. `worker/components.py` creates one, with everything that an attempt needs."""
 
     worker_id: UUID
     database: Database

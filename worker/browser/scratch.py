@@ -28,8 +28,7 @@ log = get_logger(__name__)
 class Scratch:
     """`DATA_DIR/scratch/<worker_id>/`, held by a lock on the file `<worker_id>.lock` beside it.
 
-    As a context manager it claims the folder, removes those of workers that are no more and points TMPDIR,
-    for this process and its children, to its own; so enter it before Playwright starts.
+    As a context manager it is claimed and removed again.
 
     Attributes:
         path: the folder.
@@ -42,23 +41,33 @@ class Scratch:
         self.path = self._parent / str(worker_id)
 
     def __enter__(self) -> Self:
-        """Claim and sweep.
+        """Claim it."""
+        self.claim()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove it."""
+        self.remove()
+
+    def claim(self) -> None:
+        """Make the folder, and remove those of workers that are no more.
+
+        TMPDIR then points to it, for this process and its children; so claim it before Playwright starts.
 
         Raises:
             UnavailableError: the folder cannot be written.
         """
         try:
-            self._claim()
+            self._make()
         except OSError as error:
             self._let_go()
             detail = f"the worker cannot write to its folder {self._parent}: {error.strerror}"
             raise UnavailableError(ErrorType.STORAGE_UNAVAILABLE, detail) from error
         self._tmpdir = os.environ.get("TMPDIR")
         os.environ["TMPDIR"] = tempfile.tempdir = str(self.path)
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        """Remove the folder and let go of the lock."""
+    def remove(self) -> None:
+        """Remove the folder, and let TMPDIR point to where it pointed before."""
         if self._tmpdir is None:
             os.environ.pop("TMPDIR", None)
         else:
@@ -67,7 +76,7 @@ class Scratch:
         _remove(self.path)
         self._let_go()
 
-    def _claim(self) -> None:
+    def _make(self) -> None:
         self._parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         for lock_path in self._parent.glob("*.lock"):
             _sweep(lock_path)

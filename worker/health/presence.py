@@ -1,5 +1,7 @@
 """Writes a worker's row in Postgres, and reads there whether the fleet is paused."""
 
+import asyncio
+import contextlib
 import os
 import socket
 from typing import Final
@@ -15,6 +17,8 @@ from worker.pool.pool import Pool
 
 # The reason why this worker takes no jobs.
 PAUSE: Final = "the fleet is paused"
+# A worker that stops waits no longer than this for Postgres.
+_LEAVE_TIMEOUT_S: Final = 2.0
 
 log = get_logger(__name__)
 
@@ -55,6 +59,12 @@ class Presence:
             await registry.report(self._database, report)
         except UnavailableError as error:
             log.warning("worker not reported to the fleet", error=repr(error.__cause__))
+
+    async def leave(self) -> None:
+        """Delete the worker's row. If Postgres does not answer, others see that the row grows old."""
+        with contextlib.suppress(UnavailableError, TimeoutError):
+            async with asyncio.timeout(_LEAVE_TIMEOUT_S):
+                await registry.leave(self._database, self._worker_id)
 
     async def apply_pause(self) -> None:
         """Take no jobs while the fleet is paused: Postgres would refuse the claims anyway."""

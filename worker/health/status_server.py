@@ -45,18 +45,24 @@ class LoopMonitor:
     """A time stamp that the event loop renews while it is not blocked."""
 
     def __init__(self) -> None:
-        """Begin. Call this in the loop that is to be monitored."""
+        """Start nothing yet. Call this in the loop that is to be monitored."""
         self._loop = asyncio.get_running_loop()
-        self._renew()
+        self._renewed_at = time.monotonic()
+        self._handle: asyncio.TimerHandle | None = None
 
     @property
     def age_s(self) -> float:
         """Seconds since the last renewal. Other threads may read it."""
         return time.monotonic() - self._renewed_at
 
+    def start(self) -> None:
+        """Renew the time stamp from now on."""
+        self._renew()
+
     def stop(self) -> None:
         """Renew the time stamp no more."""
-        self._handle.cancel()
+        if self._handle is not None:
+            self._handle.cancel()
 
     def _renew(self) -> None:
         self._renewed_at = time.monotonic()
@@ -182,31 +188,40 @@ class _UnixServer(_Server):
 
 
 class StatusServer:
-    """Listens at the Unix socket and at the port, until it is closed."""
+    """Listens at the Unix socket and at the port, from `start` to `stop`."""
 
     def __init__(self, application: "WSGIApplication", folder: Path, *, port: int) -> None:
-        """Listen.
+        """Do not listen yet.
 
         Args:
             application: answers the calls.
             folder: this worker's own; the socket is created there.
             port: to listen at on all addresses of this machine; 0: only at the socket.
+        """
+        self._application = application
+        self._folder = folder
+        self._port = port
+        self._servers: list[_Server] = []
+
+    async def start(self) -> None:
+        """Start listening.
 
         Raises:
             SettingsError: the port is in use, or may not be used.
         """
-        with socket_address(folder) as address:
-            self._servers: list[_Server] = [_UnixServer(address, application)]
-        if port:
-            try:
-                self._servers.append(_Server(("0.0.0.0", port), application))
-            except OSError as error:
-                self.close()
-                raise SettingsError(
-                    f"renderfleet: cannot listen at RENDERFLEET_WORKER_METRICS_PORT {port}: {error}."
-                ) from error
+        with socket_address(self._folder) as address:
+            self._servers.append(_UnixServer(address, self._application))
+        if not self._port:
+            return
+        try:
+            self._servers.append(_Server(("0.0.0.0", self._port), self._application))
+        except OSError as error:
+            await self.stop()
+            raise SettingsError(
+                f"renderfleet: cannot listen at RENDERFLEET_WORKER_METRICS_PORT {self._port}: {error}."
+            ) from error
 
-    def close(self) -> None:
+    async def stop(self) -> None:
         """Stop listening."""
-        for server in self._servers:
-            server.close()
+        while self._servers:
+            await asyncio.to_thread(self._servers.pop().close)

@@ -167,13 +167,15 @@ async def status(folder: Path, *, stalled_after_s: float = 10.0) -> AsyncIterato
         raise AssertionError("only liveness is asked for")
 
     await asyncio.to_thread(folder.mkdir, parents=True)
-    pulse = LoopMonitor()
-    server = StatusServer(StatusApp(pulse, document, stalled_after_s=stalled_after_s), folder, port=0)
+    monitor = LoopMonitor()
+    server = StatusServer(StatusApp(monitor, document, stalled_after_s=stalled_after_s), folder, port=0)
+    monitor.start()
+    await server.start()
     try:
         yield
     finally:
-        await asyncio.to_thread(server.close)
-        pulse.stop()
+        await server.stop()
+        monitor.stop()
 
 
 async def test_a_loop_that_does_not_move_is_not_alive(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
-"""A worker that can have no browser any more takes no job, hands back its own, and says so by its exit."""
+"""A worker that cannot start or cannot go on takes no job, hands back its own, and says so by its exit."""
 
 import os
 import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 
 from fleet.jobs.job import State
 from tests.chaos.cases.faults import browsers_of
-from tests.kit.processes import ProductProcess
+from tests.kit.browser_stage import chromium_processes
+from tests.kit.processes import ProductProcess, started
 from tests.kit.stage import Stage
 
 
@@ -57,3 +59,16 @@ async def test_its_jobs_succeed_elsewhere_and_it_exits_with_an_error(
     counted = [word for word in await stage.outcomes(rendering) if word != "handed_back"]
     assert counted == ["retried", "succeeded"]
     assert await stage.outcomes(later) == ["succeeded"]
+
+
+async def test_a_worker_that_cannot_start_stops_what_it_has_started(stage: Stage) -> None:
+    """The port for metrics comes late: a folder, an egress proxy and a browser are there by then."""
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        environment = stage.environment(WORKER_METRICS_PORT=str(taken.getsockname()[1]))
+        log = stage.folder / "worker.log"
+        async with started("worker", environment=environment, log=log) as worker:
+            assert await worker.ended() == 1
+    assert "cannot listen at RENDERFLEET_WORKER_METRICS_PORT" in log.read_text()
+    assert '"event": "browser launched"' in log.read_text()
+    assert not list((stage.folder / "data" / "scratch").iterdir())
+    assert not chromium_processes(stage.folder)
