@@ -27,7 +27,6 @@ from api.http.problems import (
     RefusedError,
     problem_response,
     refused_parameters,
-    request_id_of,
 )
 from api.http.streaming import LingeringResponse
 from api.jobs.dispatch import Handover
@@ -230,14 +229,14 @@ async def _answer_refusal(request: Request, error: Exception) -> Response:
         raise error
     if isinstance(error, UnavailableError):
         log.warning("a dependency is down", error_type=error.type, error=repr(error.__cause__ or error))
-    answer = problem_response(error, request_id_of(request))
+    answer = problem_response(error, request.scope)
     return LingeringResponse(answer) if error.type is ErrorType.BODY_TOO_LARGE else answer
 
 
 async def _answer_invalid(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
-    return problem_response(refused_parameters(error.errors()), request_id_of(request))
+    return problem_response(refused_parameters(error.errors()), request.scope)
 
 
 async def _answer_unrouted(request: Request, error: Exception) -> Response:
@@ -250,7 +249,7 @@ async def _answer_unrouted(request: Request, error: Exception) -> Response:
         refusal = RefusedError(ErrorType.METHOD_NOT_ALLOWED, detail, headers={"Allow": ", ".join(allowed)})
     else:
         refusal = RefusedError(ErrorType.NOT_FOUND, "no call has this path; /docs lists them all")
-    return problem_response(refusal, request_id_of(request))
+    return problem_response(refusal, request.scope)
 
 
 def _allowed_methods(request: Request) -> list[str]:

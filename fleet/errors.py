@@ -45,6 +45,8 @@ class ErrorType(StrEnum):
     # The outcome of a call to the API alone.
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
+    LINK_NOT_SIGNED = "link_not_signed"
+    LINK_EXPIRED = "link_expired"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"
@@ -110,6 +112,8 @@ KINDS: Final[dict[ErrorType, ErrorKind]] = {
     ErrorType.INTERNAL_ERROR: ErrorKind("renderfleet failed unexpectedly", retryable=True),
     ErrorType.UNAUTHORIZED: ErrorKind("A valid API key is needed"),
     ErrorType.FORBIDDEN: ErrorKind("The API key does not allow this"),
+    ErrorType.LINK_NOT_SIGNED: ErrorKind("The link is not signed with a valid API key"),
+    ErrorType.LINK_EXPIRED: ErrorKind("The link has expired"),
     ErrorType.NOT_FOUND: ErrorKind("There is nothing at this address"),
     ErrorType.METHOD_NOT_ALLOWED: ErrorKind("The method is not allowed here"),
     ErrorType.IDEMPOTENCY_CONFLICT: ErrorKind("The idempotency key was used with another request"),

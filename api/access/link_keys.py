@@ -1,13 +1,14 @@
-"""Who has signed a link, and does it hold."""
+"""Who has signed a link, and is it valid now."""
 
 import time
+from datetime import UTC, datetime
 from typing import Final
 
 from api.access.cached_lookup import Lookups, remember_found
-from api.http.problems import RefusedError
+from api.http.problems import RefusedError, refused_field
 from fleet.database import Database
 from fleet.errors import ErrorType
-from fleet.render.link_signature import Link
+from fleet.render.link_signature import EXPIRES, Link
 from fleet.tenants.authenticate import LinkKey, find_link_key
 from fleet.tenants.tenant import Scope, Tenant
 from fleet.vault import Vault
@@ -33,25 +34,26 @@ class LinkKeys:
         self._max_lifetime_s = max_lifetime_s
 
     async def tenant(self, link: Link) -> Tenant:
-        """The tenant whose key has signed a link that holds.
+        """The tenant whose key has signed a link that is valid.
 
         Raises:
-            RefusedError: unauthorized: no key of this id, or another signature. Only to whoever holds a right
-                signature forbidden: it has expired, expires too late, or the key may not sign.
+            RefusedError: link_not_signed: no key of this id, or another signature. Only to whoever holds a
+                right signature: link_expired, invalid_request (it expires too late) or forbidden (the key may
+                not sign).
             UnavailableError: the key is not remembered and Postgres does not answer.
         """
         found = await self._keys.get(link.key_id)
         if found is None:
             raise RefusedError(
-                ErrorType.UNAUTHORIZED, "the API key of the link is unknown, revoked or expired"
+                ErrorType.LINK_NOT_SIGNED, "the API key of the link is unknown, revoked or expired"
             )
         if found.key is None:
             raise RefusedError(
-                ErrorType.UNAUTHORIZED, "the API key was made before it could sign links; make a new one"
+                ErrorType.LINK_NOT_SIGNED, "the API key was made before it could sign links; make a new one"
             )
         if not link.is_signed_with(found.key):
             raise RefusedError(
-                ErrorType.UNAUTHORIZED,
+                ErrorType.LINK_NOT_SIGNED,
                 "the signature does not fit the link: see docs/links.md for what is signed, and how",
             )
         self._check_rights(link, found.tenant)
@@ -68,9 +70,13 @@ class LinkKeys:
             )
         left_s = link.expires - time.time()
         if left_s <= 0:
-            raise RefusedError(ErrorType.FORBIDDEN, "the link has expired")
-        if left_s > self._max_lifetime_s:
+            expired_at = datetime.fromtimestamp(link.expires, UTC)
             raise RefusedError(
-                ErrorType.FORBIDDEN,
-                f"the link expires too late: at most {self._max_lifetime_s:,} s from now are allowed",
+                ErrorType.LINK_EXPIRED, f"it was valid until {expired_at:%Y-%m-%dT%H:%M:%SZ}; sign a new one"
+            )
+        if left_s > self._max_lifetime_s:
+            raise refused_field(
+                EXPIRES,
+                "is too late",
+                allowed=f"at most {self._max_lifetime_s:,} s from now (LINK_MAX_LIFETIME_S)",
             )

@@ -8,6 +8,8 @@ plain HTTP (RFC 6797, section 7.2) and belongs to the proxy that ends TLS.
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
+from fleet.render.link_signature import PATHS
+
 RawHeaders: TypeAlias = list[tuple[bytes, bytes]]
 
 CONTENT_SECURITY_POLICY: Final = "content-security-policy"
@@ -27,9 +29,25 @@ _DEFAULTS: Final[RawHeaders] = [
     (b"x-frame-options", b"DENY"),
 ]
 
+# Pages of any site show what links lead to. A refusal has to be as open as the picture: of one that is not,
+# browsers tell a page's author nothing but `ERR_BLOCKED_BY_RESPONSE.NotSameOrigin`. `frame-ancestors`
+# outranks X-Frame-Options (CSP, 7.7.1).
+_OF_LINKS: Final[RawHeaders] = [
+    (CONTENT_SECURITY_POLICY.encode(), b"default-src 'none'; frame-ancestors *"),
+    (b"cross-origin-resource-policy", b"cross-origin"),
+]
 
-def with_defaults(headers: Iterable[tuple[bytes, bytes]]) -> RawHeaders:
-    """These headers, and each default whose name is not among them."""
-    own = list(headers)
-    names = {name.lower() for name, _ in own}
-    return own + [default for default in _DEFAULTS if default[0] not in names]
+
+def with_defaults(headers: Iterable[tuple[bytes, bytes]], *, path: str) -> RawHeaders:
+    """These headers, and each default whose name is not among them.
+
+    Args:
+        headers: of an answer.
+        path: that was called; empty when the request was refused before its path was read.
+    """
+    answer = list(headers)
+    # Without a path nobody has said who calls, so the answer holds nothing that is anybody's.
+    for defaults in (_OF_LINKS if path in PATHS or not path else (), _DEFAULTS):
+        names = {name.lower() for name, _ in answer}
+        answer += [default for default in defaults if default[0] not in names]
+    return answer

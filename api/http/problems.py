@@ -6,13 +6,20 @@ from typing import Final
 
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from fleet.errors import KINDS, ErrorType, InvalidRequestError, RenderfleetError
 from fleet.field_errors import MAX_FIELD_ERRORS, FieldError, field_errors_of
+from fleet.render.link_signature import PATHS
 
 MEDIA_TYPE: Final = "application/problem+json"
+# The header that names the type of the error, for whoever sees no body.
+ERROR_HEADER: Final = "Renderfleet-Error"
+# In the scope of a call: its id.
+REQUEST_ID: Final = "renderfleet.request_id"
 RETRY_AFTER_S: Final = 2
 
 # The outcomes of a job are here too: a call that answers with the picture itself answers with them.
@@ -42,6 +49,8 @@ STATUSES: Final[Mapping[ErrorType, HTTPStatus]] = {
     ErrorType.INTERNAL_ERROR: HTTPStatus.INTERNAL_SERVER_ERROR,
     ErrorType.UNAUTHORIZED: HTTPStatus.UNAUTHORIZED,
     ErrorType.FORBIDDEN: HTTPStatus.FORBIDDEN,
+    ErrorType.LINK_NOT_SIGNED: HTTPStatus.UNAUTHORIZED,
+    ErrorType.LINK_EXPIRED: HTTPStatus.FORBIDDEN,
     ErrorType.NOT_FOUND: HTTPStatus.NOT_FOUND,
     ErrorType.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
     ErrorType.IDEMPOTENCY_CONFLICT: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -163,19 +172,36 @@ def problem_of(error: RenderfleetError, request_id: str) -> Problem:
     )
 
 
-def problem_response(error: RenderfleetError, request_id: str) -> Response:
-    """The answer for an error that renderfleet raised on purpose."""
+def problem_response(error: RenderfleetError, call: Scope) -> Response:
+    """The answer for an error that renderfleet raised on purpose.
+
+    Args:
+        error: what is answered.
+        call: that failed, with its id in `REQUEST_ID`.
+    """
     status = STATUSES[error.type]
-    body = problem_of(error, request_id).model_dump_json()
-    headers = dict(error.headers) if isinstance(error, RefusedError) else {}
+    headers = {**(error.headers if isinstance(error, RefusedError) else {}), ERROR_HEADER: error.type.value}
     if status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(RETRY_AFTER_S)
+    if _is_image_load(call):
+        return Response(status_code=status.value, media_type="image/png", headers=headers)
+    body = problem_of(error, call[REQUEST_ID]).model_dump_json()
     return Response(body, status_code=status.value, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _is_image_load(call: Scope) -> bool:
+    """Whether an `<img>` loads a signed link: only images put image types first into `Accept`.
+
+    Browsers withhold JSON from the images of pages of another site, its status included
+    (ERR_BLOCKED_BY_ORB, https://github.com/annevk/orb). An empty image fails to load all the same, and its
+    status and `ERROR_HEADER` can be seen.
+    """
+    return call.get("path") in PATHS and Headers(scope=call).get("accept", "").startswith("image/")
 
 
 def request_id_of(request: Request) -> str:
     """The id that the middleware gave this call."""
-    request_id: str = request.scope["renderfleet.request_id"]
+    request_id: str = request.scope[REQUEST_ID]
     return request_id

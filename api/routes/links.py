@@ -18,6 +18,7 @@ from api.http.artifact_response import artifact_answer
 from api.http.default_headers import CONTENT_SECURITY_POLICY
 from api.http.placeholder import Placeholder
 from api.http.problems import (
+    ERROR_HEADER,
     RefusedError,
     refuse_unknown_parameters,
     refused_field,
@@ -33,15 +34,10 @@ from fleet.jobs.insert import render_digest
 from fleet.jobs.job import Job, State
 from fleet.jobs.reuse import Find, Found, find_rendered
 from fleet.render.link_parameters import LinkParameterError, read_link
-from fleet.render.link_signature import EXPIRES, KEY, Link, UnusableLinkError, parse
+from fleet.render.link_signature import EXPIRES, KEY, PDF, SCREENSHOT, Link, UnusableLinkError, parse
 from fleet.render.request import RenderRequest
 from fleet.telemetry.metrics import CACHE_LOOKUPS, JOBS_ACCEPTED
 from fleet.tenants.tenant import Tenant
-
-SCREENSHOT: Final = "/v1/screenshot"
-PDF: Final = "/v1/pdf"
-# Tells that a placeholder is one, and what for.
-ERROR_HEADER: Final = "Renderfleet-Error"
 
 _OF_THE_LINK: Final = frozenset({KEY, EXPIRES})
 # How often another load's job may have come and gone between two looks before this one gives up.
@@ -49,7 +45,6 @@ _TRIES: Final = 5
 _UNUSUAL: Final = re.compile(r"[^a-z0-9.-]+", re.ASCII)
 # The picture is made to be shown on pages of others. `frame-ancestors` outranks X-Frame-Options (CSP, 7.7.1).
 _EMBEDDABLE: Final = {
-    "Cross-Origin-Resource-Policy": "cross-origin",
     CONTENT_SECURITY_POLICY: "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors *",
 }
 
@@ -65,7 +60,8 @@ router = APIRouter(tags=["links"])
 async def read_screenshot(request: Request) -> Response:
     """Show a picture of a page, stored or rendered now. For `<img src>`: the link is the permission.
 
-    docs/links.md tells how a link is signed. Loads of the same picture at the same time share one render.
+    docs/links.md tells how a link is signed. Loads of the same picture at the same time share one render. An
+    `<img>` that fails gets status and `Renderfleet-Error` without a document, which browsers would hide.
     """
     return await _answer(request, is_document=False)
 
@@ -101,7 +97,7 @@ async def _answer(request: Request, *, is_document: bool) -> Response:
     try:
         link = parse(request.scope["path"], request.scope["query_string"])
     except UnusableLinkError as error:
-        raise RefusedError(ErrorType.UNAUTHORIZED, f"this is no signed link: {error}") from None
+        raise RefusedError(ErrorType.LINK_NOT_SIGNED, str(error)) from None
     tenant = await dependencies.link_keys.tenant(link)
     options = {name: value for name, value in link.parameters.items() if name not in _OF_THE_LINK}
     placeholder = None if is_document else _placeholder(options.pop(PLACEHOLDER, None))

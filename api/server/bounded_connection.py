@@ -16,7 +16,7 @@ from uuid import uuid4
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.http.default_headers import with_defaults
-from api.http.problems import RefusedError, problem_response
+from api.http.problems import REQUEST_ID, RefusedError, problem_response
 from fleet.errors import ErrorType
 from fleet.telemetry.logs import get_logger
 
@@ -60,6 +60,7 @@ class BoundedConnection(HttpToolsProtocol):
 
     limits: ClassVar[ConnectionLimits]
 
+    url = b""  # uvicorn's begins to be with the first request
     _fields = 0
     _fields_bytes = 0
     _overhead_bytes = 0
@@ -233,10 +234,12 @@ class BoundedConnection(HttpToolsProtocol):
     def _answer(self, refusal: RefusedError) -> None:
         request_id = uuid4().hex
         log.info("refused", error_type=refusal.type, detail=refusal.detail, request_id=request_id)
-        answer = problem_response(refusal, request_id)
+        path = self.url.partition(b"?")[0].decode("latin-1")
+        call = {"path": path, "headers": self.headers or [], REQUEST_ID: request_id}
+        answer = problem_response(refusal, call)
         status = HTTPStatus(answer.status_code)
         headers = [
-            *with_defaults(answer.raw_headers),
+            *with_defaults(answer.raw_headers, path=path),
             (b"x-request-id", request_id.encode()),
             (b"connection", b"close"),
         ]

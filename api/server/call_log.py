@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.default_headers import ANSWER_HEADERS, with_defaults
-from api.http.problems import problem_response
+from api.http.problems import REQUEST_ID, problem_response
 from fleet.errors import ErrorType, RenderfleetError
 from fleet.telemetry.logs import bind, get_logger
 from fleet.telemetry.metrics import HTTP_REQUESTS, HTTP_SECONDS
@@ -39,7 +39,7 @@ class CallLog:
             return
         started = time.perf_counter()
         request_id = _request_id(scope)
-        scope["renderfleet.request_id"] = request_id
+        scope[REQUEST_ID] = request_id
         status = 0
 
         async def send_with_headers(message: Message) -> None:
@@ -47,7 +47,7 @@ class CallLog:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [
-                    *with_defaults(message["headers"]),
+                    *with_defaults(message["headers"], path=scope["path"]),
                     *scope.get(ANSWER_HEADERS, ()),
                     (b"x-request-id", request_id.encode()),
                 ]
@@ -61,15 +61,15 @@ class CallLog:
             except Exception:
                 log.exception("an error that the API does not know")
                 if status == 0:
-                    await _internal_error(request_id)(scope, receive, send_with_headers)
+                    await _internal_error(scope)(scope, receive, send_with_headers)
                 # Otherwise the server closes the connection, since the answer is not complete.
             finally:
                 _record(scope, status or _HUNG_UP, time.perf_counter() - started)
 
 
-def _internal_error(request_id: str) -> ASGIApp:
+def _internal_error(scope: Scope) -> ASGIApp:
     detail = "the server failed in a way that it does not know; its log has this call under the request_id"
-    return problem_response(RenderfleetError(ErrorType.INTERNAL_ERROR, detail), request_id)
+    return problem_response(RenderfleetError(ErrorType.INTERNAL_ERROR, detail), scope)
 
 
 def _request_id(scope: Scope) -> str:

@@ -29,6 +29,7 @@ _READ: Final = (
     "Preference-Applied",
     "RateLimit",
     "RateLimit-Policy",
+    "Renderfleet-Error",
     "Retry-After",
     "X-Request-ID",
 )

@@ -77,7 +77,7 @@ class HostCheck:
                 Headers(scope=scope).getlist("host"), http_version=scope["http_version"]
             )
             if refusal is not None:
-                await problem_response(refusal, scope["renderfleet.request_id"])(scope, receive, send)
+                await problem_response(refusal, scope)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 

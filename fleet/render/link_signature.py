@@ -18,6 +18,11 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
+# The paths that links have.
+SCREENSHOT: Final = "/v1/screenshot"
+PDF: Final = "/v1/pdf"
+PATHS: Final = frozenset({SCREENSHOT, PDF})
+
 SIGNATURE: Final = "signature"
 EXPIRES: Final = "expires"
 KEY: Final = "key"

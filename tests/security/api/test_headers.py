@@ -41,6 +41,23 @@ async def test_every_answer_carries_the_headers_once(api: Api) -> None:
         assert "server" not in answer.headers
 
 
+async def test_what_answers_a_link_is_for_pages_of_every_site(api: Api) -> None:
+    """A refusal that is not tells the page's author nothing but ERR_BLOCKED_BY_RESPONSE.NotSameOrigin."""
+    answers = [
+        await api.client.get("/v1/screenshot"),
+        await api.client.get("/v1/pdf?url=x"),
+        await api.client.post("/v1/screenshot"),
+        await api.client.get("/v1/screenshot", headers={"Host": "evil.example"}),
+        await api.client.get(f"/v1/screenshot?url={'x' * 40_000}"),
+    ]
+    assert [answer.status_code for answer in answers] == [401, 401, 405, 421, 431]
+    for answer in answers:
+        assert answer.headers["cross-origin-resource-policy"] == "cross-origin", answer.url
+        assert answer.headers["content-security-policy"] == "default-src 'none'; frame-ancestors *"
+        for name in ("cache-control", "referrer-policy", "x-content-type-options"):
+            assert answer.headers.get_list(name) == [DEFAULTS[name]]
+
+
 async def get_as(api: Api, *hosts: str, path: str = "/v1/jobs") -> httpx.Response:
     headers = [("Host", host) for host in hosts]
     return await api.client.get(path, headers=headers)

@@ -1,6 +1,7 @@
 """Signed links that show nothing: who may not, what fails, and what stands in for a failure."""
 
 import asyncio
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
 
@@ -45,18 +46,25 @@ async def test_what_is_not_signed_is_refused(anyone: httpx.AsyncClient, signer: 
         link.replace("full_page=true", "full_page=%ff"),
         "/v1/screenshot",
     ):
-        refusal = problem(await anyone.get(mutated), 401, ErrorType.UNAUTHORIZED)
+        refusal = problem(await anyone.get(mutated), 401, ErrorType.LINK_NOT_SIGNED)
         assert len(refusal["detail"]) > 20, mutated
 
 
-async def test_an_expired_link_and_one_that_holds_too_long_are_refused(
+async def test_an_expired_link_says_so_and_since_when(anyone: httpx.AsyncClient, signer: Signer) -> None:
+    link = signer.link(expires_in_s=-5, placeholder="error")
+    refusal = problem(await anyone.get(link), 403, ErrorType.LINK_EXPIRED)
+    assert refusal["title"] == "The link has expired"
+    expires = datetime.fromtimestamp(int(link.split("expires=")[1].partition("&")[0]), UTC)
+    assert f"{expires:%Y-%m-%dT%H:%M:%SZ}" in refusal["detail"]
+
+
+async def test_a_link_that_would_be_valid_for_too_long_is_refused(
     anyone: httpx.AsyncClient, signer: Signer
 ) -> None:
-    for seconds, word in ((-5, "has expired"), (91 * 24 * 3600, "too late")):
-        refusal = problem(
-            await anyone.get(signer.link(expires_in_s=seconds, placeholder="error")), 403, ErrorType.FORBIDDEN
-        )
-        assert word in refusal["detail"]
+    link = signer.link(expires_in_s=91 * 24 * 3600, placeholder="error")
+    [found] = problem(await anyone.get(link), 422, ErrorType.INVALID_REQUEST)["errors"]
+    assert (found["field"], found["message"]) == ("expires", "is too late")
+    assert "7,776,000 s" in found["allowed"]
 
 
 async def test_what_is_signed_is_checked_like_the_body_of_a_post(
@@ -94,16 +102,16 @@ async def test_a_key_signs_by_its_scope_and_only_while_it_is_valid(serve: Serve,
         renderer = await made_key(fleet.database, Scope.RENDER)
         await fleet.loaded(anyone, renderer.link())
         await fleet.database.execute("UPDATE api_keys SET revoked_at = now() WHERE id = $1", renderer.key_id)
-        problem(await anyone.get(renderer.link()), 401, ErrorType.UNAUTHORIZED)
+        problem(await anyone.get(renderer.link()), 401, ErrorType.LINK_NOT_SIGNED)
         await fleet.database.execute(
             "UPDATE api_keys SET expires_at = now() - interval '1 s' WHERE id = $1", only_links.key_id
         )
-        problem(await anyone.get(only_links.link()), 401, ErrorType.UNAUTHORIZED)
+        problem(await anyone.get(only_links.link()), 401, ErrorType.LINK_NOT_SIGNED)
         async with fleet.database.connection() as connection:
             old = await create_key(
                 connection, tenant_name="tests", key_name="old", scopes=frozenset({Scope.RENDER})
             )
-        refusal = problem(await anyone.get(Signer(old).link()), 401, ErrorType.UNAUTHORIZED)
+        refusal = problem(await anyone.get(Signer(old).link()), 401, ErrorType.LINK_NOT_SIGNED)
         assert "new one" in refusal["detail"]
 
 
@@ -150,7 +158,7 @@ async def test_a_placeholder_stands_in_for_a_failure(
         assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
         assert Image.open(BytesIO(answer.content)).size == pixels
     forged = signer.link(placeholder="error").replace("signature=", "signature=0")
-    problem(await anyone.get(forged), 401, ErrorType.UNAUTHORIZED)
+    problem(await anyone.get(forged), 401, ErrorType.LINK_NOT_SIGNED)
 
 
 async def test_a_render_that_takes_longer_is_not_waited_for(
@@ -201,7 +209,7 @@ async def test_nothing_of_a_link_is_logged(
 ) -> None:
     link = signer.link(url="https://example.com/?secret-word")
     async with serve(LOG_FORMAT="json") as api, visitor(api) as anyone:
-        problem(await anyone.get(link.replace("example.com", "example.org")), 401, ErrorType.UNAUTHORIZED)
+        problem(await anyone.get(link.replace("example.com", "example.org")), 401, ErrorType.LINK_NOT_SIGNED)
         problem(await anyone.get(signer.link(quality="secret-word")), 422, ErrorType.INVALID_REQUEST)
     logged = capfd.readouterr().err
     assert '"route": "/v1/screenshot"' in logged

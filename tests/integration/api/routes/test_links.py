@@ -118,7 +118,7 @@ async def test_nobody_is_shown_the_picture_of_another_tenant(
     assert len(owners) == 2
     # A stranger's key under our link is no signature of ours.
     forged = signer.link().replace(signer.key_id, stranger.key_id)
-    problem(await anyone.get(forged), 401, ErrorType.UNAUTHORIZED)
+    problem(await anyone.get(forged), 401, ErrorType.LINK_NOT_SIGNED)
 
 
 async def test_all_options_reach_the_render(anyone: httpx.AsyncClient, signer: Signer, fleet: Fleet) -> None:
@@ -163,4 +163,4 @@ async def test_a_pdf_has_a_path_of_its_own(anyone: httpx.AsyncClient, signer: Si
         assert refusal["errors"][0]["field"] == field
     # A signature for one path is none for the other.
     moved = signer.link().replace("/v1/screenshot", "/v1/pdf")
-    problem(await anyone.get(moved), 401, ErrorType.UNAUTHORIZED)
+    problem(await anyone.get(moved), 401, ErrorType.LINK_NOT_SIGNED)

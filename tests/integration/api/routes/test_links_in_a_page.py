@@ -6,10 +6,13 @@ import pytest
 from playwright.async_api import Page, Route, async_playwright
 
 from fleet.tenants.tenant import Scope
-from tests.kit.api.links import made_key
+from tests.integration.api.conftest import Serve
+from tests.kit.api.links import URL, Fleet, Signer, made_key, visitor
 from tests.kit.processes import api, free_port
 from tests.kit.stage import Stage
 from worker.settings import BrowserSettings
+
+pytest_plugins = ("tests.kit.api.link_fixtures",)
 
 # Another site than the API's 127.0.0.1, and one that may be strict (only https and localhost may).
 EMBEDDER = "http://localhost/"
@@ -81,3 +84,33 @@ async def test_a_page_shows_what_its_links_promise(stage: Stage, page: Page) -> 
         text = log.read_text()
         assert '"route": "/v1/screenshot"' in text
         assert "signature" not in text
+
+
+async def test_a_page_of_another_site_learns_the_status_of_each_refusal(
+    serve: Serve, signer: Signer, fleet: Fleet, page: Page
+) -> None:
+    """A browser keeps a refusal that is not for other sites from the page's author, status and all."""
+    other = await made_key(fleet.database, Scope.LINKS, tenant_name="another")
+    async with serve(LINK_WAIT_S=0.3, TENANT_MAX_QUEUED=1) as api, visitor(api) as anyone:
+        failed, pending = other.link(), signer.link(url=f"{URL}?pending")
+        await fleet.failed(anyone, failed)
+        await anyone.get(pending)
+        expected = {
+            signer.link() + "0": 401,
+            signer.link(expires_in_s=-5): 403,
+            signer.link(ful_page="true"): 422,
+            signer.link(url=f"{URL}?one-too-many"): 429,
+            signer.link(url=f"{URL}?{'x' * 40_000}"): 431,
+            failed: 502,
+            pending: 503,
+            signer.link(url=f"{URL}?pending", placeholder="error"): 200,
+        }
+        base = f"http://127.0.0.1:{api.port}"
+        answered: dict[str, int] = {}
+        blocked: list[str | None] = []
+        page.on("response", lambda answer: answered.update({answer.url.removeprefix(base): answer.status}))
+        page.on("requestfailed", lambda request: blocked.append(request.failure))
+        sizes = await shown(page, [base + link for link in expected])
+        assert not blocked
+        assert {link: answered.get(link) for link in expected} == expected
+        assert sizes == [[0, 0]] * 7 + [[1280, 720]]

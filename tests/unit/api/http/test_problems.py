@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from api.http.problems import (
     MEDIA_TYPE,
+    REQUEST_ID,
     STATUSES,
     RefusedError,
     problem_response,
@@ -15,6 +16,8 @@ from api.http.problems import (
 from fleet.errors import KINDS, ErrorType, RenderfleetError, UnavailableError
 from fleet.field_errors import MAX_FIELD_ERRORS
 from fleet.render.request import RenderRequest
+
+CALL = {"path": "/v1/jobs", "headers": [], REQUEST_ID: "request-7"}
 
 
 def refusal(body: str) -> RefusedError:
@@ -30,7 +33,7 @@ def test_every_error_type_has_a_status_of_failure() -> None:
 
 @pytest.mark.parametrize("type_", ErrorType)
 def test_every_error_type_makes_a_problem_document(type_: ErrorType) -> None:
-    answer = problem_response(RenderfleetError(type_, "what happened"), "request-7")
+    answer = problem_response(RenderfleetError(type_, "what happened"), CALL)
     document = json.loads(bytes(answer.body))
     assert answer.media_type == MEDIA_TYPE
     assert document == {
@@ -44,7 +47,7 @@ def test_every_error_type_makes_a_problem_document(type_: ErrorType) -> None:
 
 
 def test_an_unavailable_dependency_says_when_to_come_back() -> None:
-    answer = problem_response(UnavailableError(ErrorType.DATABASE_UNAVAILABLE, "away"), "r")
+    answer = problem_response(UnavailableError(ErrorType.DATABASE_UNAVAILABLE, "away"), CALL)
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) >= 1
 
@@ -67,3 +70,20 @@ def test_field_errors_are_bounded() -> None:
 def test_a_long_field_name_is_shortened() -> None:
     field_errors = refusal(json.dumps({"html": "x", "y" * 5000: 1})).field_errors
     assert len(field_errors[0].field or "") <= 100
+
+
+@pytest.mark.parametrize(
+    ("path", "accept", "media_type"),
+    [
+        ("/v1/screenshot", "image/avif,image/webp,image/*,*/*;q=0.8", "image/png"),
+        ("/v1/screenshot", "text/html,application/xhtml+xml,image/avif,*/*;q=0.8", MEDIA_TYPE),
+        ("/v1/screenshot", "*/*", MEDIA_TYPE),
+        ("/v1/jobs", "image/avif,image/webp,image/*,*/*;q=0.8", MEDIA_TYPE),
+    ],
+)
+def test_only_an_image_of_a_page_gets_no_document(path: str, accept: str, media_type: str) -> None:
+    call = {**CALL, "path": path, "headers": [(b"accept", accept.encode())]}
+    answer = problem_response(RenderfleetError(ErrorType.LINK_EXPIRED, "it expired"), call)
+    assert (answer.media_type, answer.status_code) == (media_type, 403)
+    assert answer.headers["renderfleet-error"] == "link_expired"
+    assert (answer.body == b"") is (media_type == "image/png")
