@@ -15,7 +15,7 @@ from fleet.errors import RenderfleetError
 from fleet.queue import arq_adapter
 from fleet.queue.arq_adapter import CarrierWorker
 from fleet.settings import load_settings
-from fleet.telemetry.logs import LogSettings, bind_for_good, configure_logs, get_logger
+from fleet.telemetry.logs import LogSettings, bind_for_process, configure_logs, get_logger
 from fleet.vault import enrol
 from worker.components import Components
 from worker.health.vitals import MEASURE_INTERVAL_S
@@ -131,7 +131,7 @@ def main() -> int:
     asyncio.set_event_loop(loop)
     try:
         worker = Worker()
-        bind_for_good(worker_id=str(worker.components.worker_id))
+        bind_for_process(worker_id=str(worker.components.worker_id))
         worker.carrier.run()
     except RenderfleetError as error:
         log.error("worker ends", error=str(error), cause=repr(error.__cause__))  # noqa: TRY400 - no traceback

@@ -18,7 +18,7 @@ from fleet.queue.announcements import announce_pause
 from fleet.telemetry.logs import get_logger
 from fleet.tenants.tenant import Tenant
 from fleet.workers import pause, registry
-from fleet.workers.leaks import out_of_line
+from fleet.workers.leaks import suspected_leaks
 from fleet.workers.vitals import BrowserVitals, MemoryVitals, Sandbox
 
 # What `suggested_replicas` reckons with.
@@ -132,7 +132,7 @@ async def _answer(dependencies: Dependencies) -> Response:
     there = await registry.list_present(dependencies.database)
     slots = sum(worker.slots for worker in there)
     slots_each = slots / len(there) if there else 1
-    leaks = out_of_line({one.id: (one.slots, one.vitals) for one in there if one.vitals is not None})
+    leaks = suspected_leaks({one.id: (one.slots, one.vitals) for one in there if one.vitals is not None})
     wanted_slots = open_jobs.running + open_jobs.queued * _USUAL_JOB_S / _CLEAR_WITHIN_S
     document = FleetDocument(
         paused=state.paused_at is not None,

@@ -1,1 +1,1 @@
-"""What a process tells of itself: log lines, metrics, and whether its dependencies answer."""
+"""Log lines, metrics, and probes of the dependencies of a process."""

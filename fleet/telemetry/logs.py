@@ -1,8 +1,8 @@
-"""Structured logs: for people on a terminal, JSON otherwise, one line for each thing that happened.
+"""Structured logs: readable text on a terminal, JSON otherwise, one line per event.
 
-Ids travel as context variables (`bind`), so that every line inside an attempt carries job_id, attempt,
-worker_id and generation without being told. Query strings, user info and header values never go into a log:
-callers log `without_query(url)`, and `fleet/telemetry/redaction.py` takes out what comes by another way.
+Ids are context variables (`bind`), so each line that an attempt logs has job_id, attempt, worker_id and
+generation. Query strings, user info and header values are never logged: callers log `without_query(url)`,
+and `fleet/telemetry/redaction.py` removes what libraries put into their errors.
 """
 
 import logging
@@ -35,7 +35,7 @@ Logger = structlog.stdlib.BoundLogger
 
 
 def configure_logs(settings: LogSettings) -> None:
-    """Set up structlog and send the standard library's records (uvicorn, arq, alembic) the same way."""
+    """Set up structlog, and format the records of the standard library's loggers (uvicorn, arq) with it."""
     human = settings.log_format == "human" or (settings.log_format == "auto" and sys.stderr.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -48,7 +48,7 @@ def configure_logs(settings: LogSettings) -> None:
     )
     last: list[structlog.typing.Processor] = [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-        # For people too: ConsoleRenderer's own tracebacks show local variables wherever `rich` is installed.
+        # Also on a terminal: ConsoleRenderer's own tracebacks show local variables if `rich` is installed.
         structlog.processors.format_exc_info,
         _redact,
     ]
@@ -68,17 +68,17 @@ def configure_logs(settings: LogSettings) -> None:
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True
-    # Each call has a line of ours (`api/server/call_log.py`). uvicorn's own shows query strings, which may
-    # hold signatures, and `--no-access-log` only takes its handler away.
+    # `api/server/call_log.py` logs each call. uvicorn's own line shows query strings, which may contain
+    # signatures, and `--no-access-log` only removes its handler.
     logging.getLogger("uvicorn.access").handlers = []
     logging.getLogger("uvicorn.access").propagate = False
-    # arq writes two lines a job at info; the attempt writes its own, with ids.
+    # arq logs two lines per job at level info. The attempt logs its own line, with ids.
     for name in ("arq", "botocore", "boto3", "urllib3", "s3transfer", "websockets", "asyncio", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _redact(_logger: object, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """A processor of structlog: the line without what may be secret in it."""
+    """A processor of structlog: removes possible secrets from the line."""
     return {name: redacted_value(value) for name, value in line.items()}
 
 
@@ -88,20 +88,20 @@ def get_logger(name: str) -> Logger:
     return logger
 
 
-def bind_for_good(**ids: object) -> None:
-    """Add ids to every line of this process; call it before the event loop makes its tasks."""
+def bind_for_process(**ids: object) -> None:
+    """Add ids to every line of this process. Call it before any task is created."""
     structlog.contextvars.bind_contextvars(**ids)
 
 
 @contextmanager
 def bind(**ids: object) -> Iterator[None]:
-    """Add ids to every line that is logged inside, also by functions called from there."""
+    """Add ids to every line that is logged while the block runs."""
     with structlog.contextvars.bound_contextvars(**ids):
         yield
 
 
 def without_query(url: str) -> str:
-    """The address without user info, query and fragment, which may hold secrets."""
+    """The address without user info, query and fragment, which may contain secrets."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path}"

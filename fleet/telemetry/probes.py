@@ -1,4 +1,4 @@
-"""Whether the dependencies answer, asked seldom and with a limit, however often somebody wants to know."""
+"""Checks whether dependencies answer: at most once a second and with a timeout, however many callers ask."""
 
 import asyncio
 import time
@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from fleet.telemetry.logs import get_logger
 
-# Readiness is public: asking often must not become load on the dependencies.
+# Anyone may call the readiness route. Many calls must not cause load on the dependencies.
 FRESH_S: Final = 1.0
 ANSWER_TIMEOUT_S: Final = 2.0
 
@@ -18,22 +18,22 @@ log = get_logger(__name__)
 
 
 class Condition(StrEnum):
-    """Whether something answers."""
+    """Whether a dependency answers."""
 
     UP = "up"
     DOWN = "down"
 
 
 class DependencyState(BaseModel):
-    """One dependency, as it was when last asked, at most a second ago."""
+    """State of one dependency; it is at most a second old."""
 
     status: Condition = Field(description="up or down.")
-    latency_ms: float | None = Field(description="Milliseconds to its answer; null when there was none.")
-    reason: str | None = Field(default=None, description="Why it counts as down.")
+    latency_ms: float | None = Field(description="Milliseconds until it answered; null if it did not.")
+    reason: str | None = Field(default=None, description="Why it is down.")
 
 
 class Probe:
-    """One question to one dependency. A silent one is asked once at a time, not once more for each caller."""
+    """Checks one dependency. While a check waits for an answer, other callers wait for the same check."""
 
     def __init__(self, name: str, ask: Callable[[], Awaitable[object]]) -> None:
         self._name = name
@@ -42,26 +42,26 @@ class Probe:
         self._asked_at = 0.0
 
     async def state(self) -> DependencyState:
-        """The dependency's state; never older than `FRESH_S`, never later than `ANSWER_TIMEOUT_S` seconds."""
+        """The dependency's state. It is at most `FRESH_S` old, and takes at most `ANSWER_TIMEOUT_S`."""
         now = time.monotonic()
         if self._answer is None or (self._answer.done() and now - self._asked_at > FRESH_S):
             self._asked_at = now
-            self._answer = asyncio.create_task(self._question())
+            self._answer = asyncio.create_task(self._check())
         await asyncio.wait([self._answer], timeout=ANSWER_TIMEOUT_S)
         if self._answer.done():
             return self._answer.result()
         return DependencyState(status=Condition.DOWN, latency_ms=None, reason="silent")
 
     def cancel(self) -> None:
-        """Give up a question that is under way."""
+        """Cancel a check that is waiting for an answer."""
         if self._answer is not None:
             self._answer.cancel()
 
-    async def _question(self) -> DependencyState:
+    async def _check(self) -> DependencyState:
         started = time.perf_counter()
         try:
             await self._ask()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the dependency cannot be used
+        except Exception as error:  # noqa: BLE001 - after any error the dependency counts as down
             log.warning("a dependency is down", dependency=self._name, error=repr(error.__cause__ or error))
             return DependencyState(status=Condition.DOWN, latency_ms=None, reason=type(error).__name__)
         latency_ms = round((time.perf_counter() - started) * 1000, 2)
@@ -71,16 +71,16 @@ class Probe:
 class Probes:
     """The probes of one process."""
 
-    def __init__(self, questions: Mapping[str, Callable[[], Awaitable[object]]]) -> None:
-        """Take one question for each dependency, by its name; a question that raises means "down"."""
-        self._probes = {name: Probe(name, ask) for name, ask in questions.items()}
+    def __init__(self, checks: Mapping[str, Callable[[], Awaitable[object]]]) -> None:
+        """Take one check for each dependency, by its name. A check that raises means that it is down."""
+        self._probes = {name: Probe(name, ask) for name, ask in checks.items()}
 
     async def states(self) -> Mapping[str, DependencyState]:
-        """Each dependency's state by its name, asked all at once."""
+        """The state of each dependency by its name. All are checked at the same time."""
         states = await asyncio.gather(*(probe.state() for probe in self._probes.values()))
         return dict(zip(self._probes, states, strict=True))
 
     def cancel(self) -> None:
-        """Give up every question that is under way."""
+        """Cancel all checks that are waiting for an answer."""
         for probe in self._probes.values():
             probe.cancel()

@@ -1,7 +1,7 @@
-"""What no log may hold, taken out of its lines: the second net, for whatever a library puts into its errors.
+"""Removes secrets from log lines, such as those that a library puts into the text of an error.
 
-Addresses lose user info, query and fragment, which may hold tokens or be presigned; keys of ours lose their
-secret half; words such as `token=` lose what follows.
+Removed are: user info, query and fragment of URLs, which may contain tokens or signatures; the secret half of
+API keys and webhook secrets; and the values that follow words such as `token=`.
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import Final
 
 _MARK: Final = "***"
 
-# One look for most texts, which are short and hold nothing of the kind.
+# A quick check first: most texts are short and contain none of these.
 _SIGNS: Final = ("://", "=", "rf_", "whsec_", "earer ", "asic ", "uthorization")
 
 _ADDRESS: Final = re.compile(
@@ -33,7 +33,7 @@ _KEY: Final = re.compile(r"\b(rf_[a-z0-9]{12}_)[A-Za-z0-9_-]{43}|\b(whsec_)[A-Za
 
 
 def redacted(text: str) -> str:
-    """A text without what may be secret in it."""
+    """The text without possible secrets."""
     if not any(sign in text for sign in _SIGNS):
         return text
     text = _ADDRESS.sub(_address, text)
@@ -48,7 +48,7 @@ def _address(match: re.Match[str]) -> str:
 
 
 def redacted_value(value: object) -> object:
-    """A value of a log line: texts in it redacted, however deep."""
+    """A value of a log line, all texts in it redacted, also in nested collections."""
     if isinstance(value, str):
         return redacted(value)
     if isinstance(value, Mapping):

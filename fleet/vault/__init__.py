@@ -1,4 +1,4 @@
-"""What tenants give as secret, and how it lies in Postgres: sealed by a key that Postgres never sees."""
+"""Encrypts ("seals") tenants' secrets before they are stored in Postgres, which never gets the key."""
 
 from fleet.vault.enrolment import WrongKeyError, enrol, writing_sealed
 from fleet.vault.sealing import Purpose, SecretOwner, UnsealError, Vault

@@ -1,4 +1,4 @@
-"""`python -m fleet.vault key|rotate`: print a new key for secrets; seal everything by the newest one."""
+"""`python -m fleet.vault key|rotate`: print a new key, or seal all secrets with the first key again."""
 
 import argparse
 import asyncio
@@ -17,7 +17,7 @@ def _arguments(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m fleet.vault", description="Keys for tenants' secrets.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("key", help="make a key for RENDERFLEET_SECRET_KEYS and print it")
-    commands.add_parser("rotate", help="seal everything by the first key and retire the others")
+    commands.add_parser("rotate", help="seal all secrets with the first key and retire the other keys")
     return parser.parse_args(words)
 
 
@@ -30,19 +30,19 @@ async def _rotate() -> Rotation:
         await database.close()
 
 
-def _said(rotation: Rotation) -> str:
+def _in_words(rotation: Rotation) -> str:
     sealed = ", ".join(f"{table}: {count:,}" for table, count in rotation.sealed.items())
     retired = ", ".join(key.hex() for key in rotation.retired) or "none"
-    return f"Sealed anew: {sealed}. Keys that nothing needs any more: {retired}."
+    return f"Sealed again: {sealed}. Keys that are no longer needed: {retired}."
 
 
 def main(words: list[str]) -> int:
-    """Run one command; returns the exit code."""
+    """Run one command, and return the exit code."""
     if _arguments(words).command == "key":
         print(new_key())
         return 0
     try:
-        print(_said(asyncio.run(_rotate())))
+        print(_in_words(asyncio.run(_rotate())))
     except UnavailableError as error:
         print(f"renderfleet: {error}", file=sys.stderr)
         return 1

@@ -1,8 +1,7 @@
-"""Which keys this fleet has, as Postgres knows them by their ids, and what a process without one is told.
+"""Enrols keys: Postgres knows the ids of the keys that this fleet uses, and refuses all others.
 
-Each sealed column names its key, and the database takes no key that is not enrolled (foreign keys called
-`..._sealed_by`). So a process with a wrong key can seal nothing, whenever it was started, and no key is
-retired that something still needs.
+Each sealed column contains the id of its key, and a foreign key (`..._sealed_by`) requires that this id is
+enrolled. So a process with a wrong key cannot store anything, and no key can be retired that is still needed.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,7 +17,8 @@ from fleet.vault.sealing import Vault
 T = TypeVar("T")
 
 _KNOWN: Final = "SELECT id FROM secret_keys"
-# Two processes with different keys may meet an empty table: one of them is to see the other's.
+# Two processes with different keys may find an empty table at the same time. With the lock, the second one
+# sees the key of the first.
 _LOCK: Final = "LOCK TABLE secret_keys IN SHARE ROW EXCLUSIVE MODE"
 _ENROL: Final = "INSERT INTO secret_keys (id) VALUES ($1) ON CONFLICT DO NOTHING"
 _FOREIGN_KEYS: Final = "_sealed_by"
@@ -27,14 +27,14 @@ log = get_logger(__name__)
 
 
 class WrongKeyError(UnavailableError):
-    """This process lacks a key that the fleet uses."""
+    """This process does not have a key that the fleet uses."""
 
     def __init__(self, missing: set[bytes]) -> None:
-        super().__init__(ErrorType.SECRETS_UNREADABLE, "this server lacks a key of its fleet")
+        super().__init__(ErrorType.SECRETS_UNREADABLE, "this server does not have a key that its fleet uses")
         self.fix = (
             f"RENDERFLEET_SECRET_KEYS lacks the key {', '.join(sorted(key.hex() for key in missing))}, which "
-            "this fleet's secrets are sealed with: give all processes the same keys (or, with none set, the "
-            "same DATA_DIR/secret-key). See docs/operations/keys.md."
+            "this fleet's secrets are sealed with. Give all processes the same keys or, if no keys are set, "
+            "the same DATA_DIR/secret-key. See docs/operations/keys.md."
         )
 
     def __str__(self) -> str:
@@ -42,10 +42,10 @@ class WrongKeyError(UnavailableError):
 
 
 async def enrol(database: Database, vault: Vault) -> None:
-    """Make sure that this process has every key of its fleet, and that the fleet knows the one it seals by.
+    """Check that this process has every key of its fleet, and enrol the key that it seals with.
 
     Raises:
-        WrongKeyError: it lacks one; nothing was changed.
+        WrongKeyError: this process does not have one of the fleet's keys; nothing was changed.
     """
     async with database.transaction() as connection:
         if _is_enrolled(await connection.fetch(_KNOWN), vault):
@@ -53,7 +53,7 @@ async def enrol(database: Database, vault: Vault) -> None:
         await connection.execute(_LOCK)
         if not _is_enrolled(await connection.fetch(_KNOWN), vault):
             await connection.execute(_ENROL, vault.newest_id)
-            log.info("a key for secrets is in use from now on", key_id=vault.newest_id.hex())
+            log.info("a new key for secrets is enrolled", key_id=vault.newest_id.hex())
 
 
 def _is_enrolled(rows: list[asyncpg.Record], vault: Vault) -> bool:
@@ -64,15 +64,15 @@ def _is_enrolled(rows: list[asyncpg.Record], vault: Vault) -> bool:
 
 
 async def writing_sealed(database: Database, vault: Vault, write: Callable[[], Awaitable[T]]) -> T:
-    """Write what was sealed; at the first use of a key, enrol it and write again.
+    """Write rows with sealed columns. If Postgres does not know the key yet, enrol it and write again.
 
     Args:
         database: connections to Postgres.
-        vault: what has sealed.
-        write: one transaction, which is repeated whole.
+        vault: has sealed the columns.
+        write: one transaction; it may be called twice.
 
     Raises:
-        WrongKeyError: this process lacks a key of its fleet; nothing was written.
+        WrongKeyError: this process does not have one of the fleet's keys; nothing was written.
     """
     try:
         return await write()
@@ -82,6 +82,6 @@ async def writing_sealed(database: Database, vault: Vault, write: Callable[[], A
     try:
         await enrol(database, vault)
     except WrongKeyError as error:
-        log.error("nothing can be sealed here", fix=error.fix)  # noqa: TRY400 - no traceback: it is the setting
+        log.error("secrets cannot be sealed: a key is missing", fix=error.fix)  # noqa: TRY400
         raise
     return await write()

@@ -1,4 +1,4 @@
-"""The key in `DATA_DIR/secret-key`: for a fleet whose processes share the folder and were given none."""
+"""The key in `DATA_DIR/secret-key`, for processes that share DATA_DIR when SECRET_KEYS is not set."""
 
 import base64
 import contextlib
@@ -16,28 +16,28 @@ _KEY_BYTES: Final = 32
 
 
 def new_key() -> str:
-    """A new key, as `RENDERFLEET_SECRET_KEYS` takes it."""
+    """Make a new key, as text for `RENDERFLEET_SECRET_KEYS`."""
     return base64.urlsafe_b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
 
 
 def read_or_make(data_dir: Path) -> bytes:
-    """The key of this folder; who comes first makes it, and all who come at the same time get that one.
+    """Read the key of this folder, or make it. Processes that do this at the same time get the same key.
 
     Raises:
-        SettingsError: the file cannot be made or read, or is damaged.
+        SettingsError: the file cannot be read or made, or is damaged.
     """
     path = data_dir / NAME
     try:
         return key_from_text(_read_or_make(path))
     except OSError as error:
         raise SettingsError(
-            f"renderfleet: {path} cannot be read or made ({error.strerror}). It holds the key for what "
-            "tenants give as secret; RENDERFLEET_SECRET_KEYS goes before it. See docs/operations/keys.md."
+            f"renderfleet: {path} cannot be read or made ({error.strerror}). It has the key for tenants' "
+            "secrets; it is not used if RENDERFLEET_SECRET_KEYS is set. See docs/operations/keys.md."
         ) from error
     except ValueError as error:
         raise SettingsError(
-            f"renderfleet: {path} is damaged: {error}. Restore it from a copy: what it has sealed opens by "
-            "it alone. See docs/operations/keys.md."
+            f"renderfleet: {path} is damaged: {error}. Restore it from a backup: the secrets that it has "
+            "sealed cannot be read without it. See docs/operations/keys.md."
         ) from error
 
 
@@ -45,7 +45,7 @@ def _read_or_make(path: Path) -> str:
     with contextlib.suppress(FileNotFoundError):
         return path.read_text("ascii").strip()
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A whole file appears under the name, or none: `link` refuses a name that is taken (link(2), EEXIST).
+    # The complete file gets its name at once: `link` refuses a name that exists already (link(2), EEXIST).
     handle, draft = tempfile.mkstemp(prefix=f".{NAME}-", dir=path.parent)  # mode 0600
     try:
         with os.fdopen(handle, "w") as file:

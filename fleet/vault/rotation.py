@@ -1,6 +1,6 @@
-"""A new key for everything that is sealed, and the end of the old ones. All SQL of it.
+"""Key rotation: seals all secrets with the newest key, and retires the old keys. Contains all SQL for this.
 
-Jobs that end and schedules that change meanwhile are no trouble: each row is locked while it is sealed anew.
+Jobs and schedules may change meanwhile, because each row is locked while it is sealed again.
 """
 
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from fleet.vault.sealing import Purpose, SecretOwner, Vault
 
 @dataclass(frozen=True, slots=True)
 class SealedColumn:
-    """A column with secrets, in a table with `id` and `tenant_id`.
+    """A column with sealed secrets, in a table with the columns `id` and `tenant_id`.
 
     Attributes:
-        key: the column that names the key.
+        key: name of the column with the id of the key.
     """
 
     table: str
@@ -25,7 +25,7 @@ class SealedColumn:
     purpose: Purpose
 
 
-# Everything that is sealed. The foreign keys of a table that is missing here keep the old key in use.
+# All sealed columns. If one were missing here, its foreign key would keep the old keys from being retired.
 SEALED: Final = (
     SealedColumn("jobs", "secrets", "sealed_by", Purpose.JOB),
     SealedColumn("schedules", "secrets", "sealed_by", Purpose.SCHEDULE),
@@ -39,17 +39,17 @@ _OLD: Final = """
 """
 _SEAL: Final = "UPDATE {table} SET {column} = $2 WHERE id = $1"
 _RETIRE: Final = "DELETE FROM secret_keys WHERE id <> $1 RETURNING id"
-# Each may hold 2 MiB.
-_AT_ONCE: Final = 20
+# Each row may have 2 MiB.
+_ROWS_PER_STEP: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """What a rotation did.
+    """Result of a rotation.
 
     Attributes:
-        sealed: how many secrets of each table were sealed anew.
-        retired: ids of the keys that nothing needs any more.
+        sealed: how many secrets of each table were sealed again.
+        retired: ids of the keys that are no longer needed.
     """
 
     sealed: dict[str, int]
@@ -57,27 +57,27 @@ class Rotation:
 
 
 async def rotate(database: Database, vault: Vault) -> Rotation:
-    """Seal everything by the newest key, and retire all others.
+    """Seal all secrets with the newest key, and retire all other keys.
 
     Raises:
-        WrongKeyError: the vault lacks a key of the fleet; nothing was changed.
-        UnsealError: a secret is damaged; what was sealed anew before stays so.
-        UnavailableError: Postgres does not answer; repeating goes on where it ended.
+        WrongKeyError: the vault does not have one of the fleet's keys; nothing was changed.
+        UnsealError: a secret is damaged; secrets that were sealed again before it stay so.
+        UnavailableError: Postgres does not answer; another call continues where this one stopped.
     """
     await enrol(database, vault)
     sealed: dict[str, int] = {}
     for column in SEALED:
-        sealed[column.table] = sealed.get(column.table, 0) + await _seal_anew(database, vault, column)
+        sealed[column.table] = sealed.get(column.table, 0) + await _seal_again(database, vault, column)
     retired = await database.fetch(_RETIRE, vault.newest_id)
     return Rotation(sealed, [row["id"] for row in retired])
 
 
-async def _seal_anew(database: Database, vault: Vault, column: SealedColumn) -> int:
+async def _seal_again(database: Database, vault: Vault, column: SealedColumn) -> int:
     names = {"table": column.table, "column": column.column, "key": column.key}
     count = 0
     while True:
         async with database.transaction() as connection:
-            rows = await connection.fetch(_OLD.format(**names), vault.newest_id, _AT_ONCE)
+            rows = await connection.fetch(_OLD.format(**names), vault.newest_id, _ROWS_PER_STEP)
             for row in rows:
                 owner = SecretOwner(column.purpose, row["tenant_id"], row["id"])
                 sealed = vault.seal(vault.unseal(row["sealed"], owner=owner), owner=owner)

@@ -1,11 +1,11 @@
-"""Sealing and unsealing: AES-256-GCM, for one owner, by the newest key; any known key unseals.
+"""Seals and unseals secrets with AES-256-GCM. The newest key seals; every known key unseals.
 
-A sealed secret is: the format (1 byte), the id of the key (8), the nonce (12), then ciphertext and tag. It
-opens only for the owner that it was sealed for: whoever can write to the database cannot move a secret from
-one tenant or job to another.
+A sealed secret has these parts: the format (1 byte), the id of the key (8), the nonce (12), the ciphertext,
+the tag. It is sealed for one owner and can be unsealed for this owner only. So someone who can write to the
+database cannot move a secret from one tenant or job to another.
 
-Nonces are random, so a key may seal 2**32 times (NIST SP 800-38D, section 8.3). Nobody has to count: each
-owner has a key of its own, derived from the fleet's (HKDF, RFC 5869), and no owner is sealed for so often.
+Nonces are random, so a key may seal 2**32 times (NIST SP 800-38D, section 8.3). This is never reached: each
+owner has a key of its own, derived from the fleet's key (HKDF, RFC 5869).
 """
 
 import hmac
@@ -31,7 +31,7 @@ _ID_BYTES: Final = 8
 _NONCE_BYTES: Final = 12
 _TAG_BYTES: Final = 16
 _KEY_BYTES: Final = 32
-# What is derived from a key besides the keys of owners; none of them has such a name (`SecretOwner.name`).
+# Names for what is derived from a key besides owners' keys. No owner has such a name (`SecretOwner.name`).
 _ID: Final = b"renderfleet key id"
 _DIGESTS: Final = b"renderfleet digests"
 
@@ -47,9 +47,10 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SecretOwner:
-    """Whose secret it is.
+    """The object that a secret belongs to.
 
     Attributes:
+        purpose: the kind of the object.
         subject: id of the job, schedule, endpoint or link key.
     """
 
@@ -59,15 +60,15 @@ class SecretOwner:
 
     @property
     def name(self) -> bytes:
-        """Unambiguous: only the last of its three parts may hold a colon."""
+        """A unique name: only the last of its three parts may contain a colon."""
         return f"{self.purpose}:{self.tenant_id}:{self.subject}".encode()
 
 
 class UnsealError(UnavailableError):
-    """A secret does not open: no key of this process sealed it, or not for this owner, or it is damaged."""
+    """A secret cannot be unsealed: by an unknown key, or for another owner, or it is damaged."""
 
     def __init__(self) -> None:
-        super().__init__(ErrorType.SECRETS_UNREADABLE, "what was sealed for it cannot be read")
+        super().__init__(ErrorType.SECRETS_UNREADABLE, "its secrets cannot be read")
 
 
 class _Key:
@@ -89,19 +90,19 @@ class _Key:
 
 
 class Vault:
-    """Seals and unseals; holds the keys and nothing else."""
+    """Seals and unseals secrets with the fleet's keys."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
-        """Take the keys of 32 bytes: the first seals, all unseal."""
+        """Take keys of 32 bytes each: the first one seals, all of them unseal."""
         self._keys = {key.id: key for key in map(_Key, keys)}
         self._newest = next(iter(self._keys.values()))
 
     @classmethod
     def open(cls, settings: SecretSettings, data_dir: Path) -> Self:
-        """Take the keys of the settings; without any the one in `data_dir`, made when there is none.
+        """Take the keys of the settings. If there are none, take the key in `data_dir`; make it if needed.
 
         Raises:
-            fleet.settings.SettingsError: the file cannot be made or read, or is damaged.
+            fleet.settings.SettingsError: the file in `data_dir` cannot be read or made, or is damaged.
         """
         return cls(settings.keys or [read_or_make(data_dir)])
 
@@ -116,16 +117,16 @@ class Vault:
         return frozenset(self._keys)
 
     def seal(self, plain: bytes, *, owner: SecretOwner) -> bytes:
-        """Seal a secret for its owner; 2 MiB take a millisecond."""
+        """Seal a secret for its owner. 2 MiB take a millisecond."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         head = _FORMAT + self._newest.id
         return head + nonce + self._newest.cipher_of(owner).encrypt(nonce, plain, head + owner.name)
 
     def unseal(self, sealed: bytes, *, owner: SecretOwner) -> bytes:
-        """The secret as it was given to `seal`.
+        """Unseal a secret for its owner.
 
         Raises:
-            UnsealError: no key of ours sealed it for this owner, or it was changed since.
+            UnsealError: no known key has sealed it for this owner, or it was changed since.
         """
         head, rest = sealed[: 1 + _ID_BYTES], sealed[1 + _ID_BYTES :]
         key = self._keys.get(head[1:])
@@ -138,9 +139,9 @@ class Vault:
             raise UnsealError from error
 
     def digest(self, content: bytes, *, tenant_id: UUID) -> bytes:
-        """A keyed digest (HMAC-SHA-256, RFC 2104): who reads the database cannot try guesses against it."""
+        """A keyed digest (HMAC-SHA-256, RFC 2104): without the key nobody can test guesses against it."""
         return self._newest.digest(content, tenant_id)
 
     def matches(self, digest: bytes, content: bytes, *, tenant_id: UUID) -> bool:
-        """Whether `digest` was made of this content, by whichever key we know."""
+        """Whether `digest` was made from this content, by any known key."""
         return any(hmac.compare_digest(digest, key.digest(content, tenant_id)) for key in self._keys.values())

@@ -1,4 +1,4 @@
-"""The keys that seal what tenants give as secret, as text: 32 bytes in base64, separated by commas."""
+"""The setting for the keys that seal tenants' secrets."""
 
 import base64
 import re
@@ -15,7 +15,7 @@ def key_from_text(text: str) -> bytes:
     """Read a key of 32 bytes in base64 or base64url (RFC 4648).
 
     Raises:
-        ValueError: in words that do not hold the text.
+        ValueError: it is not a key. The message does not contain the text.
     """
     if not _KEY.fullmatch(text):
         raise ValueError("a key is 32 bytes in base64; `python -m fleet.vault key` makes one")
@@ -26,7 +26,7 @@ def keys_from_text(text: str) -> list[bytes]:
     """Read keys that are separated by commas.
 
     Raises:
-        ValueError: one of them is none, or given twice.
+        ValueError: one of them is not a key, or is given twice.
     """
     parts = (part.strip() for part in text.split(","))
     keys = [key_from_text(part) for part in parts if part]
@@ -36,7 +36,7 @@ def keys_from_text(text: str) -> list[bytes]:
 
 
 class SecretSettings(FleetSettings):
-    """The keys that seal what tenants give as secret."""
+    """The keys that seal tenants' secrets."""
 
     secret_keys: SecretStr = Field(
         default=SecretStr(""),
@@ -55,5 +55,5 @@ class SecretSettings(FleetSettings):
 
     @property
     def keys(self) -> list[bytes]:
-        """The keys, the one that seals first; none: there is a file."""
+        """The keys; the first one seals. Empty: the key file is used."""
         return keys_from_text(self.secret_keys.get_secret_value())

@@ -1,1 +1,1 @@
-"""Webhooks: where messages go, and what still has to be sent."""
+"""Webhooks in the database: tenants' endpoints, and the outbox of messages to send."""

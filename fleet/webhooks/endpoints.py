@@ -1,9 +1,9 @@
-"""Endpoints of webhooks: where a tenant's messages go, and the secrets that sign them. All SQL of them.
+"""Endpoints of webhooks: the addresses of a tenant's messages, and their secrets. Contains all SQL for them.
 
-An endpoint is a webhook address without query and fragment, and has one secret: `whsec_` and the base64 of 32
-random bytes, as the specification wants it (standardwebhooks.com, "Signature scheme"). It lies sealed in the
-database (`fleet/vault`). After a rotation the old one stays beside the new one for a while, so that receivers
-can change theirs without losing a message.
+An endpoint is a webhook URL without query and fragment. It has a secret that signs messages: `whsec_` and the
+base64 of 32 random bytes, as in the specification (standardwebhooks.com, "Signature scheme"). The secret is
+sealed in the database (`fleet/vault`). After a rotation the old secret is valid besides the new one for a
+day, so that receivers can change to the new one without losing a message.
 """
 
 import base64
@@ -19,7 +19,7 @@ import uuid_utils.compat as uuid_utils
 from fleet.database import Database
 from fleet.vault import Purpose, SecretOwner, Vault, writing_sealed
 
-# What a tenant may make by sending each job to another address stays bounded.
+# Without this limit a tenant could make any number of endpoints: one with each job.
 MAX_ENDPOINTS: Final = 1_000
 OVERLAP: Final = timedelta(hours=24)
 _SECRET_BYTES: Final = 32
@@ -30,8 +30,8 @@ class Endpoint:
     """One row of `webhook_endpoints`, its secrets unsealed.
 
     Attributes:
-        previous_secret: signs beside `secret` until `previous_secret_until`; None when that is over.
-        disabled_at: when its receiver answered 410 Gone; nothing is sent there until its owner says so.
+        previous_secret: signs too until `previous_secret_until`; None after that time.
+        disabled_at: when its receiver answered 410 Gone. Nothing is sent to it until its owner enables it.
     """
 
     id: UUID
@@ -45,7 +45,7 @@ class Endpoint:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """All that sign now, the newest first."""
+        """The secrets that sign now, the newest first."""
         return (self.secret,) if self.previous_secret is None else (self.secret, self.previous_secret)
 
 
@@ -54,7 +54,7 @@ _COLUMNS: Final = """
     CASE WHEN previous_secret_until > now() THEN previous_secret END AS previous_secret,
     CASE WHEN previous_secret_until > now() THEN previous_secret_until END AS previous_secret_until
 """
-# Two at the same moment may pass the limit by one each, which harms nobody.
+# Two of these at the same time may exceed the limit by one, which does no harm.
 _REGISTER: Final = f"""
     INSERT INTO webhook_endpoints (id, tenant_id, url, secret)
     SELECT $1, $2, $3, $4 WHERE (SELECT count(*) FROM webhook_endpoints WHERE tenant_id = $2) < $5
@@ -79,7 +79,7 @@ _ROTATE: Final = f"""
     RETURNING {_COLUMNS}
 """
 _DISABLE: Final = "UPDATE webhook_endpoints SET disabled_at = now() WHERE id = $1 AND disabled_at IS NULL"
-# What waits for it ends with it: nobody who deletes an address wants to hear from it once more.
+# Deletes an endpoint, and fails the messages that wait to be sent to it.
 _DELETE: Final = """
     WITH deleted AS (
         DELETE FROM webhook_endpoints WHERE id = $1 AND tenant_id = $2 RETURNING tenant_id, endpoint
@@ -94,12 +94,12 @@ _DELETE: Final = """
 
 
 def endpoint_of(url: str) -> str:
-    """The endpoint's address: without query and fragment, which may hold secrets and differ by job."""
+    """The address without query and fragment, which may contain secrets and differ from job to job."""
     return url.partition("#")[0].partition("?")[0]
 
 
 def new_secret() -> str:
-    """A secret that nobody can guess."""
+    """Make a random secret."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
 
 
@@ -123,14 +123,14 @@ def _endpoint(row: asyncpg.Record, vault: Vault) -> Endpoint:
 async def find_or_make(
     database: Database, vault: Vault, *, tenant_id: UUID, url: str, limit: int = MAX_ENDPOINTS
 ) -> Endpoint | None:
-    """The endpoint of a webhook address, made when there is none; None: the tenant has too many.
+    """Find or make the endpoint of a webhook address. None: the tenant has too many endpoints.
 
     Raises:
         fleet.vault.UnsealError: its secret cannot be read.
     """
     row = await database.fetchrow(_FIND, tenant_id, url)
     row = row or await _register(database, vault, tenant_id, url, limit)
-    row = row or await database.fetchrow(_FIND, tenant_id, url)  # made by somebody else in between
+    row = row or await database.fetchrow(_FIND, tenant_id, url)  # another process has made it meanwhile
     return None if row is None else _endpoint(row, vault)
 
 
@@ -146,7 +146,7 @@ async def _register(
 async def register(
     database: Database, vault: Vault, *, tenant_id: UUID, url: str, limit: int = MAX_ENDPOINTS
 ) -> tuple[Endpoint, bool] | None:
-    """Make an endpoint, or enable the known one; with it, whether it is new. None: the tenant has too many.
+    """Make an endpoint, or enable an existing one. Returns it and whether it is new; None: too many.
 
     Raises:
         fleet.vault.UnsealError: its secret cannot be read.
@@ -159,7 +159,7 @@ async def register(
 
 
 async def get(database: Database, vault: Vault, *, endpoint_id: UUID, tenant_id: UUID) -> Endpoint | None:
-    """One endpoint of this tenant; None also for one of somebody else.
+    """Get an endpoint of this tenant. None: there is none, or it belongs to another tenant.
 
     Raises:
         fleet.vault.UnsealError: its secret cannot be read.
@@ -174,17 +174,17 @@ async def list_newest(
     """A page of this tenant's endpoints, newest first, older than `before`.
 
     Raises:
-        fleet.vault.UnsealError: the secret of one cannot be read.
+        fleet.vault.UnsealError: the secret of one of them cannot be read.
     """
     rows = await database.fetch(_LIST, tenant_id, before, limit)
     return [_endpoint(row, vault) for row in rows]
 
 
 async def rotate(database: Database, vault: Vault, *, endpoint_id: UUID, tenant_id: UUID) -> Endpoint | None:
-    """Give it a new secret; the old one signs too for `OVERLAP`. None: there is no such endpoint.
+    """Give an endpoint a new secret. The old one is valid for `OVERLAP`, too. None: no such endpoint.
 
     Raises:
-        fleet.vault.UnsealError: the old one cannot be read.
+        fleet.vault.UnsealError: the old secret cannot be read.
     """
     arguments = (endpoint_id, tenant_id, _sealed_secret(vault, endpoint_id, tenant_id), OVERLAP)
     row = await writing_sealed(database, vault, lambda: database.fetchrow(_ROTATE, *arguments))
@@ -192,10 +192,10 @@ async def rotate(database: Database, vault: Vault, *, endpoint_id: UUID, tenant_
 
 
 async def disable(database: Database, endpoint_id: UUID) -> None:
-    """Send nothing there any more: its receiver is gone for good."""
+    """Send nothing to an endpoint any more: its receiver has answered 410 Gone."""
     await database.execute(_DISABLE, endpoint_id)
 
 
 async def delete(database: Database, *, endpoint_id: UUID, tenant_id: UUID, reason: str) -> bool:
-    """Delete it with its secrets; what waits to be sent there fails for `reason`. False: there is none."""
+    """Delete an endpoint; its pending messages fail with the error `reason`. False: no such endpoint."""
     return bool(await database.fetchval(_DELETE, endpoint_id, tenant_id, reason))

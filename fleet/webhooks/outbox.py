@@ -1,8 +1,8 @@
-"""Messages to webhooks: what waits in the outbox, who sends it, how each attempt went. All SQL of it.
+"""The outbox of webhook messages, and the attempts to send them. Contains all SQL for both.
 
-The trigger `job_changes_state` puts a message into the outbox in the transaction that ends its job. A sender
-claims it, which counts the attempt and holds it for a lease; a sender that dies lets the lease run out, and
-another one sends the message again, under the same id. So it arrives at least once.
+The trigger `job_changes_state` puts a message into the outbox, in the transaction that ends the job. A sender
+claims the message for a lease, which counts as an attempt. If the sender fails, the lease runs out, and
+another sender sends the message again with the same id. So each message is delivered at least once.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from fleet.database import Database
 
 
 class MessageState(StrEnum):
-    """Where a message is."""
+    """State of a message."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -28,7 +28,7 @@ class MessageState(StrEnum):
 
 
 class DeliveryError(StrEnum):
-    """Why an attempt, or a message, failed: a bounded list, for documents, logs and metrics alike."""
+    """Why an attempt or a message failed. API documents, logs and metrics use these values."""
 
     HTTP_STATUS = "http_status"
     REDIRECTED = "redirected"
@@ -48,14 +48,14 @@ class DeliveryError(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message that this process is to send now.
+    """A message that this process has claimed.
 
     Attributes:
-        id: stable over all attempts; the receiver's `webhook-id`.
-        attempt: of all its attempts, from 1; fences what is recorded.
-        tries: attempts since its schedule began (anew, when it was redelivered by hand).
-        egress_allow: what its tenant reaches besides the settings' addresses, as `EGRESS_ALLOW` is written.
-        egress_deny: what its tenant does not reach, as `EGRESS_DENY` is written.
+        id: the same for all attempts; the receiver gets it as `webhook-id`.
+        attempt: number of this attempt, from 1. Only the newest attempt may record a result (a fence).
+        tries: attempts since the message was created or redelivered by its owner.
+        egress_allow: what its tenant may reach besides the settings' addresses, written as in `EGRESS_ALLOW`.
+        egress_deny: what its tenant may not reach, written as in `EGRESS_DENY`.
     """
 
     id: UUID
@@ -70,12 +70,12 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class MessageAttempt:
-    """One attempt, as its owner sees it.
+    """One attempt, as it is shown to the message's owner.
 
     Attributes:
-        status: what the receiver answered; None: nothing.
-        duration_ms: None while it is under way, or when its sender was lost.
-        error: None for one that succeeded or is under way.
+        status: of the receiver's response; None: there was none.
+        duration_ms: None while it runs, or if its sender was lost.
+        error: None if it succeeded, or while it runs.
     """
 
     attempt: int
@@ -87,7 +87,7 @@ class MessageAttempt:
 
 @dataclass(frozen=True, slots=True)
 class MessageRecord:
-    """A message with its newest attempts, oldest first."""
+    """A message with its latest attempts, the oldest of them first."""
 
     id: UUID
     url: str
@@ -100,12 +100,12 @@ class MessageRecord:
 
 @dataclass(frozen=True, slots=True)
 class ClaimLimits:
-    """How much a sender may take at once.
+    """How many messages a sender may claim.
 
     Attributes:
-        messages: by this claim.
-        of_endpoint: that all senders together may have under way to one endpoint.
-        of_tenant: of one tenant that this sender may have under way.
+        messages: in this call.
+        of_endpoint: how many messages to one endpoint all senders together may be sending.
+        of_tenant: how many messages of one tenant this sender may be sending.
     """
 
     messages: int
@@ -113,12 +113,12 @@ class ClaimLimits:
     of_tenant: int
 
 
-# `lanes` are the endpoints with something pending, found by one look into the index for each, however many
-# messages one of them has (a loose index scan, wiki.postgresql.org/wiki/Loose_indexscan): an endpoint that
-# does not answer collects messages by the thousand, and nobody has to read past them. Turns are taken by
-# tenant: each has its first message sent before another's second. Two claims at the very same moment may
-# together exceed `of_endpoint`. Rows are compared whole so that only the index of endpoints fits: with plain
-# equality the planner walked all that is due once for each endpoint (32 s for 1,000 of them).
+# `lanes` are the endpoints with pending messages. Each is found with one index lookup, however many messages
+# it has (a loose index scan, wiki.postgresql.org/wiki/Loose_indexscan). So an endpoint that does not answer
+# and has thousands of messages does not slow down the others. Tenants take turns: the first message of each
+# tenant is sent before the second one of any tenant. Two claims at the same time may together exceed
+# `of_endpoint`. The condition compares whole rows, so that only the index on endpoints matches: with plain
+# equality the planner read all due messages once for each endpoint (32 s for 1,000 endpoints).
 _CLAIM: Final = """
     WITH RECURSIVE lanes AS (
         (SELECT tenant_id, endpoint FROM webhook_outbox
@@ -161,8 +161,8 @@ _CLAIM: Final = """
     )
     SELECT claimed.*, egress_allow, egress_deny FROM claimed JOIN tenants ON tenants.id = claimed.tenant_id
 """
-# Fenced by the attempt: who lost the lease moves nothing. But what a receiver has taken is delivered, whoever
-# brought it.
+# The attempt is a fence: a sender that has lost its lease changes nothing. One exception: if it has delivered
+# the message, the message is delivered.
 _RECORD: Final = """
     WITH noted AS (
         UPDATE webhook_attempts SET status = $3, duration_ms = $4, error = $5
@@ -174,8 +174,8 @@ _RECORD: Final = """
         ended_at = CASE WHEN $6 <> 'pending' THEN now() END
     WHERE id = $1 AND state = 'pending' AND (attempt = $2 OR $6 = 'delivered')
 """
-# One statement, so that a message and its attempts are of one moment. A redelivery may be asked for as often
-# as its owner likes, so only the newest attempts are shown.
+# One statement, so that messages and attempts are read at the same moment. Owners may redeliver a message any
+# number of times, so only its latest attempts are shown.
 _LIST: Final = """
     SELECT message.id, message.url, message.state, message.error, message.created_at,
            CASE WHEN message.state = 'pending' THEN message.next_attempt_at END AS next_attempt_at,
@@ -188,7 +188,7 @@ _LIST: Final = """
     WHERE message.job_id = $1 AND message.tenant_id = $2
     ORDER BY message.created_at, message.id, newest.attempt
 """
-# What is being sent at this moment needs no second copy.
+# A message that is being sent now is left as it is.
 _REDELIVER: Final = """
     WITH message AS (
         SELECT id, tenant_id, endpoint,
@@ -217,13 +217,13 @@ _ATTEMPTS_SHOWN: Final = 100
 async def claim(
     database: Database, *, lease: timedelta, limits: ClaimLimits, under_way: Sequence[UUID] = ()
 ) -> list[Message]:
-    """Take messages that are due; each is this process's until the lease runs out or its end is recorded.
+    """Claim messages that are due. Other processes cannot claim them until the lease runs out.
 
     Args:
         database: connections to Postgres.
-        lease: how long nobody else may send them.
-        limits: how many.
-        under_way: the tenants of the messages that this process is sending already, one entry for each.
+        lease: how long the claim is valid.
+        limits: how many messages may be claimed.
+        under_way: the tenants of the messages that this process is already sending, one entry per message.
     """
     rows = await database.fetch(
         _CLAIM, lease, list(under_way), limits.messages, limits.of_endpoint, limits.of_tenant
@@ -241,10 +241,10 @@ async def record(
     error: DeliveryError | None,
     delay: timedelta,
 ) -> None:
-    """Write how an attempt went, and when the next one is due (`delay` from now, for a pending message).
+    """Write the result of an attempt. For a pending message the next attempt is due `delay` from now.
 
     Raises:
-        UnavailableError: Postgres does not answer; repeating is safe.
+        UnavailableError: Postgres does not answer. It is safe to repeat.
     """
     await database.execute(_RECORD, message.id, message.attempt, status, duration_ms, error, state, delay)
 
@@ -280,7 +280,7 @@ def _attempt(row: asyncpg.Record) -> MessageAttempt:
 
 
 async def redeliver(database: Database, *, message_id: UUID, job_id: UUID, tenant_id: UUID) -> bool:
-    """Send a message again now, whatever became of it, with a new schedule. False: there is no such message.
+    """Make a message pending again, with all attempts left. False: there is no such message.
 
     Its endpoint is enabled again if a 410 had disabled it.
     """
@@ -288,5 +288,5 @@ async def redeliver(database: Database, *, message_id: UUID, job_id: UUID, tenan
 
 
 async def overdue_s(database: Database) -> float:
-    """For how many seconds the message has been due that is due the longest; 0: none is."""
+    """For how many seconds the oldest due message has been due; 0: no message is due."""
     return float(await database.fetchval(_OVERDUE) or 0)

@@ -1,1 +1,1 @@
-"""Workers as the fleet sees them: who is there, how each is, whether they are paused."""
+"""The fleet's workers: the registry, their health, suspected memory leaks, and the pause of the fleet."""

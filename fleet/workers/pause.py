@@ -1,6 +1,7 @@
-"""Whether the fleet is paused: jobs are accepted and wait, what runs goes on, nothing new begins.
+"""Pauses and resumes the fleet. While it is paused, jobs are accepted and running jobs go on; none begins.
 
-The row in Postgres decides, and every claim looks at it: a pause holds from the moment that it is answered.
+The pause is a row in Postgres that every claim reads. So no job begins after the call that pauses the fleet
+has been answered.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import asyncpg
 
 from fleet.database import Database
 
-# A second pause keeps the first one's time.
+# A second pause changes the reason, but keeps the time of the first one.
 _PAUSE: Final = """
     UPDATE fleet SET paused_at = coalesce(paused_at, now()), reason = $1 RETURNING paused_at, reason
 """
@@ -21,28 +22,28 @@ _READ: Final = "SELECT paused_at, reason FROM fleet"
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Since when, and why; both None while the fleet is not paused."""
+    """Since when the fleet is paused, and why; both None while it is not paused."""
 
     paused_at: datetime | None
     reason: str | None
 
 
 async def pause(database: Database, *, reason: str | None) -> Pause:
-    """Begin no job any more, anywhere. Repeating is safe."""
+    """Pause the fleet: no worker begins a job. It is safe to repeat."""
     return _of(await database.fetchrow(_PAUSE, reason))
 
 
 async def resume(database: Database) -> Pause:
-    """Begin jobs again. Repeating is safe."""
+    """Let workers begin jobs again. It is safe to repeat."""
     return _of(await database.fetchrow(_RESUME))
 
 
 async def read(database: Database) -> Pause:
-    """How it is now."""
+    """Whether the fleet is paused now."""
     return _of(await database.fetchrow(_READ))
 
 
 def _of(row: asyncpg.Record | None) -> Pause:
     if row is None:
-        raise RuntimeError("the table `fleet` has lost its row")
+        raise RuntimeError("the table `fleet` has no row, but must have one")
     return Pause(row["paused_at"], row["reason"])

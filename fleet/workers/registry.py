@@ -1,4 +1,4 @@
-"""Workers as rows: who is there, with how many slots, on which browser generation."""
+"""The table of workers: which there are, with how many slots, and which browser each has."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,12 +17,12 @@ _REPORT: Final = """
     SET busy = excluded.busy, browser_generation = excluded.browser_generation,
         browser_launched_at = excluded.browser_launched_at, vitals = excluded.vitals, last_seen_at = now()
 """
-_LEAVE: Final = "UPDATE workers SET stopped_at = now(), last_seen_at = now(), busy = 0 WHERE id = $1"
+_MARK_STOPPED: Final = "UPDATE workers SET stopped_at = now(), last_seen_at = now(), busy = 0 WHERE id = $1"
 
-# A worker that was silent for a day is not coming back; its row only told that it once was there.
-_FORGET: Final = "DELETE FROM workers WHERE last_seen_at < now() - interval '1 day'"
+# A worker that has not reported for a day has ended for good.
+_DELETE_SILENT: Final = "DELETE FROM workers WHERE last_seen_at < now() - interval '1 day'"
 
-# A worker reports every few seconds (HEARTBEAT_INTERVAL_S); one that is silent for half a minute is gone.
+# A worker reports every few seconds (HEARTBEAT_INTERVAL_S). One that has not for half a minute is left out.
 _LIST_PRESENT: Final = """
     SELECT id, hostname, slots, busy, browser_generation, browser_launched_at, started_at, last_seen_at,
         vitals
@@ -32,7 +32,7 @@ _LIST_PRESENT: Final = """
 
 @dataclass(frozen=True, slots=True)
 class WorkerReport:
-    """What a worker says of itself at each heartbeat."""
+    """What a worker reports about itself at each heartbeat."""
 
     id: UUID
     hostname: str
@@ -59,17 +59,17 @@ async def report(database: Database, worker: WorkerReport) -> None:
     )
 
 
-async def leave(database: Database, worker_id: UUID) -> None:
-    """Say goodbye, so that nobody waits for the row to grow old."""
-    await database.execute(_LEAVE, worker_id)
+async def mark_stopped(database: Database, worker_id: UUID) -> None:
+    """Mark a worker that ends, so that it is not listed as present until its last report is old."""
+    await database.execute(_MARK_STOPPED, worker_id)
 
 
 @dataclass(frozen=True, slots=True)
 class PresentWorker:
-    """A worker that was heard of lately.
+    """A worker that has reported lately.
 
     Attributes:
-        vitals: None from a worker whose version tells none, or others.
+        vitals: None if the worker has another version that reports none, or other ones.
     """
 
     id: UUID
@@ -84,7 +84,7 @@ class PresentWorker:
 
 
 async def list_present(database: Database) -> list[PresentWorker]:
-    """The workers that are there, the oldest first."""
+    """The workers that have reported lately, the oldest first."""
     rows = await database.fetch(_LIST_PRESENT)
     return [PresentWorker(**{**row, "vitals": _vitals(row["vitals"])}) for row in rows]
 
@@ -96,6 +96,6 @@ def _vitals(text: str | None) -> Vitals | None:
         return None
 
 
-async def forget_gone(database: Database) -> None:
-    """Delete the rows of workers that were silent for a day."""
-    await database.execute(_FORGET)
+async def delete_silent(database: Database) -> None:
+    """Delete the rows of workers that have not reported for a day."""
+    await database.execute(_DELETE_SILENT)

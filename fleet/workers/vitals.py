@@ -1,6 +1,6 @@
-"""What a worker tells of its health with each heartbeat.
+"""What a worker reports about its health at each heartbeat.
 
-Workers of two versions may report to one database: fields are only added, each with a default.
+Workers of two versions may report to the same database. So fields may only be added, each with a default.
 """
 
 from enum import StrEnum
@@ -17,59 +17,79 @@ class Sandbox(StrEnum):
 
 
 class MemoryVitals(BaseModel):
-    """Memory of a worker's processes, and of the container that they are in. Bytes."""
+    """Memory of a worker's processes and of its container, in bytes."""
 
     rss_bytes: int = Field(
-        default=0, description="Resident memory of all its processes; what they share is counted in each."
+        default=0,
+        description="Resident memory (RSS) of all its processes. Shared memory is counted once per process.",
     )
     pss_bytes: int | None = Field(
-        default=None, description="Same, shared pages counted once; null where the system does not tell."
+        default=None,
+        description="The same with shared memory counted once (PSS); null if the system has no such figure.",
     )
-    python_pss_bytes: int | None = Field(default=None, description="Part of it: the worker itself.")
-    driver_pss_bytes: int | None = Field(default=None, description="Part of it: Playwright's driver.")
+    python_pss_bytes: int | None = Field(
+        default=None, description="Part of `pss_bytes`: the worker's Python process."
+    )
+    driver_pss_bytes: int | None = Field(
+        default=None, description="Part of `pss_bytes`: Playwright's driver."
+    )
     browser_pss_bytes: int | None = Field(
-        default=None, description="Part of it: Chromium without the pages' own processes."
+        default=None, description="Part of `pss_bytes`: Chromium without the processes of pages."
     )
-    renderers_pss_bytes: int | None = Field(default=None, description="Part of it: the pages' processes.")
+    renderers_pss_bytes: int | None = Field(
+        default=None, description="Part of `pss_bytes`: the processes of pages."
+    )
     resting_bytes: int = Field(
         default=0,
-        description="Least of the last 5 to 10 minutes: what stays between renders. PSS, or else RSS.",
+        description="Lowest memory of the last 5 to 10 minutes, so mostly between renders: PSS if it is "
+        "known, otherwise RSS.",
     )
     growth_bytes_per_hour: int | None = Field(
-        default=None, description="How fast that grows, over up to a day; null within the first hour."
+        default=None,
+        description="How fast `resting_bytes` grows, over a day at most; null within the first hour.",
     )
-    growth_over_s: float = Field(default=0.0, description="Seconds over which it was measured.")
+    growth_over_s: float = Field(
+        default=0.0, description="Seconds over which `growth_bytes_per_hour` was measured."
+    )
     limit_bytes: int = Field(default=0, description="Memory limit of the container, or the machine's memory.")
     used_bytes: int = Field(
-        default=0, description="Used of it, by whoever is in it, without page cache that may be dropped."
+        default=0,
+        description="Memory used in the container, by all its processes, without file cache that the kernel "
+        "may drop.",
     )
-    free_bytes: int = Field(default=0, description="Left of it.")
+    free_bytes: int = Field(default=0, description="`limit_bytes` minus `used_bytes`.")
     oom_kills: int | None = Field(
-        default=None, description="Processes of the container that the kernel killed for want of memory."
+        default=None, description="Processes of the container that the kernel killed because memory ran out."
     )
 
 
 class BrowserVitals(BaseModel):
-    """A worker's browsers since it started."""
+    """Figures about the browsers that a worker has had since it started."""
 
     renders: int = Field(default=0, description="Renders of its current browser.")
     renders_total: int = Field(default=0, description="Renders of all its browsers.")
     recycles: dict[str, int] = Field(default_factory=dict, description="Planned replacements by reason.")
     crashes: dict[str, int] = Field(default_factory=dict, description="Unplanned ends by reason.")
     recycle_overlap_percent: float = Field(
-        default=0.0, description="Share of the renders that were under way while a browser was replaced."
+        default=0.0,
+        description="Percentage of renders during which a browser was replaced according to plan.",
     )
     recycle_added_wait_ms: float = Field(
-        default=0.0, description="By how much longer these waited for their page than others, on average."
+        default=0.0,
+        description="How much longer these renders waited for their page than others, on average.",
     )
-    recycle_longest_wait_ms: float = Field(default=0.0, description="The longest that one of them waited.")
+    recycle_longest_wait_ms: float = Field(
+        default=0.0, description="The longest time that one of these renders waited for its page."
+    )
 
 
 class Vitals(BaseModel):
-    """All that a worker tells of its health."""
+    """All that a worker reports about its health."""
 
     holds: list[str] = Field(default_factory=list, description="Why it takes no jobs; empty when it does.")
-    cpu_percent: float | None = Field(default=None, description="CPU time of all its processes.")
+    cpu_percent: float | None = Field(
+        default=None, description="CPU time of all its processes, in percent of one core."
+    )
     sandbox: Sandbox | None = Field(default=None, description="Whether pages are in Chromium's sandbox.")
     memory: MemoryVitals | None = None
     browser: BrowserVitals = BrowserVitals()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from fleet.workers.leaks import slope_per_hour, stands_out
+from fleet.workers.leaks import high_outliers, slope_per_hour
 from tests.bench.report.measure import figure
 from tests.bench.report.report import Aim
 from tests.soak.story import Moment, Story
@@ -54,7 +54,7 @@ def growth(story: Story) -> dict[str, Growth]:
 
 def outstanding(story: Story) -> set[str]:
     """Workers that need far more than their peers at the last moment at rest."""
-    return stands_out(
+    return high_outliers(
         {worker: one.own for worker, one in story.idle[-1].memory.items()} if story.idle else {}
     )
 

@@ -64,7 +64,7 @@ class Presence:
         """Delete the worker's row. If Postgres does not answer, others see that the row grows old."""
         with contextlib.suppress(UnavailableError, TimeoutError):
             async with asyncio.timeout(_LEAVE_TIMEOUT_S):
-                await registry.leave(self._database, self._worker_id)
+                await registry.mark_stopped(self._database, self._worker_id)
 
     async def apply_pause(self) -> None:
         """Take no jobs while the fleet is paused: Postgres would refuse the claims anyway."""

@@ -90,7 +90,7 @@ class Sweeper:
             await self._expire()
             await self._unpark()
             await self._dispatch_missing()
-            await registry.forget_gone(self._database)
+            await registry.delete_silent(self._database)
         except UnavailableError as error:
             # Other workers could not renew their leases either. They get the time of one lease for it.
             self._no_lease_expires_until = time.monotonic() + self._lease.total_seconds()

@@ -41,7 +41,7 @@ async def test_the_fleet_is_what_its_workers_report(api: Api, database: Database
     there, gone, silent = report(busy=1), report(), report()
     for worker in (there, gone, silent):
         await registry.report(database, worker)
-    await registry.leave(database, gone.id)
+    await registry.mark_stopped(database, gone.id)
     await database.execute(
         "UPDATE workers SET last_seen_at = now() - interval '31 s' WHERE id = $1", silent.id
     )
@@ -59,7 +59,10 @@ async def test_workers_tell_how_they_are_and_a_leak_is_flagged(api: Api, databas
         await registry.report(database, report(vitals=healthy(resting_mb)))
     told = (await api.client.get("/v1/fleet")).json()["workers"]
     assert [worker["memory_stands_out"] for worker in told] == [False, False, False, True]
-    assert told[3]["memory_stands_out_why"] == "640 MiB at rest, where its peers have 305 MiB"
+    assert (
+        told[3]["memory_stands_out_why"]
+        == "uses 640 MiB between renders, workers with as many slots use 305 MiB"
+    )
     assert told[0]["memory_stands_out_why"] is None
     assert (told[0]["takes_jobs"], told[0]["holds"], told[0]["cpu_percent"]) == (True, [], 12.5)
     memory = told[0]["memory"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.workers.leaks import MAX_SLOPE_BYTES_PER_HOUR, grows, slope_per_hour, stands_out
+from fleet.workers.leaks import MAX_SLOPE_BYTES_PER_HOUR, high_outliers, is_growing, slope_per_hour
 
 MB = 2**20
 
@@ -27,7 +27,7 @@ MB = 2**20
     ],
 )
 def test_who_stands_out(values_mb: list[float], expected: set[int]) -> None:
-    assert stands_out({number: value * MB for number, value in enumerate(values_mb)}) == expected
+    assert high_outliers({number: value * MB for number, value in enumerate(values_mb)}) == expected
 
 
 @given(st.lists(st.floats(300, 330), min_size=3, max_size=40), st.floats(500, 10_000), st.randoms())
@@ -38,7 +38,7 @@ def test_one_leak_among_equals_is_found_whoever_it_is(
     names = [*values, "leaking"]
     chance.shuffle(names)
     values["leaking"] = leak_mb * MB
-    assert stands_out({name: values[name] for name in names}) == {"leaking"}
+    assert high_outliers({name: values[name] for name in names}) == {"leaking"}
 
 
 @given(st.floats(-1e9, 1e9), st.floats(0, 1e9))
@@ -56,7 +56,7 @@ def test_recycles_and_peaks_do_not_look_like_growth() -> None:
     assert abs(slope_per_hour(peaked)) < MAX_SLOPE_BYTES_PER_HOUR / 2
     leaking = [(at, value + at / 3600 * 12 * MB) for at, value in peaked]
     assert slope_per_hour(leaking) > MAX_SLOPE_BYTES_PER_HOUR
-    assert grows(slope_per_hour(leaking), over_s=43_200)
+    assert is_growing(slope_per_hour(leaking), over_s=43_200)
 
 
 def test_one_peak_at_the_end_is_no_growth() -> None:
@@ -81,4 +81,4 @@ def test_many_samples_are_looked_at_from_the_first_to_the_last() -> None:
     [(12, 12, True), (70, 1, True), (40, 1, False), (2, 100, False), (-100, 12, False), (12, 5, False)],
 )
 def test_growth_counts_when_it_is_fast_and_much(*, slope_mb: float, hours: float, expected: bool) -> None:
-    assert grows(slope_mb * MB, over_s=hours * 3600) == expected
+    assert is_growing(slope_mb * MB, over_s=hours * 3600) == expected

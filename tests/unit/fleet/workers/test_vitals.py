@@ -8,7 +8,7 @@ from uuid import UUID
 import psutil
 import pytest
 
-from fleet.workers.leaks import out_of_line
+from fleet.workers.leaks import suspected_leaks
 from fleet.workers.vitals import BrowserVitals, MemoryVitals, Vitals
 from worker.resources.growth import MemoryTrend
 from worker.resources.worker_memory import ProcessGroup, WorkerProcesses
@@ -29,23 +29,24 @@ def vitals(resting_mb: float, *, renders: int = 500, growth_mb: float = 0, hours
 
 def judged(*workers: Vitals, slots: list[int] | None = None) -> dict[int, str]:
     each = slots or [2] * len(workers)
-    found = out_of_line({UUID(int=n): (each[n], one) for n, one in enumerate(workers)})
+    found = suspected_leaks({UUID(int=n): (each[n], one) for n, one in enumerate(workers)})
     return {worker_id.int: words for worker_id, words in found.items()}
 
 
 def test_the_worker_above_its_peers_is_named_with_figures() -> None:
     found = judged(vitals(300), vitals(620), vitals(310), vitals(320))
-    assert found == {1: "620 MiB at rest, where its peers have 310 MiB"}
+    assert found == {1: "uses 620 MiB between renders, workers with as many slots use 310 MiB"}
 
 
 def test_a_worker_that_grows_is_named_without_peers() -> None:
-    assert judged(vitals(600, growth_mb=25, hours=6)) == {0: "grows by 25 MiB an hour, for 6 h now"}
+    assert judged(vitals(600, growth_mb=25, hours=6)) == {0: "has grown by 25 MiB an hour for 6 h"}
 
 
 def test_both_reasons_are_told() -> None:
     found = judged(vitals(300), vitals(310), vitals(900, growth_mb=100, hours=2))
     assert found == {
-        2: "900 MiB at rest, where its peers have 305 MiB; grows by 100 MiB an hour, for 2 h now",
+        2: "uses 900 MiB between renders, workers with as many slots use 305 MiB; "
+        "has grown by 100 MiB an hour for 2 h",
     }
 
 
