@@ -8,11 +8,11 @@
 set -eu
 
 session="+ping +hello +auth +select +client|setinfo"
-# What both send: a job enters the line (fleet/queue/arq_adapter.py, fleet/queue/fair_queue.py), words go round (fleet/queue/announcements.py).
-both="+eval +evalsha +get +set +hget +hset +zadd +zscore +zmscore +zrem +lpush +ltrim +publish +subscribe +unsubscribe"
+# What both send: a job enters the queue (fleet/queue/arq_adapter.py, fleet/queue/fair_queue.py), words go round (fleet/queue/announcements.py).
+both="+eval +evalsha +get +set +hmget +hset +hincrby +zadd +zscore +zmscore +zrangebyscore +zrem +zcard +del +lpush +ltrim +publish +subscribe +unsubscribe"
 # The API counts calls (fleet/tenants/rate_limit.py); workers take jobs, and arq keeps its books on them.
 api="+time"
-worker="+zpopmin +zcard +blpop +del +incrby +expire +pexpire +multi +exec"
+worker="+zrange +zpopmin +blpop +incrby +expire +pexpire +multi +exec"
 place="resetkeys ~renderfleet:* ~arq:* resetchannels &renderfleet:*"
 
 exec "${VALKEY_SERVER:-valkey-server}" - <<END

@@ -84,7 +84,7 @@ _CAP: Final = """
     FOR NO KEY UPDATE OF tenants
 """
 _CLAIM_CAPPED: Final = _CLAIM_WHERE.format(permitted=f"{_RUNNING_OF_TENANT} < $5")
-# Aside, until one of the tenant's running jobs ends: in the line it would only come up again and again.
+# Aside, until one of the tenant's running jobs ends: in the queue it would only come up again and again.
 _PARK: Final = f"""
     UPDATE jobs SET parked = true, dispatched_at = NULL
     WHERE id = $1 AND dispatch = $2 AND state = 'queued' AND run_after <= now() AND NOT parked
@@ -167,10 +167,10 @@ def _attempt(row: asyncpg.Record, *, is_capped: bool) -> JobAttempt:
 
 
 async def unpark(database: Database, tenant_id: UUID, *, count: int) -> list[Waiting]:
-    """Let so many parked jobs of a tenant go on: each had its turn, so it goes to the head of the line.
+    """Let so many parked jobs of a tenant go on: each had its turn and did not run, so it goes first.
 
     Raises:
         UnavailableError: Postgres does not answer; the sweeper does it later.
     """
     rows = await database.fetch(_UNPARK, tenant_id, count)
-    return [replace(waiting_from_row(row), has_run=True) for row in rows]
+    return [replace(waiting_from_row(row), has_run=True, is_paid=True) for row in rows]

@@ -49,7 +49,7 @@ _EXPIRE: Final = """
         ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
     )
     UPDATE jobs SET state = 'expired', parked = false, finished_at = now()
-    FROM due WHERE jobs.id = due.id RETURNING jobs.id
+    FROM due WHERE jobs.id = due.id RETURNING jobs.id, jobs.dispatch
 """
 # Tenants with parked jobs although they could run more: the end of a running job did not let one go on.
 _ROOM: Final = """
@@ -117,10 +117,10 @@ async def take_expired(database: Database, *, lease: timedelta, limit: int) -> E
     )
 
 
-async def expire(database: Database, *, limit: int) -> list[UUID]:
-    """End queued jobs whose time is over; their ids."""
+async def expire(database: Database, *, limit: int) -> list[Delivery]:
+    """End queued jobs whose time is over; what of them is in Redis."""
     rows = await database.fetch(_EXPIRE, limit)
-    return [row["id"] for row in rows]
+    return [Delivery(row["id"], row["dispatch"]) for row in rows]
 
 
 async def room_of_parked(database: Database, *, max_running: int | None) -> dict[UUID, int]:

@@ -3,8 +3,8 @@
 arq carries job ids from the API to a worker. Both ends differ from stock arq, each for a measured reason:
 
 - `send` writes what `ArqRedis.enqueue_job` would (the job's key, the sorted set) without its WATCH and reads,
-  as one round trip, together with a doorbell: a list that idle workers block on. Scores are virtual time.
-- `CarrierWorker` takes ids out of the line (`fleet/queue/fair_queue.py`) for good and waits for the doorbell.
+  as one round trip, together with a doorbell: a list that idle workers block on.
+- `CarrierWorker` takes ids out of the queue for good (`fleet/queue/fair_queue.py`) and waits for the bell.
   Stock arq polls every 0.5 s (idle pickup p50 232 ms) and re-reads the ids of running jobs (behind 200 of
   them a pickup takes 135 ms). Taking an id before it is claimed is safe, because Redis is not the truth: a
   worker that dies in between leaves a queued row, which the sweeper finds.
@@ -35,12 +35,12 @@ from fleet.telemetry.logs import get_logger
 if TYPE_CHECKING:
     from redis.asyncio.client import Pipeline
 
-QUEUE: Final = fair_queue.LINE
+QUEUE: Final = fair_queue.QUEUE
 BELL: Final = "renderfleet:bell"
 FUNCTION: Final = "run_attempt"
 
-# A script of a thousand entries holds Redis up for some milliseconds.
-_ENTRIES_AT_ONCE: Final = 1_000
+# A script of so many entries holds Redis up for some milliseconds.
+_ENTRIES_AT_ONCE: Final = 250
 # More rings than waiting workers would only make idle workers look once more in vain.
 _MAX_RINGS: Final = 200
 # arq drops the job's key after a day by default, and such a job then fails without any hook. The row in
@@ -92,7 +92,7 @@ def connect(url: str, *, timeout_s: float, max_connections: int = 64) -> ArqRedi
 
 
 async def send(redis: ArqRedis, entries: Sequence[Entry]) -> None:
-    """Put entries into the line and ring, in one round trip for each thousand of them.
+    """Put entries into the queue and ring, in one round trip for each 250 of them.
 
     Sending an id that is there already changes nothing.
 

@@ -19,14 +19,15 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A queued job on its way into the line: its delivery, and what decides where it stands.
+    """A queued job on its way into the queue: its delivery, and what decides where it stands.
 
     Attributes:
         delivery: what a worker will claim.
         tenant_id: whose turn it takes.
         weight: the tenant's share.
         priority: 0 to 9.
-        has_run: whether it had its turn before.
+        has_run: whether it had its turn before: then it goes before its tenant's other jobs.
+        is_paid: whether nothing was rendered in that turn: then the next one costs its tenant nothing.
     """
 
     delivery: Delivery
@@ -34,6 +35,7 @@ class Waiting:
     weight: float = 1.0
     priority: int = DEFAULT_PRIORITY
     has_run: bool = False
+    is_paid: bool = False
 
 
 # What `waiting_from_row` reads, of rows that are joined with their tenant.

@@ -37,15 +37,16 @@ def parse_delivery_id(text: str) -> Delivery:
 def _entry(queued: Waiting) -> Entry:
     return Entry(
         delivery_id(queued.delivery),
-        flow=str(queued.tenant_id),
+        tenant=str(queued.tenant_id),
         weight=queued.weight,
         priority=queued.priority,
-        has_paid=queued.has_run,
+        goes_first=queued.has_run,
+        is_paid=queued.is_paid,
     )
 
 
 async def dispatch(redis: ArqRedis, queued: Sequence[Waiting]) -> bool:
-    """Put queued jobs into the line and ring. False: Redis does not answer, and the sweeper will do it."""
+    """Put queued jobs into the queue and ring. False: Redis does not answer, and the sweeper will do it."""
     if not queued:
         return True
     try:
@@ -58,7 +59,7 @@ async def dispatch(redis: ArqRedis, queued: Sequence[Waiting]) -> bool:
 
 
 async def dispatch_missing(redis: ArqRedis, queued: Sequence[Waiting]) -> list[Delivery] | None:
-    """Send again what the line does not hold; returns it. None: Redis does not answer."""
+    """Send again what the queue does not hold; returns it. None: Redis does not answer."""
     by_id = {delivery_id(job.delivery): job for job in queued}
     try:
         lost = [by_id[missing_id] for missing_id in await fair_queue.missing(redis, list(by_id))]
@@ -68,9 +69,9 @@ async def dispatch_missing(redis: ArqRedis, queued: Sequence[Waiting]) -> list[D
     return [job.delivery for job in lost] if await dispatch(redis, lost) else None
 
 
-async def withdraw(redis: ArqRedis, delivery: Delivery) -> None:
-    """Take a cancelled job out of the line. Left in it, it would only be dropped at its turn."""
+async def withdraw(redis: ArqRedis, *ended: Delivery) -> None:
+    """Take jobs out of the queue that ended in it: left there, each would cost its tenant a turn."""
     try:
-        await fair_queue.leave(redis, delivery_id(delivery))
+        await fair_queue.leave(redis, *map(delivery_id, ended))
     except (RedisError, OSError) as error:
-        log.debug("redis does not answer, a worker will drop the job", error=repr(error))
+        log.debug("redis does not answer, a worker will drop the jobs", error=repr(error))

@@ -112,10 +112,11 @@ class Sweeper:
 
     async def _expire(self) -> None:
         over = await recover.expire(self._database, limit=_EXPIRED_AT_ONCE)
-        for job_id in over:
+        await dispatch.withdraw(self._redis, *over)
+        for ended in over:
             JOBS_FINISHED.labels(State.EXPIRED, "").inc()
-            log.info("job ended", job_id=str(job_id), state=State.EXPIRED)
-        await self._announce(over)
+            log.info("job ended", job_id=str(ended.job_id), state=State.EXPIRED)
+        await self._announce([ended.job_id for ended in over])
 
     async def _announce(self, job_ids: Sequence[UUID]) -> None:
         for job_id in job_ids:

@@ -16,7 +16,7 @@ from arq.connections import ArqRedis
 from deploy.embedded.engines.ports import LOOPBACK
 from fleet.database import Database, DatabaseSettings
 from fleet.jobs import claim
-from fleet.queue import arq_adapter, dispatch
+from fleet.queue import arq_adapter, dispatch, fair_queue
 from fleet.queue.delivery import Delivery, Waiting
 from tests.bench.cases.case import Bench
 from tests.bench.cases.post import DOCUMENT
@@ -161,8 +161,8 @@ async def _block(world: World, load: Responder, count: int) -> Round:
 async def _pick_up(world: World) -> float:
     """Take the first id and claim its job, as a worker does; milliseconds."""
     started = time.perf_counter()
-    taken = await world.redis.zpopmin(arq_adapter.QUEUE, 1)
-    delivery = dispatch.parse_delivery_id(taken[0][0].decode())
+    [taken] = await fair_queue.take(world.redis, 1)
+    delivery = dispatch.parse_delivery_id(taken)
     attempt = await claim.claim(world.pool, delivery, worker_id=world.worker_id, lease=_LEASE)
     elapsed_ms = (time.perf_counter() - started) * 1000
     if attempt is None:
@@ -201,8 +201,8 @@ def _section(bench: Bench, queued: int, count: int, results: dict[str, list[Roun
     section.parts.append(
         "Two queues side by side, each with a database, a numbered Redis and an API process of its own on "
         f"the same servers; one holds {queued:,} queued jobs an hour old. By turns, {count} POSTs on one "
-        "connection, then as many pickups (ZPOPMIN and the claim, without rendering: on the long queue they "
-        "take its oldest jobs), then one sweep of "
+        "connection, then as many pickups (from Redis, then the claim, without rendering: on the long queue "
+        "they take its oldest jobs), then one sweep of "
         "`worker/maintenance/sweeper.py`, which each worker does every 5 s. The backlog keeps its length."
     )
     rows = [

@@ -172,7 +172,7 @@ async def test_every_end_puts_one_message_into_the_outbox(
     assert await messages(database) == 0
     if path == "expire":
         await database.execute("UPDATE jobs SET expires_at = now()")
-        assert await recover.expire(database, limit=10) == [job.id]
+        assert await recover.expire(database, limit=10) == [Delivery(job.id, 1)]
     elif path == "finish":
         assert attempt is not None
         outcome = AttemptOutcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="x")

@@ -267,7 +267,7 @@ class Queue(RuleBasedStateMachine):
             for job_id, model in self.models.items()
             if model.is_overdue and model.state is State.QUEUED
         }
-        assert set(self.run(recover.expire(self.pool, limit=100))) == due
+        assert {ended.job_id for ended in self.run(recover.expire(self.pool, limit=100))} == due
         for job_id in due:
             self.models[job_id].state, self.models[job_id].is_parked = State.EXPIRED, False
 

@@ -77,6 +77,7 @@ async def test_an_end_lets_the_next_one_go_on_before_all_others(
     [freed] = await claims.unpark(database, tenant_id, count=1)
     assert freed.delivery == Delivery(second.id, 2)
     assert freed.has_run
+    assert freed.is_paid, "the turn in which it was parked counts for the one to come"
     assert await parked(database) == 1
     assert await claim(database, second, dispatch=2) is not None
     assert await recover.room_of_parked(database, max_running=None) == {}
@@ -124,7 +125,7 @@ async def test_a_parked_job_can_be_cancelled_and_can_expire(database: Database, 
     assert ended is not None
     assert ended.state is State.CANCELLED
     await database.execute("UPDATE jobs SET expires_at = now() WHERE id = $1", expiring.id)
-    assert await recover.expire(database, limit=10) == [expiring.id]
+    assert await recover.expire(database, limit=10) == [Delivery(expiring.id, 1)]
     assert await parked(database) == 0
 
 
