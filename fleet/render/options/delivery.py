@@ -24,8 +24,8 @@ class DeliveryOptions(BaseModel):
         ge=0,
         le=9,
         description=(
-            "9 goes first. Each level passes at most 25 of your own jobs, so none waits for ever. It never "
-            "passes the first waiting job of another tenant."
+            "9 goes first. Each level passes at most 25 of your own jobs, so none waits for ever. It changes "
+            "nothing between tenants."
         ),
     )
     max_attempts: int = Field(
