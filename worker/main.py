@@ -19,7 +19,7 @@ from fleet.telemetry.logs import LogSettings, bind_for_process, configure_logs, 
 from fleet.vault import enrol
 from worker.components import Components
 from worker.health.vitals import MEASURE_INTERVAL_S
-from worker.maintenance.background_tasks import BackgroundTasks, Task, every
+from worker.maintenance.background_tasks import BackgroundTasks, TaskFunction, every
 from worker.maintenance.redis_listener import listen_for_announcements
 from worker.parts import Part, Parts
 from worker.resources.allocator import give_back_large_blocks
@@ -57,7 +57,7 @@ def parts_of(worker: Components) -> tuple[Part, ...]:
     )
 
 
-def background_of(worker: Components) -> dict[str, Task]:
+def background_of(worker: Components) -> dict[str, TaskFunction]:
     """What goes on beside the jobs for as long as the worker lives. An error in one of them ends it."""
     settings = worker.settings
     return {

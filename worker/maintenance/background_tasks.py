@@ -10,7 +10,7 @@ from fleet.telemetry.logs import get_logger
 # A cancelled task may still wait for a Postgres that does not answer.
 _STOP_TIMEOUT_S: Final = 2.0
 
-Task: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
+TaskFunction: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 
 log = get_logger(__name__)
 
@@ -18,7 +18,7 @@ log = get_logger(__name__)
 class BackgroundTasks:
     """Tasks that run until they are cancelled."""
 
-    def __init__(self, tasks: Mapping[str, Task], *, failed: Callable[[BaseException], None]) -> None:
+    def __init__(self, tasks: Mapping[str, TaskFunction], *, failed: Callable[[BaseException], None]) -> None:
         """Start no task yet.
 
         Args:

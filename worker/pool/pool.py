@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from fleet.errors import RenderError
 from fleet.workers.vitals import Sandbox
@@ -17,20 +17,11 @@ from worker.pool.generation import Generation
 from worker.pool.replacement_stats import Tally
 from worker.pool.slots import Slots
 from worker.pool.supervisor import Succession
+from worker.resources.job_intake import JobIntake
 from worker.settings import BrowserSettings
 
 # Why no job is taken, as others read it.
 _NO_BROWSER: Final = "there is no browser"
-
-
-class Jobs(Protocol):
-    """What takes jobs: `fleet/queue/arq_adapter.py`."""
-
-    def hold(self, reason: str) -> None:
-        """Take none, for a reason."""
-
-    def release(self, reason: str) -> None:
-        """This reason is no more."""
 
 
 class Pool:
@@ -124,13 +115,13 @@ class Pool:
         """Return when there is a browser, or when there is none: after a crash, until the next one."""
         await self._browsers.wait_browser(present=present)
 
-    async def hold_jobs_without_browser(self, jobs: Jobs) -> None:
+    async def hold_jobs_without_browser(self, intake: JobIntake) -> None:
         """Leave jobs to other workers while the next browser starts after a crash. Never returns."""
         while True:
             await self.wait_browser(present=False)
-            jobs.hold(_NO_BROWSER)
+            intake.hold(_NO_BROWSER)
             await self.wait_browser(present=True)
-            jobs.release(_NO_BROWSER)
+            intake.release(_NO_BROWSER)
 
     async def raise_failure(self) -> None:
         """Wait until no browser can be had any more.
