@@ -1,4 +1,4 @@
-"""`python -m migrations`: bring the schema up to date, then exit. Safe when several start at once."""
+"""`python -m migrations`: bring the schema up to date and exit. Several processes may do it at once."""
 
 import sys
 from pathlib import Path
@@ -12,14 +12,14 @@ from migrations.grants import MissingRoleError
 
 
 def alembic_config() -> Config:
-    """Alembic's configuration, without an ini file: there is nothing to configure."""
+    """Alembic's configuration. It needs no ini file: only the folder of the migrations is set."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     return config
 
 
 def main() -> int:
-    """Apply every migration that is missing. The lock against others is taken in `env.py`."""
+    """Apply every migration that is missing. `env.py` takes the lock against other processes."""
     configure_logs(load_settings(LogSettings))
     try:
         command.upgrade(alembic_config(), "head")

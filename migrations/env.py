@@ -1,4 +1,4 @@
-"""How Alembic reaches Postgres: through asyncpg, one transaction for all, one lock against others."""
+"""Runs Alembic: through asyncpg, all migrations in one transaction, with a lock against other processes."""
 
 import asyncio
 from typing import Final
@@ -14,7 +14,7 @@ from fleet.telemetry.logs import get_logger
 from migrations.grants import MissingRoleError, grants
 from migrations.settings import RoleSettings
 
-# Any constant that nobody else uses in this database; "rend" in ASCII.
+# An arbitrary number that no other program uses in this database: "rend" in ASCII.
 LOCK_ID: Final = 0x72656E64
 
 log = get_logger(__name__)
@@ -26,17 +26,17 @@ def _upgrade(connection: Connection) -> None:
         # Held until commit: a second `python -m migrations` waits here, then finds nothing left to do.
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK_ID})
         roles = load_settings(RoleSettings)
-        _look_for(connection, roles)
+        _require(connection, roles)
         context.run_migrations()
         for statement in grants(api_role=roles.database_api_role, worker_role=roles.database_worker_role):
             connection.execute(text(statement))
 
 
-def _look_for(connection: Connection, roles: RoleSettings) -> None:
-    """Make sure that there is somebody to grant to.
+def _require(connection: Connection, roles: RoleSettings) -> None:
+    """Check that the roles of the settings exist.
 
     Raises:
-        MissingRoleError: there is not.
+        MissingRoleError: one of them does not exist.
     """
     for role in filter(None, (roles.database_api_role, roles.database_worker_role)):
         found = connection.execute(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role})

@@ -1,19 +1,19 @@
-"""What the roles of API and workers may do: read and write rows, and nothing to the tables themselves.
+"""Rights of the Postgres roles of API and workers: they may read and write rows, but not change tables.
 
-The roles exist already (deploy/postgres/roles.sh makes them); the owner of the tables runs the migrations and
-grants here, each time anew, so that a table of a later version is neither forgotten nor left open.
+deploy/postgres/roles.sh creates the roles. The owner of the tables runs the migrations, and each run grants
+all rights again. So the rights on tables of later versions are set, too.
 """
 
 from collections.abc import Iterator
 from typing import Final
 
-# Who could write here could make itself a key, or take away the limits of a tenant.
+# A role that may write these tables could create an API key, or remove the limits of a tenant.
 _READ_BY_WORKERS: Final = ("api_keys", "tenants")
 _ROWS: Final = "SELECT, INSERT, UPDATE, DELETE"
 
 
 class MissingRoleError(Exception):
-    """A role that is named does not exist; the words say what to do."""
+    """A role of the settings does not exist; the message says what to do."""
 
     def __init__(self, role: str) -> None:
         super().__init__(
@@ -22,11 +22,11 @@ class MissingRoleError(Exception):
 
 
 def grants(*, api_role: str | None, worker_role: str | None) -> Iterator[str]:
-    """The statements, in order; none for a role that is not named.
+    """The statements that grant the rights, in order; none for a role that is not set.
 
     Args:
-        api_role: the API's, and that of `python -m fleet.keys`.
-        worker_role: the workers'.
+        api_role: role of the API and of `python -m fleet.keys`.
+        worker_role: role of the workers.
     """
     for role in (api_role, worker_role):
         if role is None:
@@ -38,5 +38,5 @@ def grants(*, api_role: str | None, worker_role: str | None) -> Iterator[str]:
     if worker_role is not None and worker_role != api_role:
         tables = ", ".join(_READ_BY_WORKERS)
         yield f'REVOKE INSERT, UPDATE, DELETE ON {tables} FROM "{worker_role}"'
-        # A row can be locked only by who may change something of it.
+        # To lock a row (SELECT ... FOR UPDATE), a role needs the right to change one of its columns.
         yield f'GRANT UPDATE (created_at) ON tenants TO "{worker_role}"'

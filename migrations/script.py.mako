@@ -7,5 +7,5 @@ down_revision = ${repr(down_revision)}
 
 
 def upgrade() -> None:
-    """Apply; there is no way back (docs/operations/upgrade.md)."""
+    """Apply. It cannot be undone (docs/operations/upgrade.md)."""
     ${upgrades if upgrades else 'op.execute("")'}

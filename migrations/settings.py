@@ -1,4 +1,4 @@
-"""Whom the migrations let read and write rows."""
+"""Settings for the Postgres roles that may read and write rows."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ _ROLE: Final = r"^[a-z_][a-z0-9_]{0,62}$"
 
 
 class RoleSettings(FleetSettings):
-    """Whom the migrations let read and write rows."""
+    """The Postgres roles to which the migrations grant rights."""
 
     database_api_role: str | None = Field(
         default=None,

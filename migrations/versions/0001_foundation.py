@@ -1,6 +1,7 @@
 """Tenants, API keys, jobs, attempts, workers and the webhook outbox.
 
-The shape follows the queue: Postgres decides who runs what (claim, lease, fence), Redis only carries ids.
+The tables are made for the queue: Postgres decides which worker runs which job (claim, lease, fence), and
+Redis only passes ids on.
 """
 
 from typing import Final
@@ -18,7 +19,8 @@ STATEMENTS: Final = (
         created_at  timestamptz NOT NULL DEFAULT now()
     )
     """,
-    # A key reads rf_<id>_<secret>. Only SHA-256 of the secret is kept: 256 random bits need no slow hash.
+    # A key is written as rf_<id>_<secret>. Only the SHA-256 of the secret is stored: a secret of 256 random
+    # bits needs no slow hash.
     """
     CREATE TABLE api_keys (
         id             text PRIMARY KEY,
@@ -31,7 +33,7 @@ STATEMENTS: Final = (
     )
     """,
     "CREATE INDEX api_keys_of_tenant ON api_keys (tenant_id)",
-    # One row a worker process; a row that is not seen any more is a worker that is gone.
+    # One row per worker process. A worker that has ended does not update its row any more.
     """
     CREATE TABLE workers (
         id                   uuid PRIMARY KEY,
@@ -47,9 +49,10 @@ STATEMENTS: Final = (
     )
     """,
     "CREATE INDEX workers_by_last_seen ON workers (last_seen_at)",
-    # attempt fences: it rises at each claim, and only its holder may finish. dispatch names a delivery
-    # through Redis. failure_count and crash_count are apart: a dead browser takes innocent neighbours along,
-    # and a stopping worker hands jobs back without either.
+    # attempt is a fence: each claim increases it, and only the worker with the current value may finish the
+    # job. dispatch is the number of the job's entry in Redis. failure_count and crash_count are separate,
+    # because a browser that crashes also ends jobs that did not cause it. A stopping worker puts jobs back
+    # without increasing either.
     """
     CREATE TABLE jobs (
         id                    uuid PRIMARY KEY,
@@ -91,15 +94,15 @@ STATEMENTS: Final = (
         CHECK ((state = 'failed') = (error_type IS NOT NULL))
     ) WITH (fillfactor = 80)
     """,
-    # Same key, same tenant: the same job. One statement decides, however many callers race.
+    # Calls of one tenant with the same key get the same job, also when they arrive at the same time.
     """
     CREATE UNIQUE INDEX jobs_idempotency ON jobs (tenant_id, idempotency_key)
         WHERE idempotency_key IS NOT NULL
     """,
-    # Lists, newest first: a UUIDv7 sorts by time (RFC 9562, section 5.7).
+    # For lists, newest first: ids are UUIDv7, which sort by time (RFC 9562, section 5.7).
     "CREATE INDEX jobs_of_tenant ON jobs (tenant_id, id DESC)",
     "CREATE INDEX jobs_of_tenant_by_state ON jobs (tenant_id, state, id DESC)",
-    # The indexes of the queue hold open jobs only: they stay small at ten million finished ones.
+    # The indexes for the queue contain only open jobs, so they stay small with ten million ended jobs.
     "CREATE INDEX jobs_leases ON jobs (lease_until) WHERE state = 'running'",
     "CREATE INDEX jobs_queued ON jobs (queued_at) WHERE state = 'queued'",
     "CREATE INDEX jobs_dispatched ON jobs (dispatched_at, run_after) WHERE state = 'queued'",
@@ -118,7 +121,7 @@ STATEMENTS: Final = (
         PRIMARY KEY (job_id, attempt)
     )
     """,
-    # Filled in the transaction that finishes a job; the sender comes with the webhooks.
+    # Rows are added in the transaction that ends a job. The sender of webhooks came later (0003).
     """
     CREATE TABLE webhook_outbox (
         id               uuid PRIMARY KEY,

@@ -1,7 +1,7 @@
-"""The queue's own matters: expiry, caps and weights of tenants, quarantine, webhooks, batches, pause.
+"""For the queue: expiry, caps and weights of tenants, quarantine, webhooks, batches, pause.
 
-Whatever ends a job - a worker, the sweeper, its owner - ends it through one trigger, so that no path can
-forget the webhook or the retention, and none can leave a terminal state.
+A trigger runs for each end of a job, whether a worker, the sweeper or its owner ends it. So the webhook and
+the retention are always set, and no ended job can change its state.
 """
 
 from typing import Final
@@ -12,15 +12,16 @@ revision = "0002"
 down_revision = "0001"
 
 STATEMENTS: Final = (
-    # weight: share of the fleet under load. max_running and max_queued: null takes the setting.
+    # weight: the tenant's share of the fleet under load. max_running, max_queued: null means the setting.
     """
     ALTER TABLE tenants
         ADD COLUMN weight       real NOT NULL DEFAULT 1 CHECK (weight BETWEEN 0.01 AND 100),
         ADD COLUMN max_queued   integer CHECK (max_queued >= 0),
         ADD COLUMN max_running  integer CHECK (max_running >= 1)
     """,
-    # parked: queued, but its tenant has as many running jobs as it may; not in Redis until one of them ends.
-    # erase_at: when the artifact goes; set at the end. unchanged: a scheduled picture equals the last one.
+    # parked: the job is queued, but not in Redis, because its tenant has as many running jobs as it may have.
+    # erase_at: when the artifact is erased; set when the job ends. unchanged: the picture of a scheduled job
+    # equals the last one.
     """
     ALTER TABLE jobs
         ADD COLUMN parked              boolean NOT NULL DEFAULT false,
@@ -42,8 +43,8 @@ STATEMENTS: Final = (
     "CREATE INDEX jobs_expiring ON jobs (expires_at) WHERE state = 'queued' AND expires_at IS NOT NULL",
     "CREATE INDEX jobs_erasable ON jobs (erase_at) WHERE erase_at IS NOT NULL",
     "CREATE INDEX jobs_quarantined ON jobs (tenant_id, id DESC) WHERE quarantined_at IS NOT NULL",
-    # One row a message; what was tried, and how it went, is in webhook_attempts. The payload is made of the
-    # job's row when it is sent: nothing changes an ended job but the erasing of its artifact.
+    # One row per message; its attempts are in webhook_attempts. The payload is made from the job's row when
+    # the message is sent: the row of an ended job only changes when its artifact is erased.
     "DROP TABLE webhook_outbox",
     """
     CREATE TABLE webhook_outbox (
@@ -85,7 +86,7 @@ STATEMENTS: Final = (
                                 OR OLD.state NOT IN ('queued', 'running')))
         EXECUTE FUNCTION job_changes_state()
     """,
-    # The same key and body give the same batch; its jobs carry keys made of this one.
+    # The same key and body give the same batch. The keys of its jobs are derived from the key of the batch.
     """
     CREATE TABLE batches (
         tenant_id        uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,

@@ -1,7 +1,7 @@
 """Webhooks: endpoints with their secrets, and each attempt to deliver a message.
 
-An endpoint is a tenant's webhook address without query and fragment. An address may be longer than an entry
-of an index (2,704 bytes), hence indexes hold its SHA-256.
+An endpoint is a tenant's webhook address without query and fragment. An address may be longer than an index
+entry may be (2,704 bytes), so indexes contain its SHA-256.
 """
 
 from typing import Final
@@ -12,14 +12,14 @@ revision = "0003"
 down_revision = "0002"
 
 STATEMENTS: Final = (
-    # Doubling the backslashes makes the cast give the text's own bytes; convert_to() would say the same, but
-    # is not immutable, as generated columns need it.
+    # With doubled backslashes the cast returns the bytes of the text. convert_to() would do the same, but it
+    # is not immutable, and generated columns require that.
     r"""
     CREATE FUNCTION webhook_endpoint(url text) RETURNS bytea LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
         SELECT sha256(replace(split_part(split_part(url, '#', 1), '?', 1), '\', '\\')::bytea)
     $$
     """,
-    # The secrets are in clear: whoever signs needs them so. disabled_at: the receiver has answered 410 Gone.
+    # The secrets are not encrypted (changed in 0007). disabled_at: when the receiver answered 410 Gone.
     """
     CREATE TABLE webhook_endpoints (
         id                     uuid PRIMARY KEY,
@@ -36,7 +36,8 @@ STATEMENTS: Final = (
     )
     """,
     "CREATE INDEX webhook_endpoints_of_tenant ON webhook_endpoints (tenant_id, id DESC)",
-    # tries: attempts since the schedule began anew; attempt never falls. sending_until: while somebody sends.
+    # attempt: number of all attempts. tries: attempts since the message was created or redelivered.
+    # sending_until: end of the lease of the sender that sends the message.
     """
     ALTER TABLE webhook_outbox
         ADD COLUMN endpoint       bytea NOT NULL GENERATED ALWAYS AS (webhook_endpoint(url)) STORED,
@@ -52,7 +53,7 @@ STATEMENTS: Final = (
     CREATE INDEX webhook_outbox_sending ON webhook_outbox (tenant_id, endpoint)
         WHERE sending_until IS NOT NULL
     """,
-    # A row is made when sending begins. duration_ms null: it is under way, or its sender was lost.
+    # A row is added when sending begins. duration_ms is null while it runs, or if its sender was lost.
     """
     CREATE TABLE webhook_attempts (
         message_id   uuid NOT NULL REFERENCES webhook_outbox ON DELETE CASCADE,
@@ -68,6 +69,6 @@ STATEMENTS: Final = (
 
 
 def upgrade() -> None:
-    """Make and change the tables."""
+    """Create and change the tables."""
     for statement in STATEMENTS:
         op.execute(statement)

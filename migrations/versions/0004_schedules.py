@@ -1,4 +1,4 @@
-"""Schedules: jobs made at the times of a cron expression, and the last picture that was delivered."""
+"""Schedules: they make jobs at the times of a cron expression, and keep the last delivered picture."""
 
 from typing import Final
 
@@ -8,9 +8,9 @@ revision = "0004"
 down_revision = "0003"
 
 STATEMENTS: Final = (
-    # next_fire_at: what the workers look for. revision: rises when the owner changes the schedule, so that
-    # nobody fires what was read before. picture: the last one delivered, for the comparison.
-    # picture_for: the time that it stands for; only a later one's picture replaces it.
+    # next_fire_at: when the workers fire it next. revision: rises when the owner changes the schedule, so
+    # that a worker does not fire it as it was before. picture: the last picture that was delivered, for the
+    # comparison. picture_for: the time for which it was rendered; only a later picture replaces it.
     """
     CREATE TABLE schedules (
         id                 uuid PRIMARY KEY,
@@ -42,13 +42,15 @@ STATEMENTS: Final = (
     """,
     "CREATE INDEX schedules_due ON schedules (next_fire_at) WHERE enabled",
     "CREATE INDEX schedules_of_tenant ON schedules (tenant_id, id DESC)",
-    # The second net under "each fire once"; the first is that next_fire_at moves in the statement that fires.
+    # Each time of a schedule must make one job only. The statement that makes the job also changes
+    # next_fire_at, which ensures that; this index is a second protection.
     """
     CREATE UNIQUE INDEX jobs_of_fire ON jobs (schedule_id, scheduled_for) WHERE schedule_id IS NOT NULL
     """,
     "CREATE INDEX jobs_of_schedule ON jobs (schedule_id, id DESC) WHERE schedule_id IS NOT NULL",
-    # In the transaction that ends the job: kept earlier, a picture whose worker dies before that would count
-    # as delivered; kept later, one that was delivered might be delivered again.
+    # The picture is kept in the transaction that ends the job. If it were kept before, a picture whose worker
+    # crashes before the end would count as delivered. If it were kept after, a delivered picture could be
+    # delivered again.
     """
     CREATE FUNCTION schedule_keeps_picture() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN

@@ -1,4 +1,4 @@
-"""What a worker tells of its health, for the page of the fleet."""
+"""Health reports of workers, for `GET /v1/fleet`."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ revision = "0006"
 down_revision = "0005"
 
 STATEMENTS: Final = (
-    # Written anew with each report and only shown; workers of an older version leave it empty.
+    # Each report replaces it. It is only shown. Workers of an older version do not write it.
     "ALTER TABLE workers ADD COLUMN vitals jsonb",
 )
 

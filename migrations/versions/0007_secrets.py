@@ -1,7 +1,7 @@
-"""Secrets of tenants: sealed by keys that the database knows by their ids, and erased when a job ends.
+"""Secrets of tenants: sealed with keys of which the database knows only the ids, and erased when a job ends.
 
-What was in clear is sealed here, by the key of the settings. Digests of then were no keyed ones, so a call
-from before is not recognised as the same again.
+This migration seals existing secrets with the key of the settings. Earlier digests were not keyed and are
+replaced. So a call that repeats a call from before this migration is not recognised.
 """
 
 from typing import Final
@@ -16,18 +16,18 @@ from fleet.vault.settings import SecretSettings
 revision = "0007"
 down_revision = "0006"
 
-# A sealed secret names its key in its bytes 2 to 9 (fleet/vault/sealing.py).
+# The id of the key is in bytes 2 to 9 of a sealed secret (fleet/vault/sealing.py).
 _SEALED_BY: Final = "bytea GENERATED ALWAYS AS (substring({0} FROM 2 FOR 8)) STORED"
 
 TABLES: Final = (
-    # The keys that something may be sealed by; never the keys themselves.
+    # The ids of the keys that may be used; the keys themselves are never stored.
     """
     CREATE TABLE secret_keys (
         id           bytea PRIMARY KEY CHECK (length(id) = 8),
         enrolled_at  timestamptz NOT NULL DEFAULT now()
     )
     """,
-    # sealed_fields: what the request had as secret; stays when the secrets themselves are erased.
+    # sealed_fields: which fields of the request were secret; kept when the secrets themselves are erased.
     f"""
     ALTER TABLE jobs
         ADD COLUMN secrets        bytea,
@@ -47,7 +47,7 @@ TABLES: Final = (
         ADD COLUMN sealed_secret           bytea,
         ADD COLUMN sealed_previous_secret  bytea
     """,
-    # No random bytes get shorter: Postgres need not try.
+    # Encrypted bytes cannot be compressed, so Postgres does not try.
     "ALTER TABLE jobs ALTER COLUMN secrets SET STORAGE EXTERNAL",
     "ALTER TABLE schedules ALTER COLUMN secrets SET STORAGE EXTERNAL",
 )
@@ -82,7 +82,7 @@ RULES: Final = (
         ADD CHECK (finished_at IS NOT NULL OR (secrets IS NULL) = (sealed_fields IS NULL))
     """,
     "ALTER TABLE schedules ADD CHECK ((secrets IS NULL) = (sealed_fields IS NULL))",
-    # For the rotation, and for the retiring of a key.
+    # For the rotation, and for checking that a key that is to be retired is not used.
     "CREATE INDEX jobs_of_key ON jobs (sealed_by) WHERE sealed_by IS NOT NULL",
     "CREATE INDEX schedules_of_key ON schedules (sealed_by) WHERE sealed_by IS NOT NULL",
     "CREATE INDEX webhook_endpoints_of_key ON webhook_endpoints (sealed_by)",
@@ -90,7 +90,7 @@ RULES: Final = (
     CREATE INDEX webhook_endpoints_of_previous_key ON webhook_endpoints (previous_sealed_by)
         WHERE previous_sealed_by IS NOT NULL
     """,
-    # As in 0002, and with the secrets: whatever ends a job erases them in the same statement.
+    # As in 0002, but it also erases the secrets in the statement that ends a job.
     """
     CREATE OR REPLACE FUNCTION job_changes_state() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -111,7 +111,7 @@ RULES: Final = (
     """,
 )
 
-# What there is to seal: owner and the words in clear; and where it goes.
+# What to seal: the purpose, a query for the owners and the secrets, and a statement that stores the result.
 _CLEAR: Final = (
     (
         Purpose.JOB,
@@ -142,8 +142,8 @@ _CLEAR: Final = (
 )
 
 
-def _seal_what_is_in_clear() -> None:
-    """Nothing in a new database; then no key is needed either."""
+def _seal_existing_secrets() -> None:
+    """Seal the secrets of existing rows. A new database has none, and then no key is needed."""
     connection = op.get_bind()
     found = [
         (purpose, row, update)
@@ -160,9 +160,9 @@ def _seal_what_is_in_clear() -> None:
 
 
 def upgrade() -> None:
-    """Change the tables, and seal what lies in clear."""
+    """Change the tables, and seal existing secrets."""
     for statement in TABLES:
         op.execute(statement)
-    _seal_what_is_in_clear()
+    _seal_existing_secrets()
     for statement in (*IN_CLEAR, *RULES):
         op.execute(statement)

@@ -1,4 +1,4 @@
-"""What an operator sets for a tenant: requests a second, renders a month, addresses; and when keys end."""
+"""Limits of a tenant: requests per second, renders per month, reachable addresses; expiry of keys."""
 
 from typing import Final
 
@@ -8,8 +8,8 @@ revision = "0008"
 down_revision = "0007"
 
 STATEMENTS: Final = (
-    # Null takes the setting. The address lists come on top of the settings; each entry is checked before.
-    # weight was a real, of which 0.01, the least that is allowed, is less than 0.01.
+    # Null means the setting. The address lists are added to those of the settings; each entry was checked.
+    # weight was a real, which stores 0.01, the smallest allowed value, as slightly less than 0.01.
     """
     ALTER TABLE tenants
         ALTER COLUMN weight TYPE double precision USING weight::text::double precision,
@@ -19,14 +19,14 @@ STATEMENTS: Final = (
         ADD COLUMN egress_allow           text[] NOT NULL DEFAULT '{}',
         ADD COLUMN egress_deny            text[] NOT NULL DEFAULT '{}'
     """,
-    # last_used_at: to the minute or so.
+    # last_used_at: accurate to about a minute.
     """
     ALTER TABLE api_keys
         ADD COLUMN expires_at    timestamptz,
         ADD COLUMN last_used_at  timestamptz
     """,
-    # How many jobs of a tenant were accepted in a month (UTC). Each connection to Postgres counts in a row of
-    # its own (shard): in one row, all POSTs of a tenant would wait for each other's commit.
+    # How many jobs of a tenant were accepted in a month (UTC). Each connection to Postgres uses a row of its
+    # own (shard). With a single row all calls of a tenant would wait for each other's commit.
     """
     CREATE TABLE tenant_months (
         tenant_id  uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
@@ -36,7 +36,7 @@ STATEMENTS: Final = (
         PRIMARY KEY (tenant_id, month, shard)
     ) WITH (fillfactor = 50)
     """,
-    # In the transaction that accepts, whatever makes the job: a call, a batch, a schedule, a job run anew.
+    # Counts in the transaction that inserts a job, for a call, a batch, a schedule or a retry.
     """
     CREATE FUNCTION month_counts_jobs() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
