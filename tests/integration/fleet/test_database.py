@@ -1,4 +1,4 @@
-"""A Postgres that says goodbye on an idle connection, before it hangs up, is away like any other."""
+"""What the database says is "it does not answer", in cases that only a stand-in server can produce."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ from fleet.errors import UnavailableError
 # FATAL 57P01 as a message of the protocol (PostgreSQL's manual, 55.7, ErrorResponse): what a backend sends
 # when its server is stopped, or dies under it. The end of the connection comes later, in another packet.
 FIELDS = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0"
-FAREWELL = b"E" + (len(FIELDS) + 4).to_bytes(4, "big") + FIELDS
+LAST_MESSAGE = b"E" + (len(FIELDS) + 4).to_bytes(4, "big") + FIELDS
 
 
 class Server:
@@ -28,9 +28,9 @@ class Server:
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._port)
         await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer))
 
-    def say_goodbye(self) -> None:
+    def send_last_message(self) -> None:
         for client in self._clients:
-            client.write(FAREWELL)
+            client.write(LAST_MESSAGE)
 
 
 async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -53,21 +53,21 @@ async def server_before(url: str) -> AsyncIterator[tuple[Server, str]]:
         listening.close()
 
 
-async def ask_again_and_again(connection: DatabaseConnection) -> None:
-    """Some calls may still go through: nobody tells when the farewell has been read."""
+async def ask_until_it_fails(connection: DatabaseConnection) -> None:
+    """Some statements may still succeed: nobody knows when the driver reads the server's last message."""
     for _ in range(100):
         await asyncio.sleep(0.01)
         await connection.fetchval("SELECT 1")
 
 
-async def test_a_farewell_on_an_idle_connection_is_an_outage(database_url: str) -> None:
+async def test_a_server_that_stops_under_an_idle_connection_is_an_outage(database_url: str) -> None:
     async with server_before(database_url) as (server, url):
-        pool = await Database.open(DatabaseSettings(database_url=url), application="tests")
+        database = await Database.open(DatabaseSettings(database_url=url), application="tests")
         try:
-            async with pool.connection() as connection:
-                assert await connection.fetchval("SELECT 1") == 1
-                server.say_goodbye()
-                with pytest.raises(UnavailableError):
-                    await ask_again_and_again(connection)
+            with pytest.raises(UnavailableError):
+                async with database.connection() as connection:
+                    assert await connection.fetchval("SELECT 1") == 1
+                    server.send_last_message()
+                    await ask_until_it_fails(connection)
         finally:
-            pool.terminate()
+            database.terminate()
