@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from fleet.database import Database, DatabaseConnection, DatabaseSettings
+from fleet.database import Database, DatabaseSettings
 from fleet.errors import UnavailableError
 
 # FATAL 57P01 as a message of the protocol (PostgreSQL's manual, 55.7, ErrorResponse): what a backend sends
@@ -53,11 +53,14 @@ async def server_before(url: str) -> AsyncIterator[tuple[Server, str]]:
         listening.close()
 
 
-async def ask_until_it_fails(connection: DatabaseConnection) -> None:
+async def ask_until_it_fails(database: Database, server: Server) -> None:
     """Some statements may still succeed: nobody knows when the driver reads the server's last message."""
-    for _ in range(100):
-        await asyncio.sleep(0.01)
-        await connection.fetchval("SELECT 1")
+    async with database.connection() as connection:
+        assert await connection.fetchval("SELECT 1") == 1
+        server.send_last_message()
+        for _ in range(100):
+            await asyncio.sleep(0.01)
+            await connection.fetchval("SELECT 1")
 
 
 async def test_a_server_that_stops_under_an_idle_connection_is_an_outage(database_url: str) -> None:
@@ -65,9 +68,6 @@ async def test_a_server_that_stops_under_an_idle_connection_is_an_outage(databas
         database = await Database.open(DatabaseSettings(database_url=url), application="tests")
         try:
             with pytest.raises(UnavailableError):
-                async with database.connection() as connection:
-                    assert await connection.fetchval("SELECT 1") == 1
-                    server.send_last_message()
-                    await ask_until_it_fails(connection)
+                await ask_until_it_fails(database, server)
         finally:
             database.terminate()
