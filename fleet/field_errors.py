@@ -27,6 +27,7 @@ _PATTERNS: Final[Mapping[str, str]] = {
     r"^(AES256|aws:kms)?$": "AES256, aws:kms or nothing",
     r"^postgres(ql)?://": "an address that begins with postgresql:// or postgres://",
     r"^(rediss?|unix)://": "an address that begins with redis://, rediss:// or unix://",
+    r"^(https?://|$)": "an address that begins with http:// or https://, or nothing",
     r"^https?://": "an address that begins with http:// or https://",
 }
 

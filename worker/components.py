@@ -183,6 +183,7 @@ class Components:
             self.policy,
             tls=tls_context(),
             timeout_s=self.settings.webhook.webhook_timeout_s,
+            api_url=self.settings.webhook.api_public_url,
         )
 
     @cached_property

@@ -260,10 +260,17 @@ class EgressServiceSettings(FleetSettings):
 
 
 class WebhookSettings(FleetSettings):
-    """How patient the sender of webhooks is."""
+    """What the sender of webhooks needs to know."""
 
     webhook_timeout_s: float = Field(
         default=15, gt=0, le=60, description="Seconds that one attempt to send a webhook message may take."
+    )
+    api_public_url: str = Field(
+        default="",
+        pattern=r"^(https?://|$)",
+        description="Address at which receivers of webhooks reach the API, such as "
+        "`https://renders.example.com`: `links` in a webhook are addresses below it. Empty: `links` is null "
+        "there.",
     )
 
 

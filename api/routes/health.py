@@ -50,7 +50,7 @@ async def livez() -> Response:
     responses={503: {"model": ReadinessDocument, "description": "Postgres does not answer."}},
 )
 async def readyz(dependencies: OpenDependencies) -> Response:
-    """Each dependency with its state. `degraded` is 200: jobs are accepted without Redis and S3."""
+    """Each dependency with its status. `degraded` is 200: jobs are accepted without Redis and S3."""
     states = await dependencies.probes.states()
     down = {name for name, state in states.items() if state.status is Condition.DOWN}
     status = Readiness.UNAVAILABLE if "postgres" in down else Readiness.DEGRADED if down else Readiness.READY

@@ -14,6 +14,7 @@ PREFIX: Final = "RENDERFLEET_"
 HANDED_ON: Final = (
     "API_ALLOWED_HOSTS",
     "API_CORS_ORIGINS",
+    "API_PUBLIC_URL",
     "BROWSER_MAX_AGE_S",
     "BROWSER_MAX_PAGES",
     "BROWSER_MAX_RENDERS",
@@ -116,6 +117,7 @@ class LaunchSettings:
             if name not in ignored and not name.startswith("AWS_") and text
         }
         return {
+            f"{PREFIX}API_PUBLIC_URL": self.address,
             **kept,
             **self.handed_on,
             **engines,

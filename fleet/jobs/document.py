@@ -148,7 +148,7 @@ class JobDocument(BaseModel):
     external_id: str | None = Field(description="Your own name for the job.")
     created_at: datetime = Field(description="When it was accepted.")
     started_at: datetime | None = Field(description="When the last attempt began.")
-    finished_at: datetime | None = Field(description="When it reached a terminal state.")
+    finished_at: datetime | None = Field(description="When it ended.")
     expires_at: datetime | None = Field(description="When it is given up if it has not ended.")
     artifact: ArtifactDocument | None
     error: ErrorDocument | None
@@ -207,6 +207,26 @@ class JobListDocument(BaseModel):
     next_cursor: str | None = Field(description="`cursor` of the next page; null on the last one.")
 
 
+class WebhookJobDocument(JobDocument):
+    """A job as a webhook tells of it: the same fields, with links that its receiver can follow."""
+
+    links: LinksDocument | None = Field(  # type: ignore[assignment] # the API always knows its own paths
+        description="Where to go from here, as addresses below API_PUBLIC_URL; null without that setting."
+    )
+
+    @classmethod
+    def of_webhook(cls, job: Job, address: SignedAddress | None, *, api_url: str) -> Self:
+        """The document of a job, for a receiver that has no address to read paths against.
+
+        Args:
+            job: that has ended.
+            address: a presigned one of its artifact.
+            api_url: the API's own; empty when it is not known.
+        """
+        links = _links(job, api_url.rstrip("/")) if api_url else None
+        return cls.of(job, address).model_copy(update={"links": links})
+
+
 class WebhookDocument(BaseModel):
     """What a webhook is sent: the body that the signature covers."""
 
@@ -214,7 +234,9 @@ class WebhookDocument(BaseModel):
         description="job.succeeded, job.failed, job.cancelled or job.expired.", examples=["job.succeeded"]
     )
     timestamp: datetime = Field(description="When the job ended.")
-    data: JobDocument = Field(description="The job; its artifact's address is made anew for each attempt.")
+    data: WebhookJobDocument = Field(
+        description="The job; its artifact's address is made anew for each attempt."
+    )
 
 
 def job_path(job: Job) -> str:
@@ -255,7 +277,7 @@ def _error(job: Job) -> ErrorDocument | None:
     )
 
 
-def _links(job: Job) -> LinksDocument:
-    path = job_path(job)
+def _links(job: Job, api_url: str = "") -> LinksDocument:
+    path = f"{api_url}{job_path(job)}"
     artifact = f"{path}/artifact" if job.artifact_key is not None else None
     return LinksDocument(self=path, artifact=artifact, events=f"{path}/events")

@@ -64,6 +64,7 @@ class PostOffice:
         resolver: Resolver | None = None,
         tls: ssl.SSLContext | None = None,
         timeout_s: float = 10.0,
+        api_url: str = "",
         poll_s: float = 0.05,
     ) -> AsyncIterator[Sender]:
         """A sender at work."""
@@ -77,6 +78,7 @@ class PostOffice:
             policy,
             tls=tls or tls_context(),
             timeout_s=timeout_s,
+            api_url=api_url,
             poll_s=poll_s,
         )
         running = asyncio.create_task(made.run())

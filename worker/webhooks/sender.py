@@ -82,6 +82,7 @@ class Sender:
         *,
         tls: ssl.SSLContext,
         timeout_s: float,
+        api_url: str = "",
         poll_s: float = _POLL_S,
     ) -> None:
         """Send nothing yet.
@@ -94,6 +95,7 @@ class Sender:
             policy: the addresses that may be reached; the lists of each tenant are added to it.
             tls: verifies the certificates of receivers.
             timeout_s: for one attempt, the lookup of the name included.
+            api_url: at which receivers reach the API; empty: not known.
             poll_s: seconds between two reads of the outbox; each pause is 50 % to 150 % of it.
         """
         self._database = database
@@ -103,6 +105,7 @@ class Sender:
         self._policy = policy
         self._tls = tls
         self._timeout_s = timeout_s
+        self._api_url = api_url
         self._poll_s = poll_s
         self._lease = timedelta(seconds=timeout_s) + _MARGIN
         self._is_woken = asyncio.Event()
@@ -234,6 +237,7 @@ class Sender:
             message.id,
             job,
             signed_artifact(self._artifacts, job),
+            api_url=self._api_url,
             secrets=endpoint.secrets,
             now=datetime.now(UTC),
         )

@@ -13,7 +13,7 @@ from standardwebhooks import Webhook
 
 from fleet import VERSION
 from fleet.artifacts.keys import SignedAddress
-from fleet.jobs.document import JobDocument, WebhookDocument
+from fleet.jobs.document import WebhookDocument, WebhookJobDocument
 from fleet.jobs.job import Job
 
 
@@ -26,7 +26,13 @@ class SignedMessage:
 
 
 def sign_message(
-    message_id: UUID, job: Job, address: SignedAddress | None, *, secrets: Sequence[str], now: datetime
+    message_id: UUID,
+    job: Job,
+    address: SignedAddress | None,
+    *,
+    api_url: str,
+    secrets: Sequence[str],
+    now: datetime,
 ) -> SignedMessage:
     """Make and sign the message about a job that has ended.
 
@@ -34,11 +40,14 @@ def sign_message(
         message_id: the same for all attempts.
         job: the ended job.
         address: a link to its artifact that is valid for a limited time; None: it has no artifact.
+        api_url: where receivers reach the API; empty: not known.
         secrets: the valid secrets of the endpoint, `whsec_…`.
         now: the time of this attempt, in UTC.
     """
     document = WebhookDocument(
-        type=f"job.{job.state}", timestamp=job.finished_at or now, data=JobDocument.of(job, address)
+        type=f"job.{job.state}",
+        timestamp=job.finished_at or now,
+        data=WebhookJobDocument.of_webhook(job, address, api_url=api_url),
     )
     body = document.model_dump_json()
     signatures = [Webhook(secret).sign(str(message_id), now, body) for secret in secrets]

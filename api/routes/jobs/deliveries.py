@@ -26,7 +26,7 @@ class AttemptDocument(BaseModel):
 
     attempt: int = Field(description="From 1; it never begins anew.")
     at: datetime = Field(description="When it began.")
-    status: int | None = Field(description="What the receiver answered; null: nothing.")
+    http_status: int | None = Field(description="What the receiver answered; null: nothing.")
     duration_ms: float | None = Field(description="Null while it is under way, or when its sender was lost.")
     error: DeliveryError | None = Field(description="Why it failed; null for success.")
 
@@ -36,7 +36,7 @@ class DeliveryDocument(BaseModel):
 
     id: UUID = Field(description="The receiver's `webhook-id`, the same in all attempts.")
     url: str = Field(description="The webhook's address without query and fragment.")
-    state: MessageState = Field(description="pending, delivered or failed.")
+    status: MessageState = Field(description="pending, delivered or failed.")
     error: DeliveryError | None = Field(description="Why the last attempt failed, or all of them.")
     created_at: datetime = Field(description="When the job ended.")
     next_attempt_at: datetime | None = Field(
@@ -91,7 +91,7 @@ def _delivery(message: MessageRecord) -> DeliveryDocument:
     return DeliveryDocument(
         id=message.id,
         url=endpoint_of(message.url),
-        state=message.state,
+        status=message.state,
         error=message.error,
         created_at=message.created_at,
         next_attempt_at=message.next_attempt_at,
@@ -99,7 +99,7 @@ def _delivery(message: MessageRecord) -> DeliveryDocument:
             AttemptDocument(
                 attempt=attempt.attempt,
                 at=attempt.at,
-                status=attempt.status,
+                http_status=attempt.status,
                 duration_ms=None if attempt.duration_ms is None else round(attempt.duration_ms, 1),
                 error=attempt.error,
             )

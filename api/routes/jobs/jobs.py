@@ -183,7 +183,7 @@ async def cancel_job(
 class JobListParameters(PageParameters):
     """Parameters of listing jobs."""
 
-    status: State | None = Field(default=None, description="Only jobs in this state.")
+    status: State | None = Field(default=None, description="Only jobs with this status.")
     schedule_id: UUID | None = Field(default=None, description="Only jobs that this schedule made.")
     quarantined: bool | None = Field(
         default=None, description="true: only jobs in quarantine; false: only the others."

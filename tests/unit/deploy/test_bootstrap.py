@@ -116,6 +116,16 @@ def test_inherited_addresses_and_accounts_do_not_reach_the_children() -> None:
     assert not {"RENDERFLEET_S3_PUBLIC_ENDPOINT_URL", "AWS_PROFILE", "AWS_SESSION_TOKEN"} & child.keys()
 
 
+def test_receivers_of_webhooks_are_sent_to_this_api_unless_the_user_names_another_address() -> None:
+    name = "RENDERFLEET_API_PUBLIC_URL"
+    for given, expected in (
+        ({"API_PORT": "8001"}, "http://127.0.0.1:8001"),
+        ({"API_PUBLIC_URL": "https://renders.example.com"}, "https://renders.example.com"),
+        ({name: "https://renders.example.com"}, "https://renders.example.com"),
+    ):
+        assert LaunchSettings.from_environment(given).child_environment(given, {})[name] == expected
+
+
 @pytest.mark.parametrize(
     ("host", "address"),
     [

@@ -87,7 +87,7 @@ async def test_a_deleted_webhook_is_gone_and_its_messages_fail(api: Api, databas
     assert (await api.client.delete(f"/v1/webhooks/{made['id']}")).status_code == 204
     problem(await api.client.delete(f"/v1/webhooks/{made['id']}"), 404, ErrorType.NOT_FOUND)
     [delivery] = (await api.client.get(f"/v1/jobs/{job_id}/deliveries")).json()["deliveries"]
-    assert (delivery["state"], delivery["error"]) == ("failed", "endpoint_deleted")
+    assert (delivery["status"], delivery["error"]) == ("failed", "endpoint_deleted")
     assert (await registered(api.client))["secret"] != made["secret"]
 
 
@@ -146,7 +146,7 @@ async def test_nobody_sees_or_moves_what_is_somebody_elses(api: Api, database: D
     assert (await api.client.get("/v1/webhooks", headers=stranger)).json()["webhooks"] == []
     assert (await api.client.get(f"/v1/webhooks/{made['id']}")).json() == made
     [after] = (await api.client.get(f"/v1/jobs/{job_id}/deliveries")).json()["deliveries"]
-    assert after["state"] == "failed"
+    assert after["status"] == "failed"
 
 
 async def test_a_key_that_may_only_read_sees_no_secret_and_sends_nothing(
@@ -174,7 +174,7 @@ async def test_deliveries_are_listed_with_their_attempts_and_sent_again(api: Api
     job_id = await ended_job(api, database)
     path = f"/v1/jobs/{job_id}/deliveries"
     [waiting] = (await api.client.get(path)).json()["deliveries"]
-    assert (waiting["state"], waiting["attempts"], waiting["url"]) == ("pending", [], URL)
+    assert (waiting["status"], waiting["attempts"], waiting["url"]) == ("pending", [], URL)
     [message] = await outbox.claim(database, lease=LEASE, limits=ALL)
     assert str(message.id) == waiting["id"]
     [sending] = (await api.client.get(path)).json()["deliveries"]
@@ -189,13 +189,13 @@ async def test_deliveries_are_listed_with_their_attempts_and_sent_again(api: Api
         delay=timedelta(),
     )
     [failed] = (await api.client.get(path)).json()["deliveries"]
-    assert (failed["state"], failed["error"], failed["next_attempt_at"]) == ("failed", "gone", None)
+    assert (failed["status"], failed["error"], failed["next_attempt_at"]) == ("failed", "gone", None)
     [attempt] = failed["attempts"]
-    assert (attempt["status"], attempt["duration_ms"], attempt["error"]) == (410, 12.3, "gone")
+    assert (attempt["http_status"], attempt["duration_ms"], attempt["error"]) == (410, 12.3, "gone")
     answer = await api.client.post(f"{path}/{failed['id']}/redeliver")
     assert answer.status_code == 202
     [again] = answer.json()["deliveries"]
-    assert (again["id"], again["state"], again["error"]) == (failed["id"], "pending", None)
+    assert (again["id"], again["status"], again["error"]) == (failed["id"], "pending", None)
     [second] = await outbox.claim(database, lease=LEASE, limits=ALL)
     assert (second.id, second.attempt, second.tries) == (message.id, 2, 1)
 

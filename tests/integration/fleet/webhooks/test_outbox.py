@@ -44,6 +44,27 @@ async def test_a_receiver_verifies_what_it_gets_with_the_reference_library(
     assert ended == {}
 
 
+@pytest.mark.parametrize("api_url", ["https://renders.example.com/base", "https://renders.example.com/base/"])
+async def test_links_are_addresses_that_the_receiver_can_call(
+    office: PostOffice, there: Receiver, api_url: str
+) -> None:
+    job = await office.ended(there.url)
+    async with office.sender(api_url=api_url):
+        [received] = await there.got()
+    path = f"https://renders.example.com/base/v1/jobs/{job.id}"
+    links = (await office.verified(received, there.url))["data"]["links"]
+    assert links == {"self": path, "artifact": f"{path}/artifact", "events": f"{path}/events"}
+
+
+async def test_there_are_no_links_where_nobody_has_said_what_the_apis_address_is(
+    office: PostOffice, there: Receiver
+) -> None:
+    await office.ended(there.url)
+    async with office.sender():
+        [received] = await there.got()
+    assert (await office.verified(received, there.url))["data"]["links"] is None
+
+
 async def test_another_secret_or_another_body_does_not_verify(office: PostOffice, there: Receiver) -> None:
     await office.ended(there.url)
     async with office.sender():
