@@ -54,6 +54,11 @@ class Lookups(Generic[Name, Thing]):
         # Whoever began the look may hang up while others wait for it.
         return await asyncio.shield(task)
 
+    def forget(self, name: Name) -> None:
+        """Look this one up again: it has changed."""
+        self._remembered.pop(name, None)
+        self._under_way.pop(name, None)
+
     def forget_all(self) -> None:
         """Look everything up again: something has changed."""
         self._remembered.clear()

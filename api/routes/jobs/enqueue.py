@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import nullcontext
+from contextlib import AsyncExitStack, nullcontext
 from http import HTTPStatus
 from typing import Final, TypeVar
 
@@ -67,14 +67,15 @@ async def within_quota(
     Raises:
         RefusedError: quota_exceeded.
     """
-    try:
-        await dependencies.quotas.admit(tenant, jobs=jobs)
-    except RefusedError:
-        found = await find()
-        if found is None:
-            raise
-        return found
-    return await accept()
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(dependencies.quotas.admitted(tenant, jobs=jobs))
+        except RefusedError:
+            found = await find()
+            if found is None:
+                raise
+            return found
+        return await accept()
 
 
 async def begin(
