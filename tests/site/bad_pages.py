@@ -1,6 +1,8 @@
 """Answers that are more than a page: slow, broken, endless, or not a page at all."""
 
 import importlib.util
+import socket
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +58,26 @@ def short(handler: Any, query: Query) -> None:
     handler.close_connection = True
 
 
+def cut_chunk(handler: Any, _: Query) -> None:
+    """Sends a page in chunks, and hangs up before the last one."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n"
+    handler.wfile.write(head + b"21\r\n<!doctype html><title>cut</title>\r\n")
+    handler.close_connection = True
+
+
+def reset(handler: Any, _: Query) -> None:
+    """Begins a page, and resets the connection."""
+    handler.begin(200, **{"Content-Length": "100000"})
+    handler.wfile.write(b"<!doctype html><title>reset</title><p>the first part")
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.close_connection = True
+
+
+def mislabelled(handler: Any, _: Query) -> None:
+    """Text that is said to be compressed."""
+    handler.send(200, b"<!doctype html><title>text</title>", **{"Content-Encoding": "gzip"})
+
+
 def no_content(handler: Any, _: Query) -> None:
     handler.send_response(204)
     handler.end_headers()
@@ -107,6 +129,9 @@ BEHAVIOURS: "dict[str, Callable[[Any, Query], None]]" = {
     "/status": status,
     "/redirect": redirect,
     "/short": short,
+    "/cut-chunk": cut_chunk,
+    "/reset": reset,
+    "/mislabelled": mislabelled,
     "/no-content": no_content,
     "/download": download,
     "/huge": huge,

@@ -3,6 +3,10 @@
 A page may send the browser on while it loads (location=, form.submit(), meta refresh); then the document that
 was asked for never finishes, and the one that counts is the last. So nobody waits for "the load event" but
 for `Lifecycle.reach`, which follows the frame from document to document.
+
+Loading may also end for good without that event: the transfer breaks off, a script calls window.stop(), or it
+leads to what is no page (a download, a 204, mailto:), for which Chromium stops to read the page. Then
+Chromium says no more than that the frame has stopped loading, see `Lifecycle.has_stopped`.
 """
 
 import asyncio
@@ -28,12 +32,15 @@ class Lifecycle:
         loader: Chromium's id of the current document; changes with every navigation.
         reached: stages of that document: `commit`, then Chromium's own words (`DOMContentLoaded`, `load`,
             and others).
+        has_stopped: whether Chromium has stopped loading the document before its load event. Nearly always
+            that event will never come; only for the document that it makes around a video it comes later.
         unreachable_url: the address that failed, when the document is Chromium's error page in its place.
     """
 
     def __init__(self, session: Session, frame_id: str) -> None:
         self.loader = ""
         self.reached: set[str] = set()
+        self.has_stopped = False
         self.unreachable_url: str | None = None
         self._session = session
         self._frame_id = frame_id
@@ -58,16 +65,21 @@ class Lifecycle:
         """Forget the current document, just before another one is asked for."""
         self.loader = ""
         self.reached = set()
+        self.has_stopped = False
         self.unreachable_url = None
 
+    def has_reached(self, stage: str) -> bool:
+        """Whether the current document has reached `stage` and is going to stay."""
+        return stage in self.reached and not self.is_moving_on
+
     async def reach(self, stage: str) -> None:
-        """Wait until the current document has reached `stage` and is going to stay.
+        """Wait until the current document has reached `stage`, or has stopped before, and is going to stay.
 
         Raises:
             TargetCrashedError: the page ended.
             ConnectionLostError: the browser ended.
         """
-        while stage not in self.reached or self.is_moving_on:
+        while not self.has_reached(stage) and (self.is_moving_on or not self.has_stopped):
             self._changed = self._session.future()
             await self._changed
 
@@ -99,15 +111,14 @@ class Lifecycle:
         # Zero buffers: the domain would keep every response body for a debugger.
         await session.send("Network.enable", maxTotalBufferSize=0, maxResourceBufferSize=0)
 
-    async def reach_quiet(self) -> None:
-        """Wait until the page is loaded and no request has been open for half a second.
+    async def wait_quiet(self) -> None:
+        """Wait until no request has been open for half a second, or another document has come.
 
         Raises:
             TargetCrashedError: the page ended.
             ConnectionLostError: the browser ended.
         """
-        clock = asyncio.get_running_loop().time
-        await self.reach(LOAD)
+        clock, loader = asyncio.get_running_loop().time, self.loader
         self._stirred_at = clock()
         while self._requests or clock() < self._stirred_at + _QUIET_S:
             self._changed = self._session.future()
@@ -115,7 +126,8 @@ class Lifecycle:
             await asyncio.wait((self._changed,), timeout=timeout)
             if self._changed.done():
                 self._changed.result()  # raises what ended the page, if that is what ended the wait
-                await self.reach(LOAD)
+                if self.loader != loader or self.is_moving_on:
+                    return
             else:
                 self._changed.cancel()
 
@@ -140,7 +152,7 @@ class Lifecycle:
         if params["name"] == "init":
             self.loader = params["loaderId"]
             self.reached = {COMMIT}
-            self._navigating = self._scheduled = False
+            self.has_stopped = self._navigating = self._scheduled = False
             self._requests.clear()  # what the last document still asked for went with it
         elif params["loaderId"] == self.loader:
             self.reached.add(params["name"])
@@ -165,9 +177,10 @@ class Lifecycle:
             self._navigating = True
 
     def _stopped_loading(self, params: Params) -> None:
-        # Without a new document: it was a 204, a download, or the page stopped it.
         if params["frameId"] == self._frame_id:
+            # Without a new document: it was a 204, a download, or the page stopped it.
             self._navigating = False
+            self.has_stopped = COMMIT in self.reached and LOAD not in self.reached
             self._wake()
 
     def _wake(self) -> None:

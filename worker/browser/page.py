@@ -6,6 +6,7 @@ thrown away. What one can do with the page is here; what a render does with it i
 
 import asyncio
 import base64
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ DEFAULT_HEIGHT_PX: Final = 720
 _NO_SERVICE_WORKERS: Final = "delete Navigator.prototype.serviceWorker"
 _CLOSE_TIMEOUT_S: Final = 5
 _WORLD: Final = "renderfleet"
+_NET_ERROR: Final = re.compile(r"net::ERR_\w+")
 _PDF_CHUNK_BYTES: Final = 256 * 1024
 
 log = get_logger(__name__)
@@ -90,7 +92,9 @@ class Page:
         self.waited_s = 0.0
         self.network_pid: int | None = None
         self.lifecycle = Lifecycle(self._session, self._frame_id)
+        self._net_errors: dict[str, str] = {}
         self._session.on("Page.javascriptDialogOpening", self._answer_dialog)
+        self._session.on("Log.entryAdded", self._log_entry)
 
     @classmethod
     async def create(
@@ -185,6 +189,19 @@ class Page:
             raise EvaluationError(answer["exceptionDetails"].get("text", "the script threw"))
         return answer["result"].get("value")
 
+    async def ready_state(self) -> str:
+        """`document.readyState`: `loading`, `interactive` or `complete`."""
+        return str(await self.evaluate("document.readyState"))
+
+    async def transfer_error(self) -> str:
+        """Why the transfer of the current document broke off, as a net error of Chromium; empty: it did not.
+
+        Asked only when something is wrong: Chromium keeps its messages until somebody wants them. To have it
+        report every request from the start costs 170 ms of CPU on a page of 60 requests.
+        """
+        await self.send("Log.enable")  # the messages come before its answer
+        return self._net_errors.get(self.lifecycle.loader, "")
+
     async def resize(self, width_px: int, height_px: int, device_scale_factor: float) -> None:
         """Give the page a window of this many CSS pixels and device pixels for each."""
         await self.send(
@@ -243,6 +260,12 @@ class Page:
             log.debug("browser context already gone", generation=self.generation, reason=str(error))
         finally:
             await self.port.close()  # last: the kernel may give its number to another page at once
+
+    def _log_entry(self, params: Params) -> None:
+        entry = params["entry"]
+        # The request of a document has the document's own id.
+        if (request_id := entry.get("networkRequestId")) and (found := _NET_ERROR.search(entry["text"])):
+            self._net_errors[request_id] = found[0]
 
     def _answer_dialog(self, params: Params) -> None:
         # An open dialog stops the page. Leaving a page (beforeunload) is agreed to, the rest declined.

@@ -12,7 +12,7 @@ from worker.egress.port import Port
 from worker.egress.verdicts import UNREADABLE, Cap, ConnectionOutcome, PortRecord, Verdict
 
 _WEB: Final = ("http://", "https://")
-_BYPASSED: Final = "The browser lost its way out to the internet while it rendered the page."
+_BYPASSED: Final = "The browser lost its connection to the internet while it rendered the page."
 # A warning names so many hosts; who wants them all reads the log.
 _NAMED: Final = 5
 
@@ -59,6 +59,8 @@ _CAPS: Final = {
     Cap.OPEN_CONNECTIONS: "it asked for more connections at once than a page may have",
     Cap.TIME: "its time on the network was over",
 }
+# What exceeds these is cut while it passes; what exceeds the others is refused before.
+_CUTTING: Final = frozenset({Cap.BYTES, Cap.TIME})
 
 
 def refusal(port: Port, url: str) -> RenderError | None:
@@ -89,6 +91,11 @@ def bypass(port: Port, url: str) -> RenderError | None:
     if target is None or port.has_reached(*target):
         return None
     return RenderError(ErrorType.EGRESS_UNAVAILABLE, _BYPASSED)
+
+
+def cut(record: PortRecord) -> RenderError | None:
+    """Why the port has cut what was on the way; None: it was not the port."""
+    return RenderError(*_ERRORS[ConnectionOutcome.OVER_CAP]) if record.capped.keys() & _CUTTING else None
 
 
 def outage(page: Page) -> RenderError | None:

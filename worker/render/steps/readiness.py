@@ -11,13 +11,19 @@ from worker.browser.devtools import ProtocolError
 from worker.browser.loading import COMMIT, DOM_CONTENT_LOADED, LOAD
 from worker.render import egress_report
 from worker.render.context import Render
+from worker.render.load_wait import is_replaced, wait_loaded
 
-# The stage of a document that each word waits for; networkidle is more than a stage.
+# The stage of a document that each word waits for; networkidle waits for more after it.
 STAGES: Final[dict[WaitUntil, str]] = {
     WaitUntil.COMMIT: COMMIT,
     WaitUntil.DOMCONTENTLOADED: DOM_CONTENT_LOADED,
     WaitUntil.LOAD: LOAD,
+    WaitUntil.NETWORKIDLE: LOAD,
 }
+_ENDED: Final = (
+    "loading: the page never reached wait_until=%s: a script stopped its loading, or led to a download, "
+    "to an app or to an address without content"
+)
 MAX_TITLE_LENGTH: Final = 1_000
 # Documents that may follow each other by script or meta refresh; as many as HTTP redirects in Chromium.
 _MAX_DOCUMENTS: Final = 20
@@ -55,28 +61,16 @@ async def run(render: Render) -> None:
 
     Raises:
         RenderError: `navigation_timeout`, `connection_failed` when the page led to an address that does not
-            load, or `url_blocked` when it led to one that may not be rendered.
+            load or its transfer broke off, or `url_blocked` when it led to one that may not be rendered.
     """
-    lifecycle = render.page.lifecycle
-    wanted = render.request.wait_until
-    for _ in range(_MAX_DOCUMENTS):
-        async with render.until_ready(f"wait_until={wanted.value}"):
-            if wanted is WaitUntil.NETWORKIDLE:
-                await lifecycle.reach_quiet()
-            else:
-                await lifecycle.reach(STAGES[wanted])
-        loader = lifecycle.loader
-        async with render.until_ready("an answer of the page, whose scripts do not come to an end"):
-            answer = await _ask(render)
-        if answer is not None and lifecycle.loader == loader and not lifecycle.is_moving_on:
-            break
-    else:
-        detail = f"the page went on to another address {_MAX_DOCUMENTS} times"
-        raise RenderError(ErrorType.NAVIGATION_TIMEOUT, detail)
-    if lifecycle.unreachable_url is not None:
+    answer, has_loaded = await _wait(render)
+    unreachable_url = render.page.lifecycle.unreachable_url
+    if unreachable_url is not None:
         detail = "the page led to an address that the browser could not open"
-        refused = egress_report.refusal(render.page.port, lifecycle.unreachable_url)
+        refused = egress_report.refusal(render.page.port, unreachable_url)
         raise refused or RenderError(ErrorType.CONNECTION_FAILED, detail)
+    if not has_loaded:
+        render.warnings.append(_ENDED % render.request.wait_until.value)
     if not answer["fonts"]:
         render.warnings.append(f"fonts: not all were loaded within {_FONTS_TIMEOUT_MS} ms")
     _check_final_address(render, answer["url"])
@@ -86,6 +80,28 @@ async def run(render: Render) -> None:
         # JavaScript's text may be cut within a character, and no document can be written with half of one.
         title=answer["title"].encode(errors="replace").decode(),
     )
+
+
+async def _wait(render: Render) -> tuple[_Answer, bool]:
+    """Wait as `run` does, wherever scripts lead the page.
+
+    Returns:
+        What the last document says of itself, and whether it has loaded as far as was asked.
+    """
+    page, wanted = render.page, render.request.wait_until
+    for _ in range(_MAX_DOCUMENTS):
+        async with render.until_ready(f"wait_until={wanted.value}"):
+            has_loaded = await wait_loaded(page, STAGES[wanted])
+            loader = page.lifecycle.loader
+            if wanted is WaitUntil.NETWORKIDLE:
+                await page.lifecycle.wait_quiet()
+        if not is_replaced(page, loader):
+            async with render.until_ready("an answer of the page, whose scripts do not come to an end"):
+                answer = await _ask(render)
+            if answer is not None and not is_replaced(page, loader):
+                return answer, has_loaded
+    detail = f"the page went on to another address {_MAX_DOCUMENTS} times"
+    raise RenderError(ErrorType.NAVIGATION_TIMEOUT, detail)
 
 
 async def _ask(render: Render) -> _Answer | None:

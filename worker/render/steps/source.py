@@ -25,15 +25,15 @@ async def run(render: Render) -> None:
         await page.lifecycle.follow_requests()
     page.port.admit(render.terms)
     if request.html is not None:
-        await page.set_html(request.html)
+        async with render.until_ready("the page's scripts, which run while it is written"):
+            await page.set_html(request.html)
         return
     assert request.url is not None, "the schema asks for exactly one of the two"  # noqa: S101
     async with render.until_ready("the beginning of the response"):
         navigation = await page.navigate(request.url)
         if navigation.error == ABORTED and not navigation.is_download:
-            await page.evaluate(
-                "0"
-            )  # a renderer that died meanwhile aborts the navigation too, but cannot answer
+            # A renderer that died meanwhile aborts the navigation too, but cannot answer.
+            await page.evaluate("0")
         if navigation.error:
             raise await _failure(render, navigation)
 
@@ -48,7 +48,8 @@ async def _failure(render: Render, navigation: Navigation) -> RenderError:
         return RenderError(type_, detail)
     url = await _failed_address(render)
     port = render.page.port
-    return egress_report.refusal(port, url) or egress_report.bypass(port, url) or RenderError(type_, detail)
+    ours = egress_report.refusal(port, url) or egress_report.bypass(port, url)
+    return ours or egress_report.cut(port.record) or RenderError(type_, detail)
 
 
 async def _failed_address(render: Render) -> str:
