@@ -1,6 +1,6 @@
 """The whole fleet on one machine without Docker: real Redis, Postgres and S3 servers as child processes.
 
-`python -m deploy.embedded` (that is `make run`) starts everything; the test suites use the same engines:
+`python -m deploy.embedded` (`make run`) starts everything. The tests use the same servers, called engines:
 
     from deploy.embedded.engines.engines import Engines
 

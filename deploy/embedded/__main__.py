@@ -1,10 +1,10 @@
-"""`python -m deploy.embedded`, that is `make run`."""
+"""`python -m deploy.embedded`, which `make run` calls."""
 
 import signal
 import sys
 
 if __name__ == "__main__":
-    # A Ctrl-C while the modules load, before anything is started, ends us without a traceback.
+    # A Ctrl-C while the modules load, before anything is started, ends this process without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     from deploy.embedded.run import main

@@ -1,11 +1,11 @@
-"""The folder that holds all data of one instance: who may use it, what lies where, which secrets it has.
+"""The folder with all data of one instance: its lock, its files and its passwords.
 
-lock          held with flock by the instance and its engines; says whose it is
-secrets.json  passwords of the engines, made once (mode 0600)
+lock          locked with flock by the instance and its engines; contains the id of the instance's process
+secrets.json  passwords of the engines, made at the first start (mode 0600)
 api-key       a key for the local API (mode 0600)
-secret-key    what API and workers seal tenants' secrets with; they make it themselves (mode 0600)
+secret-key    the key that seals tenants' secrets; API and workers make it (mode 0600)
 redis/ postgres/ s3/   the engines' data
-home/ tmp/    what processes may scribble in
+home/ tmp/    for temporary files of the processes
 log/          one file for each process
 """
 
@@ -24,12 +24,12 @@ FOLDERS: Final = ("log", "home", "tmp")
 
 
 class DataDirError(Exception):
-    """The folder cannot be used; the text says why and what to do."""
+    """The folder cannot be used; the message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
-class Secrets:
-    """What the engines ask of their clients. Made of characters that need no quoting anywhere."""
+class EngineSecrets:
+    """Passwords and keys of the engines. They contain only characters that need no quoting."""
 
     redis_password: str
     postgres_password: str
@@ -38,7 +38,7 @@ class Secrets:
 
     @classmethod
     def generate(cls) -> Self:
-        """New secrets of 192 bits each; the access key's id is no secret."""
+        """Make secrets of 192 bits each. The id of the S3 key is not secret and is shorter."""
         return cls(secrets.token_hex(24), secrets.token_hex(24), secrets.token_hex(8), secrets.token_hex(24))
 
     @classmethod
@@ -46,7 +46,7 @@ class Secrets:
         """Read the file, or write it with new secrets if there is none.
 
         Raises:
-            DataDirError: the file is damaged. It is not replaced, since the data answers to it alone.
+            DataDirError: the file is damaged. It is not replaced: the existing data needs these passwords.
         """
         try:
             return cls(**json.loads(path.read_text()))
@@ -54,8 +54,8 @@ class Secrets:
             made = cls.generate()
         except (ValueError, TypeError) as error:
             raise DataDirError(
-                f"{path} is damaged ({error}). It holds the passwords of the engines' data beside it: "
-                "restore it from a copy, or remove the whole folder to start afresh."
+                f"{path} is damaged ({error}). It contains the passwords for the data in the same folder. "
+                "Restore it from a backup, or remove the whole folder to start without data."
             ) from error
         write_private(path, json.dumps(asdict(made), indent=2) + "\n")
         return made
@@ -66,21 +66,22 @@ class DataDir:
 
     Attributes:
         path: the folder, absolute.
-        lock: descriptor of the lock file. Engines inherit it, so that the folder stays taken until the last
-            of them has ended, also when the launcher was killed.
+        lock: descriptor of the lock file. Engines inherit it, so that the folder stays locked until the last
+            of them has ended, also if the launcher was killed.
         secrets: the engines' passwords.
     """
 
     def __init__(self, path: Path, *, pause: Callable[[float], None] = time.sleep) -> None:
-        """Make the folder if needed and take it.
+        """Make the folder if needed, and lock it.
 
         Raises:
-            DataDirError: another instance has it, or it cannot be written.
+            DataDirError: another instance uses the folder, or it cannot be written.
         """
         self.path = path.absolute()
         self.closed = False
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)  # the mode of one that exists is kept
+            # The mode of an existing folder is not changed.
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             for name in FOLDERS:
                 (self.path / name).mkdir(mode=0o700, exist_ok=True)
             self.lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -90,32 +91,33 @@ class DataDir:
                 "make run DATA_DIR=/tmp/renderfleet"
             ) from error
         try:
-            self._take(pause)
-            self.secrets = Secrets.read_or_make(self.path / "secrets.json")
+            self._lock_or_raise(pause)
+            self.secrets = EngineSecrets.read_or_make(self.path / "secrets.json")
         except BaseException:
             os.close(self.lock)
             raise
 
     def close(self) -> None:
-        """Let go of the folder; safe to call twice."""
+        """Unlock the folder. It is safe to call this twice."""
         if not self.closed:
             self.closed = True
             os.close(self.lock)
 
-    def _take(self, pause: Callable[[float], None]) -> None:
+    def _lock_or_raise(self, pause: Callable[[float], None]) -> None:
         deadline = time.monotonic() + LOCK_WAIT_S
-        while not self._locked():
+        while not self._try_lock():
             owner = int(os.pread(self.lock, 32, 0) or b"0")
-            if _alive(owner) or time.monotonic() > deadline:
+            if _is_alive(owner) or time.monotonic() > deadline:
                 raise DataDirError(
                     f"DATA_DIR {self.path} is in use by another renderfleet (process {owner}). Stop that "
-                    "one, or start a second one beside it: make run DATA_DIR=/tmp/renderfleet-2 API_PORT=8001"
+                    "one, or start a second one with another folder: "
+                    "make run DATA_DIR=/tmp/renderfleet-2 API_PORT=8001"
                 )
-            pause(0.05)  # its owner was killed and its engines are ending
+            pause(0.05)  # the owner was killed, and its engines are ending
         os.ftruncate(self.lock, 0)
         os.pwrite(self.lock, str(os.getpid()).encode(), 0)
 
-    def _locked(self) -> bool:
+    def _try_lock(self) -> bool:
         try:
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -124,7 +126,7 @@ class DataDir:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, whole or not at all."""
+    """Write a file that only its owner may read. It gets its name when it is complete."""
     draft = path.with_name(f"{path.name}.new")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
@@ -133,8 +135,8 @@ def write_private(path: Path, text: str) -> None:
     draft.rename(path)
 
 
-def _alive(pid: int) -> bool:
-    """Whether the process exists; also when it is another user's."""
+def _is_alive(pid: int) -> bool:
+    """Whether the process exists, also if it belongs to another user."""
     if pid <= 0:
         return False
     try:

@@ -1,7 +1,7 @@
-"""`make run`: the whole fleet on this machine, from nothing to ready, and back to nothing.
+"""`make run`: installs, starts and stops the whole fleet on this machine.
 
-Read `Launcher.run` from top to bottom: it is the order in which things start. `ServiceSupervisor.stop` is the
-order in which they end, at whichever step the end is asked for.
+`Launcher.run` contains the order in which things start. `ServiceSupervisor.stop` contains the order in which
+they stop, at whichever step the run is asked to stop.
 """
 
 import argparse
@@ -34,9 +34,9 @@ COMMAND_TIMEOUT_S: Final = 120.0
 READY_TIMEOUT_S: Final = 90.0
 LOWEST_ORDINARY_PORT: Final = 1024
 
-# Workers hand back what they cannot finish; the supervisor gives them 5 s altogether.
+# In this time workers finish renders; then they put jobs back. The supervisor kills them after 5 s.
 SHUTDOWN_GRACE_S: Final = "3"
-# The API gets 1.5 s.
+# The supervisor kills the API after 1.5 s.
 API_SHUTDOWN_GRACE_S: Final = "1"
 
 EXPECTED: Final = (
@@ -50,7 +50,7 @@ EXPECTED: Final = (
     SettingError,
 )
 
-# The machine's proxy settings must not come between us and loopback.
+# Without the machine's proxy settings: a proxy cannot reach loopback.
 _DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -59,7 +59,7 @@ class Launcher:
 
     Attributes:
         progress: prints the steps.
-        pause: sleeps, or raises when somebody asks us to stop.
+        pause: sleeps, or raises if this process is asked to stop.
     """
 
     def __init__(self, settings: LaunchSettings, progress: Progress, pause: Pause) -> None:
@@ -69,11 +69,11 @@ class Launcher:
         self._environment: Mapping[str, str] = {}
 
     def run(self) -> None:
-        """Start everything, say when it is ready, and watch over it. Leaves no child however it ends.
+        """Start everything, print that it is ready, and watch it. However it ends, no child is left running.
 
         Raises:
-            StopRequested: somebody asked us to stop; there is no other good end.
-            Exception: one of `EXPECTED`: something is missing, wrong, or has died.
+            StopRequested: this process was asked to stop. Without an error it ends in no other way.
+            Exception: one of `EXPECTED`: something is missing or wrong, or has ended.
         """
         require_free(self.settings.api_host, self.settings.api_port)
         engines = Engines(DataDir(self.settings.data_dir, pause=self.pause), pause=self.pause)
@@ -108,14 +108,14 @@ class Launcher:
         variables.setdefault("RENDERFLEET_SHUTDOWN_GRACE_S", SHUTDOWN_GRACE_S)
         variables.setdefault("RENDERFLEET_API_SHUTDOWN_GRACE_S", API_SHUTDOWN_GRACE_S)
         variables["RENDERFLEET_CHROMIUM_EXECUTABLE"] = str(chromium.executable)
-        if needed():  # without root's powers, root's own home may be out of reach
+        if needed():  # without root's rights, the home folder of root may not be accessible
             variables["HOME"] = str(self.settings.data_dir / "home")
             variables["TMPDIR"] = str(self.settings.data_dir / "tmp")
         return variables
 
     def _api_key(self, engines: Engines) -> None:
-        """Make the local key once. A key of an earlier database is worth nothing to a new one."""
-        if self._key_file.exists() and not engines.postgres.fresh:
+        """Create the local API key, if there is none or the database is new and does not know it."""
+        if self._key_file.exists() and not engines.postgres.is_new:
             return
         draft = self._key_file.with_suffix(".draft")
         words = ("create", "--tenant", "local", "--name", "local", "--scopes", "render,read,admin")
@@ -125,7 +125,7 @@ class Launcher:
         draft.unlink()
 
     def _start_services(self, supervisor: ServiceSupervisor) -> None:
-        """Start API and workers at once and wait until each of them has said that it is ready."""
+        """Start API and workers at the same time, and wait until all of them are ready."""
         before = supervisor.engines.postgres.query("SELECT now()")
         with self.progress.step(f"API and {_counted(self.settings.workers, 'worker')}"):
             supervisor.api = Service(self._api_program())
@@ -149,7 +149,7 @@ class Launcher:
             return False
 
     def _workers_are_ready(self, engines: Engines, since: str) -> bool:
-        """A worker writes its row when its browser is up (fleet/workers/registry.py)."""
+        """Whether all workers have written their rows, which they do once they have a browser."""
         reported = engines.postgres.query(
             f"SELECT count(*) FROM workers WHERE last_seen_at > '{since}' AND stopped_at IS NULL"  # noqa: S608
         )
@@ -191,10 +191,10 @@ def _counted(number: int, noun: str) -> str:
 
 
 def main(words: list[str]) -> int:
-    """Run until somebody asks us to stop.
+    """Run until this process is asked to stop.
 
     Returns:
-        The exit code: 0 after a request to stop, 1 when something is missing, wrong or has died.
+        The exit code: 0 after a request to stop, 1 if something is missing or wrong, or has ended.
     """
     parser = argparse.ArgumentParser(
         prog="python -m deploy.embedded", description="The fleet on one machine."

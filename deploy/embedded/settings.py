@@ -1,7 +1,7 @@
-"""What `make run` can be told: `make run WORKERS=2 API_PORT=8001 DATA_DIR=/tmp/b`.
+"""Settings of `make run`, for example `make run WORKERS=2 API_PORT=8001 DATA_DIR=/tmp/b`.
 
-Each name is accepted bare and with the prefix `RENDERFLEET_`; the prefixed one wins. What only concerns API
-and workers is handed on to them with the prefix, unchecked: they check it themselves.
+Each name may have the prefix `RENDERFLEET_`; if a variable is set with and without it, the prefixed one is
+used. Settings that are only for API and workers are passed on to them with the prefix. They check them.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from typing import Final, Self
 
 PREFIX: Final = "RENDERFLEET_"
 
-HANDED_ON: Final = (
+PASSED_ON: Final = (
     "API_ALLOWED_HOSTS",
     "API_CORS_ORIGINS",
     "API_PUBLIC_URL",
@@ -27,21 +27,21 @@ HANDED_ON: Final = (
     "SHUTDOWN_GRACE_S",
 )
 
-# The launcher is the one who knows where its engines are.
+# The launcher sets these itself: they are the addresses of its engines.
 IGNORED: Final = ("DATABASE_URL", "REDIS_URL", "S3_BUCKET", "S3_ENDPOINT_URL", "S3_PUBLIC_ENDPOINT_URL")
 
 MAX_WORKERS: Final = 64
 
-# What the workers read as no.
+# Values that the workers read as "off".
 _OFF: Final = {"off", "false", "0", "no", "n", "f"}
 
 
 class SettingError(Exception):
-    """A setting of the launcher is wrong; the text names it and what is allowed."""
+    """A setting of the launcher is wrong; the message names it and says what is allowed."""
 
 
 def read(environment: Mapping[str, str], name: str) -> str | None:
-    """A setting's text, prefixed or bare; an empty one counts as not set."""
+    """The text of a setting, with or without the prefix; None if it is not set, or empty."""
     return environment.get(PREFIX + name) or environment.get(name) or None
 
 
@@ -58,11 +58,11 @@ class LaunchSettings:
 
     Attributes:
         workers: how many workers to start, 1 to 64.
-        api_host: address that the API listens on.
-        api_port: its port.
-        data_dir: folder for everything that is kept.
-        chromium_executable: the Chromium to use, if the user has chosen one.
-        handed_on: prefixed variables for API and workers.
+        api_host: address at which the API listens.
+        api_port: port at which the API listens.
+        data_dir: folder for all data.
+        chromium_executable: the Chromium to use; None: search for one.
+        passed_on: variables for API and workers, with the prefix.
     """
 
     workers: int
@@ -70,14 +70,14 @@ class LaunchSettings:
     api_port: int
     data_dir: Path
     chromium_executable: str | None
-    handed_on: Mapping[str, str]
+    passed_on: Mapping[str, str]
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Read and check them.
+        """Read and check the settings.
 
         Raises:
-            SettingError: a number is not one, or outside its range.
+            SettingError: a value is not a number, or is outside its range.
         """
         return cls(
             workers=_whole_number(environment, "WORKERS", 1, 1, MAX_WORKERS),
@@ -85,17 +85,17 @@ class LaunchSettings:
             api_port=_whole_number(environment, "API_PORT", 8000, 1, 65_535),
             data_dir=Path(read(environment, "DATA_DIR") or ".renderfleet").absolute(),
             chromium_executable=read(environment, "CHROMIUM_EXECUTABLE"),
-            handed_on={PREFIX + name: text for name in HANDED_ON if (text := read(environment, name))},
+            passed_on={PREFIX + name: text for name in PASSED_ON if (text := read(environment, name))},
         )
 
     @property
     def sandbox(self) -> bool:
-        """Whether the workers will keep pages in Chromium's sandbox."""
-        return self.handed_on.get(f"{PREFIX}CHROMIUM_SANDBOX", "on").lower() not in _OFF
+        """Whether the workers will render pages in Chromium's sandbox."""
+        return self.passed_on.get(f"{PREFIX}CHROMIUM_SANDBOX", "on").lower() not in _OFF
 
     @property
     def local_host(self) -> str:
-        """The host by which this machine reaches the API, in brackets where an address needs them."""
+        """The host at which this machine reaches the API; IPv6 in brackets."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.api_host, self.api_host)
         return f"[{host}]" if ":" in host else host
 
@@ -105,10 +105,10 @@ class LaunchSettings:
         return f"http://{self.local_host}:{self.api_port}"
 
     def child_environment(self, inherited: Mapping[str, str], engines: Mapping[str, str]) -> dict[str, str]:
-        """Variables for API, workers and migrations: ours win over inherited ones.
+        """Variables for API, workers and migrations: the inherited ones, replaced by those of this run.
 
-        Inherited AWS variables are dropped, all of them: a profile or a session token of the user's own
-        account would go to the embedded S3 server, or send our artifacts to Amazon's.
+        All inherited AWS variables are removed. A profile or a session token of the user's own account could
+        be sent to the embedded S3 server, or artifacts could be stored in the user's account.
         """
         ignored = {PREFIX + name for name in IGNORED}
         kept = {
@@ -119,7 +119,7 @@ class LaunchSettings:
         return {
             f"{PREFIX}API_PUBLIC_URL": self.address,
             **kept,
-            **self.handed_on,
+            **self.passed_on,
             **engines,
             "RENDERFLEET_API_HOST": self.api_host,
             "RENDERFLEET_API_PORT": str(self.api_port),

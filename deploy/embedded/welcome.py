@@ -1,4 +1,4 @@
-"""What a user reads when everything is ready: where it is, the key, and a first request to paste."""
+"""The text that is printed when everything is ready: the address, the API key, and a first request."""
 
 import os
 import shlex
@@ -7,7 +7,7 @@ from typing import Final
 
 from deploy.embedded.settings import LaunchSettings
 
-# `html` needs no network, so that the first picture always works.
+# The example uses `html`, which needs no network.
 _TEXT: Final = """
   address   {address}
   docs      {address}/docs
@@ -24,16 +24,17 @@ _TEXT: Final = """
       | grep -o '"id": *"[^"]*"' | head -n 1 | cut -d '"' -f 4)
     curl -sSL "{address}/v1/jobs/$JOB/artifact?proxy=true" -H "Authorization: Bearer $KEY" -o picture.png
 
-  For a page of the web, send {{"url": "https://example.com"}} instead. Ctrl-C stops everything; data stays.
+  For a web page, send {{"url": "https://example.com"}} instead. Ctrl-C stops everything. The data is kept.
 """
 
 _NO_SANDBOX: Final = """
-  CHROMIUM_SANDBOX is off: whoever breaks Chromium is on this machine. Render only pages that you trust.
+  CHROMIUM_SANDBOX is off: a page that exploits a fault in Chromium can use this machine. Render only pages
+  that you trust.
 """
 
 
 def welcome(settings: LaunchSettings, key_file: Path) -> str:
-    """The text, with paths as the user would type them."""
+    """The text, with paths that can be pasted into a shell."""
     text = _TEXT if settings.sandbox else _TEXT + _NO_SANDBOX
     return text.format(
         address=settings.address,
@@ -44,6 +45,6 @@ def welcome(settings: LaunchSettings, key_file: Path) -> str:
 
 
 def _typed(path: Path) -> str:
-    """Relative when below the current folder, quoted when a shell would not take it as one word."""
+    """A path as it is typed in a shell: relative if it is below the current folder, quoted if needed."""
     text = os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
     return shlex.quote(text)

@@ -1,4 +1,4 @@
-"""What the embedded engines have in common: start until one answers, stop, kill, start on the same port."""
+"""Base class of the embedded engines: start and wait for an answer, stop, kill, restart on the same port."""
 
 import os
 import signal
@@ -10,22 +10,30 @@ from typing import ClassVar, Final
 
 from deploy.embedded.data_dir import DataDir
 from deploy.embedded.engines.ports import LOOPBACK, free_port
-from deploy.embedded.processes.process import INTERRUPTED_S, POLL_S, Child, Pause, ProcessError, Program
+from deploy.embedded.processes.process import (
+    INTERRUPTED_S,
+    POLL_S,
+    ChildProcess,
+    Pause,
+    ProcessError,
+    Program,
+)
 
 START_TIMEOUT_S: Final = 30.0
 STOP_TIMEOUT_S: Final = 5.0
 PORT_TRIES: Final = 3
 
-# Engines and one-shot commands are shielded from settings meant for other programs (PGHOST, RCLONE_...).
+# Only these are passed on to engines and commands. Others (PGHOST, RCLONE_...) may be meant for programs of
+# the user.
 KEPT_VARIABLES: Final = ("PATH", "LANG", "TZ", "LD_LIBRARY_PATH")
 
 
 class EngineError(Exception):
-    """An engine is missing, does not start or has died; the text is for people."""
+    """An engine is not installed, does not start or has ended; the message is for people."""
 
 
 def clean_environment(**variables: str) -> dict[str, str]:
-    """What every program needs of our own environment, and nothing else, plus `variables`."""
+    """The variables of this process that every program needs, and `variables`; no others."""
     kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
     return {**kept, **variables}
 
@@ -36,8 +44,8 @@ class Engine(ABC):
     All methods are synchronous and may be called from any thread, one at a time.
 
     Attributes:
-        port: where it listens. Chosen at the first start unless given, and kept afterwards.
-        folder: its data.
+        port: where it listens. If none is given, the first start chooses one, and later starts keep it.
+        folder: for its data.
     """
 
     title: ClassVar[str]
@@ -49,21 +57,21 @@ class Engine(ABC):
         self.data_dir = data_dir
         self.folder: Path = data_dir.path / self.title.lower()
         self.log: Path = data_dir.path / "log" / f"{self.title.lower()}.log"
-        self.child: Child | None = None
+        self.child: ChildProcess | None = None
         self._port_is_fixed = port is not None
         self.port = port or 0
         self._pause = pause
 
     @property
     def running(self) -> bool:
-        """Whether the server's process lives."""
+        """Whether the server's process is running."""
         return self.child is not None and self.child.running
 
     def start(self) -> None:
-        """Start the server and return when it answers in its own protocol; nothing happens if it runs.
+        """Start the server, and return when it answers a request. Do nothing if it is running.
 
         Raises:
-            EngineError: it ended or did not answer within 30 s; the message holds the end of its log.
+            EngineError: it ended or did not answer within 30 s; the message contains the end of its log.
         """
         if self.running:
             return
@@ -77,25 +85,25 @@ class Engine(ABC):
         self._port_is_fixed = True
 
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
-        """End the server in order, or with SIGKILL after `timeout_s`; nothing happens if it does not run."""
+        """Ask the server to end; kill it after `timeout_s`. Do nothing if it is not running."""
         if self.child is not None:
             self.child.stop(timeout_s)
 
     def kill(self) -> None:
-        """End the server with SIGKILL, as a crash would."""
+        """End the server with SIGKILL, to simulate a crash."""
         if self.child is not None:
             self.child.kill()
 
     def restart(self) -> None:
-        """Stop, then start on the same port."""
+        """Stop the server, then start it on the same port."""
         self.stop()
         self.start()
 
     def _start_once(self, *, last: bool) -> bool:
-        """Try one port; False when somebody else has it and another may be tried."""
+        """Try one port. False: the port is in use, and another one may be tried."""
         if not self._port_is_fixed:
             self.port = free_port()
-        self.child = Child.start(
+        self.child = ChildProcess.start(
             Program(
                 name=self.title,
                 command=self.command(),
@@ -108,23 +116,23 @@ class Engine(ABC):
             )
         )
         try:
-            return self._answered(self.child, last=last)
+            return self._wait_for_answer(self.child, last=last)
         except BaseException:
             self.child.kill()
             raise
 
-    def _answered(self, child: Child, *, last: bool) -> bool:
+    def _wait_for_answer(self, child: ChildProcess, *, last: bool) -> bool:
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self.answers():
             if not child.running:
                 if not last and "in use" in child.log_tail():
                     return False
                 self._pause(INTERRUPTED_S)
-                raise EngineError(f"{self.title} {child.end}. {child.last_words()}")
+                raise EngineError(f"{self.title} {child.end}. {child.log_excerpt()}")
             if time.monotonic() > deadline:
                 raise EngineError(
                     f"{self.title} did not answer on {LOOPBACK}:{self.port} within {START_TIMEOUT_S:.0f} s. "
-                    f"{child.last_words()}"
+                    f"{child.log_excerpt()}"
                 )
             self._pause(POLL_S)
         return True
@@ -138,9 +146,9 @@ class Engine(ABC):
         """The server's program and arguments."""
 
     def environment(self) -> Mapping[str, str]:
-        """Variables for the server; secrets travel here or in files, never in arguments."""
+        """Variables for the server. Secrets are passed here or in files, never in arguments."""
         return {}
 
     @abstractmethod
     def answers(self) -> bool:
-        """Whether the server answers a real request with our credentials."""
+        """Whether the server answers a request with our credentials."""

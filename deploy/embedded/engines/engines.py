@@ -30,7 +30,7 @@ class Engines:
     """Redis, Postgres and S3 of one data folder. Use `Engines.start`, as a context manager.
 
     Attributes:
-        data_dir: the folder, taken for this process until `close`.
+        data_dir: the folder, locked for this process until `close`.
         redis, postgres, s3: each with `start`, `stop`, `kill`, `restart`, `running`, `port`, `log`.
     """
 
@@ -42,12 +42,12 @@ class Engines:
 
     @classmethod
     def start(cls, folder: Path | str, *, pause: Pause = time.sleep, step: Step = _silent) -> Self:
-        """Take the folder and start all three; on failure everything is stopped again.
+        """Lock the folder and start all three engines. After a failure all are stopped again.
 
         Args:
-            folder: where the data lies or will lie. It is made if needed.
-            pause: sleeps between two looks at an engine that is starting; what it raises ends the start.
-            step: opens a context for each engine's start, to show progress.
+            folder: for the data. It is made if needed.
+            pause: sleeps while an engine is starting. If it raises, the start is cancelled.
+            step: opens a context for the start of each engine, to show progress.
 
         Raises:
             DataDirError: another instance uses the folder, or it cannot be written.
@@ -63,10 +63,10 @@ class Engines:
         return engines
 
     def start_each(self, step: Step = _silent) -> None:
-        """Start one after the other. After a failure, `close` stops those that run.
+        """Start one engine after the other. After a failure, call `close` to stop those that run.
 
         Raises:
-            PrivilegeError, EngineError: as `start`.
+            PrivilegeError, EngineError: as in `start`.
         """
         privileges.require(readable=programs_folder(), writable=self.data_dir.path)
         for engine in self.all:
@@ -95,7 +95,7 @@ class Engines:
 
     @property
     def s3_bucket(self) -> str:
-        """The bucket that was made."""
+        """Name of the bucket, which exists."""
         return BUCKET
 
     @property
@@ -105,7 +105,7 @@ class Engines:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Every variable by which a process of renderfleet finds these engines."""
+        """The variables with which a process of renderfleet finds these engines."""
         return {
             "RENDERFLEET_REDIS_URL": self.redis_url,
             "RENDERFLEET_DATABASE_URL": self.database_url,
@@ -115,7 +115,7 @@ class Engines:
         }
 
     def close(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
-        """Stop all three at once, with SIGKILL after `timeout_s`, and let go of the folder. Repeatable."""
+        """Stop all three at once, kill them after `timeout_s`, and unlock the folder. It may be repeated."""
         with ThreadPoolExecutor(max_workers=len(self.all)) as pool:
             stopped = [pool.submit(engine.stop, timeout_s) for engine in self.all]
         self.data_dir.close()

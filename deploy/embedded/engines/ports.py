@@ -1,4 +1,4 @@
-"""Ports on this machine: is one free, and which one may an engine take?"""
+"""Checks whether a port is free, and finds free ports for the engines."""
 
 import errno
 import random
@@ -8,19 +8,19 @@ from typing import Final
 
 LOOPBACK: Final = "127.0.0.1"
 
-# Below the range from which the kernel takes ports for outgoing connections. Otherwise a client that keeps
-# trying to reach a stopped engine may be given the engine's own port, and then the engine cannot return.
+# Below the range from which the kernel takes ports for outgoing connections. Otherwise a client that tries to
+# reach a stopped engine may get the engine's port as its own, and then the engine cannot start again.
 LOWEST: Final = 20_000
 HIGHEST: Final = 32_000
 RANGE_FILE: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 class PortError(Exception):
-    """A port cannot be had; the text says why and what to do."""
+    """A port cannot be used; the message says why and what to do."""
 
 
 def listen_error(host: str, port: int) -> OSError | None:
-    """Why nobody could listen there now, or None if somebody could."""
+    """The error of listening there now; None: it is possible."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as probe:
@@ -33,10 +33,10 @@ def listen_error(host: str, port: int) -> OSError | None:
 
 
 def require_free(host: str, port: int) -> None:
-    """Refuse to go on when the API could not listen.
+    """Check that the API can listen there.
 
     Raises:
-        PortError: with the reason and the way out.
+        PortError: it cannot; the message says why and what to do.
     """
     error = listen_error(host, port)
     if error is None:
@@ -50,10 +50,10 @@ def require_free(host: str, port: int) -> None:
 
 
 def free_port() -> int:
-    """A port on loopback that nobody listens on.
+    """Find a port on loopback on which no program listens.
 
     Raises:
-        PortError: a hundred tries found none.
+        PortError: a hundred random ports were all in use.
     """
     highest = HIGHEST
     if RANGE_FILE.exists():

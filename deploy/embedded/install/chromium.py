@@ -1,7 +1,4 @@
-"""Which Chromium to run: the order of the search, and what is done when there is none.
-
-`chromium_install` acts when the search finds none.
-"""
+"""Searches for a Chromium on this machine. If there is none, `chromium_install.py` installs one."""
 
 import json
 import os
@@ -16,8 +13,8 @@ from typing import Final
 
 VERSION_TIMEOUT_S: Final = 20.0
 
-# Debian's /usr/bin/chromium-headless-shell is a shell script that stays between us and the browser, so that
-# killing it leaves the browser: the program itself comes first.
+# The program itself comes before Debian's /usr/bin/chromium-headless-shell, which is a shell script: if the
+# script is killed, the browser keeps running.
 SYSTEM_PROGRAMS: Final = (
     "/usr/lib/chromium/chromium-headless-shell",
     "chromium-headless-shell",
@@ -31,7 +28,8 @@ SYSTEM_PROGRAMS: Final = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 )
 
-# Below the registry's folder, newest layout first; the name ends with the revision that Playwright asks for.
+# Below the folder of Playwright's browsers, newest layout first. The name of the folder ends with the
+# revision that this version of Playwright needs.
 PLAYWRIGHT_PROGRAMS: Final = (
     "chromium_headless_shell-{revision}/*/chrome-headless-shell",
     "chromium_headless_shell-{revision}/*/headless_shell",
@@ -41,12 +39,17 @@ PLAYWRIGHT_PROGRAMS: Final = (
 
 
 class ChromiumError(Exception):
-    """No usable Chromium; the text says what was tried and what to do."""
+    """There is no usable Chromium; the message says what was tried and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chromium:
-    """A Chromium that runs on this machine."""
+    """A Chromium that runs on this machine.
+
+    Attributes:
+        origin: how it was found.
+        version: its answer to `--version`.
+    """
 
     executable: Path
     origin: str
@@ -63,7 +66,7 @@ def playwright_folder() -> Path | None:
 
 
 def ask_version(executable: Path) -> str | None:
-    """What it says to --version, or None when it does not run: stubs, missing libraries, no permission."""
+    """Its answer to --version; None when it does not run, for example because libraries are missing."""
     try:
         done = subprocess.run(
             [str(executable), "--version"],
@@ -71,7 +74,7 @@ def ask_version(executable: Path) -> str | None:
             capture_output=True,
             text=True,
             timeout=VERSION_TIMEOUT_S,
-            start_new_session=True,  # a Ctrl-C on the terminal is not meant for it
+            start_new_session=True,  # a Ctrl-C on the terminal must not reach it
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
@@ -81,7 +84,7 @@ def ask_version(executable: Path) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """All that the search looks at, so that a test can describe another machine."""
+    """What the search reads of this machine; tests describe other machines."""
 
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     root: Path = Path("/")
@@ -96,12 +99,12 @@ class Machine:
         return self.root / str(path).lstrip("/")
 
     def setting(self) -> str | None:
-        """`CHROMIUM_EXECUTABLE`, prefixed or bare."""
+        """`CHROMIUM_EXECUTABLE`, with or without the prefix `RENDERFLEET_`."""
         names = ("RENDERFLEET_CHROMIUM_EXECUTABLE", "CHROMIUM_EXECUTABLE")
         return next((self.environment[name] for name in names if self.environment.get(name)), None)
 
     def registry(self) -> Path | None:
-        """Where Playwright keeps its browsers; the rules are those of its `registry` source."""
+        """The folder of Playwright's browsers, by the rules of Playwright's `registry` source."""
         chosen = self.environment.get("PLAYWRIGHT_BROWSERS_PATH", "")
         if chosen == "0":
             return self.playwright / "driver/package/.local-browsers" if self.playwright else None
@@ -120,7 +123,7 @@ def chosen_by_setting(machine: Machine) -> list[Path]:
 
 
 def playwrights_own(machine: Machine) -> list[Path]:
-    """Browsers that this version of Playwright has installed; a half-finished download has no marker file."""
+    """Browsers that this version of Playwright has installed. An incomplete download has no marker file."""
     registry = machine.registry()
     if registry is None or machine.playwright is None:
         return []
@@ -135,9 +138,9 @@ def playwrights_own(machine: Machine) -> list[Path]:
 
 
 def systems_own(machine: Machine) -> list[Path]:
-    """Headless shells first, because they start faster, then Chromium, then Chrome.
+    """Browsers of the system: headless shells first, because they start faster, then Chromium, then Chrome.
 
-    A snap is left out: it may not read our folders.
+    Snaps are left out, because they may not read our folders.
     """
     found = []
     for name in SYSTEM_PROGRAMS:
@@ -147,7 +150,7 @@ def systems_own(machine: Machine) -> list[Path]:
     return found
 
 
-# The order, once: what is found first and runs is taken.
+# The order of the search: the first browser that runs is used.
 SEARCH: Final[tuple[tuple[str, Callable[[Machine], list[Path]]], ...]] = (
     ("chosen by CHROMIUM_EXECUTABLE", chosen_by_setting),
     ("Playwright's own", playwrights_own),
@@ -156,10 +159,10 @@ SEARCH: Final[tuple[tuple[str, Callable[[Machine], list[Path]]], ...]] = (
 
 
 def find(machine: Machine | None = None) -> Chromium | None:
-    """The first Chromium of the search that runs; installs nothing.
+    """Search for a Chromium that runs. None: there is none; nothing is installed.
 
     Raises:
-        ChromiumError: `CHROMIUM_EXECUTABLE` is set and does not run. A choice is not silently replaced.
+        ChromiumError: `CHROMIUM_EXECUTABLE` is set and does not run. No other browser is used then.
     """
     machine = machine or Machine()
     for origin, candidates in SEARCH:
@@ -169,7 +172,7 @@ def find(machine: Machine | None = None) -> Chromium | None:
             if candidates is chosen_by_setting:
                 raise ChromiumError(
                     f"CHROMIUM_EXECUTABLE is {machine.setting()}, but that does not run. Try it with "
-                    "--version: it may be missing, not executable, or lack libraries. Unset it to have one "
-                    "searched for."
+                    "--version: it may be missing, not executable, or lack libraries. If the variable is not "
+                    "set, a browser is searched for."
                 )
     return None

@@ -1,6 +1,6 @@
-"""Installing a Chromium where none was found, and fonts, without which pages show no text.
+"""Installs a Chromium if none is found, and fonts, because without fonts pages show no text.
 
-python -m deploy.embedded.install.chromium_install      find or install one, and say which
+python -m deploy.embedded.install.chromium_install      find or install a Chromium, and print which
 """
 
 import os
@@ -12,13 +12,13 @@ from typing import Final
 
 from deploy.embedded.install import chromium, packages
 from deploy.embedded.install.chromium import Chromium, ChromiumError
-from deploy.embedded.install.progress import Note, Progress, patient
+from deploy.embedded.install.progress import Note, Progress, reporting
 from deploy.embedded.processes.process import Pause, ProcessError, Program, run_to_end
 
 PLAYWRIGHT_TIMEOUT_S: Final = 600.0
 
 PACKAGE: Final = "chromium-headless-shell"
-# Playwright's own node needs it, and a slim Debian does not have it.
+# Playwright's Node.js needs it, and slim Debian images do not have it.
 LIBRARIES: Final = ("libatomic1",)
 FONTS: Final = ("fonts-liberation", "fonts-noto-color-emoji", "fonts-noto-cjk")
 FONT_FOLDERS: Final = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.fonts", "~/.local/share/fonts")
@@ -27,7 +27,7 @@ FONT_SUFFIXES: Final = frozenset({".ttf", ".otf", ".ttc", ".pfb", ".pcf.gz"})
 
 def _by_playwright(log: Path, pause: Pause) -> None:
     command = (sys.executable, "-m", "playwright", "install", "--only-shell", "chromium")
-    # A connection that does not answer is given up after 20 s instead of 30 s, five times.
+    # Playwright tries five times. Each time it waits for a connection for 20 s instead of 30 s.
     environment = {"PLAYWRIGHT_DOWNLOAD_CONNECTION_TIMEOUT": "20000", **os.environ}
     program = Program("playwright install", command, log, environment)
     run_to_end(program, timeout_s=PLAYWRIGHT_TIMEOUT_S, pause=pause)
@@ -37,7 +37,7 @@ def _by_package(log: Path, pause: Pause) -> None:
     packages.install((PACKAGE, *LIBRARIES, *FONTS), log=log, pause=pause)
 
 
-# The order, after the search found nothing.
+# In this order they are tried if the search has found nothing.
 INSTALLERS: Final[tuple[tuple[str, Callable[[Path, Pause], None]], ...]] = (
     ("playwright install --only-shell chromium", _by_playwright),
     (f"the package {PACKAGE}", _by_package),
@@ -45,15 +45,16 @@ INSTALLERS: Final[tuple[tuple[str, Callable[[Path, Pause], None]], ...]] = (
 
 
 def find_or_install(*, log: Path, tell: Note, pause: Pause = time.sleep) -> Chromium:
-    """A Chromium that runs here; a download or a package if there is none.
+    """Find a Chromium that runs here, or install one: by download or as a package.
 
     Args:
         log: file for the installers' output.
         tell: prints one line of progress.
-        pause: sleeps between two looks at an installer; what it raises ends the installation.
+        pause: sleeps while an installer runs. If it raises, the installation is cancelled.
 
     Raises:
-        ChromiumError: nothing worked; says what was tried and what the user can do.
+        ChromiumError: there is none and none can be installed; the message says what was tried and what
+            to do.
     """
     if found := chromium.find():
         return found
@@ -61,13 +62,13 @@ def find_or_install(*, log: Path, tell: Note, pause: Pause = time.sleep) -> Chro
     for name, install in INSTALLERS:
         tell(f"Chromium: none found, trying {name} (a minute or two)")
         try:
-            install(log, patient(pause, lambda: tell("Chromium: still installing")))
+            install(log, reporting(pause, lambda: tell("Chromium: still installing")))
         except ProcessError as error:
             reason = error.summary
         except packages.PackageError as error:
             reason = str(error)
         else:
-            reason = "It was installed, but it does not run; libraries may be missing."
+            reason = "It is installed, but it does not run; libraries may be missing."
         if found := chromium.find():
             return found
         tell(f"Chromium: {name} did not work. {reason}")
@@ -78,12 +79,12 @@ def find_or_install(*, log: Path, tell: Note, pause: Pause = time.sleep) -> Chro
         + f"\n  The installers' output: {log}\n"
         "Install one yourself, on Debian and Ubuntu for example with\n"
         f"  sudo apt-get update && sudo apt-get install {PACKAGE} {' '.join(FONTS)}\n"
-        "or name one that you have: make run CHROMIUM_EXECUTABLE=/path/to/chromium"
+        "or use one that you have: make run CHROMIUM_EXECUTABLE=/path/to/chromium"
     )
 
 
 def fonts_exist() -> bool:
-    """Whether the machine has any font file. macOS always has."""
+    """Whether the machine has any font file. macOS always has fonts."""
     if sys.platform == "darwin":
         return True
     folders = (Path(folder).expanduser() for folder in FONT_FOLDERS)
@@ -91,7 +92,7 @@ def fonts_exist() -> bool:
 
 
 def ensure_fonts(*, log: Path, tell: Note, pause: Pause = time.sleep) -> None:
-    """Install fonts when there are none at all; failing that, warn: renders go on without text."""
+    """Install fonts if there are none. If that fails, warn: pages are rendered without text."""
     if fonts_exist():
         return
     tell(f"Fonts: none found, installing {', '.join(FONTS)}")
@@ -105,7 +106,7 @@ def ensure_fonts(*, log: Path, tell: Note, pause: Pause = time.sleep) -> None:
 
 
 def main() -> int:
-    """Find or install a Chromium and fonts; for `make test`."""
+    """Find or install a Chromium and fonts. `make test` uses this."""
     progress = Progress()
     log = Path(sys.prefix) / "chromium-install.log"
     try:

@@ -1,7 +1,8 @@
-"""The Python environment in .venv: made with venv, filled by pip, touched only when requirements changed.
+"""The Python environment in .venv: venv makes it, pip installs packages when the requirements have changed.
 
-pip installs, because it honours the user's own settings for mirrors, proxies and certificates. Every file is
-checked against the hashes in deploy/requirements. Standard library only: this runs before anything is there.
+pip is used because it reads the user's settings for mirrors, proxies and certificates. Each file is checked
+against the hashes in deploy/requirements. This module uses only the standard library: it runs before any
+package is installed.
 """
 
 import contextlib
@@ -20,7 +21,7 @@ from typing import Final
 from deploy.embedded.install.progress import Progress, say
 from deploy.embedded.processes.process import (
     INTERRUPT_S,
-    Child,
+    ChildProcess,
     Pause,
     ProcessError,
     Program,
@@ -31,21 +32,22 @@ from deploy.embedded.processes.stopping import StopRequested, StopSignal
 ROOT: Final = Path(__file__).resolve().parents[3]
 REQUIREMENTS: Final = ROOT / "deploy" / "requirements"
 
-# Whose installation serves whom: dev.txt holds all of run.txt in the same versions (a test proves it).
-SERVED_BY: Final = {"run": ("run", "dev"), "dev": ("dev",)}
+# Which installed requirements are enough for which purpose: dev.txt contains all of run.txt in the same
+# versions (a test checks it).
+SUFFICIENT: Final = {"run": ("run", "dev"), "dev": ("dev",)}
 
 INSTALL_TIMEOUT_S: Final = 1800.0
 REPORT_EVERY_S: Final = 5.0
-INTERRUPTED: Final = 130  # what shells return after Ctrl-C
+INTERRUPTED: Final = 130  # the exit code of shells after Ctrl-C
 
 
-class Environment:
+class PythonEnvironment:
     """One virtual environment.
 
     Attributes:
-        folder: where it is or will be.
+        folder: of the environment; it need not exist.
         requirements: folder of the files `run.txt` and `dev.txt`.
-        log: what venv and pip say.
+        log: file for the output of venv and pip.
     """
 
     def __init__(self, folder: Path = ROOT / ".venv", requirements: Path = REQUIREMENTS) -> None:
@@ -55,14 +57,14 @@ class Environment:
         self.log = folder / "install.log"
         self._stamp = folder / "installed-requirements"
 
-    def serves(self, purpose: str) -> bool:
-        """Whether what was installed last is enough for `run` or `dev`."""
+    def is_sufficient_for(self, purpose: str) -> bool:
+        """Whether the installed packages are enough for `run` or `dev`."""
         if not self._stamp.exists() or not self.python.exists():
             return False
-        return self._stamp.read_text() in {self._expected(name) for name in SERVED_BY[purpose]}
+        return self._stamp.read_text() in {self._expected(name) for name in SUFFICIENT[purpose]}
 
-    def works(self) -> bool:
-        """Whether it has a pip, and the minor version of the Python that runs this."""
+    def is_usable(self) -> bool:
+        """Whether it has pip and the same minor version of Python as the Python that runs this."""
         program = f"import sys, pip; sys.exit(sys.version_info[:2] != {sys.version_info[:2]})"
         try:
             asked = subprocess.run([str(self.python), "-c", program], capture_output=True, check=False)
@@ -71,7 +73,7 @@ class Environment:
         return asked.returncode == 0
 
     def make(self, pause: Pause) -> None:
-        """Make it from nothing with the Python that runs this.
+        """Make it, with the Python that runs this. An existing one is removed.
 
         Raises:
             ProcessError: venv failed.
@@ -80,28 +82,28 @@ class Environment:
             self.folder.unlink()
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
-        # In an activated .venv, sys.executable is what was just removed.
+        # If .venv is activated, sys.executable has just been removed.
         python = getattr(sys, "_base_executable", "") or sys.executable
         command = (python, "-m", "venv", str(self.folder))
         run_to_end(self._program("python -m venv", command), timeout_s=INSTALL_TIMEOUT_S, pause=pause)
 
     def install(self, purpose: str, progress: Progress, pause: Pause) -> None:
-        """Install a requirement file; tells how far it is every few seconds.
+        """Install a requirements file, and print the progress every few seconds.
 
         Raises:
-            ProcessError: pip failed; the message ends with its last words.
+            ProcessError: pip failed; the message contains the end of its output.
         """
         self._stamp.unlink(missing_ok=True)
         file = self.requirements / f"{purpose}.txt"
         options = ("--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--require-hashes")
         command = (str(self.python), "-m", "pip", "install", *options, "-r", str(file))
-        child = Child.start(self._program("pip install", command))
+        child = ChildProcess.start(self._program("pip install", command))
         try:
-            _follow(child, _pins(file), progress, pause)
+            _report_progress(child, _count_packages(file), progress, pause)
         finally:
             child.stop(INTERRUPT_S)
         if child.process.returncode != 0:
-            raise ProcessError(f"pip could not install {file} ({child.end}).", child.last_words())
+            raise ProcessError(f"pip could not install {file} ({child.end}).", child.log_excerpt())
         self._stamp.write_text(self._expected(purpose))
 
     def _program(self, name: str, command: tuple[str, ...]) -> Program:
@@ -113,35 +115,36 @@ class Environment:
         return f"{purpose}.txt {hashlib.sha256(content).hexdigest()} Python {python}\n"
 
 
-def bring_up_to_date(environment: Environment, purpose: str, progress: Progress, pause: Pause) -> None:
-    """Make and fill the environment as far as needed; one `make` at a time.
+def bring_up_to_date(environment: PythonEnvironment, purpose: str, progress: Progress, pause: Pause) -> None:
+    """Make the environment and install packages, as far as needed. Only one `make` does this at a time.
 
     Raises:
-        ProcessError: venv or pip failed, or another `make` does not come to an end.
+        ProcessError: venv or pip failed, or another `make` has not finished in time.
     """
-    if environment.serves(purpose):
+    if environment.is_sufficient_for(purpose):
         progress.line(f"Environment: {environment.folder.name} is up to date")
         return
-    with _alone(environment.requirements, progress, pause):
-        if not environment.works():
+    with _locked(environment.requirements, progress, pause):
+        if not environment.is_usable():
             with progress.step(f"Environment: {environment.folder.name} made"):
                 environment.make(pause)
-        if not environment.serves(purpose):
+        if not environment.is_sufficient_for(purpose):
             file = environment.requirements / f"{purpose}.txt"
+            count = _count_packages(file)
             progress.line(
-                f"Packages: installing {_pins(file)} from {file.name}, pip's output is in {environment.log}"
+                f"Packages: installing {count} from {file.name}, pip's output is in {environment.log}"
             )
             with progress.step("Packages: installed"):
                 environment.install(purpose, progress, pause)
 
 
 def update(purpose: str) -> int:
-    """Bring .venv up to date for `run` or `dev`; returns the exit code."""
+    """Bring .venv up to date for `run` or `dev`, and return the exit code."""
     stop = StopSignal()
     try:
-        bring_up_to_date(Environment(), purpose, Progress(), stop.pause)
+        bring_up_to_date(PythonEnvironment(), purpose, Progress(), stop.pause)
     except StopRequested:
-        say("Interrupted. The next make goes on from here.")
+        say("Interrupted. The next make continues from here.")
         return INTERRUPTED
     except (ProcessError, OSError) as error:
         say(f"\nrenderfleet: {error}")
@@ -149,11 +152,11 @@ def update(purpose: str) -> int:
     return 0
 
 
-def _pins(file: Path) -> int:
+def _count_packages(file: Path) -> int:
     return len(re.findall(r"^[\w.-]+(\[.*\])?==", file.read_text(), re.MULTILINE))
 
 
-def _follow(child: Child, total: int, progress: Progress, pause: Pause) -> None:
+def _report_progress(child: ChildProcess, total: int, progress: Progress, pause: Pause) -> None:
     next_report = time.monotonic() + REPORT_EVERY_S
     while not child.wait(0.5, pause):
         if time.monotonic() < next_report:
@@ -161,35 +164,35 @@ def _follow(child: Child, total: int, progress: Progress, pause: Pause) -> None:
         next_report += REPORT_EVERY_S
         text = child.log_text()
         if "\nInstalling collected packages" in text:
-            progress.line("Packages: all are here, unpacking")
+            progress.line("Packages: all are downloaded, installing")
         else:
             progress.line(
-                f"Packages: {len(re.findall('^Collecting ', text, re.MULTILINE))} of {total} fetched"
+                f"Packages: {len(re.findall('^Collecting ', text, re.MULTILINE))} of {total} downloaded"
             )
 
 
 @contextlib.contextmanager
-def _alone(folder: Path, progress: Progress, pause: Pause) -> Iterator[None]:
-    """Hold a lock on a folder, so that `make run` and `make test` do not install at the same time."""
+def _locked(folder: Path, progress: Progress, pause: Pause) -> Iterator[None]:
+    """Lock a folder, so that `make run` and `make test` do not install at the same time."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         deadline = time.monotonic() + INSTALL_TIMEOUT_S
-        told = False
-        while not _locked(descriptor):
+        is_reported = False
+        while not _try_lock(descriptor):
             if time.monotonic() > deadline:
                 raise ProcessError(
                     f"Another make has been installing packages for {INSTALL_TIMEOUT_S:.0f} s."
                 )
-            if not told:
+            if not is_reported:
                 progress.line("Environment: waiting for another make that installs packages")
-                told = True
+                is_reported = True
             pause(0.2)
         yield
     finally:
         os.close(descriptor)
 
 
-def _locked(descriptor: int) -> bool:
+def _try_lock(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

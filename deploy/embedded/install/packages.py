@@ -1,4 +1,4 @@
-"""Packages of the distribution, where it has apt-get and we are root or may become it without a password."""
+"""Installs packages of the distribution, if it has apt-get and root's rights need no password."""
 
 import os
 import shutil
@@ -26,31 +26,31 @@ OPTIONS: Final = (
 
 
 class PackageError(Exception):
-    """Packages cannot be installed here; the text says why."""
+    """Packages cannot be installed here; the message says why."""
 
 
 def _become_root() -> tuple[str, ...]:
-    """What goes in front of a command to run it as root.
+    """The words before a command that run it as root.
 
     Raises:
-        PackageError: we are not root and cannot become it.
+        PackageError: this process is not root, and sudo is missing or asks for a password.
     """
     if os.geteuid() == 0:
         return ()
     sudo = shutil.which("sudo")
     if sudo is None:
         raise PackageError("Installing packages needs root, and there is no sudo.")
-    # -n: never ask for a password, nobody may be there to type one.
+    # -n: never ask for a password. This may run where nobody can type one.
     if subprocess.run([sudo, "-n", "true"], capture_output=True, check=False).returncode != 0:
         raise PackageError("Installing packages needs root, and sudo asks for a password.")
     return (sudo, "-n")
 
 
 def install(packages: Sequence[str], *, log: Path, pause: Pause = time.sleep) -> None:
-    """Install packages with apt-get; reads the package lists first if there are none or they are stale.
+    """Install packages with apt-get. If there are no package lists, or old ones, they are updated first.
 
     Raises:
-        PackageError: no apt-get, no way to become root, or apt-get failed.
+        PackageError: there is no apt-get, root's rights need a password, or apt-get failed.
     """
     if shutil.which("apt-get") is None:
         raise PackageError("This system has no apt-get.")
@@ -64,15 +64,15 @@ def install(packages: Sequence[str], *, log: Path, pause: Pause = time.sleep) ->
 
     install_them = ("install", "--yes", "--no-install-recommends", *packages)
     try:
-        fresh = not any(LISTS.glob("*Packages*"))
-        if fresh:
+        is_updated = not any(LISTS.glob("*Packages*"))
+        if is_updated:
             apt("update")
         try:
             apt(*install_them)
         except ProcessError:
-            if fresh:
+            if is_updated:
                 raise
-            apt("update")  # lists that are some weeks old name files that are gone
+            apt("update")  # lists that are weeks old name files that no longer exist
             apt(*install_them)
     except ProcessError as error:
         raise PackageError(error.summary) from error

@@ -1,4 +1,4 @@
-"""One line for each step on the way, with the time since the start, for the person who waits."""
+"""Prints one line for each step of a start or an installation, with the time since the beginning."""
 
 import contextlib
 import os
@@ -10,29 +10,29 @@ from typing import Final
 
 Note = Callable[[str], None]
 
-PATIENCE_S: Final = 10.0
+REPORT_EVERY_S: Final = 10.0
 
 
 def say(text: str) -> None:
-    """Print at once. When nobody reads any more (closed pipe or terminal), go on silently."""
+    """Print a line at once. If the pipe or terminal was closed, print nothing from now on."""
     try:
         print(text, flush=True)
     except OSError:
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - stays open to the end
 
 
-def patient(pause: Callable[[float], None], tell: Callable[[], None]) -> Callable[[float], None]:
-    """The same `pause`, but every ten seconds of it something is told: the wait is long, nothing hangs."""
-    due = time.monotonic() + PATIENCE_S
+def reporting(pause: Callable[[float], None], tell: Callable[[], None]) -> Callable[[float], None]:
+    """Make a `pause` that also calls `tell` every ten seconds, so that the user sees that nothing hangs."""
+    due = time.monotonic() + REPORT_EVERY_S
 
-    def telling(seconds: float) -> None:
+    def pause_and_report(seconds: float) -> None:
         nonlocal due
         if time.monotonic() >= due:
-            due += PATIENCE_S
+            due += REPORT_EVERY_S
             tell()
         pause(seconds)
 
-    return telling
+    return pause_and_report
 
 
 class Progress:
@@ -43,19 +43,19 @@ class Progress:
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds since the creation."""
+        """Seconds since the object was created."""
         return time.monotonic() - self._start
 
     def line(self, text: str) -> None:
-        """Print one line with the time in front."""
+        """Print one line that begins with the time."""
         say(f"[{self.elapsed_s:5.1f} s] {text}")
 
     @contextlib.contextmanager
     def step(self, title: str) -> Iterator[Note]:
-        """Say at the end of a step that it worked and how long it took; say nothing when it fails.
+        """Print at the end of a step how long it took; print nothing when it fails.
 
         Yields:
-            A function that takes the words for the end of the step: what was taken, where it listens.
+            A function that adds words to that line, for example which browser was found.
         """
         began = time.monotonic()
         notes: list[str] = []

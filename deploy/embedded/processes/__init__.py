@@ -1,1 +1,1 @@
-"""Child processes: started, watched, stopped, with all below them."""
+"""Starts, watches and stops child processes, with all processes below them."""

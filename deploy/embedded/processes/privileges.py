@@ -1,7 +1,7 @@
-"""Running children as an ordinary user when we are root, as Postgres and Chromium's sandbox ask for.
+"""Runs child processes as an ordinary user if this process is root. Postgres and Chromium's sandbox need it.
 
-Files keep their owner and nothing is given away: in a user namespace of its own the child only sees itself as
-`nobody`, without root's powers over other users' files.
+The child runs in a user namespace of its own. There it sees itself as the user `nobody` and has no rights to
+the files of other users. The owners of files are not changed.
 """
 
 import os
@@ -15,23 +15,23 @@ UNPRIVILEGED: Final = ("unshare", "--user", "--map-user=65534", "--map-group=655
 
 
 class PrivilegeError(Exception):
-    """Root cannot give up its powers here; the text says what to do instead."""
+    """Child processes cannot run as an ordinary user here; the message says what to do."""
 
 
 def needed() -> bool:
-    """Whether children that must not be root need a user namespace: on Linux, as root."""
+    """Whether child processes that must not be root need a user namespace: on Linux, as root."""
     return sys.platform == "linux" and os.geteuid() == 0
 
 
 def require(*, readable: Path, writable: Path) -> None:
-    """Prove that an unprivileged child can be started and can use two paths.
+    """Check that an unprivileged child process can be started and can use two paths.
 
     Args:
         readable: a program or folder that it has to read.
         writable: a folder that it has to write.
 
     Raises:
-        PrivilegeError: it cannot. Nothing is tried when this process is not root.
+        PrivilegeError: it cannot. Nothing is checked if this process is not root.
     """
     if not needed():
         return
@@ -44,7 +44,7 @@ def require(*, readable: Path, writable: Path) -> None:
     for test, path, verb in (("-r", readable, "read"), ("-w", writable, "write")):
         if subprocess.run([*UNPRIVILEGED, "test", test, str(path)], check=False).returncode != 0:
             raise PrivilegeError(
-                "As root, renderfleet runs its browsers and Postgres without root's powers, and so they "
+                "As root, renderfleet runs its browsers and Postgres without root's rights, so they "
                 f"cannot {verb} {path}, which belongs to another user. Start renderfleet as that user, or "
                 "from a copy that belongs to root, or set DATA_DIR."
             )

@@ -1,12 +1,12 @@
-"""Child processes that cannot outlive their parent and that are always stopped within a bound.
+"""Child processes that end with their parent, and that are always stopped within a time limit.
 
 On Linux every child is started as
 
-    [unshare --user ...]  setpriv --pdeathsig SIGNAL  sh -c 'is the parent still there? exec'  COMMAND
+    [unshare --user ...]  setpriv --pdeathsig SIGNAL  sh -c 'exit if the parent has ended; exec'  COMMAND
 
-so that the kernel itself ends it when this process is gone, even by SIGKILL. `unshare` comes first because
-entering a user namespace clears the death signal. Elsewhere (macOS) a child has a process group of its own,
-which is killed as a whole; there a SIGKILL of the parent leaves the children, for want of such a signal.
+so that the kernel ends it when this process ends, also by SIGKILL. `unshare` comes first, because entering a
+user namespace removes the death signal. On other systems (macOS) a child has a process group of its own that
+is killed as a whole. They have no death signal: children keep running if their parent is ended by SIGKILL.
 """
 
 import os
@@ -27,28 +27,28 @@ LINUX: Final = sys.platform == "linux"
 POLL_S: Final = 0.02
 TAIL_LINES: Final = 15
 
-# A log that has grown beyond this makes way for a new one at the next start; one old one is kept.
+# A log larger than this is replaced by a new one at the next start. One old log is kept.
 LOG_LIMIT_BYTES: Final = 20 * 1024 * 1024
 
-# What an interrupted command may take to clean up after itself, for example a package installation.
+# How long an interrupted command may clean up, for example a package installation.
 INTERRUPT_S: Final = 5.0
 
-# A Ctrl-C reaches a child too that has no session of its own yet, and ends it. Whoever finds a child dead
-# waits for so long whether somebody asked for that, before blaming the child.
+# A Ctrl-C also ends a child that has no session of its own yet. So if a child has ended, this process first
+# waits for this long: if it was a Ctrl-C, it stops as requested and does not report an error of the child.
 INTERRUPTED_S: Final = 0.1
 
-# The parent may die before the death signal is set. Then this shell has another parent, and ends here.
+# The parent may end before the death signal is set. Then this shell has another parent, and ends here.
 PARENT_IS_ALIVE: Final = 'test "$PPID" = "$0" || exit 1; exec "$@"'
 
-# The death signal is tied to the thread that forks, not to the process: all children come from one thread
-# that lives as long as the process, so that callers may start a child from wherever they are.
+# The death signal depends on the thread that forks, not on its process: it is sent when the thread ends. So
+# one thread that lives as long as the process starts all children, and any thread may ask it to.
 _SPAWNER: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
 
 Pause = Callable[[float], None]
 
 
 class ProcessError(Exception):
-    """A child could not be started, ended with an error or did not end in time; the text is for people.
+    """A child could not be started, ended with an error or did not end in time; the message is for people.
 
     Attributes:
         summary: the same in one sentence, without the end of the log.
@@ -61,18 +61,18 @@ class ProcessError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to start, and how it wants to be treated.
+    """A program to start, and how to start and stop it.
 
     Attributes:
-        name: what messages call it.
-        command: arguments, the program first.
-        log: file that stdout and stderr are appended to.
-        environment: the whole environment of the child.
-        output: file that receives stdout alone, created with mode 0600; for output that holds a secret.
-        unprivileged: when this process is root, show the child an unprivileged user id instead. Postgres
-            refuses root, and Chromium's sandbox needs an ordinary user.
-        death_signal: what the kernel sends when the parent is gone (Linux).
-        stop_signal: what asks the program to end.
+        name: for messages.
+        command: the program and its arguments.
+        log: file to which stdout and stderr are appended.
+        environment: all variables of the child.
+        output: file for stdout only, created with mode 0600; for output that contains a secret.
+        unprivileged: run the child as an ordinary user if this process is root. Postgres refuses to run as
+            root, and Chromium's sandbox needs an ordinary user.
+        death_signal: signal that the kernel sends when the parent ends (Linux).
+        stop_signal: signal that asks the program to end.
         inherited: file descriptors that stay open in the child.
     """
 
@@ -87,18 +87,18 @@ class Program:
     inherited: tuple[int, ...] = ()
 
     def wrapped(self) -> list[str]:
-        """The command with what binds its life to ours in front of it.
+        """The command, after the words that make it end with this process.
 
         Raises:
-            ProcessError: Linux without util-linux.
+            ProcessError: this is Linux without util-linux.
         """
         if not LINUX:
             return list(self.command)
         for tool in ("setpriv", "unshare"):
             if shutil.which(tool) is None:
                 raise ProcessError(
-                    f"The program {tool} is missing, which ends children together with their parent. "
-                    "Install it: on Debian and Ubuntu with apt-get install util-linux."
+                    f"The program {tool} is missing. It is needed so that child processes end with their "
+                    "parent. Install it: on Debian and Ubuntu with apt-get install util-linux."
                 )
         death = ("setpriv", "--pdeathsig", self.death_signal.name.removeprefix("SIG"), "--")
         alive = ("sh", "-c", PARENT_IS_ALIVE, str(os.getpid()))
@@ -107,8 +107,8 @@ class Program:
 
 
 @dataclass(slots=True)
-class Child:
-    """One running program. Make it with `Child.start`; every end of it goes through `stop` or `kill`."""
+class ChildProcess:
+    """One running program. Create it with `start`, and end it with `stop` or `kill`."""
 
     program: Program
     process: subprocess.Popen[bytes]
@@ -116,8 +116,8 @@ class Child:
     started: float = field(default_factory=time.monotonic)
 
     @classmethod
-    def start(cls, program: Program) -> "Child":
-        """Start a program in a session of its own, so that a Ctrl-C on the terminal reaches only its parent.
+    def start(cls, program: Program) -> "ChildProcess":
+        """Start a program in a session of its own, so that a Ctrl-C on the terminal only reaches its parent.
 
         Raises:
             ProcessError: the program cannot be executed.
@@ -157,19 +157,19 @@ class Child:
 
     @property
     def running(self) -> bool:
-        """Whether it has not ended yet; reaps it when it has."""
+        """Whether it has not ended yet. If it has, its exit code is collected."""
         return self.process.poll() is None
 
     @property
     def end(self) -> str:
-        """How it ended, in words."""
+        """How it ended, in words: for example "ended with exit code 1"."""
         code = self.process.poll()
         if code is None:
             return "is still running"
         return f"ended with exit code {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
 
     def wait(self, timeout_s: float, pause: Pause = time.sleep) -> bool:
-        """Wait for the end; False when it is still running after `timeout_s` seconds."""
+        """Wait for the end. False: it is still running after `timeout_s` seconds."""
         deadline = time.monotonic() + timeout_s
         while self.running:
             if time.monotonic() >= deadline:
@@ -183,24 +183,24 @@ class Child:
             process_tree.send(self.pid, self.program.stop_signal)
 
     def stop(self, timeout_s: float) -> bool:
-        """Ask it to end, wait `timeout_s` seconds, then kill it. True when it ended by itself."""
+        """Ask it to end, wait up to `timeout_s` seconds, then kill it. True: it ended in time."""
         self.ask_to_stop()
-        orderly = self.wait(timeout_s)
+        has_ended = self.wait(timeout_s)
         self.kill()
-        return orderly
+        return has_ended
 
     def kill(self) -> None:
-        """End it and its descendants at once with SIGKILL, and reap it. Nothing happens if it has ended."""
-        family = process_tree.descendants(self.pid) if self.running else []
+        """End it and all processes below it with SIGKILL, and wait for the end."""
+        descendants = process_tree.descendants(self.pid) if self.running else []
         if self.running:
             process_tree.send(-self.pid, signal.SIGKILL)
-        for pid in family:
+        for pid in descendants:
             process_tree.send(pid, signal.SIGKILL)
         self.process.wait()
-        process_tree.wait_for_end(family)
+        process_tree.wait_for_end(descendants)
 
     def log_text(self) -> str:
-        """What it wrote to its log since it was started; nothing when somebody has removed the log."""
+        """What it has written to its log since it was started; empty if the log was removed."""
         try:
             with self.program.log.open("rb") as log:
                 log.seek(self.log_start)
@@ -209,29 +209,29 @@ class Child:
             return ""
 
     def log_tail(self, lines: int = TAIL_LINES) -> str:
-        """The last lines of that, indented."""
+        """The last lines of `log_text`, indented."""
         return "\n".join(f"    {line}" for line in self.log_text().splitlines()[-lines:])
 
-    def last_words(self) -> str:
-        """The end of its log and where the rest is, for a message."""
+    def log_excerpt(self) -> str:
+        """The end of its log, and the path of the log, for a message."""
         if tail := self.log_tail():
             return f"The end of its log {self.program.log}:\n{tail}"
         return f"It wrote nothing to its log {self.program.log}."
 
 
 def run_to_end(program: Program, *, timeout_s: float, pause: Pause = time.sleep) -> None:
-    """Run a program that ends by itself.
+    """Run a program until it ends.
 
     Raises:
-        ProcessError: it failed, or took longer than `timeout_s` seconds; the message ends with its last
-            words.
+        ProcessError: it failed, or took longer than `timeout_s` seconds; the message contains the end of its
+            log.
     """
-    child = Child.start(program)
+    child = ChildProcess.start(program)
     try:
         if not child.wait(timeout_s, pause):
-            raise ProcessError(f"{program.name} took longer than {timeout_s:.0f} s.", child.last_words())
+            raise ProcessError(f"{program.name} took longer than {timeout_s:.0f} s.", child.log_excerpt())
     finally:
         child.stop(INTERRUPT_S)
     if child.process.returncode != 0:
         pause(INTERRUPTED_S)
-        raise ProcessError(f"{program.name} {child.end}.", child.last_words())
+        raise ProcessError(f"{program.name} {child.end}.", child.log_excerpt())

@@ -1,7 +1,7 @@
-"""Who descends from whom, as /proc tells it, and what becomes of orphans. Without /proc nobody does.
+"""Finds the processes below a process, and ends orphans. It reads /proc; without /proc it finds none.
 
-A worker's browser is a tree of its own making. Whatever happens to the worker, no part of that tree may stay:
-the launcher adopts orphans (`adopt_orphans`) and ends them with itself (`end_all_children`).
+A worker's browser has many processes below it, which must not stay if the worker is killed. So the launcher
+becomes the parent of orphans (`adopt_orphans`), and kills them when it ends (`end_all_children`).
 """
 
 import contextlib
@@ -24,11 +24,11 @@ PR_SET_CHILD_SUBREAPER: Final = 36
 
 
 def _parents() -> dict[int, int]:
-    """Parent of every process that exists now and is no zombie."""
+    """The parent of each process that exists now and is not a zombie."""
     parents = {}
     for folder in PROC.glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it ended while we looked
-            # The name, in parentheses, may hold anything; fields are counted from behind it.
+        with contextlib.suppress(OSError):  # the process has ended meanwhile
+            # The name, in parentheses, may contain any character. The other fields follow it.
             state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
             if state != "Z":
                 parents[int(folder.name)] = int(parent)
@@ -36,18 +36,18 @@ def _parents() -> dict[int, int]:
 
 
 def descendants(pid: int) -> list[int]:
-    """Ids of all living processes below `pid`."""
+    """Ids of all running processes below `pid`."""
     parents = _parents()
-    family = [pid]
-    for member in family:  # grows while it is walked
-        family += [child for child, parent in parents.items() if parent == member]
-    return family[1:]
+    found = [pid]
+    for one in found:  # the list grows during the loop
+        found += [child for child, parent in parents.items() if parent == one]
+    return found[1:]
 
 
 def send(pid: int, number: signal.Signals) -> None:
-    """Send a signal to a process, or with a negative id to its group; nothing happens if it is gone.
+    """Send a signal to a process, or with a negative id to its group. Do nothing if it has ended.
 
-    A process that we started through sudo is root's; then sudo has to end it too.
+    A process that was started with sudo belongs to root, so the signal is sent with sudo, too.
     """
     try:
         os.kill(pid, number)
@@ -60,7 +60,7 @@ def send(pid: int, number: signal.Signals) -> None:
 
 
 def wait_for_end(pids: Iterable[int], timeout_s: float = 2.0) -> None:
-    """Wait until processes that were killed are gone; they may be anybody's children."""
+    """Wait until killed processes have ended; they need not be children of this process."""
     deadline = time.monotonic() + timeout_s
     waiting = set(pids)
     while waiting and time.monotonic() < deadline:
@@ -75,38 +75,38 @@ def _prctl(option: int, value: int) -> None:
 
 
 def end_with_parent(parent: int, number: signal.Signals) -> bool:
-    """Have the kernel send this process a signal when its parent ends (Linux).
+    """Ask the kernel to send this process a signal when its parent ends (Linux).
 
     Returns:
-        False when `parent` is our parent no more: it ended before it could be asked for.
+        False if `parent` is not the parent any more: it has ended before this call.
     """
     _prctl(PR_SET_PDEATHSIG, number)
     return os.getppid() == parent
 
 
 def adopt_orphans() -> None:
-    """Become the parent of every descendant whose parent ends, in place of init (Linux)."""
+    """Become the parent of each process below this one whose parent ends, instead of init (Linux)."""
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def reap_orphans(children: Collection[int]) -> None:
-    """Reap adopted processes that have ended; `children` are our own, whoever started them reaps them.
+    """Collect the exit codes of orphans that have ended, but not those of `children`.
 
-    Living orphans are left alone: a browser detaches some of its helpers on purpose.
+    Orphans that are running are left alone: a browser detaches some of its processes on purpose.
     """
     if sys.platform != "linux":
         return
-    with contextlib.suppress(ChildProcessError):  # there is nothing to wait for
+    with contextlib.suppress(ChildProcessError):  # there is no child process
         while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             if ended.si_pid in children:
-                return  # it stays first in line until its owner reaps it; the rest comes next time
+                return  # the kernel returns it again until its exit code is collected; continue next time
             os.waitpid(ended.si_pid, 0)
 
 
 def end_all_children() -> None:
-    """Kill and reap whatever still descends from this process, its own children included."""
-    while family := descendants(os.getpid()):
-        for pid in family:
+    """Kill all processes below this one, and collect the exit codes of its children."""
+    while found := descendants(os.getpid()):
+        for pid in found:
             send(pid, signal.SIGKILL)
-        wait_for_end(family)
+        wait_for_end(found)
     reap_orphans(())

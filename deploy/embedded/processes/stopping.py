@@ -1,7 +1,8 @@
-"""Ctrl-C, SIGTERM and SIGHUP as one request to stop, seen wherever the launcher waits.
+"""Handles Ctrl-C, SIGTERM and SIGHUP as a request to stop.
 
-A handler that raises could strike between the start of a child and the line that remembers it. So handlers
-only set an event; every wait of the launcher is a `pause`, which raises `StopRequested` when it is set.
+A signal handler that raises could interrupt the code after the start of a child and before the child is
+stored. So the handlers only set an event. Wherever the launcher waits it calls `pause`, which raises
+`StopRequested` when the event is set.
 """
 
 import signal
@@ -13,11 +14,11 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopRequested(BaseException):
-    """Somebody asked us to stop; `args[0]` is the signal's name."""
+    """This process was asked to stop; `args[0]` is the name of the signal."""
 
 
 class StopSignal:
-    """The request to stop. Make one in the main thread, before the first child."""
+    """The request to stop. Create it in the main thread, before the first child is started."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
@@ -30,10 +31,10 @@ class StopSignal:
         self._event.set()
 
     def pause(self, seconds: float) -> None:
-        """Sleep, but not longer than until somebody asks us to stop.
+        """Sleep, but only until this process is asked to stop.
 
         Raises:
-            StopRequested: somebody asked, now or earlier.
+            StopRequested: it was asked to stop, now or earlier.
         """
         if self._event.wait(seconds):
             raise StopRequested(self._name)

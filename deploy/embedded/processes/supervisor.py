@@ -1,4 +1,4 @@
-"""Watching over the children of a run: who has died, who is started again, who ends the run."""
+"""Watches the child processes of a run: starts services again that have ended, and ends the run if needed."""
 
 import time
 from collections import deque
@@ -8,71 +8,73 @@ from typing import Final
 from deploy.embedded.engines.engines import Engines
 from deploy.embedded.install.progress import say
 from deploy.embedded.processes import process_tree
-from deploy.embedded.processes.process import Child, Program
+from deploy.embedded.processes.process import ChildProcess, Program
 
 WATCH_S: Final = 0.1
 
-# A worker ends itself when its browser cannot be relaunched, and a new one is the cure. One that dies five
-# times in five minutes will not get better by a sixth start.
+# A worker ends itself when it cannot launch a browser; a new worker often can. If it has been started again
+# five times in five minutes, another start would not help.
 MAX_RESTARTS: Final = 5
 RESTART_WINDOW_S: Final = 300.0
 RESTART_DELAY_S: Final = 0.5
 
-# Together below the 10 s that stopping may take. WORKERS_STOP_S leaves room beyond their own grace time.
+# Together less than the 10 s that stopping may take. WORKERS_STOP_S is more than the workers' own grace time.
 WORKERS_STOP_S: Final = 5.0
 API_STOP_S: Final = 1.5
 ENGINES_STOP_S: Final = 2.0
 
 
 class RunEndedError(Exception):
-    """A child died that the run cannot go on without; the text says which, how, and its last words."""
+    """A child has ended without which the run cannot continue. The message contains the end of its log."""
 
 
 class Service:
-    """The API or one worker: a program that is started again when it dies."""
+    """The API or one worker: a program that is started again when it ends."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.child = Child.start(program)
+        self.child = ChildProcess.start(program)
         self._restarts: deque[float] = deque(maxlen=MAX_RESTARTS)
         self._due: float | None = None
 
     def require_alive(self) -> None:
-        """Used while everything starts, when a death is no accident but a mistake in the settings.
+        """Check that it is running. For the start: a service that ends then has wrong settings.
 
         Raises:
             RunEndedError: it has ended.
         """
         if not self.child.running:
-            raise RunEndedError(self._obituary())
+            raise RunEndedError(self._how_it_ended())
 
     def watch(self) -> None:
-        """Start it again, a moment after it died.
+        """Check it once; if it has ended, start it again after a short pause.
 
         Raises:
-            RunEndedError: it died too often.
+            RunEndedError: it has ended too often.
             ProcessError: it cannot be started.
         """
         now = time.monotonic()
         if self._due is not None:
             if now >= self._due:
                 self._due = None
-                self.child = Child.start(self.program)
+                self.child = ChildProcess.start(self.program)
             return
         if self.child.running:
             return
         if len(self._restarts) == MAX_RESTARTS and now - self._restarts[0] < RESTART_WINDOW_S:
-            raise RunEndedError(f"{self._obituary()}\nIt died {MAX_RESTARTS + 1} times in a few minutes.")
+            raise RunEndedError(
+                f"{self._how_it_ended()}\nIt has ended {MAX_RESTARTS + 1} times in a few minutes."
+            )
         self._restarts.append(now)
         self._due = now + RESTART_DELAY_S * len(self._restarts)
-        say(f"{self._obituary()}\n{self.program.name} is started again.")
+        say(f"{self._how_it_ended()}\n{self.program.name} is started again.")
 
-    def _obituary(self) -> str:
-        return f"{self.program.name} {self.child.end}. {self.child.last_words()}"
+    def _how_it_ended(self) -> str:
+        return f"{self.program.name} {self.child.end}. {self.child.log_excerpt()}"
 
 
 class ServiceSupervisor:
-    """All children of one run. `stop` leaves none of them, whatever happened before."""
+    """All child processes of one run. After `stop` none of them is running."""
 
     def __init__(self, engines: Engines) -> None:
         self.engines = engines
@@ -81,20 +83,24 @@ class ServiceSupervisor:
 
     @property
     def services(self) -> Sequence[Service]:
-        """API and workers, as far as they were started."""
+        """The API and the workers that were started."""
         return [*([self.api] if self.api else []), *self.workers]
 
     def require_all_alive(self) -> None:
-        """Raises RunEndedError when any child has ended."""
+        """Check that all children are running.
+
+        Raises:
+            RunEndedError: one of them has ended.
+        """
         self._require_engines()
         for service in self.services:
             service.require_alive()
 
     def watch(self) -> None:
-        """One look at every child.
+        """Check each child once; start services again that have ended.
 
         Raises:
-            RunEndedError: an engine died, or a service too often.
+            RunEndedError: an engine has ended, or a service too often.
         """
         self._require_engines()
         for service in self.services:
@@ -104,16 +110,16 @@ class ServiceSupervisor:
     def _require_engines(self) -> None:
         for engine in self.engines.all:
             if engine.child is not None and not engine.running:
-                raise RunEndedError(f"{engine.title} {engine.child.end}. {engine.child.last_words()}")
+                raise RunEndedError(f"{engine.title} {engine.child.end}. {engine.child.log_excerpt()}")
 
     def _child_pids(self) -> set[int]:
         engines = {engine.child.pid for engine in self.engines.all if engine.child is not None}
         return engines | {service.child.pid for service in self.services}
 
     def stop(self) -> None:
-        """Workers first, which hand back their jobs; then the API; then the engines; then what is left.
+        """Stop the workers, which put their jobs back; then the API, the engines, and all other children.
 
-        Each in turn gets its time and is then killed.
+        Each group has a time limit and is then killed.
         """
         _stop_together([worker.child for worker in self.workers], WORKERS_STOP_S)
         _stop_together([self.api.child] if self.api else [], API_STOP_S)
@@ -121,7 +127,7 @@ class ServiceSupervisor:
         process_tree.end_all_children()
 
 
-def _stop_together(children: Sequence[Child], timeout_s: float) -> None:
+def _stop_together(children: Sequence[ChildProcess], timeout_s: float) -> None:
     deadline = time.monotonic() + timeout_s
     for child in children:
         child.ask_to_stop()

@@ -13,7 +13,7 @@ import playwright
 
 from deploy.embedded.engines.engine import clean_environment
 from deploy.embedded.engines.ports import LOOPBACK
-from deploy.embedded.processes.process import Child, Program
+from deploy.embedded.processes.process import ChildProcess, Program
 from tests.bench.cases.case import Bench
 from tests.bench.clients.cgroup_group import GroupMemory, MemoryGroup
 from tests.bench.clients.mixed import WORDS, Mixed, render_mixed
@@ -122,21 +122,21 @@ async def _live(product: Product, api: Api, container: Container, address: str, 
 
 
 @contextmanager
-def _worker(product: Product, group: MemoryGroup, slots: int, scratch: str) -> Iterator[Child]:
+def _worker(product: Product, group: MemoryGroup, slots: int, scratch: str) -> Iterator[ChildProcess]:
     """A worker whose whole tree is in the group; the engines and the API stay outside."""
     own = {"RENDERFLEET_BROWSER_MAX_PAGES": str(slots), "RENDERFLEET_DATA_DIR": scratch, "HOME": scratch}
     variables = {**product.variables, **own}
     # Root joins the group, then gives up its powers.
     inner = product.worker_program(variables)
     program = Program(inner.name, group.joining(inner.wrapped()), inner.log, variables)
-    child = Child.start(program)
+    child = ChildProcess.start(program)
     try:
         yield child
     finally:
         child.stop(_STOP_TIMEOUT_S)
 
 
-async def _ready(child: Child) -> None:
+async def _ready(child: ChildProcess) -> None:
     try:
         async with asyncio.timeout(_READY_TIMEOUT_S):
             while "worker ready" not in child.log_text():

@@ -9,7 +9,7 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, Final
 
-from deploy.embedded.processes.process import Child
+from deploy.embedded.processes.process import ChildProcess
 from tests.bench.cases.case import Bench
 from tests.bench.clients.product import Api, Product, ProductError
 from tests.bench.clients.telling_worker import GIVEN, LEFT
@@ -101,7 +101,7 @@ async def run(bench: Bench) -> Section:
     return _section(bench, levels)
 
 
-async def _level(bench: Bench, api: Api, worker: Child, url: str, callers: int) -> Level:
+async def _level(bench: Bench, api: Api, worker: ChildProcess, url: str, callers: int) -> Level:
     rounds, cpu_ms = [], []
     before = _recycles(worker)
     count = bench.pick(5, 2)
@@ -115,7 +115,7 @@ async def _level(bench: Bench, api: Api, worker: Child, url: str, callers: int) 
     return Level(callers, rounds, _recycles(worker) - before, Spread.of(cpu_ms))
 
 
-async def _block(api: Api, worker: Child, url: str, *, callers: int, count: int) -> list[Rendered]:
+async def _block(api: Api, worker: ChildProcess, url: str, *, callers: int, count: int) -> list[Rendered]:
     """So many renders, each caller with one of them under way."""
     turns = iter(range(count))
     jobs: list[dict[str, Any]] = []
@@ -148,11 +148,11 @@ def _rendered(total_ms: float, given: dict[str, Any], left: dict[str, Any], call
     return Rendered(part, total_ms, left["waited_ms"], given["took_ms"])
 
 
-def _lines(worker: Child) -> list[dict[str, Any]]:
+def _lines(worker: ChildProcess) -> list[dict[str, Any]]:
     return [json.loads(line) for line in worker.log_text().splitlines() if line.startswith("{")]
 
 
-def _recycles(worker: Child) -> int:
+def _recycles(worker: ChildProcess) -> int:
     return sum(line["event"] == "browser replaced" for line in _lines(worker))
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from deploy.embedded.engines.engine import clean_environment
 from deploy.embedded.engines.ports import LOOPBACK
-from deploy.embedded.processes.process import Child
+from deploy.embedded.processes.process import ChildProcess
 from tests.bench.cases.case import Bench
 from tests.bench.clients.product import Api, Product, ProductError, find_chromium
 from tests.bench.clients.responder import Responder, responder
@@ -52,7 +52,7 @@ class Service:
 
     product: Product
     api: Api
-    worker: Child
+    worker: ChildProcess
 
     async def render(self, url: str, page: PageCase, count: int) -> Block:
         """POST, wait for the end, `count` times one after the other."""

@@ -15,7 +15,7 @@ from deploy.embedded.engines.engine import clean_environment
 from deploy.embedded.engines.engines import Engines
 from deploy.embedded.engines.ports import LOOPBACK, free_port
 from deploy.embedded.install import chromium
-from deploy.embedded.processes.process import Child, Program, run_to_end
+from deploy.embedded.processes.process import ChildProcess, Program, run_to_end
 from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope
 from fleet.vault.key_file import new_key
@@ -47,7 +47,7 @@ def find_chromium() -> chromium.Chromium:
 class Api:
     """An API process that is ready."""
 
-    child: Child
+    child: ChildProcess
     port: int
     key: str
 
@@ -161,7 +161,7 @@ class Product:
         with self._child(name, "uvicorn", *listen, *fast) as child:
             yield Api(child, port, self.key)
 
-    def worker(self, module: str = "worker") -> AbstractContextManager[Child]:
+    def worker(self, module: str = "worker") -> AbstractContextManager[ChildProcess]:
         """One worker process, by the module that starts it. Wait with `worker_ready`."""
         return self._child("worker", module)
 
@@ -171,10 +171,10 @@ class Product:
         return Program("worker", command, self.folder / "worker.log", variables, unprivileged=True)
 
     @contextmanager
-    def _child(self, name: str, module: str, *words: str) -> Iterator[Child]:
+    def _child(self, name: str, module: str, *words: str) -> Iterator[ChildProcess]:
         log = self.folder / f"{name}.log"
         command = (sys.executable, "-m", module, *words)
-        child = Child.start(Program(name, command, log, self.variables, unprivileged=True))
+        child = ChildProcess.start(Program(name, command, log, self.variables, unprivileged=True))
         try:
             yield child
         finally:
@@ -188,7 +188,7 @@ class Product:
         """
         await self._until(api.child, lambda: _answers_ready(api))
 
-    async def worker_ready(self, child: Child) -> None:
+    async def worker_ready(self, child: ChildProcess) -> None:
         """Wait until a worker has reported itself, which it does when its browser is up.
 
         Raises:
@@ -204,7 +204,7 @@ class Product:
         finally:
             await connection.close()
 
-    async def _until(self, child: Child, is_ready: Callable[[], Awaitable[bool]]) -> None:
+    async def _until(self, child: ChildProcess, is_ready: Callable[[], Awaitable[bool]]) -> None:
         try:
             async with asyncio.timeout(_READY_TIMEOUT_S):
                 while not await is_ready():

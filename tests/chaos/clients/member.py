@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from deploy.embedded.processes import process_tree
-from deploy.embedded.processes.process import Child, Program
+from deploy.embedded.processes.process import ChildProcess, Program
 from tests.chaos.clients.patience import until
 
 _POLL_S: Final = 0.05
@@ -36,7 +36,7 @@ class Life:
         wanted_end: why it was to end, in the words of the fault; empty: it ended by itself.
     """
 
-    child: Child
+    child: ChildProcess
     log: Path
     started_at: float
     ended_at: float | None = None
@@ -97,7 +97,7 @@ class Member:
         log = self._folder / f"{self.name}-{len(self.lives) + 1}.log"
         command = (sys.executable, "-m", *self._words)
         program = Program(self.name, command, log, self._variables, unprivileged=True)
-        child = await asyncio.to_thread(Child.start, program)
+        child = await asyncio.to_thread(ChildProcess.start, program)
         self.lives.append(Life(child, log, time.time()))
 
     async def _keep(self) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.embedded.install.environment import Environment, bring_up_to_date
+from deploy.embedded.install.environment import PythonEnvironment, bring_up_to_date
 from deploy.embedded.install.progress import Progress
-from deploy.embedded.processes.process import INTERRUPTED_S, Child, ProcessError, Program, run_to_end
+from deploy.embedded.processes.process import INTERRUPTED_S, ChildProcess, ProcessError, Program, run_to_end
 from deploy.embedded.processes.stopping import StopRequested
 
 DEAF = (
@@ -30,7 +30,7 @@ def python(folder: Path, code: str) -> Program:
     return Program(name="suspect", command=command, log=folder / "suspect.log", environment=dict(os.environ))
 
 
-def wait_for_log(child: Child, words: str) -> None:
+def wait_for_log(child: ChildProcess, words: str) -> None:
     deadline = time.monotonic() + 10
     while words not in child.log_text():
         assert time.monotonic() < deadline, f"its log never said {words!r}"
@@ -38,7 +38,7 @@ def wait_for_log(child: Child, words: str) -> None:
 
 
 def test_one_that_ignores_the_request_to_stop_is_killed_in_time(tmp_path: Path) -> None:
-    child = Child.start(python(tmp_path, DEAF))
+    child = ChildProcess.start(python(tmp_path, DEAF))
     wait_for_log(child, "deaf")
     began = time.monotonic()
     assert not child.stop(0.3)
@@ -47,7 +47,7 @@ def test_one_that_ignores_the_request_to_stop_is_killed_in_time(tmp_path: Path) 
 
 
 def test_a_kill_reaches_descendants_with_a_session_of_their_own(tmp_path: Path) -> None:
-    child = Child.start(python(tmp_path, WITH_FAMILY))
+    child = ChildProcess.start(python(tmp_path, WITH_FAMILY))
     wait_for_log(child, "family")
     family = psutil.Process(child.pid).children(recursive=True)
     assert family
@@ -104,18 +104,18 @@ def test_the_environment_is_made_once_and_filled_again_only_when_requirements_ch
     requirements.mkdir()
     (requirements / "run.txt").write_text("# nothing yet\n")
     (requirements / "dev.txt").write_text("nothing-of-this-name==1 --hash=sha256:" + "0" * 64 + "\n")
-    environment = Environment(tmp_path / "venv", requirements)
+    environment = PythonEnvironment(tmp_path / "venv", requirements)
 
     bring_up_to_date(environment, "run", Progress(), time.sleep)
     assert "Environment: venv made" in capsys.readouterr().out
-    assert environment.works()
+    assert environment.is_usable()
 
     bring_up_to_date(environment, "run", Progress(), time.sleep)
     assert "Environment: venv is up to date" in capsys.readouterr().out
 
     with pytest.raises(ProcessError, match=r"pip could not install .*dev\.txt(?s:.*)nothing-of-this-name"):
         bring_up_to_date(environment, "dev", Progress(), time.sleep)
-    assert not environment.serves("run"), "a half-filled environment serves nobody"
+    assert not environment.is_sufficient_for("run"), "a half-filled environment serves nobody"
 
     (requirements / "run.txt").write_text("# still nothing\n")
     bring_up_to_date(environment, "run", Progress(), time.sleep)

@@ -77,9 +77,11 @@ class Run:
         return found
 
     def child(self, word: str) -> psutil.Process:
-        """The launcher's child with this word in its command."""
+        """The launcher's child with this module or program in its command."""
         (found,) = [
-            one for one in self.launcher().children() if any(word in part for part in command_line(one))
+            one
+            for one in self.launcher().children()
+            if any(Path(part.partition(" ")[0]).name == word for part in command_line(one))
         ]
         return found
 
@@ -148,7 +150,7 @@ def test_from_nothing_to_a_picture_and_again_with_the_same_data(tmp_path: Path) 
         assert (run.data_dir / "api-key").stat().st_mode & 0o777 == 0o600
         assert key in said
 
-        pasted = said.partition("Make a picture")[2].partition("\n")[2].partition("For a page of the web")[0]
+        pasted = said.partition("Make a picture")[2].partition("\n")[2].partition("For a web page")[0]
         subprocess.run(["bash", "-c", pasted], cwd=tmp_path, check=True, timeout=60)
         assert (tmp_path / "picture.png").read_bytes().startswith(PNG)
 

@@ -90,7 +90,7 @@ def test_settings_are_read_bare_and_prefixed_and_the_prefixed_one_wins() -> None
         {"API_PORT": "8001", "RENDERFLEET_API_PORT": "8002", "WORKERS": "3", "EGRESS_ALLOW": "127.0.0.1:1"}
     )
     assert (settings.api_port, settings.workers) == (8002, 3)
-    assert settings.handed_on == {"RENDERFLEET_EGRESS_ALLOW": "127.0.0.1:1"}
+    assert settings.passed_on == {"RENDERFLEET_EGRESS_ALLOW": "127.0.0.1:1"}
 
 
 @pytest.mark.parametrize(
