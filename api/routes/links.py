@@ -27,7 +27,6 @@ from api.http.problems import (
 from api.jobs.waiters import wait_for
 from api.openapi.link_operation import PLACEHOLDER, parameter_names, read_link_operation
 from api.openapi.operations import problems
-from api.routes.jobs.enqueue import within_quota
 from fleet.errors import KINDS, ErrorType, RenderError, RenderfleetError
 from fleet.jobs.accept import accept_of_link
 from fleet.jobs.insert import render_digest
@@ -200,16 +199,10 @@ async def _accepted(load: _Load) -> Found | None:
     """A new job, within all limits; None: a load at another process was faster."""
     dependencies, tenant = load.dependencies, load.tenant
     await dependencies.rates.admit(load.request.scope, tenant)
-
-    async def accept() -> Job | None:
-        return await accept_of_link(
+    async with dependencies.quotas.admitted(tenant):
+        job = await accept_of_link(
             dependencies.database, dependencies.vault, tenant_id=tenant.id, request=load.render
         )
-
-    async def find() -> None:
-        """There was none a moment ago."""
-
-    job = await within_quota(dependencies, tenant, accept=accept, find=find)
     return None if job is None else Found(Find.NEW, job)
 
 

@@ -5,6 +5,7 @@ from typing import Final
 from uuid import UUID
 
 from fleet.database import Database
+from fleet.errors import ErrorType, InvalidRequestError
 from fleet.jobs.insert import NewJob, insert_statement, job_arguments
 from fleet.jobs.job import JOB_COLUMNS, Job, job_from_row
 from fleet.render.request import RenderRequest
@@ -16,14 +17,21 @@ class Acceptance:
     """What a call made, or has made before under the same idempotency key.
 
     Attributes:
-        job: the job, new or found under the same idempotency key.
-        is_new: whether this call made it; only then is there something to dispatch.
-        is_same_request: False when the key was used with another request before.
+        job: the job as it is now.
+        is_new: whether this call made it; only then is there something to hand over to Redis.
     """
 
     job: Job
     is_new: bool
-    is_same_request: bool
+
+
+class IdempotencyConflictError(InvalidRequestError):
+    """The idempotency key of a call was used for another call."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            ErrorType.IDEMPOTENCY_CONFLICT, "this Idempotency-Key belongs to another request; use a new one"
+        )
 
 
 _INSERT: Final = insert_statement()
@@ -42,20 +50,23 @@ async def accept(
 ) -> Acceptance:
     """Store a job. When this returns, the job is committed: it will reach a terminal state.
 
+    A call that has looked for its key with `find_accepted` before finds here only what another call with the
+    same key has made since.
+
     Raises:
+        IdempotencyConflictError: the key was used with another request before.
         fleet.vault.WrongKeyError: it holds secrets, and this process cannot seal for the fleet.
         UnavailableError: Postgres does not answer; no row was made, or (the connection broke during the
             commit) one that the same idempotency key finds again.
     """
-    job = await _insert(
-        database, vault, NewJob.of(request, vault, tenant_id, idempotency_key=idempotency_key)
-    )
+    new = NewJob.of(request, vault, tenant_id, idempotency_key=idempotency_key)
+    job = await _insert(database, vault, new)
     if job is not None:
-        return Acceptance(job, is_new=True, is_same_request=True)
-    found = idempotency_key and await find_idempotent(
+        return Acceptance(job, is_new=True)
+    found = await find_accepted(
         database, vault, tenant_id=tenant_id, request=request, idempotency_key=idempotency_key
     )
-    if not found:
+    if found is None:
         raise RuntimeError("a job vanished between a conflict on its idempotency key and the look at it")
     return found
 
@@ -79,14 +90,21 @@ async def _insert(database: Database, vault: Vault, new: NewJob) -> Job | None:
     return None if row is None else job_from_row(row)
 
 
-async def find_idempotent(
-    database: Database, vault: Vault, *, tenant_id: UUID, request: RenderRequest, idempotency_key: str
+async def find_accepted(
+    database: Database, vault: Vault, *, tenant_id: UUID, request: RenderRequest, idempotency_key: str | None
 ) -> Acceptance | None:
-    """The job that was accepted under this key before, if any."""
+    """The job that was accepted under this key before. None: there is none, or the call has no key.
+
+    Raises:
+        IdempotencyConflictError: the key was used with another request before.
+    """
+    if idempotency_key is None:
+        return None
     row = await database.fetchrow(_FIND_BY_IDEMPOTENCY_KEY, tenant_id, idempotency_key)
     if row is None:
         return None
     # A job that runs another one anew has the same request, but was made by another call.
     is_equal = vault.matches(row["request_digest"], request.canonical(), tenant_id=tenant_id)
-    is_same = is_equal and row["retry_of"] is None
-    return Acceptance(job_from_row(row), is_new=False, is_same_request=is_same)
+    if not is_equal or row["retry_of"] is not None:
+        raise IdempotencyConflictError
+    return Acceptance(job_from_row(row), is_new=False)

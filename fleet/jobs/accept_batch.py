@@ -11,6 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from fleet.database import Database
+from fleet.jobs.accept import IdempotencyConflictError
 from fleet.jobs.insert import NewJob, insert_statement, job_arguments
 from fleet.jobs.job import Job, job_from_row
 from fleet.jobs.read import get_many
@@ -53,12 +54,10 @@ class BatchAcceptance:
     Attributes:
         items: in the caller's order: a job, why there is none, or None for a job that is forgotten by now.
         is_new: whether this call made the jobs.
-        is_same_request: False when the key was used with another body before.
     """
 
     items: Sequence[Job | ItemRefusal | None]
     is_new: bool
-    is_same_request: bool
 
     @property
     def jobs(self) -> list[Job]:
@@ -88,6 +87,7 @@ async def accept_batch(
     """Store the jobs among the items, at least one: all of them, or none.
 
     Raises:
+        IdempotencyConflictError: the key was used with another body before.
         fleet.vault.WrongKeyError: one holds secrets, and this process cannot seal for the fleet.
         UnavailableError: Postgres does not answer; nothing was stored, or (the connection broke during the
             commit) a batch that the same key finds again.
@@ -107,11 +107,9 @@ async def accept_batch(
     arguments = (tenant_id, *batch, *job_arguments(new_jobs))
     stored = await writing_sealed(database, vault, lambda: database.fetch(_ACCEPT, *arguments))
     if stored:
-        return BatchAcceptance(
-            _in_order(kept, [job_from_row(row) for row in stored]), is_new=True, is_same_request=True
-        )
-    found = key and await find_batch(database, vault, tenant_id=tenant_id, key=key)
-    if not found:
+        return BatchAcceptance(_in_order(kept, [job_from_row(row) for row in stored]), is_new=True)
+    found = await find_batch(database, vault, tenant_id=tenant_id, key=key)
+    if found is None:
         raise RuntimeError("a batch vanished between a conflict on its idempotency key and the look at it")
     return found
 
@@ -122,13 +120,22 @@ def _in_order(kept: Sequence[Mapping[str, Any]], jobs: Sequence[Job]) -> list[Jo
 
 
 async def find_batch(
-    database: Database, vault: Vault, *, tenant_id: UUID, key: BatchKey
+    database: Database, vault: Vault, *, tenant_id: UUID, key: BatchKey | None
 ) -> BatchAcceptance | None:
-    """The batch that was accepted under this key before, if any, with its jobs as they are now."""
+    """The batch that was accepted under this key before, with its jobs as they are now.
+
+    None: there is none, or the call has no key.
+
+    Raises:
+        IdempotencyConflictError: the key was used with another body before.
+    """
+    if key is None:
+        return None
     row: asyncpg.Record | None = await database.fetchrow(_FIND, tenant_id, key.key)
     if row is None:
         return None
+    if not vault.matches(row["digest"], key.digest, tenant_id=tenant_id):
+        raise IdempotencyConflictError
     kept = json.loads(row["items"])
     jobs = await get_many(database, [UUID(item["job"]) for item in kept if "job" in item])
-    is_same = vault.matches(row["digest"], key.digest, tenant_id=tenant_id)
-    return BatchAcceptance(_in_order(kept, jobs), is_new=False, is_same_request=is_same)
+    return BatchAcceptance(_in_order(kept, jobs), is_new=False)

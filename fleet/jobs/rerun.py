@@ -10,7 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from fleet.database import Database
-from fleet.jobs.accept import Acceptance
+from fleet.jobs.accept import Acceptance, IdempotencyConflictError
 from fleet.jobs.insert import NewJob, insert_statement, job_arguments
 from fleet.jobs.job import JOB_COLUMNS, State, job_from_row
 from fleet.render.request import RenderRequest
@@ -91,6 +91,7 @@ async def replay(
         idempotency_key: of the call.
 
     Raises:
+        IdempotencyConflictError: the key was used with another call before.
         UnavailableError: Postgres does not answer; nothing was made, or (the connection broke during the
             commit) a job that the same idempotency key finds again.
     """
@@ -101,20 +102,28 @@ async def replay(
     )
     row = await database.fetchrow(_REPLAY, original.id, tenant_id, sorted(REPLAYABLE), *job_arguments([new]))
     if row is not None:
-        return Acceptance(job_from_row(row), is_new=True, is_same_request=True)
-    found = idempotency_key and await find_replay(
+        return Acceptance(job_from_row(row), is_new=True)
+    found = await find_replay(
         database, job_id=original.id, tenant_id=tenant_id, idempotency_key=idempotency_key
     )
-    if not found:
+    if found is None:
         raise RuntimeError("a job vanished while it was run anew")
     return found
 
 
 async def find_replay(
-    database: Database, *, job_id: UUID, tenant_id: UUID, idempotency_key: str
+    database: Database, *, job_id: UUID, tenant_id: UUID, idempotency_key: str | None
 ) -> Acceptance | None:
-    """What was accepted under this key before, if anything."""
+    """The job that runs this one anew under this key. None: there is none, or the call has no key.
+
+    Raises:
+        IdempotencyConflictError: the key was used with another call before.
+    """
+    if idempotency_key is None:
+        return None
     row = await database.fetchrow(_FIND_BY_IDEMPOTENCY_KEY, tenant_id, idempotency_key)
     if row is None:
         return None
-    return Acceptance(job_from_row(row), is_new=False, is_same_request=row["retry_of"] == job_id)
+    if row["retry_of"] != job_id:
+        raise IdempotencyConflictError
+    return Acceptance(job_from_row(row), is_new=False)

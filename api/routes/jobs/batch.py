@@ -21,7 +21,7 @@ from api.http.problems import (
 )
 from api.http.request_body import read_json_body
 from api.openapi.operations import CREATE_BATCH, problems
-from api.routes.jobs.enqueue import conflict, idempotency_key, within_quota
+from api.routes.jobs.enqueue import idempotency_key
 from fleet.errors import ErrorType
 from fleet.jobs.accept_batch import (
     BatchAcceptance,
@@ -87,13 +87,13 @@ async def create_batch(request: Request) -> Response:
     documents = await _read_documents(request, dependencies)
     batch_key = None if key is None else BatchKey(key, digest_of(documents))
     items = await _judged(documents, dependencies.validation_for(tenant), request_id_of(request))
-    acceptance = await _accept(dependencies, tenant, items, batch_key)
-    if not acceptance.is_same_request:
-        raise conflict()
-    if acceptance.is_new:
-        JOBS_ACCEPTED.inc(len(acceptance.jobs))
-        await dependencies.handover.hand_over(acceptance.jobs, weight=tenant.weight)
-    return _answer(acceptance, request_id_of(request))
+    accepted = await find_batch(dependencies.database, dependencies.vault, tenant_id=tenant.id, key=batch_key)
+    if accepted is None:
+        accepted = await _accept(dependencies, tenant, items, batch_key)
+    if accepted.is_new:
+        JOBS_ACCEPTED.inc(len(accepted.jobs))
+        await dependencies.handover.hand_over(accepted.jobs, weight=tenant.weight)
+    return _answer(accepted, request_id_of(request))
 
 
 async def _read_documents(request: Request, dependencies: Dependencies) -> list[Any]:
@@ -140,29 +140,22 @@ def _validated(document: object, context: dict[str, Any]) -> RenderRequest:
 async def _accept(
     dependencies: Dependencies, tenant: Tenant, items: list[RenderRequest | ItemRefusal], key: BatchKey | None
 ) -> BatchAcceptance:
-    async def find() -> BatchAcceptance | None:
-        if key is None:
-            return None
-        return await find_batch(dependencies.database, dependencies.vault, tenant_id=tenant.id, key=key)
-
-    async def accept() -> BatchAcceptance:
+    """Store the valid items, within the tenant's quota. If none is valid, the key stays free."""
+    refusals = [item for item in items if not isinstance(item, RenderRequest)]
+    if len(refusals) == len(items):
+        return BatchAcceptance(refusals, is_new=False)
+    async with dependencies.quotas.admitted(tenant, jobs=len(items) - len(refusals)):
         return await accept_batch(
             dependencies.database, dependencies.vault, tenant_id=tenant.id, items=items, key=key
         )
 
-    refusals = [item for item in items if not isinstance(item, RenderRequest)]
-    valid = len(items) - len(refusals)
-    if valid == 0:  # nothing to store, unless rules have changed since it was
-        return await find() or BatchAcceptance(refusals, is_new=False, is_same_request=True)
-    return await within_quota(dependencies, tenant, jobs=valid, accept=accept, find=find)
 
-
-def _answer(acceptance: BatchAcceptance, request_id: str) -> Response:
+def _answer(accepted: BatchAcceptance, request_id: str) -> Response:
     """202 while a job is open, 200 when all have ended, 422 when there is none."""
-    document = BatchDocument(jobs=[_item(item, request_id) for item in acceptance.items])
-    if not acceptance.jobs:
+    document = BatchDocument(jobs=[_item(item, request_id) for item in accepted.items])
+    if not accepted.jobs:
         status = HTTPStatus.UNPROCESSABLE_ENTITY
-    elif all(job.state.is_terminal for job in acceptance.jobs):
+    elif all(job.state.is_terminal for job in accepted.jobs):
         status = HTTPStatus.OK
     else:
         status = HTTPStatus.ACCEPTED

@@ -1,10 +1,10 @@
-"""What all calls share that make jobs: idempotency key, quota, dispatch, waiting, answer."""
+"""The steps that calls share which make jobs: read the idempotency key, hand over to Redis, wait, answer."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, nullcontext
+from collections.abc import Mapping
+from contextlib import nullcontext
 from http import HTTPStatus
-from typing import Final, TypeVar
+from typing import Final
 
 from fastapi import Request
 from starlette.responses import Response
@@ -12,16 +12,14 @@ from starlette.responses import Response
 from api.dependencies import Dependencies
 from api.http.json_answer import json_answer
 from api.http.prefer import preferred_wait_s
-from api.http.problems import RefusedError, refused_field
+from api.http.problems import refused_field
 from api.jobs.waiters import wait_for
-from fleet.errors import ErrorType
 from fleet.jobs.accept import Acceptance
 from fleet.jobs.document import JobDocument, job_path
 from fleet.jobs.job import Job
 from fleet.telemetry.metrics import JOBS_ACCEPTED
 from fleet.tenants.tenant import Tenant
 
-T = TypeVar("T")
 _IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}", re.ASCII)
 
 
@@ -39,61 +37,19 @@ def idempotency_key(request: Request) -> str | None:
     return key
 
 
-def conflict() -> RefusedError:
-    """The refusal of a call whose idempotency key was used for another one."""
-    return RefusedError(
-        ErrorType.IDEMPOTENCY_CONFLICT, "this Idempotency-Key belongs to another request; use a new one"
-    )
-
-
-async def within_quota(
-    dependencies: Dependencies,
-    tenant: Tenant,
-    *,
-    jobs: int = 1,
-    accept: Callable[[], Awaitable[T]],
-    find: Callable[[], Awaitable[T | None]],
-) -> T:
-    """Accept if the tenant may queue so many more jobs.
-
-    Args:
-        dependencies: of this process.
-        tenant: who calls.
-        jobs: how many it would be.
-        accept: stores them.
-        find: what the call's key has made before. A repeated call adds no job, so it is answered also when
-            no more are taken.
-
-    Raises:
-        RefusedError: quota_exceeded.
-    """
-    async with AsyncExitStack() as stack:
-        try:
-            await stack.enter_async_context(dependencies.quotas.admitted(tenant, jobs=jobs))
-        except RefusedError:
-            found = await find()
-            if found is None:
-                raise
-            return found
-        return await accept()
-
-
-async def begin(
-    request: Request, dependencies: Dependencies, tenant: Tenant, acceptance: Acceptance
+async def hand_over_and_answer(
+    request: Request, dependencies: Dependencies, tenant: Tenant, accepted: Acceptance
 ) -> Response:
-    """Dispatch an accepted job, wait for it as the caller prefers, and answer.
+    """Hand a new job over to Redis, wait for its end as the caller prefers, and answer with it.
 
-    Raises:
-        RefusedError: its idempotency key belongs to another request.
+    A job that the call's idempotency key has made before is only waited for.
     """
-    if not acceptance.is_same_request:
-        raise conflict()
     wait_s = preferred_wait_s(request.headers.getlist("prefer"))
-    job = acceptance.job
-    # Watch before dispatching: nothing that happens to the job from here on is missed.
+    job = accepted.job
+    # Watch before handing over: nothing that happens to the job from here on is missed.
     watch = dependencies.waiters.watch(job.id, tenant_id=tenant.id) if wait_s else nullcontext()
     with watch as end:
-        if acceptance.is_new:
+        if accepted.is_new:
             JOBS_ACCEPTED.inc()
             await dependencies.handover.hand_over([job], weight=tenant.weight)
         if wait_s and end is not None and not job.state.is_terminal:

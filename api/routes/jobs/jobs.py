@@ -28,10 +28,10 @@ from api.http.problems import (
 from api.http.request_body import read_json_body
 from api.jobs.waiters import wait_for
 from api.openapi.operations import CANCEL_JOB, CREATE_JOB, problems
-from api.routes.jobs.enqueue import begin, idempotency_key, job_answer, within_quota
+from api.routes.jobs.enqueue import hand_over_and_answer, idempotency_key, job_answer
 from api.routes.paging import PageParameters
 from fleet.errors import ErrorType
-from fleet.jobs.accept import Acceptance, accept, find_idempotent
+from fleet.jobs.accept import accept, find_accepted
 from fleet.jobs.cancel import cancel
 from fleet.jobs.document import JobDocument, JobListDocument
 from fleet.jobs.insert import render_digest
@@ -66,31 +66,28 @@ async def create_job(request: Request) -> Response:
     refuse_unknown_parameters(request.query_params, allowed=())
     key = idempotency_key(request)
     render = await _read_request(request, dependencies, tenant)
-    if render.cache_ttl_s:
-        job = await _rendered_before(dependencies, tenant, render, key)
-        if job is not None:
-            return job_answer(dependencies, job, None, {CACHE_HEADER: "hit"})
-    acceptance = await within_quota(
-        dependencies,
-        tenant,
-        accept=lambda: accept(
-            dependencies.database,
-            dependencies.vault,
-            tenant_id=tenant.id,
-            request=render,
-            idempotency_key=key,
-        ),
-        find=lambda: _find(dependencies, tenant, render, key),
+    accepted = await find_accepted(
+        dependencies.database, dependencies.vault, tenant_id=tenant.id, request=render, idempotency_key=key
     )
-    return await begin(request, dependencies, tenant, acceptance)
+    if accepted is None:
+        reused = await _rendered_before(dependencies, tenant, render)
+        if reused is not None:
+            return job_answer(dependencies, reused, None, {CACHE_HEADER: "hit"})
+        async with dependencies.quotas.admitted(tenant):
+            accepted = await accept(
+                dependencies.database,
+                dependencies.vault,
+                tenant_id=tenant.id,
+                request=render,
+                idempotency_key=key,
+            )
+    return await hand_over_and_answer(request, dependencies, tenant, accepted)
 
 
-async def _rendered_before(
-    dependencies: Dependencies, tenant: Tenant, render: RenderRequest, key: str | None
-) -> Job | None:
-    """A job that has rendered the same lately; its artifact is kept as long as this call's would be."""
-    if await _find(dependencies, tenant, render, key) is not None:
-        return None  # what the key has made before is the answer, or the refusal
+async def _rendered_before(dependencies: Dependencies, tenant: Tenant, render: RenderRequest) -> Job | None:
+    """A job that has rendered the same within `cache_ttl_s`; its artifact is kept as long as a new one's."""
+    if not render.cache_ttl_s:
+        return None
     job = await keep_rendered(
         dependencies.database,
         render_digest(render, dependencies.vault, tenant.id),
@@ -100,16 +97,6 @@ async def _rendered_before(
     )
     CACHE_LOOKUPS.labels("job", Find.NEW if job is None else Find.ARTIFACT).inc()
     return job
-
-
-async def _find(
-    dependencies: Dependencies, tenant: Tenant, render: RenderRequest, key: str | None
-) -> Acceptance | None:
-    if key is None:
-        return None
-    return await find_idempotent(
-        dependencies.database, dependencies.vault, tenant_id=tenant.id, request=render, idempotency_key=key
-    )
 
 
 async def _read_request(request: Request, dependencies: Dependencies, tenant: Tenant) -> RenderRequest:

@@ -17,9 +17,8 @@ from api.http.problems import (
 )
 from api.http.request_body import has_body
 from api.openapi.operations import RETRY_JOB, problems
-from api.routes.jobs.enqueue import begin, idempotency_key, within_quota
+from api.routes.jobs.enqueue import hand_over_and_answer, idempotency_key
 from fleet.errors import ErrorType
-from fleet.jobs.accept import Acceptance
 from fleet.jobs.rerun import Original, find_original, find_replay, replay
 from fleet.render.request import RenderRequest
 from fleet.tenants.tenant import Tenant
@@ -40,28 +39,20 @@ async def retry_job(
     _refuse_body(request)
     key = idempotency_key(request)
     original, render = await _original(dependencies, tenant, job_id)
-
-    async def find() -> Acceptance | None:
-        if key is None:
-            return None
-        return await find_replay(
-            dependencies.database, job_id=job_id, tenant_id=tenant.id, idempotency_key=key
-        )
-
-    acceptance = await within_quota(
-        dependencies,
-        tenant,
-        accept=lambda: replay(
-            dependencies.database,
-            dependencies.vault,
-            tenant_id=tenant.id,
-            original=original,
-            request=render,
-            idempotency_key=key,
-        ),
-        find=find,
+    accepted = await find_replay(
+        dependencies.database, job_id=job_id, tenant_id=tenant.id, idempotency_key=key
     )
-    return await begin(request, dependencies, tenant, acceptance)
+    if accepted is None:
+        async with dependencies.quotas.admitted(tenant):
+            accepted = await replay(
+                dependencies.database,
+                dependencies.vault,
+                tenant_id=tenant.id,
+                original=original,
+                request=render,
+                idempotency_key=key,
+            )
+    return await hand_over_and_answer(request, dependencies, tenant, accepted)
 
 
 def _refuse_body(request: Request) -> None:

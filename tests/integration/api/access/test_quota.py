@@ -76,6 +76,13 @@ async def test_a_repeated_call_is_answered_also_at_the_limit(serve: Serve) -> No
         problem(await api.client.post("/v1/jobs", json=REQUEST, headers=other), 429, ErrorType.QUOTA_EXCEEDED)
 
 
+async def test_a_repeated_call_takes_nothing_of_the_limit(serve: Serve) -> None:
+    async with serve(TENANT_MAX_QUEUED=2) as api:
+        for _ in range(3):
+            await enqueue(api.client, **{"Idempotency-Key": "k"})
+        assert (await api.client.post("/v1/jobs", json=REQUEST)).status_code == 202
+
+
 async def test_a_month_has_so_many_renders_and_the_refusal_tells_when_it_is_over(
     serve: Serve, database: Database
 ) -> None:

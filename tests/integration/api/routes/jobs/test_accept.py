@@ -3,6 +3,8 @@
 import asyncio
 from uuid import UUID
 
+import asyncpg
+import pytest
 from arq.connections import ArqRedis
 
 from fleet.database import Database
@@ -41,6 +43,28 @@ async def test_an_idempotency_key_is_bound_to_its_request(api: Api) -> None:
     other = {"html": "<p>other</p>"}
     answer = await api.client.post("/v1/jobs", json=other, headers={"Idempotency-Key": "k"})
     problem(answer, 422, ErrorType.IDEMPOTENCY_CONFLICT)
+
+
+@pytest.mark.parametrize("request_", [REQUEST, {**REQUEST, "cache_ttl_s": 60}])
+async def test_an_idempotency_key_is_looked_up_once_a_call(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, request_: dict[str, object]
+) -> None:
+    looked_up: list[str] = []
+    fetchrow = Database.fetchrow
+
+    async def observed(self: Database, sql: str, *arguments: object) -> asyncpg.Record | None:
+        if "WHERE tenant_id = $1 AND idempotency_key = $2" in sql:
+            looked_up.append(str(arguments[1]))
+        return await fetchrow(self, sql, *arguments)
+
+    async with serve(TENANT_MAX_QUEUED=1) as api:
+        monkeypatch.setattr(Database, "fetchrow", observed)
+        statuses = [
+            (await api.client.post("/v1/jobs", json=request_, headers={"Idempotency-Key": key})).status_code
+            for key in ("new", "new", "beyond-the-quota")
+        ]
+    assert statuses == [202, 202, 429]
+    assert looked_up == ["new", "new", "beyond-the-quota"]
 
 
 async def test_an_idempotency_key_of_a_finished_job_answers_200(api: Api, database: Database) -> None:
