@@ -104,11 +104,15 @@ class Dependencies:
             refuse_unknown_parameters(request.query_params, allowed=_parameters_of(request.scope["endpoint"]))
         return tenant
 
+    def policy_for(self, tenant: Tenant) -> AddressPolicy:
+        """Which addresses this tenant's jobs reach."""
+        if not (tenant.egress_allow or tenant.egress_deny):
+            return self.policy
+        return self.policy.for_tenant(tenant.egress_allow, tenant.egress_deny)
+
     def validation_for(self, tenant: Tenant) -> dict[str, Any]:
         """Context for the validation of a RenderRequest: the rules for this tenant's addresses."""
-        if not (tenant.egress_allow or tenant.egress_deny):
-            return {EGRESS_CONTEXT: self.policy}
-        return {EGRESS_CONTEXT: self.policy.for_tenant(tenant.egress_allow, tenant.egress_deny)}
+        return {EGRESS_CONTEXT: self.policy_for(tenant)}
 
     async def document(self, request: Request, model: type[ModelT], tenant: Tenant) -> ModelT:
         """The body of a tenant's call as this model, whose addresses are those that the tenant may use.

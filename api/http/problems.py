@@ -14,6 +14,7 @@ from starlette.types import Scope
 from fleet.errors import KINDS, ErrorType, InvalidRequestError, RenderfleetError
 from fleet.field_errors import MAX_FIELD_ERRORS, FieldError, field_errors_of
 from fleet.render.link_signature import PATHS
+from fleet.render.stored import type_of_refusal
 
 MEDIA_TYPE: Final = "application/problem+json"
 # The header that names the type of the error, for whoever sees no body.
@@ -153,11 +154,8 @@ def refused_parameters(errors: Sequence[ErrorDetails]) -> RefusedError:
 
 def _refused(errors: Sequence[ErrorDetails], model: type[BaseModel] | None) -> RefusedError:
     found = field_errors_of(errors, model)
-    is_blocked = any(error["type"] == ErrorType.URL_BLOCKED for error in errors)
     detail = found[0].sentence if len(errors) == 1 else f"{len(errors)} fields are not valid"
-    return RefusedError(
-        ErrorType.URL_BLOCKED if is_blocked else ErrorType.INVALID_REQUEST, detail, field_errors=found
-    )
+    return RefusedError(type_of_refusal(errors), detail, field_errors=found)
 
 
 def problem_of(error: RenderfleetError, request_id: str) -> Problem:

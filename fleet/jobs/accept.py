@@ -1,6 +1,6 @@
 """How a job is accepted: stored once for each idempotency key, and durable from then on."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -80,7 +80,7 @@ async def accept_of_link(
         UnavailableError: Postgres does not answer; no row was made, or (the connection broke during the
             commit) one that the next call finds open.
     """
-    return await _insert(database, vault, replace(NewJob.of(request, vault, tenant_id), of_link=True))
+    return await _insert(database, vault, NewJob.of(request, vault, tenant_id)._replace(of_link=True))
 
 
 async def _insert(database: Database, vault: Vault, new: NewJob) -> Job | None:

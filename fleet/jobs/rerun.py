@@ -5,7 +5,7 @@ had as secret was erased at its end: such a job cannot be run anew.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from fleet.jobs.accept import Acceptance, IdempotencyConflictError
 from fleet.jobs.insert import NewJob, insert_statement, job_arguments
 from fleet.jobs.job import JOB_COLUMNS, State, job_from_row
 from fleet.render.request import RenderRequest
+from fleet.render.sealed import SealedRequest
 from fleet.vault import Vault
 
 REPLAYABLE: Final = frozenset({State.FAILED, State.CANCELLED, State.EXPIRED})
@@ -46,14 +47,14 @@ class Original:
     """A job that may be run anew.
 
     Attributes:
-        request_json: None when the job is open or has succeeded.
+        request: as it is stored; None when the job is open or has succeeded.
         erased_fields: what the request had as secret, which is no more; such a job cannot be run anew.
         crash_count: how often it ended a browser or a worker.
     """
 
     id: UUID
     state: State
-    request_json: str | None
+    request: SealedRequest | None
     erased_fields: Sequence[str]
     crash_count: int
 
@@ -64,7 +65,11 @@ async def find_original(database: Database, *, job_id: UUID, tenant_id: UUID) ->
     if row is None:
         return None
     return Original(
-        row["id"], State(row["state"]), row["request"], row["sealed_fields"] or (), row["crash_count"]
+        id=row["id"],
+        state=State(row["state"]),
+        request=None if row["request"] is None else SealedRequest(row["request"], secrets=None),
+        erased_fields=row["sealed_fields"] or (),
+        crash_count=row["crash_count"],
     )
 
 
@@ -95,10 +100,8 @@ async def replay(
         UnavailableError: Postgres does not answer; nothing was made, or (the connection broke during the
             commit) a job that the same idempotency key finds again.
     """
-    new = replace(
-        NewJob.of(request, vault, tenant_id, idempotency_key=idempotency_key),
-        retry_of=original.id,
-        crash_count=min(original.crash_count, 1),
+    new = NewJob.of(request, vault, tenant_id, idempotency_key=idempotency_key)._replace(
+        retry_of=original.id, crash_count=min(original.crash_count, 1)
     )
     row = await database.fetchrow(_REPLAY, original.id, tenant_id, sorted(REPLAYABLE), *job_arguments([new]))
     if row is not None:

@@ -24,11 +24,9 @@ from fleet.queue.delivery import WAITING_COLUMNS, Waiting, waiting_from_row
 from fleet.render.request import RenderRequest
 from fleet.render.sealed import SealedRequest
 from fleet.schedules.plan import Due, Plan, ScheduleRefusal, plan
-from fleet.telemetry.logs import get_logger
 from fleet.tenants import usage
-from fleet.vault import Purpose, SecretOwner, UnsealError, Vault, writing_sealed
+from fleet.vault import Vault, writing_sealed
 
-log = get_logger(__name__)
 _UNTIL_NEXT: Final = """
     SELECT extract(epoch FROM min(next_fire_at) - clock_timestamp()) FROM schedules WHERE enabled
 """
@@ -114,8 +112,8 @@ async def fire_due(
     rows = await database.fetch(_DUE, limit)
     fired = []
     for row in rows:
-        due = _due(row, vault)
-        planned = plan(due, policy)
+        due = _due(row)
+        planned = plan(due, policy, vault)
         if isinstance(planned.request, RenderRequest):
             refusal = await _refusal(database, due, max_queued, max_renders_per_month)
             planned = planned if refusal is None else replace(planned, request=refusal)
@@ -125,13 +123,13 @@ async def fire_due(
     return fired
 
 
-def _due(row: asyncpg.Record, vault: Vault) -> Due:
+def _due(row: asyncpg.Record) -> Due:
     return Due(
         id=row["id"],
         tenant_id=row["tenant_id"],
         cron=row["cron"],
         timezone=row["timezone"],
-        request_json=_request_json(row, vault),
+        request=SealedRequest(row["request"], row["secrets"]),
         fire_at=row["next_fire_at"],
         revision=row["revision"],
         now=row["now"],
@@ -140,15 +138,6 @@ def _due(row: asyncpg.Record, vault: Vault) -> Due:
         egress_allow=tuple(row["egress_allow"]),
         egress_deny=tuple(row["egress_deny"]),
     )
-
-
-def _request_json(row: asyncpg.Record, vault: Vault) -> str | None:
-    owner = SecretOwner(Purpose.SCHEDULE, row["tenant_id"], row["id"])
-    try:
-        return SealedRequest(row["request"], row["secrets"]).unseal(vault, owner)
-    except UnsealError:
-        log.exception("a schedule's secrets cannot be read", schedule_id=str(row["id"]))
-        return None
 
 
 async def _fire(database: Database, vault: Vault, due: Due, planned: Plan) -> Fired | None:
@@ -181,11 +170,8 @@ async def _make(
     database: Database, vault: Vault, due: Due, planned: Plan, request: RenderRequest
 ) -> Waiting | None:
     # Without a render_digest: an equal request of a call is not answered with a schedule's job.
-    new = replace(
-        NewJob.of(request, vault, due.tenant_id),
-        schedule_id=due.id,
-        scheduled_for=planned.scheduled_for,
-        render_digest=None,
+    new = NewJob.of(request, vault, due.tenant_id)._replace(
+        schedule_id=due.id, scheduled_for=planned.scheduled_for, render_digest=None
     )
     arguments = (due.id, due.fire_at, due.revision, planned.next_fire_at, *job_arguments([new]))
     row = await writing_sealed(database, vault, lambda: database.fetchrow(_FIRE, *arguments))

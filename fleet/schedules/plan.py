@@ -4,15 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import ValidationError
-
 from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType
-from fleet.field_errors import in_words
-from fleet.render.options.source import EGRESS_CONTEXT
 from fleet.render.request import RenderRequest
+from fleet.render.sealed import SealedRequest
+from fleet.render.stored import StoredRequestError, read_stored
 from fleet.schedules.cron import Timetable
 from fleet.telemetry.logs import get_logger
+from fleet.vault import Purpose, SecretOwner, UnsealError, Vault
 
 log = get_logger(__name__)
 
@@ -22,7 +21,7 @@ class Due:
     """A schedule whose time has come, as it was read.
 
     Attributes:
-        request_json: what to render; None: its secrets cannot be read.
+        request: what to render, as it is stored.
         fire_at: the first time that was not fired.
         now: the database's time.
         max_queued: how many queued jobs its tenant may have; None takes the setting.
@@ -35,7 +34,7 @@ class Due:
     tenant_id: UUID
     cron: str
     timezone: str
-    request_json: str | None
+    request: SealedRequest
     fire_at: datetime
     revision: int
     now: datetime
@@ -66,8 +65,14 @@ class Plan:
     request: RenderRequest | ScheduleRefusal
 
 
-def plan(due: Due, policy: AddressPolicy) -> Plan:
-    """What to do with a due schedule. Pure, and raises nothing: one bad schedule must not stop the others."""
+def plan(due: Due, policy: AddressPolicy, vault: Vault) -> Plan:
+    """What to do with a due schedule. Pure, and raises nothing: one bad schedule must not stop the others.
+
+    Args:
+        due: the schedule.
+        policy: which addresses everybody's jobs reach.
+        vault: opens what the schedule holds as secret.
+    """
     try:
         timetable = Timetable.parse(due.cron, due.timezone)
         scheduled_for = timetable.latest(first=due.fire_at, until=due.now)
@@ -78,22 +83,20 @@ def plan(due: Due, policy: AddressPolicy) -> Plan:
             ErrorType.INTERNAL_ERROR, "its times cannot be read any more; it is disabled"
         )
         return Plan(due.fire_at, None, refusal)
-    return Plan(scheduled_for, next_fire_at, _request(due, policy))
+    return Plan(scheduled_for, next_fire_at, _request(due, policy, vault))
 
 
-def _request(due: Due, policy: AddressPolicy) -> RenderRequest | ScheduleRefusal:
-    if due.request_json is None:
-        return ScheduleRefusal(
-            ErrorType.SECRETS_UNREADABLE, "what its job was given as secret cannot be read"
-        )
+def _request(due: Due, policy: AddressPolicy, vault: Vault) -> RenderRequest | ScheduleRefusal:
     try:
-        own = policy.for_tenant(due.egress_allow, due.egress_deny)
-        return RenderRequest.model_validate_json(due.request_json, context={EGRESS_CONTEXT: own})
-    except ValidationError as error:
-        # Accepted by another release, or under another EGRESS_ALLOW.
-        is_blocked = any(found["type"] == ErrorType.URL_BLOCKED for found in error.errors())
-        type_ = ErrorType.URL_BLOCKED if is_blocked else ErrorType.INVALID_REQUEST
-        return ScheduleRefusal(type_, in_words(error, RenderRequest))
+        own_policy = policy.for_tenant(due.egress_allow, due.egress_deny)
     except ValueError:
         log.exception("the addresses of a tenant cannot be read", tenant_id=str(due.tenant_id))
         return ScheduleRefusal(ErrorType.INTERNAL_ERROR, "which addresses you reach cannot be read")
+    owner = SecretOwner(Purpose.SCHEDULE, due.tenant_id, due.id)
+    try:
+        return read_stored(due.request, vault, owner=owner, policy=own_policy)
+    except UnsealError as error:
+        log.exception("a schedule's secrets cannot be read", schedule_id=str(due.id))
+        return ScheduleRefusal(error.type, error.detail)
+    except StoredRequestError as error:
+        return ScheduleRefusal(error.type, error.detail)

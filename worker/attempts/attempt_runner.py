@@ -12,14 +12,12 @@ from typing import Any
 from uuid import UUID
 
 from arq.connections import ArqRedis
-from pydantic import ValidationError
 
 from fleet.artifacts.keys import artifact_key
 from fleet.artifacts.store import Artifacts
 from fleet.database import Database, until_answered
 from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType, RenderError
-from fleet.field_errors import in_words
 from fleet.jobs import claim
 from fleet.jobs.attempt import AttemptOutcome
 from fleet.jobs.claim import JobAttempt
@@ -27,8 +25,8 @@ from fleet.jobs.job import State
 from fleet.queue import dispatch
 from fleet.queue.announcements import announce_change
 from fleet.queue.delivery import Delivery
-from fleet.render.options.source import EGRESS_CONTEXT
 from fleet.render.request import RenderRequest
+from fleet.render.stored import read_stored
 from fleet.telemetry.logs import bind, get_logger
 from fleet.telemetry.metrics import DELIVERIES_DROPPED, PICKUP_SECONDS
 from fleet.vault import Purpose, SecretOwner, Vault
@@ -157,11 +155,4 @@ class AttemptRunner:
 
     def _request(self, attempt: JobAttempt, policy: AddressPolicy) -> RenderRequest:
         owner = SecretOwner(Purpose.JOB, attempt.tenant_id, attempt.job_id)
-        request_json = attempt.request.unseal(self.vault, owner)
-        try:
-            return RenderRequest.model_validate_json(request_json, context={EGRESS_CONTEXT: policy})
-        except ValidationError as error:
-            # Accepted by another release, or under other lists of what is reachable than this worker's.
-            is_blocked = all(found["type"] == ErrorType.URL_BLOCKED for found in error.errors())
-            type_ = ErrorType.URL_BLOCKED if is_blocked else ErrorType.INVALID_REQUEST
-            raise RenderError(type_, in_words(error, RenderRequest)) from error
+        return read_stored(attempt.request, self.vault, owner=owner, policy=policy)

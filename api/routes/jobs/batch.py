@@ -14,7 +14,6 @@ from api.http.problems import (
     Problem,
     RefusedError,
     problem_of,
-    refuse_unknown_parameters,
     refused_field,
     refused_input,
     request_id_of,
@@ -82,7 +81,6 @@ async def create_batch(request: Request) -> Response:
     """
     dependencies = dependencies_of(request)
     tenant = await dependencies.caller(request, Scope.RENDER)
-    refuse_unknown_parameters(request.query_params, allowed=())
     key = idempotency_key(request)
     documents = await _read_documents(request, dependencies)
     batch_key = None if key is None else BatchKey(key, digest_of(documents))

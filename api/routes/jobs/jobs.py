@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
-from pydantic import Field, ValidationError
+from pydantic import Field
 from starlette.responses import Response
 
 from api.dependencies import (
@@ -22,10 +22,7 @@ from api.http.path_ids import JobId
 from api.http.prefer import MAX_WAIT_S, preferred_wait_s
 from api.http.problems import (
     RefusedError,
-    refuse_unknown_parameters,
-    refused_input,
 )
-from api.http.request_body import read_json_body
 from api.jobs.waiters import wait_for
 from api.openapi.operations import CANCEL_JOB, CREATE_JOB, problems
 from api.routes.jobs.enqueue import hand_over_and_answer, idempotency_key, job_answer
@@ -63,9 +60,8 @@ async def create_job(request: Request) -> Response:
     # A plain endpoint: FastAPI's own reading and checking of the body would double the cost of a POST.
     dependencies = dependencies_of(request)
     tenant = await dependencies.caller(request, Scope.RENDER)
-    refuse_unknown_parameters(request.query_params, allowed=())
     key = idempotency_key(request)
-    render = await _read_request(request, dependencies, tenant)
+    render = await dependencies.document(request, RenderRequest, tenant)
     accepted = await find_accepted(
         dependencies.database, dependencies.vault, tenant_id=tenant.id, request=render, idempotency_key=key
     )
@@ -97,17 +93,6 @@ async def _rendered_before(dependencies: Dependencies, tenant: Tenant, render: R
     )
     CACHE_LOOKUPS.labels("job", Find.NEW if job is None else Find.ARTIFACT).inc()
     return job
-
-
-async def _read_request(request: Request, dependencies: Dependencies, tenant: Tenant) -> RenderRequest:
-    settings = dependencies.settings.api
-    body = await read_json_body(
-        request, max_bytes=settings.api_max_body_bytes, timeout_s=settings.api_body_timeout_s
-    )
-    try:
-        return RenderRequest.model_validate_json(body, context=dependencies.validation_for(tenant))
-    except ValidationError as error:
-        raise refused_input(error, RenderRequest) from None
 
 
 class ReadParameters(Parameters):
@@ -149,7 +134,6 @@ async def cancel_job(
     A running one is stopped, its page closed and its slot freed, which takes some milliseconds. This waits a
     second for it, or as long as `Prefer: wait=N` says, and answers 202 if that was not enough.
     """
-    refuse_unknown_parameters(request.query_params, allowed=())
     wait_s = preferred_wait_s(request.headers.getlist("prefer"))
     with dependencies.waiters.watch(job_id, tenant_id=tenant.id) as end:
         job = await cancel(dependencies.database, job_id=job_id, tenant_id=tenant.id)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from fastapi import APIRouter, Request
-from pydantic import ValidationError
 from starlette.responses import Response
 
 from api.dependencies import Dependencies, OpenDependencies, Renderer
@@ -11,7 +10,6 @@ from api.http.path_ids import JOB, JobId
 from api.http.problems import (
     RefusedError,
     not_found,
-    refuse_unknown_parameters,
     refused_field,
     refused_input,
 )
@@ -21,7 +19,9 @@ from api.routes.jobs.enqueue import hand_over_and_answer, idempotency_key
 from fleet.errors import ErrorType
 from fleet.jobs.rerun import Original, find_original, find_replay, replay
 from fleet.render.request import RenderRequest
+from fleet.render.stored import StoredRequestError, read_stored
 from fleet.tenants.tenant import Tenant
+from fleet.vault import Purpose, SecretOwner
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -35,7 +35,6 @@ async def retry_job(
     `expires_in_s` counts from now; a `run_at` that is over means now. A job in quarantine leaves it, and the
     new one renders alone. `Idempotency-Key` and `Prefer: wait=N` as in `POST /v1/jobs`.
     """
-    refuse_unknown_parameters(request.query_params, allowed=())
     _refuse_body(request)
     key = idempotency_key(request)
     original, render = await _original(dependencies, tenant, job_id)
@@ -77,7 +76,7 @@ async def _original(
             ErrorType.JOB_NOT_FINISHED,
             f"the job is {original.state.value}; only an ended one can be run anew",
         )
-    if original.request_json is None:
+    if original.request is None:
         raise RefusedError(
             ErrorType.JOB_FINISHED,
             f"the job {original.state.value}; to render its page again, send the request with POST /v1/jobs",
@@ -88,13 +87,13 @@ async def _original(
             f"{_listed(original.erased_fields)} erased when the job ended; "
             "to render it again, send the request anew with POST /v1/jobs",
         )
+    owner = SecretOwner(Purpose.JOB, tenant.id, job_id)
     try:
-        render = RenderRequest.model_validate_json(
-            original.request_json, context=dependencies.validation_for(tenant)
+        render = read_stored(
+            original.request, dependencies.vault, owner=owner, policy=dependencies.policy_for(tenant)
         )
-    except ValidationError as error:
-        # Accepted by another release, or under another EGRESS_ALLOW.
-        raise refused_input(error, RenderRequest) from None
+    except StoredRequestError as error:
+        raise refused_input(error.validation, RenderRequest) from None
     return original, render
 
 

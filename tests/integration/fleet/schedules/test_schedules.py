@@ -219,14 +219,14 @@ async def test_what_was_changed_or_disabled_meanwhile_is_not_fired_as_it_was(
     schedule = await scheduled(database, tenant_id)
     row = await database.fetchrow(firing._DUE, 1)  # noqa: SLF001 - a look that goes no further
     assert row is not None
-    as_read = firing._due(row, VAULT)  # noqa: SLF001
+    as_read = firing._due(row)  # noqa: SLF001
     wanted = ScheduleRequest.model_validate(HOURLY | {"job": {"html": "<p>another</p>"}})
     changed = await schedules.replace(
         database, VAULT, schedule_id=schedule.id, tenant_id=tenant_id, wanted=wanted
     )
     assert changed is not None
     assert changed.next_fire_at == schedule.next_fire_at, "the time that has come stays due"
-    assert await firing._fire(database, VAULT, as_read, plan(as_read, STRICT)) is None  # noqa: SLF001
+    assert await firing._fire(database, VAULT, as_read, plan(as_read, STRICT, VAULT)) is None  # noqa: SLF001
     assert await jobs_of(database, tenant_id) == []
     await firing.fire_due(database, VAULT, STRICT, max_queued=0, limit=10)
     [job] = await database.fetch("SELECT id, request, secrets FROM jobs")
@@ -242,10 +242,10 @@ async def test_two_that_look_before_and_after_the_full_hour_make_one_job(
     await scheduled(database, tenant_id)
     row = await database.fetchrow(firing._DUE, 1)  # noqa: SLF001 - a look that goes no further
     assert row is not None
-    before = firing._due(row, VAULT)  # noqa: SLF001
+    before = firing._due(row)  # noqa: SLF001
     after = replace(before, now=before.now + timedelta(hours=1))
     made = [
-        await firing._fire(database, VAULT, due, plan(due, STRICT))  # noqa: SLF001
+        await firing._fire(database, VAULT, due, plan(due, STRICT, VAULT))  # noqa: SLF001
         for due in (before, after)
     ]
     assert made[1] is None
@@ -285,6 +285,19 @@ async def test_a_template_that_is_refused_now_is_skipped_with_the_reason_and_tri
     assert (await read(database, tenant_id, schedule)).last_error_type is None
 
 
+async def test_a_template_with_a_blocked_address_and_another_error_is_blocked(
+    scheduler: Scheduler, database: Database, tenant_id: UUID
+) -> None:
+    schedule = await scheduled(database, tenant_id, job={"url": "https://example.com/"})
+    await database.execute(
+        "UPDATE schedules SET request = $1", '{"url": "http://127.0.0.1/", "priority": 99}'
+    )
+    await scheduler.fire_due()
+    refused = await read(database, tenant_id, schedule)
+    assert refused.last_error_type == ErrorType.URL_BLOCKED
+    assert all(field in (refused.last_error_detail or "") for field in ("url: ", "priority: "))
+
+
 async def test_a_full_queue_skips_the_time_and_says_so(
     database: Database, redis: ArqRedis, tenant_id: UUID
 ) -> None:
@@ -314,12 +327,12 @@ def test_a_plan_knows_no_clock_but_the_one_it_is_given() -> None:
         tenant_id=UUID(int=2),
         cron="*/10 * * * *",
         timezone="UTC",
-        request_json='{"html": "x"}',
+        request=SealedRequest('{"html": "x"}', secrets=None),
         fire_at=now - timedelta(minutes=25),
         revision=1,
         now=now,
         max_queued=None,
     )
-    planned = plan(due, STRICT)
+    planned = plan(due, STRICT, VAULT)
     assert planned.scheduled_for == datetime(2001, 2, 3, 4, 0, tzinfo=UTC)
     assert planned.next_fire_at == datetime(2001, 2, 3, 4, 10, tzinfo=UTC)

@@ -33,3 +33,14 @@ async def test_an_address_that_was_shut_meanwhile_is_refused_as_such(stage: Stag
     assert (ended.state, ended.error_type, ended.attempt) == (State.FAILED, ErrorType.URL_BLOCKED, 1)
     assert ended.error_detail == "url: The host is on this service's list of hosts that may not be reached."
     assert stage.gate.visits == 0
+
+
+async def test_a_request_with_a_blocked_address_and_another_error_is_blocked(stage: Stage) -> None:
+    job = await stage.enqueue(url=stage.gate.url)
+    await stage.database.execute(
+        "UPDATE jobs SET request = $1", f'{{"url": "{stage.gate.url}", "priority": 99}}'
+    )
+    async with stage.worker(EGRESS_ALLOW=""):
+        ended = await stage.ended(job)
+    assert (ended.state, ended.error_type, ended.attempt) == (State.FAILED, ErrorType.URL_BLOCKED, 1)
+    assert all(field in (ended.error_detail or "") for field in ("url: ", "priority: "))

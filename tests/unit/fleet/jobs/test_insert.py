@@ -1,10 +1,9 @@
 """There is one way into the table `jobs`, and no field of a new job is left out of it."""
 
 import re
-from dataclasses import fields
 from uuid import UUID
 
-from fleet.jobs.insert import NewJob, insert_statement, job_arguments
+from fleet.jobs.insert import _TYPES, NewJob, insert_statement, job_arguments
 from fleet.render.request import RenderRequest
 from tests.kit.paths import ROOT
 from tests.kit.vaults import VAULT
@@ -25,6 +24,7 @@ def test_the_product_inserts_jobs_in_one_place() -> None:
 def test_each_field_of_a_new_job_is_an_argument_of_the_statement() -> None:
     jobs = [NewJob.of(RenderRequest(html=text), VAULT, UUID(int=1)) for text in ("one", "two")]
     arguments = job_arguments(jobs)
-    assert arguments == tuple([getattr(job, field.name) for job in jobs] for field in fields(NewJob))
+    assert list(NewJob._fields) == list(_TYPES)
+    assert arguments == tuple((getattr(jobs[0], name), getattr(jobs[1], name)) for name in NewJob._fields)
     placeholders = {int(number) for number in re.findall(r"\$(\d+)", insert_statement(own_arguments=4))}
     assert placeholders == set(range(5, 5 + len(arguments)))

@@ -164,6 +164,15 @@ async def test_a_request_that_is_forbidden_by_now_is_refused(serve: Serve, datab
     assert await database.fetchval("SELECT count(*) FROM jobs") == 2
 
 
+async def test_a_request_with_a_blocked_address_and_another_error_is_blocked(
+    api: Api, database: Database
+) -> None:
+    job = await failed(api, database)
+    await database.execute("UPDATE jobs SET request = $1", '{"url": "http://127.0.0.1/", "priority": 99}')
+    said = problem(await retry(api.client, job["id"]), 422, ErrorType.URL_BLOCKED)
+    assert {found["field"] for found in said["errors"]} == {"url", "priority"}
+
+
 async def test_options_beside_those_of_the_job_are_refused(api: Api, database: Database) -> None:
     job = await failed(api, database)
     answer = await api.client.post(f"/v1/jobs/{job['id']}/retry", json={"priority": 9})
