@@ -59,7 +59,3 @@ def test_one_blocked_address_among_other_errors_makes_it_blocked() -> None:
     assert refused.type is ErrorType.URL_BLOCKED
     assert "url: The host is not public" in refused.detail
     assert "priority: " in refused.detail
-
-
-def test_a_rule_for_the_whole_document_names_no_field() -> None:
-    assert refusal().detail == "give exactly one of `url` and `html`"

@@ -102,7 +102,7 @@ async def test_a_key_that_may_only_read_cancels_nothing(api: Api, database: Data
         ({"expires_in_s": 0}, "expires_in_s"),
         ({"run_at": "2026-01-01T00:00:00"}, "run_at"),
         ({"run_at": "tomorrow"}, "run_at"),
-        ({"run_at": "2999-01-01T00:00:00Z"}, ""),
+        ({"run_at": "2999-01-01T00:00:00Z"}, "run_at"),
         ({"retention_s": 0}, "retention_s"),
         ({"webhook_url": "http://127.0.0.1/"}, "webhook_url"),
         ({"webhook_url": "ftp://example.com/"}, "webhook_url"),
