@@ -26,6 +26,7 @@ run: environment-run ## run everything on this machine: Redis, Postgres, S3, the
 
 test: environment-dev ## run every test; TESTS=tests/unit chooses some, OPTIONS=-x goes to pytest
 	@$(VENV_PYTHON) -m deploy.embedded.install.chromium_install
+	@$(VENV_PYTHON) -m tests.kit.docs.zsh_install
 	@$(VENV_PYTHON) -m tests $(OPTIONS) $(TESTS)
 
 lint: environment-dev ## check style, types and import layers

@@ -1,0 +1,49 @@
+"""What is to know about single blocks; a block's name is its page and how its first line begins."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from tests.kit.docs.reader import CtrlC
+
+# The block that starts the fleet on which all others are tried, and what it says last.
+START: Final = "README.md: make run"
+STARTED: Final = "Ctrl-C stops everything"
+
+# Blocks that cannot run here, and why.
+NOT_RUN: Final[Mapping[str, str]] = {
+    "docs/operations/start-a-worker.md: git clone YOUR-COPY-OF-THE-REPOSITORY renderfleet && cd rend": (
+        "the reader has to fill in an address, and it installs from the internet"
+    ),
+}
+# Containers are not built here: what is tried is which words the shell hands to this program.
+WORDS_ALONE: Final = "docker"
+# `make` says what it would run and runs nothing: the whole suite, half an hour of chaos, a second fleet.
+MAKE_SAYS: Final = {"MAKEFLAGS": "n"}
+
+# Blocks that run until Ctrl-C.
+_WORKER: Final = CtrlC("worker ready", "worker stopped")
+_SERVICE: Final = CtrlC("egress service ready", "egress service stopped")
+UNTIL_CTRL_C: Final[Mapping[str, CtrlC]] = {
+    "docs/operations/network.md: RENDERFLEET_EGRESS_SERVICE_TOKEN=$TOKEN RENDERFLEET_EGRESS_S": _SERVICE,
+    "docs/operations/network.md: RENDERFLEET_EGRESS_SERVICE_URL=http://:$TOKEN@10.0.0.5:3128 ": _WORKER,
+    "docs/operations/start-a-worker.md: PID=$(pgrep -n -f 'python -m worker$')": _WORKER,
+    "docs/operations/start-a-worker.md: set -a; . ./worker.env; set +a": _WORKER,
+}
+
+# It needs an empty database.
+RESTORE: Final = "docs/operations/backup.md: pg_restore "
+EXAMPLE_KEY_ID: Final = "0a1b2c3d4e5f"
+
+# Commands that follow a block, and fail when it has not done what its page says.
+AND_THEN: Final[Mapping[str, str]] = {
+    "README.md: KEY=$(cat .renderfleet/api-key)": "head -c 4 example.png | grep -a -q PNG\n",
+    "docs/links.md: encoded() {": (
+        'signed_link http://localhost:8000 /v1/screenshot "$KEY" "$(($(date +%s) + 60))" '
+        "url \"https://example.com/a b?c=d&e='f'\" >link\n"
+        'curl -sS --fail-with-body "$(cat link)" | head -c 4 | grep -a -q PNG\n'
+    ),
+    "docs/tenants.md: ADMIN=$(python -m fleet.keys create --tenant ops --scopes ad": (
+        "curl -sS localhost:8000/v1/admin/keys/0a1b2c3d4e5f "
+        '-H "Authorization: Bearer $ADMIN" | grep -q revoked_at\n'
+    ),
+}

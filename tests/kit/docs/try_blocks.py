@@ -1,0 +1,216 @@
+"""Starts the product by the README's first block and tries all other blocks on it, in each shell.
+
+`python -m tests.kit.docs.try_blocks FOLDER SHELL...` inside `tests.kit.docs.lone_machine`. It writes one JSON
+document: the outcome of each block.
+"""
+
+import asyncio
+import json
+import os
+import shlex
+import shutil
+import signal
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+import psutil
+import trustme
+
+from deploy.embedded.engines.postgres_engine import installed_versions, programs_folder
+from tests.kit.docs.blocks import Block, blocks
+from tests.kit.docs.reader import SHELLS, Outcome, paste, wait_for
+from tests.kit.docs.special_blocks import (
+    AND_THEN,
+    EXAMPLE_KEY_ID,
+    MAKE_SAYS,
+    NOT_RUN,
+    RESTORE,
+    START,
+    STARTED,
+    UNTIL_CTRL_C,
+    WORDS_ALONE,
+)
+from tests.kit.paths import ROOT
+from tests.kit.processes import command_line
+
+# What the blocks have changed for good, so that another shell finds it as the first one did.
+_AS_NEW: Final = (
+    "UPDATE api_keys SET revoked_at = NULL WHERE id = $1",
+    "UPDATE tenants SET name = $1 || ' has made globex' WHERE name = 'globex'",
+)
+_EXAMPLE_ID: Final = "UPDATE api_keys SET id = $1 WHERE id = $2"
+
+
+class Page(BaseHTTPRequestHandler):
+    """Answers everything with one page."""
+
+    def do_GET(self) -> None:
+        body = b"<!doctype html><title>Example</title><h1>Example</h1>"
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def example_com() -> Iterator[None]:
+    """https://example.com, with a certificate that Chromium is told to accept."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trustme.CA().issue_cert("example.com").configure_cert(context)
+    with ThreadingHTTPServer(("127.0.0.1", 443), Page) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield
+        server.shutdown()
+
+
+def program(path: Path, text: str) -> str:
+    """Write a program of the shell; its path."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+class Machine:
+    """The reader's folder with a fleet that runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.place = folder / "renderfleet"
+        self.logs = folder / "logs"
+        self.logs.mkdir()
+        chromium = os.environ["RENDERFLEET_CHROMIUM_EXECUTABLE"]
+        postgres = next(iter(installed_versions(programs_folder()).values()))
+        accepting = f'exec {shlex.quote(chromium)} --ignore-certificate-errors "$@"'
+        program(folder / "bin" / WORDS_ALONE, f"printf '%s\\n' {WORDS_ALONE} \"$@\"")
+        own = {name: text for name, text in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+        self.environment = {
+            **own,
+            "PATH": f"{self.place}/.venv/bin:{folder}/bin:{postgres}:{os.environ['PATH']}",
+            "PYTHON": sys.executable,
+            "RENDERFLEET_CHROMIUM_EXECUTABLE": program(folder / "bin" / "chromium", accepting),
+            "RENDERFLEET_EGRESS_ALLOW": "127.0.0.1",
+        }
+
+    def copy(self) -> None:
+        """The repository as its reader has it, with the environment that is there already."""
+        ignored = shutil.ignore_patterns("__pycache__", ".*")
+        self.place.mkdir()
+        for name in ("api", "deploy", "fleet", "migrations", "worker"):
+            shutil.copytree(ROOT / name, self.place / name, ignore=ignored)
+        for name in ("Makefile", "pyproject.toml"):
+            shutil.copy2(ROOT / name, self.place / name)
+        (self.place / ".venv").symlink_to((ROOT / ".venv").resolve())
+
+    @contextmanager
+    def running(self, start: Block) -> Iterator[None]:
+        """The fleet as the README starts it."""
+        log = self.logs / "run.log"
+        with log.open("wb") as output:
+            run = subprocess.Popen(
+                ["sh", "-c", start.text],
+                cwd=self.place,
+                env=self.environment,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        try:
+            wait_for(STARTED, log)
+            self._learn()
+            yield
+        finally:
+            os.killpg(run.pid, signal.SIGINT)
+            run.wait(30)
+
+    def _learn(self) -> None:
+        """Take over the variables of the worker that runs, as docs/operations/start-a-worker.md says."""
+        worker = next(one for one in psutil.process_iter() if command_line(one)[-2:] == ["-m", "worker"])
+        settings = {
+            name: text for name, text in worker.environ().items() if name.startswith(("RENDERFLEET_", "AWS_"))
+        }
+        (self.place / "worker.env").write_text(
+            "".join(f"{name}={shlex.quote(text)}\n" for name, text in settings.items())
+        )
+        key = (self.place / ".renderfleet" / "api-key").read_text().strip()
+        self.environment |= {
+            **settings,
+            "KEY": key,
+            "ADMIN_KEY": key,
+            "TOKEN": "0123456789abcdef0123456789abcdef",
+            "RCLONE_CONFIG": "/dev/null",
+            "RCLONE_CONFIG_LIVE_TYPE": "s3",
+            "RCLONE_CONFIG_LIVE_PROVIDER": "Rclone",
+            "RCLONE_CONFIG_LIVE_ENV_AUTH": "true",
+            "RCLONE_CONFIG_LIVE_ENDPOINT": settings["RENDERFLEET_S3_ENDPOINT_URL"],
+            "RCLONE_CONFIG_BACKUP_TYPE": "alias",
+            "RCLONE_CONFIG_BACKUP_REMOTE": str(self.folder / "backup"),
+        }
+
+    def outcomes(self, found: list[Block], shell: str) -> Iterator[Outcome]:
+        """Try each block in one shell."""
+        asyncio.run(self._sql(f"CREATE DATABASE restored_in_{shell}"))
+        for statement in _AS_NEW:
+            asyncio.run(self._sql(statement, EXAMPLE_KEY_ID))
+        for number, block in enumerate(found):
+            (self.place / "deploy" / ".env").unlink(missing_ok=True)  # each page makes it
+            yield paste(
+                block,
+                shell,
+                folder=self.place,
+                environment={**self.environment, **MAKE_SAYS, **self._more(block, shell)},
+                log=self.logs / f"{shell}-{number}.log",
+                and_then=AND_THEN.get(block.name, ""),
+                ctrl_c=UNTIL_CTRL_C.get(block.name),
+            )
+
+    def _more(self, block: Block, shell: str) -> dict[str, str]:
+        if not block.name.startswith(RESTORE):
+            return {}
+        url = self.environment["RENDERFLEET_DATABASE_URL"]
+        return {"RENDERFLEET_DATABASE_URL": f"{url.rpartition('/')[0]}/restored_in_{shell}"}
+
+    def presuppose(self) -> None:
+        """What the pages presuppose: the tenant acme, and its key with the example's id."""
+        command = [sys.executable, "-m", "fleet.keys", "create", "--tenant", "acme"]
+        made = subprocess.run(
+            command, cwd=self.place, env=self.environment, check=True, stdout=subprocess.PIPE, text=True
+        )
+        key_id = made.stdout.split("_")[1]
+        asyncio.run(self._sql(_EXAMPLE_ID, EXAMPLE_KEY_ID, key_id))
+
+    async def _sql(self, statement: str, *arguments: str) -> None:
+        connection = await asyncpg.connect(self.environment["RENDERFLEET_DATABASE_URL"])
+        await connection.execute(statement, *arguments)
+        await connection.close()
+
+
+def main(words: list[str]) -> None:
+    """Try all blocks and write the outcomes."""
+    folder, shells = Path(words[0]), [shell for shell in SHELLS if shell in words[1:]]
+    found = list(blocks())
+    machine = Machine(folder)
+    machine.copy()
+    start = next(block for block in found if block.name == START)
+    with example_com(), machine.running(start):
+        machine.presuppose()
+        tried = [block for block in found if block.name not in NOT_RUN]
+        outcomes = [outcome for shell in shells for outcome in machine.outcomes(tried, shell)]
+    (folder / "outcomes.json").write_text(json.dumps(outcomes))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
