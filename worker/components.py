@@ -23,7 +23,7 @@ from worker.attempts.isolation import Isolation
 from worker.browser.scratch import Scratch
 from worker.egress.outbound.resolver import SystemResolver
 from worker.egress.proxy import Egress
-from worker.health.canary import Canary
+from worker.health.canary import NOT_RENDERING, Canary
 from worker.health.presence import PAUSE, Presence
 from worker.health.readiness import WorkerReadiness
 from worker.health.status_server import LoopMonitor, StatusApp, StatusServer
@@ -170,6 +170,7 @@ class Components:
             folder=self.scratch.path,
             max_artifact_bytes=self.settings.attempt.max_artifact_bytes,
             egress=self.settings.egress_proxy,
+            browser_works=self.canary.browser_works,
         )
 
     @cached_property
@@ -222,7 +223,8 @@ class Components:
             self.pool,
             self.scratch.path,
             interval_s=self.settings.health.canary_interval_s,
-            is_allowed=lambda: not set(self.carrier.holds) - {PAUSE},
+            is_allowed=lambda: not set(self.carrier.holds) - {PAUSE, NOT_RENDERING, _ISOLATION},
+            intake=self.carrier,
         )
 
     @cached_property

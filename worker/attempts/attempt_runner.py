@@ -5,10 +5,11 @@ stopping worker puts the job back; or the fence refuses the result because anoth
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from arq.connections import ArqRedis
@@ -36,9 +37,13 @@ from worker.attempts.heartbeat import Heartbeat
 from worker.attempts.isolation import Isolation
 from worker.egress.terms import Caps, Terms
 from worker.pool.pool import Pool
-from worker.pool.supervisor import BrokenPoolError
+from worker.pool.supervisor import NoPageError
 from worker.render.pipeline import render
 from worker.settings import EgressProxySettings
+
+# A page that is slow and a browser that hangs look alike. So before a job fails for good because of time, the
+# browser has to show that it works.
+_MAY_BE_THE_BROWSERS: Final = frozenset((ErrorType.NAVIGATION_TIMEOUT, ErrorType.RENDER_TIMEOUT))
 
 log = get_logger(__name__)
 
@@ -63,6 +68,7 @@ class AttemptRunner:
     folder: Path
     max_artifact_bytes: int
     egress: EgressProxySettings
+    browser_works: Callable[[int | None], Awaitable[bool]]
 
     async def run(self, ctx: dict[str, Any]) -> None:
         """Run one delivery; arq calls this function. Errors of the attempt are recorded, not raised."""
@@ -81,7 +87,7 @@ class AttemptRunner:
                     outcome = await work
                 except asyncio.CancelledError:
                     await to_the_end(self.ending.interrupted(attempt, lease.interruption))
-                except BrokenPoolError:
+                except NoPageError:
                     await to_the_end(self.ending.interrupted(attempt, interruption=None))
                 except Exception as error:  # noqa: BLE001 - the job must reach a state after any error
                     await to_the_end(self.ending.failed(attempt, error, attempt_page))
@@ -105,7 +111,15 @@ class AttemptRunner:
 
     async def _work(self, attempt: JobAttempt, attempt_page: AttemptPage) -> AttemptOutcome:
         async with self.isolation.rendering(alone=attempt.crash_count > 0):
-            return await self._render_and_store(attempt, attempt_page)
+            try:
+                return await self._render_and_store(attempt, attempt_page)
+            except RenderError as error:
+                if error.type not in _MAY_BE_THE_BROWSERS:
+                    raise
+                if await self.browser_works(attempt_page.generation):
+                    raise
+                detail = "the browser did not work when the page ran out of time"
+                raise RenderError(ErrorType.BROWSER_UNAVAILABLE, detail) from error
 
     async def _render_and_store(self, attempt: JobAttempt, attempt_page: AttemptPage) -> AttemptOutcome:
         """Render and upload within `timeout_ms`, then compare pictures of a schedule."""
@@ -120,8 +134,10 @@ class AttemptRunner:
         clock = asyncio.get_running_loop().time
         started = clock()
         try:
-            async with asyncio.timeout(request.timeout_ms / 1000) as deadline:
+            async with asyncio.timeout(None) as deadline:
                 async with self.pool.page() as page:
+                    # Not before: a job is not to fail because the worker had to launch another browser.
+                    deadline.reschedule(clock() + request.timeout_ms / 1000)
                     attempt_page.page = page
                     rendered = await render(page, request, path, terms, max_bytes=self.max_artifact_bytes)
                 upload_started = clock()

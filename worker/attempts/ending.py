@@ -95,7 +95,7 @@ class Ending:
             self._discarded()
             return
         ATTEMPTS_HANDED_BACK.inc()
-        log.info("worker is stopping, job put back", state=put_back.state)
+        log.info("job put back, nothing is counted against it", state=put_back.state)
         await self._after_put_back(attempt, put_back)
         await self._dispatch_parked_job(attempt)
 

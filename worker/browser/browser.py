@@ -38,6 +38,7 @@ from worker.egress.proxy import Egress
 from worker.resources.disk import full_error, is_almost_full, means_full, uses_dev_shm
 from worker.resources.memory_guard import MemoryGuard
 from worker.resources.page_memory import PageGoneError
+from worker.resources.shared_parts import SharedParts
 from worker.settings import BrowserSettings
 
 _PORT_ATTEMPTS: Final = 3
@@ -75,6 +76,8 @@ class Browser:
         pid: of its first process.
         numbers: what is worth knowing of it.
         memory: watches over what its pages take.
+        parts: its processes that all pages share.
+        condemned: set when renders have shown that it cannot render any more; then it is killed.
     """
 
     def __init__(
@@ -91,6 +94,8 @@ class Browser:
         self.pid = pid
         self.memory = MemoryGuard(pid, settings)
         self._network = NetworkService(pid)
+        self.parts = SharedParts(pid)
+        self.condemned = asyncio.Event()
         self.numbers = BrowserNumbers(generation=generation, launched_at=time.time())
         self._playwright_browser = playwright_browser
         self._connection = connection

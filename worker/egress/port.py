@@ -173,6 +173,13 @@ class Port:
             self._log_lines += 1
             self._context.run(log.info, "a connection was blocked", host=host, port=request.port, rule=rule)
 
+    def own_answer(self, request: Request) -> bytes | None:
+        """See `connection.InboundPort`."""
+        page = self._terms.own_page if self._terms is not None else None
+        if page is None or request.is_tunnel or _plain(request.host) != page.host:
+            return None
+        return page.answer()
+
     async def open(self, request: Request) -> TargetConnection:
         """See `connection.InboundPort`."""
         terms = self._terms

@@ -73,6 +73,28 @@ class Caps:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnPage:
+    """A page that the port itself answers with, so that a test render needs nobody outside the worker.
+
+    Attributes:
+        host: for which name, over plain http.
+        html: the document; the same for every path.
+    """
+
+    host: str
+    html: str
+
+    def answer(self) -> bytes:
+        """The whole HTTP answer."""
+        body = self.html.encode()
+        head = (
+            "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nCache-Control: no-store\r\n"
+            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        )
+        return head.encode() + body
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """Of one job.
 
@@ -81,9 +103,11 @@ class Terms:
         blocked_hosts: what the job does not want to be loaded.
         upstream: the tenant's proxy; None: straight to the target.
         caps: how much.
+        own_page: the only thing that a test render asks for; None for jobs.
     """
 
     policy: AddressPolicy
     blocked_hosts: HostPatterns = NO_HOSTS
     upstream: Upstream | None = None
     caps: Caps = field(default_factory=Caps)
+    own_page: OwnPage | None = None

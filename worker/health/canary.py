@@ -1,62 +1,82 @@
 """Canary renders: a worker renders a small page of its own to find out whether jobs would succeed.
 
-A job that succeeds proves the same, so a busy worker renders no canaries. A canary runs only while a slot is
-free, and on a page of its own that takes no slot and no warm page. So no job waits for a canary.
+The page comes through the egress port, so a canary needs each part of Chromium that jobs need: a new
+renderer, the network service, the GPU process. Nothing leaves the worker for it. A job that succeeds proves
+the same, so there are no canaries while jobs succeed. A canary has a page of its own that takes no slot and
+no warm page, so no job waits for it.
+
+When a job has failed in a way that may be the browser's fault, or none has succeeded for some seconds, a
+canary is rendered at once. While one fails, the worker takes no jobs. After the second failure in a row the
+browser is replaced.
 """
 
 import asyncio
+import contextlib
 import math
 import random
-import struct
-import zlib
 from collections.abc import Callable
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Final
 
 from fleet.egress.policy import AddressPolicy
 from fleet.errors import RenderError
+from fleet.render.options.source import EGRESS_CONTEXT
 from fleet.render.request import RenderRequest
 from fleet.telemetry.logs import get_logger
 from fleet.telemetry.metrics import CANARIES
 from worker.browser.devtools import DevToolsError
-from worker.egress.terms import Terms
+from worker.egress.terms import OwnPage, Terms
+from worker.health.first_pixel import CanaryError, require_colour
 from worker.pool.pool import Pool
 from worker.render.context import Render
 from worker.render.pipeline import run_steps
+from worker.resources.job_intake import JobIntake
 
+# Why a worker takes no jobs.
+NOT_RENDERING: Final = "a test render failed"
 # When a worker starts, jobs may be waiting. If one of them succeeds first, no canary is needed.
 _FIRST_S: Final = 2.0
-# A canary takes 0.2 s on an idle machine. In this time a hanging browser is found and replaced.
-_TIMEOUT_S: Final = 20.0
+# A canary takes 0.2 s on an idle machine. On a busy one it may take five times as long as it did lately.
+_TIMEOUT_S: Final = (3.0, 20.0)
+_TIMEOUT_FACTOR: Final = 5.0
+_FIRST_USUAL_S: Final = 0.8
+# While jobs run and none succeeds, one canary in this time: 5 % of a core. Two canaries that fail and the
+# launch of a browser follow within 15 s.
+_STALLED_S: Final = 4.0
+_FAILURES: Final = 2
+# A new browser that does not work either gets more time each time.
+_FIRST_PATIENCE_S: Final = 10.0
+_LONGEST_PATIENCE_S: Final = 300.0
 # A worker that is not ready tries again soon.
 _RETRY_S: Final = 10.0
-_NO_FREE_SLOT_PAUSE_S: Final = 1.0
+_NOT_ALLOWED_PAUSE_S: Final = 1.0
 # The worker is ready for this many intervals after a success; the next one is due after one interval.
 _FRESH_INTERVALS: Final = 3.0
 
 _SIDE_PX: Final = 16
 # Colour profiles do not change pure colours. White and black are left out: an empty page looks like that.
 _COLOURS: Final = ("ff0000", "00ff00", "0000ff", "ffff00", "ff00ff", "00ffff")
+_HOST: Final = "canary.renderfleet.invalid"
 _HTML: Final = "<!doctype html><title>canary</title><style>html{{background:#{colour}}}</style>"
-
 _MAX_BYTES: Final = 1024 * 1024
 
-_RGB, _RGBA, _BITS = 2, 6, 8
-
 log = get_logger(__name__)
-# The page of a canary makes no requests.
-_TERMS: Final = Terms(AddressPolicy())
-
-
-class CanaryError(Exception):
-    """A canary failed; the text says why."""
+# Lets a name pass that is not public. Nothing is reached by it: the port answers itself.
+_POLICY: Final = AddressPolicy(allow=((ip_network("192.0.2.0/32"), None),))
 
 
 class Canary:
-    """Renders a canary when one is due, and knows whether this worker can render."""
+    """Renders a canary when one is due, and has the browser replaced that cannot render any."""
 
     def __init__(
-        self, pool: Pool, folder: Path, *, interval_s: float, is_allowed: Callable[[], bool]
+        self,
+        pool: Pool,
+        folder: Path,
+        *,
+        interval_s: float,
+        is_allowed: Callable[[], bool],
+        intake: JobIntake,
     ) -> None:
         """Render nothing yet.
 
@@ -65,12 +85,21 @@ class Canary:
             folder: for the picture, until it has been checked.
             interval_s: a canary is due when no render has succeeded for this long.
             is_allowed: whether a canary may be rendered now.
+            intake: takes no jobs while canaries fail.
         """
         self._pool = pool
         self._path = folder / "canary.png"
         self._interval_s = interval_s
         self._is_allowed = is_allowed
+        self._intake = intake
+        self._one_at_a_time = asyncio.Lock()
         self._failure: str | None = None
+        self._is_browsers_fault = False  # of the last one, if it failed
+        self._failures = 0  # in a row, of the same browser
+        self._generation = 0  # of the browser that they were of
+        self._replaced = 0  # browsers in a row
+        self._no_replacement_before = -math.inf
+        self._usual_s = _FIRST_USUAL_S
         # Counters that begin at 0: Prometheus would not see the first increase of one that begins at 1.
         for outcome in ("succeeded", "failed"):
             CANARIES.labels(outcome)
@@ -98,53 +127,116 @@ class Canary:
         """Render a canary whenever one is due."""
         pause_s = _FIRST_S
         while True:
-            await asyncio.sleep(pause_s)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._pool.is_suspect.wait()
             pause_s = await self.render_if_due()
+            if self._pool.is_suspect.is_set():
+                await asyncio.sleep(pause_s)  # not allowed now
 
     async def render_if_due(self) -> float:
         """Render a canary if one is due and allowed. Returns after how many seconds to call this again."""
         due_in_s = self._due_at(spread=random.uniform(0.9, 1.1)) - _now()  # noqa: S311 - spreads load
         if due_in_s > 0:
-            return due_in_s
-        if not (self._pool.has_free_slot and self._is_allowed()):
-            return _NO_FREE_SLOT_PAUSE_S
+            # A worker that becomes busy is looked at when its first job may be stalled.
+            return min(due_in_s, _STALLED_S)
+        if not self._is_allowed():
+            return _NOT_ALLOWED_PAUSE_S
         await self.render()
         return 0
 
+    async def browser_works(self, generation: int | None) -> bool:
+        """Whether the browser is not to blame for a render that ran out of time; renders a canary to know.
+
+        Args:
+            generation: the browser of the render; None: it had none.
+        """
+        asked_at = _now()
+        if generation is not None and generation != self._pool.generation:
+            return False  # it has been replaced meanwhile
+        if not self._is_allowed():
+            return True
+        async with self._one_at_a_time:
+            if self._last_success_at < asked_at:
+                await self._render()
+        return self._last_success_at >= asked_at
+
     async def render(self) -> None:
         """Render a canary and remember whether it succeeded. Raises nothing."""
+        async with self._one_at_a_time:
+            await self._render()
+
+    async def _render(self) -> None:
+        self._pool.is_suspect.clear()
+        began_at, generation, timeout_s = _now(), self._pool.generation, self._timeout_s
         failed_before = self._failure is not None
+        self._is_browsers_fault = True
         try:
-            async with asyncio.timeout(_TIMEOUT_S):
-                await self._render_and_check()
+            async with asyncio.timeout(timeout_s):
+                await self._render_and_check(began_at + timeout_s)
         except TimeoutError:
-            self._failure = f"a canary took longer than {_TIMEOUT_S:.0f} s"
-        except (RenderError, DevToolsError, CanaryError, OSError) as error:
+            self._failure = f"a canary took longer than {timeout_s:.0f} s"
+        except (RenderError, DevToolsError, CanaryError) as error:
             self._failure = f"a canary failed: {error}"
+        except OSError as error:
+            self._failure = f"a canary failed: {error}"
+            self._is_browsers_fault = False
         else:
             self._failure = None
             self._succeeded_at = _now()
+            self._usual_s = max(_now() - began_at, 0.5 * self._usual_s)
         self._ended_at = _now()
         CANARIES.labels("failed" if self._failure else "succeeded").inc()
         if self._failure:
             log.warning("the worker cannot render", reason=self._failure)
         elif failed_before:
             log.info("the worker can render again")
+        if self._last_success_at >= began_at:  # by a job, perhaps
+            self._failure = None
+            self._failures = self._replaced = 0
+            self._intake.release(NOT_RENDERING)
+        elif self._is_browsers_fault:
+            self._count_failure(generation)
 
-    async def _render_and_check(self) -> None:
+    async def _render_and_check(self, deadline: float) -> None:
         """Render a page of a random colour and check the picture: an old one seldom has the same colour."""
         colour = random.choice(_COLOURS)  # noqa: S311 - guards nothing
         request = RenderRequest.model_validate(
-            {"html": _HTML.format(colour=colour), "viewport": {"width": _SIDE_PX, "height": _SIDE_PX}}
+            {"url": f"http://{_HOST}/", "viewport": {"width": _SIDE_PX, "height": _SIDE_PX}},
+            context={EGRESS_CONTEXT: _POLICY},
         )
-        deadline = _now() + _TIMEOUT_S
+        terms = Terms(_POLICY, own_page=OwnPage(_HOST, _HTML.format(colour=colour)))
         try:
             async with self._pool.spare_page() as page:
-                work = Render(page, request, self._path, _TERMS, _MAX_BYTES, navigation_deadline=deadline)
+                work = Render(page, request, self._path, terms, _MAX_BYTES, navigation_deadline=deadline)
                 await run_steps(work)
             require_colour(self._path.read_bytes(), colour)
         finally:
             self._path.unlink(missing_ok=True)
+
+    @property
+    def _is_waiting(self) -> bool:
+        """Whether the present browser has failed, and it is too early for another one."""
+        return self._failures >= _FAILURES and self._generation == self._pool.generation
+
+    def _count_failure(self, generation: int) -> None:
+        """Take no jobs; have the browser replaced at its second failure."""
+        self._intake.hold(NOT_RENDERING)
+        if generation != self._generation:
+            self._generation, self._failures = generation, 0
+        self._failures += 1
+        if self._failures < _FAILURES or _now() < self._no_replacement_before:
+            return
+        patience_s = min(_LONGEST_PATIENCE_S, _FIRST_PATIENCE_S * 2**self._replaced)
+        self._no_replacement_before = _now() + patience_s
+        self._replaced += 1
+        log.error("canaries fail, replacing the browser", generation=generation, reason=self._failure)
+        self._pool.condemn(generation)
+
+    @property
+    def _timeout_s(self) -> float:
+        shortest, longest = _TIMEOUT_S
+        return min(longest, max(shortest, _TIMEOUT_FACTOR * self._usual_s))
 
     @property
     def _last_success_at(self) -> float:
@@ -152,52 +244,18 @@ class Canary:
         return self._succeeded_at if rendered_at is None else max(self._succeeded_at, rendered_at)
 
     def _due_at(self, *, spread: float) -> float:
-        if self._failure is not None and self._last_success_at < self._ended_at:
+        if self._pool.is_suspect.is_set():
+            return -math.inf
+        if self._failure is not None:
+            # Also when a job has succeeded since: the worker takes none before a canary succeeds.
+            if self._is_browsers_fault and not self._is_waiting:
+                return self._ended_at
             return self._ended_at + spread * min(self._interval_s, _RETRY_S)
-        return self._last_success_at + spread * self._interval_s
-
-
-def require_colour(png: bytes, colour: str) -> None:
-    """Check that the first pixel of a picture has this colour (hexadecimal digits: red, green, blue).
-
-    Raises:
-        CanaryError: it has another colour, or this is no PNG as Chromium writes it.
-    """
-    if (found := bytes(first_pixel(png)).hex()) != colour:
-        raise CanaryError(f"the picture has the colour {found} instead of {colour}")
-
-
-def first_pixel(png: bytes) -> tuple[int, int, int]:
-    """Red, green and blue of the top left pixel of a PNG as Chromium writes it: 8 bits each, not interlaced.
-
-    No filter of PNG changes this pixel: filters subtract the pixels to the left and above, and it has none.
-    A library that decodes pictures would use 4 MB of memory in each worker. Source: RFC 2083, sections 3, 4.1
-    and 6.
-
-    Raises:
-        CanaryError: it is no such PNG, or it is damaged.
-    """
-    try:
-        if not png.startswith(b"\x89PNG\r\n\x1a\n"):
-            raise CanaryError("the picture is no PNG")
-        chunks = dict[bytes, bytes]()
-        position = 8
-        while position < len(png):
-            length, kind = struct.unpack_from(">I4s", png, position)
-            data = png[position + 8 : position + 8 + length]
-            (checksum,) = struct.unpack_from(">I", png, position + 8 + length)
-            if zlib.crc32(kind + data) != checksum:
-                raise CanaryError("the picture is damaged")
-            chunks[kind] = chunks.get(kind, b"") + data
-            position += 12 + length
-        width, _, bits, colours = struct.unpack_from(">IIBB", chunks[b"IHDR"])
-        rows = zlib.decompress(chunks[b"IDAT"])
-        if width < 1 or bits != _BITS or colours not in (_RGB, _RGBA) or b"IEND" not in chunks:
-            raise CanaryError("the picture is of an unknown kind")
-        red, green, blue = rows[1:4]
-    except (struct.error, zlib.error, KeyError, ValueError) as error:
-        raise CanaryError("the picture cannot be decoded") from error
-    return red, green, blue
+        due_at = self._last_success_at + spread * self._interval_s
+        if self._pool.busy_since is None:
+            return due_at
+        stalled_at = max(self._last_success_at, self._pool.busy_since) + _STALLED_S
+        return min(due_at, stalled_at) if self._pool.has_free_slot else stalled_at
 
 
 def _now() -> float:

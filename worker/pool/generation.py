@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Final
 
 from playwright.async_api import Playwright
 
@@ -18,6 +19,9 @@ from worker.pool.recycle import RecycleTimer
 from worker.pool.warm_pages import WarmPages
 from worker.resources.disk import full_error, is_almost_full
 from worker.settings import BrowserSettings
+
+# Ten times what it takes on a machine that is busy.
+_PAGE_TIMEOUT_S: Final = 10.0
 
 log = get_logger(__name__)
 
@@ -79,18 +83,19 @@ class Generation:
         """A fresh page; None when the browser ends before it can give one.
 
         Raises:
-            RenderError: `browser_unavailable`: the browser lives and refuses.
+            ProtocolError: the browser lives and refuses.
+            TargetCrashedError: the page ended before it was there.
+            TimeoutError: the browser does not answer.
         """
         # Counted before there is a page: a browser that is being replaced meanwhile waits for it.
         self.numbers.pages_open += 1
         page = None
         try:
-            await self._lost_page_check.run()
-            page = await self._warm.take()
+            async with asyncio.timeout(_PAGE_TIMEOUT_S):
+                await self._lost_page_check.run()
+                page = await self._warm.take()
         except ConnectionLostError:
             log.info("the browser ended before it gave a page", generation=self.numbers.generation)
-        except DevToolsError as error:
-            raise RenderError(ErrorType.BROWSER_UNAVAILABLE, "the browser gave no page") from error
         finally:
             if page is None:
                 self._closed_one()
@@ -115,6 +120,15 @@ class Generation:
                 self._closed_one()
         self.browser.memory.begin(page.memory)
         return page
+
+    def require_all_parts(self) -> None:
+        """Do nothing if each process that all pages need is still there.
+
+        Raises:
+            RenderError: `browser_unavailable`: one has ended, so whatever a render came to may be wrong.
+        """
+        if self.browser.parts.has_ended():
+            raise RenderError(ErrorType.BROWSER_UNAVAILABLE, "the browser lost a part during the render")
 
     async def settle(self, page: Page) -> None:
         """Find out what a render took that has come to a good end."""

@@ -15,15 +15,21 @@ from worker.settings import BrowserSettings
 _SILENCES: Final = 2
 # Between the first silence and the second question: a machine that was busy for a moment gets its chance.
 _PAUSE_S: Final = 0.5
+_LOOK_INTERVAL_S: Final = 1.0
 
 log = get_logger(__name__)
 
 
 class End(StrEnum):
-    """Why a browser is no more."""
+    """Why a browser is no more; a label of a metric.
+
+    It ended by itself, did not answer, lost a process that all pages need, or rendered no canary.
+    """
 
     CRASH = "crash"
     HANG = "hang"
+    PART = "part"
+    CANARY = "canary"
 
 
 class LostPageCheck:
@@ -53,26 +59,53 @@ class LostPageCheck:
 
 
 async def watch(browser: Browser, settings: BrowserSettings) -> End:
-    """Return when the browser has ended by itself, or was killed because it did not answer twice.
-
-    With the default settings a stopped browser is dead after at most 5 + 2 + 0.5 + 2 seconds. A page in an
-    endless loop does not matter here: the question goes to the browser's own process.
-    """
-    lost = asyncio.create_task(browser.wait_lost(), name="browser lost")
-    silences = 0
+    """Return when the browser has ended by itself, or was killed because it cannot render any more."""
+    ways = [
+        asyncio.create_task(_lost(browser), name="browser lost"),
+        asyncio.create_task(_silent(browser, settings), name="ping browser"),
+        asyncio.create_task(_part_lost(browser), name="watch parts of the browser"),
+        asyncio.create_task(_condemned(browser), name="browser condemned"),
+    ]
     try:
-        while True:
-            pause = _PAUSE_S if silences else settings.browser_ping_interval_s
-            await asyncio.wait((lost,), timeout=pause)
-            if lost.done():
-                return End.CRASH
-            silences = 0 if await _answers(browser, settings.browser_ping_timeout_s) else silences + 1
-            if silences >= _SILENCES:
-                log.error("the browser does not answer, killing it", generation=browser.numbers.generation)
-                browser.kill()
-                return End.HANG
+        done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        end = done.pop().result()
+        if end is not End.CRASH:
+            browser.kill()
+        return end
     finally:
-        lost.cancel()
+        for way in ways:
+            way.cancel()
+
+
+async def _lost(browser: Browser) -> End:
+    await browser.wait_lost()
+    return End.CRASH
+
+
+async def _silent(browser: Browser, settings: BrowserSettings) -> End:
+    """With the default settings a browser that does not answer is found after 5 + 2 + 0.5 + 2 seconds.
+
+    A page in an endless loop does not matter here: the question goes to the browser's own process.
+    """
+    silences = 0
+    while silences < _SILENCES:
+        await asyncio.sleep(_PAUSE_S if silences else settings.browser_ping_interval_s)
+        silences = 0 if await _answers(browser, settings.browser_ping_timeout_s) else silences + 1
+    log.error("the browser does not answer, killing it", generation=browser.numbers.generation)
+    return End.HANG
+
+
+async def _part_lost(browser: Browser) -> End:
+    while (reason := browser.parts.look()) is None:  # noqa: ASYNC110 - the kernel tells nobody
+        await asyncio.sleep(_LOOK_INTERVAL_S)
+    log.error("the browser has lost a part, killing it", generation=browser.numbers.generation, reason=reason)
+    return End.PART
+
+
+async def _condemned(browser: Browser) -> End:
+    await browser.condemned.wait()
+    log.error("the browser cannot render, killing it", generation=browser.numbers.generation)
+    return End.CANARY
 
 
 async def _answers(browser: Browser, timeout_s: float) -> bool:

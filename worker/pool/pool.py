@@ -7,21 +7,31 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from fleet.errors import RenderError
+from fleet.errors import ErrorType, RenderError
+from fleet.telemetry.logs import get_logger
 from fleet.workers.vitals import Sandbox
 from worker.browser.browser import BrowserNumbers
+from worker.browser.devtools import DevToolsError
 from worker.browser.page import Page
 from worker.egress.proxy import Egress
 from worker.pool.detached_tasks import Detached
 from worker.pool.generation import Generation
 from worker.pool.replacement_stats import Tally
 from worker.pool.slots import Slots
-from worker.pool.supervisor import Succession
+from worker.pool.supervisor import NoPageError, Succession
 from worker.resources.job_intake import JobIntake
 from worker.settings import BrowserSettings
 
 # Why no job is taken, as others read it.
 _NO_BROWSER: Final = "there is no browser"
+# Longer than finding out that a browser does not work and launching the next one.
+_PATIENCE_S: Final = 45.0
+_REFUSED_PAUSE_S: Final = 0.5
+_MAY_BE_THE_BROWSERS: Final = frozenset(
+    (ErrorType.BROWSER_UNAVAILABLE, ErrorType.PAGE_CRASHED, ErrorType.INTERNAL_ERROR)
+)
+
+log = get_logger(__name__)
 
 
 class Pool:
@@ -29,6 +39,9 @@ class Pool:
 
     Attributes:
         rendered_at: when a render last came to a good end, by the loop's clock; None: none has yet.
+        busy_since: since when some slot is taken, by the loop's clock; None: none is.
+        is_suspect: set when a render has failed in a way that may be the browser's fault. Whoever finds out
+            whether it is clears it.
     """
 
     def __init__(
@@ -48,6 +61,8 @@ class Pool:
             offer: told how many slots may be filled; one less while a browser is being replaced.
         """
         self.rendered_at: float | None = None
+        self.busy_since: float | None = None
+        self.is_suspect = asyncio.Event()
         self._slots = Slots(settings.browser_max_pages, offer)
         self._browsers = Succession(settings, folder, egress, self._slots)
         self._closings = Detached()
@@ -98,6 +113,10 @@ class Pool:
         """Ask for another browser in place of the current one, because memory is short."""
         self._browsers.wear_out()
 
+    def condemn(self, generation: int) -> None:
+        """Replace the browser of this number at once: renders have shown that it cannot render."""
+        self._browsers.condemn(generation)
+
     async def start(self) -> None:
         """Start Playwright and the first generation, warm pages included.
 
@@ -138,24 +157,53 @@ class Pool:
         Closing goes on by itself: the render's result does not wait for it, the slot does.
 
         Raises:
-            BrokenPoolError: there is no browser and none can be launched.
-            RenderError: `browser_unavailable`: the browser refuses, or the worker is stopping.
+            NoPageError: no browser gives a page, and the job is not to blame.
+            RenderError: `browser_unavailable`: the worker is stopping.
         """
         clock = asyncio.get_running_loop().time
         asked_at = clock()
         with self.tally.visit() as visit:
             await self._slots.take()
+            self.busy_since = self.busy_since or clock()
             generation = page = None
             try:
-                while generation is None or page is None:
-                    generation = await self._browsers.usable()
-                    page = await generation.take()
+                async with asyncio.timeout(_PATIENCE_S) as patience:
+                    generation, page = await self._take()
                 page.waited_s = visit.waited_s = clock() - asked_at
                 yield page
+                # A page that lost its way out or its graphics half-way looks finished, too.
+                generation.require_all_parts()
                 self.rendered_at = clock()
                 await generation.settle(page)
+            except TimeoutError as error:
+                if page is not None or not patience.expired():
+                    raise
+                raise NoPageError(ErrorType.BROWSER_UNAVAILABLE, "the browser gives no page") from error
+            except RenderError as error:
+                if generation is not None and page is not None:
+                    if error.type in _MAY_BE_THE_BROWSERS:
+                        self.is_suspect.set()
+                    if error.type is not ErrorType.BROWSER_UNAVAILABLE:
+                        generation.require_all_parts()
+                raise
             finally:
                 self._closings.run(self._give_back(generation, page))
+
+    async def _take(self) -> tuple[Generation, Page]:
+        """A page from whichever browser gives one; asks again, with pauses, when one refuses."""
+        while True:
+            generation = await self._browsers.usable()
+            try:
+                page = await generation.take()
+            except (DevToolsError, TimeoutError) as error:
+                log.warning(
+                    "the browser gave no page", generation=generation.numbers.generation, reason=repr(error)
+                )
+                self.is_suspect.set()
+                await asyncio.sleep(_REFUSED_PAUSE_S)
+            else:
+                if page is not None:
+                    return generation, page
 
     @asynccontextmanager
     async def spare_page(self) -> AsyncIterator[Page]:
@@ -176,3 +224,5 @@ class Pool:
         if generation is not None and page is not None:
             await generation.give_back(page)
         self._slots.give_back()
+        if not self._slots.busy:
+            self.busy_since = None

@@ -29,8 +29,12 @@ _RECYCLE_PAUSE_S: Final = 60.0
 log = get_logger(__name__)
 
 
-class BrokenPoolError(RenderError):
-    """No browser can be had any more: that says nothing about the job, which belongs to another worker."""
+class NoPageError(RenderError):
+    """No page could be had. That says nothing about the job: it is put back, and nothing is counted."""
+
+
+class BrokenPoolError(NoPageError):
+    """No browser can be had any more: the job belongs to another worker."""
 
 
 class Succession:
@@ -120,6 +124,11 @@ class Succession:
             self._is_cramped = True
             self.current.browser.memory.outgrown.set()
 
+    def condemn(self, generation: int) -> None:
+        """Replace this browser at once: renders have shown that it cannot render."""
+        if self.current is not None and self.current.numbers.generation == generation:
+            self.current.browser.condemned.set()
+
     async def _supervise(self, playwright: Playwright) -> None:
         """Keep a generation current for as long as one can be had."""
         try:
@@ -188,8 +197,13 @@ class Succession:
         log.info("browser replaced", generation=old.numbers.generation, reason=reason)
 
     async def _retire(self, old: Generation, replacement: ExitStack) -> None:
-        with replacement:
-            await old.retire(self._settings.browser_drain_s)
+        # Its last renders need a browser that works, too.
+        watching = asyncio.create_task(watch(old.browser, self._settings), name="watch replaced browser")
+        try:
+            with replacement:
+                await old.retire(self._settings.browser_drain_s)
+        finally:
+            watching.cancel()
 
     async def _relaunch(self, playwright: Playwright) -> Generation:
         for attempt in range(_LAUNCH_ATTEMPTS):

@@ -123,6 +123,46 @@ async def _kill_browser(strike: Strike) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+# Parts of Chromium by a word of their command line. Playwright's driver is the browser's parent.
+_PARTS: Final = {
+    "GPU process": "--type=gpu-process",
+    "network service": "--utility-sub-type=network.mojom.NetworkService",
+    "zygotes": "--type=zygote",
+    "renderers": "--type=renderer",
+}
+_BROWSER: Final = "browser"
+_DRIVER: Final = "driver"
+
+
+async def _kill_part(strike: Strike) -> None:
+    await _signal_part(strike, [*_PARTS, _DRIVER], signal.SIGKILL)
+
+
+async def _stop_part(strike: Strike) -> None:
+    """What was stopped is not continued: the product has to notice."""
+    await _signal_part(strike, [*_PARTS, _BROWSER, _DRIVER], signal.SIGSTOP)
+
+
+async def _signal_part(strike: Strike, parts: Sequence[str], number: signal.Signals) -> None:
+    member = await strike.worker()
+    part = strike.numbers.choice(parts)
+    strike.injury.detail += f", {part}"
+    for pid in _pids_of_part(member.pid, part):
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _pids_of_part(pid: int, part: str) -> list[int]:
+    browsers = browsers_of(pid)
+    with suppress(psutil.NoSuchProcess):
+        if part == _DRIVER:
+            return [psutil.Process(browser).ppid() for browser in browsers]
+        if part in _PARTS:
+            below = [child for one in browsers for child in psutil.Process(one).children(recursive=True)]
+            return [child.pid for child in below if _PARTS[part] in command_line(child)]
+    return browsers
+
+
 def browsers_of(pid: int) -> list[int]:
     """The browser processes of a worker: its Chromium, and the next one during a recycle."""
     try:
@@ -245,6 +285,8 @@ KINDS: Final = (
     FaultKind("worker cut off past its lease", Lane.PROCESSES, 1.5, _isolate_worker, Hit.WORKER),
     FaultKind("worker cut off for a moment", Lane.PROCESSES, 3, _cut_worker_off, Hit.WORKER),
     FaultKind("browser SIGKILL", Lane.PROCESSES, 4, _kill_browser, Hit.WORKER),
+    FaultKind("part of the browser SIGKILL", Lane.PROCESSES, 4, _kill_part, Hit.WORKER),
+    FaultKind("part of the browser SIGSTOP", Lane.PROCESSES, 4, _stop_part, Hit.WORKER),
     FaultKind("API SIGKILL", Lane.PROCESSES, 4, _kill_api, Hit.NONE),
     FaultKind("FLUSHALL", Lane.ENGINES, 3, _flush_redis, Hit.OPEN),
     FaultKind("Redis SIGKILL, data lost", Lane.ENGINES, 3, _lose_redis, Hit.OPEN),

@@ -63,6 +63,9 @@ class InboundPort(Protocol):
     def ended(self, connection: "ProxiedConnection") -> None:
         """Nothing of it is left."""
 
+    def own_answer(self, request: Request) -> bytes | None:
+        """What the port itself answers to this request; None: a target is asked."""
+
     async def open(self, request: Request) -> TargetConnection:
         """Connect to what is asked for.
 
@@ -144,6 +147,13 @@ class ProxiedConnection(asyncio.Protocol):
         return min(LINGER_S, self.owner.idle_timeout_s) if self._half_closed else self.owner.idle_timeout_s
 
     async def _serve(self, request: Request, rest: bytes) -> None:
+        own_answer = self.owner.own_answer(request)
+        if own_answer is not None:
+            self.owner.note(request, Verdict(ConnectionOutcome.CONNECTED))
+            if self._near is not None:
+                self._near.write(own_answer)
+                self._near.close()
+            return
         try:
             opened = await self.owner.open(request)
         except RefusalError as refusal:

@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from worker.health.canary import CanaryError, require_colour
+from worker.health.first_pixel import CanaryError, require_colour
 
 
 def picture(colour: str, *, mode: str = "RGB", format_: str = "PNG") -> bytes:

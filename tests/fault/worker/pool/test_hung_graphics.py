@@ -1,0 +1,60 @@
+"""A page keeps the GPU process busy for minutes: the browser is replaced, and the jobs of others succeed.
+
+No process has ended and none is stopped, and the browser process answers: only a test render shows it.
+"""
+
+import asyncio
+import time
+from typing import Any, Final
+
+from fleet.errors import ErrorType
+from fleet.jobs.job import Job, State
+from tests.kit.stage import Stage
+from tests.site.server import Site
+
+pytest_plugins = ("tests.kit.browser_fixtures",)
+
+BACK_S: Final = 15.0
+# Each pixel takes a loop of a thousand million steps, in software.
+SHADER: Final = """<!doctype html><title>shader</title><canvas width=512 height=512></canvas><script>
+const gl = document.querySelector("canvas").getContext("webgl");
+const program = gl.createProgram();
+for (const [kind, source] of [
+  [gl.VERTEX_SHADER, "attribute vec2 p; void main() { gl_Position = vec4(p, 0, 1); }"],
+  [gl.FRAGMENT_SHADER, `precision highp float; void main() { float x = gl_FragCoord.x;
+    for (int i = 0; i < 30000; i++) for (int j = 0; j < 30000; j++) x = fract(sin(x) * 43758.5 + float(j));
+    gl_FragColor = vec4(x, 0, 0, 1); }`]]) {
+  const shader = gl.createShader(kind);
+  gl.shaderSource(shader, source); gl.compileShader(shader); gl.attachShader(program, shader);
+}
+gl.linkProgram(program); gl.useProgram(program);
+gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
+gl.bufferData(gl.ARRAY_BUFFER, new Float32Array([-1, -1, 3, -1, -1, 3]), gl.STATIC_DRAW);
+gl.enableVertexAttribArray(0); gl.vertexAttribPointer(0, 2, gl.FLOAT, false, 0, 0);
+gl.drawArrays(gl.TRIANGLES, 0, 3); gl.flush();
+</script>"""
+
+
+async def test_a_shader_without_end_costs_others_seconds_and_its_own_job_fails(
+    stage: Stage, site: Site
+) -> None:
+    async with stage.worker() as worker:
+        assert (await stage.ended(await stage.enqueue(url=site.url("/tiny")))).state is State.SUCCEEDED
+        shader = asyncio.create_task(ended(stage, html=SHADER))
+        waits_s = []
+        while not shader.done():
+            witness, seconds = await ended(stage, url=site.url("/tiny"))
+            assert witness.state is State.SUCCEEDED, witness.error_detail
+            waits_s.append(seconds)
+        job, _ = await shader
+        reasons = [line["reason"] for line in worker.lines() if line["event"] == "the browser ended"]
+    assert (job.state, job.error_type) == (State.FAILED, ErrorType.BROWSER_UNAVAILABLE)
+    assert set(reasons) == {"canary"}
+    # Twice: a witness that rendered beside the shader goes alone afterwards, perhaps after the shader has.
+    assert max(waits_s) < 2 * BACK_S
+
+
+async def ended(stage: Stage, **options: Any) -> tuple[Job, float]:
+    """A job to its end, and the seconds until then."""
+    began_at = time.monotonic()
+    return await stage.ended(await stage.enqueue(**options)), time.monotonic() - began_at

@@ -1,0 +1,122 @@
+"""Each process that pages of a browser share is killed, and stopped, while jobs run.
+
+No job fails, no picture is blank, and the worker renders again within 15 seconds.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+import psutil
+import pytest
+
+from fleet.jobs.job import Job, State
+from tests.kit.browser_stage import browser_stage
+from tests.kit.processes import ProductProcess, command_line
+from tests.kit.stage import Stage
+from tests.site.server import Site
+
+pytest_plugins = ("tests.kit.browser_fixtures",)
+
+BACK_S: Final = 15.0
+# Enough before the fault to have warm pages of the browser that it hits.
+JOBS_BEFORE: Final = 3
+
+
+def family(worker: ProductProcess) -> list[psutil.Process]:
+    """All processes below a worker."""
+    return psutil.Process(worker.process.pid).children(recursive=True)
+
+
+def named(*words: str) -> Callable[[ProductProcess], list[psutil.Process]]:
+    """Finds the processes whose command line has all these words."""
+    return lambda worker: [one for one in family(worker) if set(words) <= set(command_line(one))]
+
+
+def browsers(worker: ProductProcess) -> list[psutil.Process]:
+    """The browser processes: those with a profile and without a type."""
+    return [
+        one
+        for one in family(worker)
+        if any(word.startswith("--user-data-dir") for word in command_line(one))
+        and not any(word.startswith("--type=") for word in command_line(one))
+    ]
+
+
+PARTS: Final = {
+    "browser": browsers,
+    "gpu": named("--type=gpu-process"),
+    "network": named("--utility-sub-type=network.mojom.NetworkService"),
+    "zygotes": named("--type=zygote"),
+    "renderers": named("--type=renderer"),
+}
+
+
+@asynccontextmanager
+async def jobs_without_end(stage: Stage, url: str) -> AsyncIterator[list[Job]]:
+    """Two jobs at a time for as long as the block runs; those that have ended."""
+    ended: list[Job] = []
+
+    async def ask() -> None:
+        while not is_over.is_set():
+            ended.append(await stage.ended(await stage.enqueue(url=url)))
+
+    is_over = asyncio.Event()
+    lanes = [asyncio.create_task(ask()) for _ in range(2)]
+    try:
+        yield ended
+    finally:
+        is_over.set()
+        await asyncio.gather(*lanes)
+
+
+async def until_more(ended: list[Job], count: int, timeout_s: float) -> None:
+    """Wait until so many more jobs have ended."""
+    wanted = len(ended) + count
+    async with asyncio.timeout(timeout_s):
+        while len(ended) < wanted:  # noqa: ASYNC110 - the jobs are rows in Postgres
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
+@pytest.mark.parametrize("part", PARTS)
+async def test_a_part_is_lost_while_jobs_run(
+    stage: Stage, site: Site, part: str, number: signal.Signals
+) -> None:
+    async with (
+        stage.worker(BROWSER_WARM_PAGES="2") as worker,
+        jobs_without_end(stage, site.url("/slow?ms=300")) as ended,
+    ):
+        await until_more(ended, JOBS_BEFORE, 30)
+        victims = PARTS[part](worker)
+        assert victims
+        hit_at = time.monotonic()
+        for victim in victims:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(victim.pid, number)
+        # Two may have been almost over; the third one began after the fault.
+        await until_more(ended, 3, BACK_S)
+        back_s = time.monotonic() - hit_at
+        await until_more(ended, 2, BACK_S)
+    assert back_s < BACK_S
+    failures = await stage.database.fetchval("SELECT sum(failure_count) FROM jobs")
+    assert failures == 0, "the browser's faults are no failed attempts"
+    assert {job.state for job in ended} == {State.SUCCEEDED}, [job.error_detail for job in ended]
+    assert len({job.artifact.sha256 for job in ended if job.artifact is not None}) == 1, "a picture is blank"
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
+async def test_a_lost_driver_ends_the_pool_soon(site: Site, number: signal.Signals) -> None:
+    """Then the worker hands its jobs back and exits, and the orchestrator starts the next one."""
+    async with browser_stage(site, browser_max_pages=2) as stage:
+        driver = psutil.Process(stage.browser_pid).parent()
+        assert driver is not None
+        driver.send_signal(number)
+        async with asyncio.timeout(BACK_S):
+            reason = await stage.pool.failed
+    assert "driver" in reason.detail

@@ -1,0 +1,125 @@
+"""Notices that a process which all pages of a browser share has ended or was stopped.
+
+The browser process answers questions as before when its GPU process, network service or zygotes are gone.
+Chromium starts a new GPU process and a new network service by itself, but pages that exist keep what belonged
+to the old one: after the network service had ended, the pages prepared in advance gave blank pictures
+(measured). Zygotes are never started again, so no page gets a renderer.
+
+A process may also be stopped: by SIGSTOP, or by the kernel while its container is frozen. A stopped process
+that one page needs is killed, so that this page fails at once instead of at its timeout.
+Formats: proc(5), proc_pid_stat(5).
+"""
+
+import contextlib
+import os
+import re
+import signal
+from enum import StrEnum
+from typing import Final
+
+from fleet.telemetry.logs import get_logger
+from worker.resources.chromium_processes import command_line, descendants
+
+_TYPE: Final = re.compile(rb"--type=([a-z-]+)")
+_NETWORK: Final = b"network.mojom.NetworkService"
+_STOPPED: Final = b"T"
+_GONE: Final = frozenset((b"", b"Z", b"X"))
+
+log = get_logger(__name__)
+
+
+class Part(StrEnum):
+    """What a process is for."""
+
+    BROWSER = "browser process"
+    DRIVER = "Playwright's driver"
+    GPU = "GPU process"
+    NETWORK = "network service"
+    ZYGOTE = "zygote"
+    OTHER = "process of one page"
+
+
+# Without one of these the browser is of no use to any page.
+_SHARED: Final = frozenset((Part.BROWSER, Part.GPU, Part.NETWORK, Part.ZYGOTE))
+
+
+class SharedParts:
+    """The processes of one browser, looked at once a second and at the end of each render: 1 ms of CPU.
+
+    Attributes:
+        loss: what is wrong, in words for the log, since the browser has to be replaced; None: nothing.
+    """
+
+    def __init__(self, browser_pid: int) -> None:
+        self.loss: str | None = None
+        self._browser_pid = browser_pid
+        self._driver_pid = _parent(browser_pid)
+        self._seen: dict[int, Part] = {}
+        self._needed: dict[int, Part] = {}
+        self._stopped: frozenset[int] = frozenset()
+
+    def look(self) -> str | None:
+        """Look once. What was seen stopped twice is killed, unless all pages need it. Returns `loss`."""
+        self.loss = self.loss or self._find_loss()
+        return self.loss
+
+    def has_ended(self) -> bool:
+        """Whether a process that all pages need has ended; takes less time than `look`."""
+        return self.loss is not None or any(_state(pid) in _GONE for pid in self._needed)
+
+    def _find_loss(self) -> str | None:
+        states = {pid: _state(pid) for pid in (self._browser_pid, *descendants(self._browser_pid))}
+        alive = {pid: state for pid, state in states.items() if state not in _GONE}
+        for pid, part in self._needed.items():
+            if pid not in alive:
+                return f"its {part} has ended"
+        parts = {pid: self._part(pid) for pid in alive}
+        # A new process has the name of its zygote for a moment, so only what was seen twice is known.
+        self._needed = {
+            pid: part for pid, part in parts.items() if part in _SHARED and self._seen.get(pid) is part
+        }
+        self._seen = parts
+        if self._driver_pid is not None:
+            alive[self._driver_pid], parts[self._driver_pid] = _state(self._driver_pid), Part.DRIVER
+        stopped = frozenset(pid for pid, state in alive.items() if state == _STOPPED)
+        lasting, self._stopped = stopped & self._stopped, stopped
+        for pid in lasting:
+            if parts[pid] in _SHARED:
+                return f"its {parts[pid]} was stopped"
+            log.warning("killing a stopped process", pid=pid, part=parts[pid])
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return None
+
+    def _part(self, pid: int) -> Part:
+        if pid == self._browser_pid:
+            return Part.BROWSER
+        words = command_line(pid)
+        found = _TYPE.search(words)
+        match found[1] if found else b"":
+            case b"gpu-process":
+                return Part.GPU
+            case b"zygote":
+                return Part.ZYGOTE
+            case b"utility" if _NETWORK in words:
+                return Part.NETWORK
+            case _:
+                return Part.OTHER
+
+
+def _state(pid: int) -> bytes:
+    """One letter; empty if there is no such process."""
+    return _read(pid, "stat").rpartition(b")")[2].strip()[:1]
+
+
+def _parent(pid: int) -> int | None:
+    fields = _read(pid, "stat").rpartition(b")")[2].split()
+    return int(fields[1]) if fields else None
+
+
+def _read(pid: int, name: str) -> bytes:
+    try:
+        with open(f"/proc/{pid}/{name}", "rb") as file:  # noqa: PTH123 - often, and Path costs more
+            return file.read()
+    except OSError:
+        return b""
