@@ -1,9 +1,10 @@
 """What happens around the render: its place in line, its attempts, when, for how long, and who is told."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Final, Self
+from typing import Annotated, Final, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from fleet.field_errors import NO_CONTROL_CHARACTERS, rule_error
 from fleet.render.options.source import PermittedUrl
@@ -12,6 +13,18 @@ _DAY_S: Final = 24 * 3600
 MAX_EXPIRES_S: Final = 30 * _DAY_S
 MAX_RETENTION_S: Final = 366 * _DAY_S
 MAX_DELAY: Final = timedelta(days=366)
+
+
+def _within_the_calendar(moment: datetime) -> datetime:
+    """Refuse what has no date in UTC: `0001-01-01T00:00:00+14:00` is still in the year 0 there."""
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        allowed = "a time in the years 1 to 9999 (UTC)"
+        raise PydanticCustomError(
+            "calendar", "{reason}", {"reason": f"must be {allowed}", "allowed": allowed}
+        ) from None
+    return moment
 
 
 class DeliveryOptions(BaseModel):
@@ -34,7 +47,7 @@ class DeliveryOptions(BaseModel):
         le=10,
         description="How often the job may be tried if the page is not the cause of the failure.",
     )
-    run_at: AwareDatetime | None = Field(
+    run_at: Annotated[AwareDatetime, AfterValidator(_within_the_calendar)] | None = Field(
         default=None,
         description="Do not start before this time (RFC 3339 with a time zone), at most a year ahead.",
         examples=["2026-12-24T18:00:00+01:00"],
