@@ -153,6 +153,11 @@ def with_part(query: Query) -> str:
     return document("with part", f"<p>a page<img src='{query['part']}'>")
 
 
+def given(query: Query) -> str:
+    """The document that the address holds."""
+    return query["html"]
+
+
 PAGES: dict[str, Callable[[Query], str]] = {
     "/tiny": tiny,
     "/photo": photo,
@@ -165,6 +170,7 @@ PAGES: dict[str, Callable[[Query], str]] = {
     "/shapes": shapes,
     "/lazy": lazy,
     "/with-part": with_part,
+    "/given": given,
     "/many-cookies": many_cookies,
     "/redirect-by-script": redirect_by_script,
     "/redirect-after-load": redirect_after_load,

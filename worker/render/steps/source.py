@@ -12,6 +12,7 @@ from worker.render.net_errors import ABORTED, error_type, is_of_our_proxy
 
 # Chromium's error page is a document of no bytes; the time is for a machine that is busy.
 _ERROR_PAGE_TIMEOUT_S: Final = 5.0
+_BYTE_ORDER_MARK: Final = "\ufeff"
 
 
 async def run(render: Render) -> None:
@@ -25,8 +26,11 @@ async def run(render: Render) -> None:
         await page.lifecycle.follow_requests()
     page.port.admit(render.terms)
     if request.html is not None:
+        # The browser takes one off what it decodes (encoding.spec.whatwg.org, "decode"). This is not decoded:
+        # the mark would be text before the doctype, which means quirks mode and an empty line.
+        html = request.html.removeprefix(_BYTE_ORDER_MARK)
         async with render.until_ready("the page's scripts, which run while it is written"):
-            await page.set_html(request.html)
+            await page.set_html(html)
         return
     assert request.url is not None, "the schema asks for exactly one of the two"  # noqa: S101
     async with render.until_ready("the beginning of the response"):

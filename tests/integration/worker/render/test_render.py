@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from PIL import Image
@@ -60,6 +61,28 @@ async def test_html_has_an_opaque_origin_and_waits_for_its_pictures(shared: Brow
     assert rendered.page.http_status is None
     with Image.open(shared.output) as picture:
         assert len(picture.convert("RGB").crop((0, 0, 900, 600)).getcolors(2_000_000) or ()) > 10_000
+
+
+@pytest.mark.parametrize(
+    ("before", "mode"),
+    [
+        ("", "CSS1Compat"),
+        ("\ufeff", "CSS1Compat"),
+        ("\r\n<!-- comment -->", "CSS1Compat"),
+        ("\ufeff\ufeff", "BackCompat"),
+        (" \ufeff", "BackCompat"),
+        ("\u200b", "BackCompat"),
+    ],
+)
+async def test_the_same_bytes_give_the_same_page_by_url_and_by_html(
+    shared: BrowserStage, before: str, mode: str
+) -> None:
+    html = f"{before}<!doctype html><h1>same</h1><script>document.title = document.compatMode</script>"
+    by_url = await shared.render(f"/given?html={quote(html)}")
+    picture = shared.output.read_bytes()
+    by_html = await shared.render(html=html)
+    assert by_url.page.title == by_html.page.title == mode
+    assert shared.output.read_bytes() == picture
 
 
 @pytest.mark.parametrize(
