@@ -78,14 +78,15 @@ class ApiSettings(FleetSettings):
         default=4 * 1024 * 1024,
         ge=1024,
         le=64 * 1024 * 1024,
-        description="Largest request body in bytes; 2 MiB of HTML may need twice that as JSON.",
+        description="Largest request body in bytes, where a JSON escape of six characters counts as one. It "
+        "may be sent as 10 MiB more, so that 2 MiB of HTML fit even if all of it is escaped.",
     )
     api_max_batch_bytes: int = Field(
         default=16 * 1024 * 1024,
         ge=1024,
         le=64 * 1024 * 1024,
-        description="Largest body of a batch in bytes. The process needs about six times as much memory "
-        "while it reads one.",
+        description="Largest body of a batch in bytes, as it is sent. The process needs about six times as "
+        "much memory while it reads one.",
     )
     api_body_timeout_s: float = Field(
         default=30.0, gt=0, le=600, description="Seconds that a request body may take to arrive."

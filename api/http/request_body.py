@@ -1,12 +1,17 @@
-"""Request bodies: JSON only, uncompressed, counted while they stream in and never held beyond the limit.
+r"""Request bodies: JSON only, uncompressed, counted while they stream in and never held beyond the limit.
 
 Counted twice: bytes, and values. Half a million unknown fields fit into 4 MiB, and pydantic makes an error of
 each, which held up all other calls for half a second.
+
+Some programs write each `<`, or each letter that is not ASCII, as an escape such as `\u003c`: six bytes for
+one. So that all of them can send 2 MiB of HTML, an escape counts as one byte, and what is sent has a larger
+limit of its own.
 """
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from dataclasses import dataclass
+from typing import Any, Final, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
@@ -14,47 +19,78 @@ from starlette.requests import Request
 from api.http.problems import RefusedError, refused_input
 from api.settings import ApiSettings
 from fleet.errors import ErrorType
+from fleet.render.options.source import MAX_HTML_BYTES
 
 JSON: Final = "application/json"
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 # A request has some dozens; a thousand cookies or blocked hosts are fine. So many wrong ones take 10 ms.
 MAX_VALUES: Final = 10_000
+_ESCAPE: Final = b"\\u"
+# It is six bytes long and counts as one.
+_BYTES_MORE_OF_AN_ESCAPE: Final = 5
 
 
-async def read_json_body(
-    request: Request, *, max_bytes: int, timeout_s: float, max_values: int = MAX_VALUES
-) -> bytes:
+@dataclass(frozen=True, slots=True)
+class BodyLimits:
+    """How much a body may be.
+
+    Attributes:
+        max_bytes: where an escape of six bytes counts as one.
+        max_bytes_sent: as they are sent.
+        timeout_s: seconds for all of it to arrive.
+        max_values: JSON values.
+    """
+
+    max_bytes: int
+    max_bytes_sent: int
+    timeout_s: float
+    max_values: int = MAX_VALUES
+
+    @classmethod
+    def of_one(cls, settings: ApiSettings) -> Self:
+        """Of a body with one request in it, all of whose HTML may be escapes."""
+        max_bytes = settings.api_max_body_bytes
+        escapes = min(max_bytes, MAX_HTML_BYTES)
+        return cls(max_bytes, max_bytes + _BYTES_MORE_OF_AN_ESCAPE * escapes, settings.api_body_timeout_s)
+
+
+async def read_json_body(request: Request, limits: BodyLimits) -> bytes:
     """The raw body of a request that declares JSON.
 
     Raises:
-        RefusedError: another media type or encoding (415), more than `max_bytes` (413; a declared length is
-            enough, then nothing is read), more than `max_values` values, or not all of it arrived within
-            `timeout_s` seconds.
+        RefusedError: another media type or encoding (415), too many bytes (413; a declared length is enough,
+            then nothing is read), too many values, or not all of it arrived in time.
         starlette.requests.ClientDisconnect: the caller went away.
     """
     _check_media_type(request)
     declared = request.headers.get("content-length", "0")
-    if not declared.isdecimal() or int(declared) > max_bytes:
-        raise _too_large(max_bytes)
+    if not declared.isdecimal() or int(declared) > limits.max_bytes_sent:
+        raise _too_large(limits)
     chunks: list[bytes] = []
-    count = 0
+    sent = escapes = 0
     try:
-        async with asyncio.timeout(timeout_s):
+        async with asyncio.timeout(limits.timeout_s):
             async for chunk in request.stream():
-                count += len(chunk)
-                if count > max_bytes:
-                    raise _too_large(max_bytes)
+                sent += len(chunk)
+                # Not exact: `\\u` is no escape and counts, one across two chunks does not. The limit of what
+                # is sent holds in any case.
+                escapes += chunk.count(_ESCAPE)
+                counted = sent - _BYTES_MORE_OF_AN_ESCAPE * escapes
+                if sent > limits.max_bytes_sent or counted > limits.max_bytes:
+                    raise _too_large(limits)
                 chunks.append(chunk)
     except TimeoutError:
         raise RefusedError(
             ErrorType.INVALID_REQUEST,
-            f"the body did not arrive within {timeout_s:g} s",
+            f"the body did not arrive within {limits.timeout_s:g} s",
             headers={"Connection": "close"},
         ) from None
     body = b"".join(chunks)
-    if _has_more_values(body, max_values):
-        raise RefusedError(ErrorType.INVALID_REQUEST, f"the body may have {max_values:,} values at most")
+    if _has_more_values(body, limits.max_values):
+        raise RefusedError(
+            ErrorType.INVALID_REQUEST, f"the body may have {limits.max_values:,} values at most"
+        )
     return body
 
 
@@ -96,9 +132,7 @@ async def read_document(
         RefusedError: as `read_json_body`, or it is not valid.
         starlette.requests.ClientDisconnect: the caller went away.
     """
-    body = await read_json_body(
-        request, max_bytes=settings.api_max_body_bytes, timeout_s=settings.api_body_timeout_s
-    )
+    body = await read_json_body(request, BodyLimits.of_one(settings))
     try:
         return model.model_validate_json(body, context=context)
     except ValidationError as error:
@@ -127,5 +161,8 @@ def _check_media_type(request: Request) -> None:
         )
 
 
-def _too_large(max_bytes: int) -> RefusedError:
-    return RefusedError(ErrorType.BODY_TOO_LARGE, f"the body may be {max_bytes:,} bytes long at most")
+def _too_large(limits: BodyLimits) -> RefusedError:
+    detail = f"the body may be {limits.max_bytes:,} bytes long at most"
+    if limits.max_bytes_sent > limits.max_bytes:
+        detail += f" (\\uXXXX counts as one byte), and {limits.max_bytes_sent:,} as it is sent"
+    return RefusedError(ErrorType.BODY_TOO_LARGE, detail)

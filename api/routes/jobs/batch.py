@@ -18,7 +18,7 @@ from api.http.problems import (
     refused_input,
     request_id_of,
 )
-from api.http.request_body import read_json_body
+from api.http.request_body import BodyLimits, read_json_body
 from api.openapi.operations import CREATE_BATCH, problems
 from api.routes.jobs.enqueue import idempotency_key
 from fleet.errors import ErrorType
@@ -96,12 +96,14 @@ async def create_batch(request: Request) -> Response:
 
 async def _read_documents(request: Request, dependencies: Dependencies) -> list[Any]:
     settings = dependencies.settings.api
-    body = await read_json_body(
-        request,
+    # All of it, escapes too: reading it takes so much memory and time.
+    limits = BodyLimits(
         max_bytes=settings.api_max_batch_bytes,
+        max_bytes_sent=settings.api_max_batch_bytes,
         timeout_s=settings.api_body_timeout_s,
         max_values=MAX_VALUES_OF_ALL,
     )
+    body = await read_json_body(request, limits)
     try:
         return BatchRequest.model_validate_json(body).jobs
     except ValidationError as error:

@@ -3,7 +3,10 @@
 import asyncio
 import http.client
 import json
+import struct
 from collections.abc import AsyncIterator
+
+import pytest
 
 from fleet.errors import ErrorType
 from tests.integration.api.conftest import Api, Serve
@@ -14,7 +17,7 @@ JSON = {"Content-Type": "application/json"}
 
 async def test_a_declared_length_over_the_limit_is_refused(serve: Serve) -> None:
     async with serve(API_MAX_BODY_BYTES=2000) as api:
-        answer = await api.client.post("/v1/jobs", content=b" " * 2001, headers=JSON)
+        answer = await api.client.post("/v1/jobs", content=b" " * 12_001, headers=JSON)
         assert "2,000" in problem(answer, 413, ErrorType.BODY_TOO_LARGE)["detail"]
         assert answer.headers["connection"] == "close"
         assert (await api.client.post("/v1/jobs", json=REQUEST)).status_code == 202
@@ -32,6 +35,29 @@ async def test_a_body_of_unknown_length_is_counted(serve: Serve) -> None:
     async with serve(API_MAX_BODY_BYTES=2000) as api:
         answer = await api.client.post("/v1/jobs", content=endless(), headers=JSON)
         problem(answer, 413, ErrorType.BODY_TOO_LARGE)
+
+
+@pytest.mark.parametrize("letter", ["<", "\x01", "é", "漢", "😀"])
+async def test_two_mebibytes_of_html_can_be_sent_however_they_are_escaped(api: Api, letter: str) -> None:
+    """Go escapes `<`, Python all that is not ASCII: up to six bytes for one."""
+    escaped = "".join(
+        f"\\u{unit:04x}"
+        for unit in struct.unpack(f">{len(letter.encode('utf-16-be')) // 2}H", letter.encode("utf-16-be"))
+    )
+    fits = 2 * 1024 * 1024 // len(letter.encode())
+    for count, status in ((fits, 202), (fits + 1, 422)):
+        body = f'{{"html":"{escaped * count}"}}'
+        answer = await api.client.post("/v1/jobs", content=body, headers=JSON)
+        assert answer.status_code == status, answer.text
+
+
+async def test_what_is_sent_has_a_limit_besides_what_is_meant(serve: Serve) -> None:
+    async with serve(API_MAX_BODY_BYTES=2000) as api:
+        for escapes, spaces, status in ((1_900, 0, 202), (1_900, 200, 413), (2_100, 0, 413), (0, 2_001, 413)):
+            content = b'{"html":"%s"}%s' % (b"\\u003c" * escapes or b"x", b" " * spaces)
+            answer = await api.client.post("/v1/jobs", content=content, headers=JSON)
+            assert answer.status_code == status, (escapes, spaces, answer.text)
+        assert "as it is sent" in problem(answer, 413, ErrorType.BODY_TOO_LARGE)["detail"]
 
 
 async def test_a_caller_that_writes_all_before_it_reads_gets_the_answer(api: Api, tenant_key: str) -> None:
