@@ -1,6 +1,7 @@
 """Connections to Postgres, with a limit on every wait, and one word for "it does not answer"."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
@@ -9,7 +10,7 @@ import asyncpg
 from pydantic import Field
 
 from fleet.errors import ErrorType, UnavailableError
-from fleet.settings import FleetSettings
+from fleet.settings import PREFIX, DataSettings, FleetSettings, SettingsError, load_settings
 from fleet.telemetry.logs import get_logger
 
 if TYPE_CHECKING:
@@ -46,6 +47,30 @@ class DatabaseSettings(FleetSettings):
         le=60,
         description="Seconds that connecting, waiting for a connection, or one statement may take.",
     )
+
+
+# In DATA_DIR while `make run` runs: the address of its Postgres (deploy/embedded/run.py writes it).
+URL_FILE: Final = "database-url"
+
+
+def command_settings() -> DatabaseSettings:
+    """Settings of a command that somebody types: from the environment, or those of the running `make run`.
+
+    Raises:
+        SettingsError: the environment names no database, and no `make run` has its data in DATA_DIR.
+    """
+    if f"{PREFIX}DATABASE_URL" in os.environ:
+        return load_settings(DatabaseSettings)
+    folder = load_settings(DataSettings).data_dir
+    try:
+        url = (folder / URL_FILE).read_text().strip()
+    except OSError:
+        raise SettingsError(
+            f"renderfleet: {PREFIX}DATABASE_URL is not set, and no `make run` that runs has its data in "
+            f"{folder}. Set the variable, or start `make run` and call this from the same folder "
+            f"({PREFIX}DATA_DIR names another one)."
+        ) from None
+    return DatabaseSettings(database_url=url)
 
 
 # What a caller may try again: the server is away, starting, stopping, full, or silent. Anything else is a

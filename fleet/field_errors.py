@@ -162,7 +162,14 @@ def _field_error(error: ErrorDetails, model: type[BaseModel] | None) -> FieldErr
 
 
 def _filled(words: Words, context: Mapping[str, Any]) -> str:
-    return words.format(**context) if isinstance(words, str) else words(context)
+    if callable(words):
+        return words(context)
+    return words.format(**{name: _plain(value) for name, value in context.items()})
+
+
+def _plain(value: object) -> object:
+    """A bound as people write it: 100000 instead of 100000.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _unknown(name: str, known: Sequence[str]) -> str:

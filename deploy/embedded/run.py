@@ -32,6 +32,8 @@ from deploy.embedded.welcome import welcome
 
 COMMAND_TIMEOUT_S: Final = 120.0
 READY_TIMEOUT_S: Final = 90.0
+# Where commands look for the address of Postgres when nobody tells them (fleet/database.py).
+URL_FILE: Final = "database-url"
 LOWEST_ORDINARY_PORT: Final = 1024
 
 # In this time workers finish renders; then they put jobs back. The supervisor kills them after 5 s.
@@ -85,6 +87,7 @@ class Launcher:
             with self.progress.step("Migrations"):
                 self._run_module("migrations", "migrations")
             self._api_key(engines)
+            write_private(self._url_file, engines.database_url)
             self._start_services(supervisor)
             self.progress.line("renderfleet is ready.")
             say(welcome(self.settings, self._key_file))
@@ -93,6 +96,7 @@ class Launcher:
                 supervisor.watch()
         finally:
             say("Stopping.")
+            self._url_file.unlink(missing_ok=True)
             supervisor.stop()
 
     def _chromium(self) -> Chromium:
@@ -118,9 +122,10 @@ class Launcher:
         if self._key_file.exists() and not engines.postgres.is_new:
             return
         draft = self._key_file.with_suffix(".draft")
-        words = ("create", "--tenant", "local", "--name", "local", "--scopes", "render,read,admin")
+        words = ("create", "--tenant", "local", "--new-tenant", "--name", "local")
+        scopes = ("--scopes", "render,read,admin")
         with self.progress.step("API key"):
-            self._run_module("API key", "fleet.keys", *words, output=draft)
+            self._run_module("API key", "fleet.keys", *words, *scopes, output=draft)
         write_private(self._key_file, draft.read_text())
         draft.unlink()
 
@@ -158,6 +163,10 @@ class Launcher:
     @property
     def _key_file(self) -> Path:
         return self.settings.data_dir / "api-key"
+
+    @property
+    def _url_file(self) -> Path:
+        return self.settings.data_dir / URL_FILE
 
     def _log(self, name: str) -> Path:
         return self.settings.data_dir / "log" / f"{name}.log"

@@ -31,6 +31,7 @@ PASSED_ON: Final = (
 IGNORED: Final = ("DATABASE_URL", "REDIS_URL", "S3_BUCKET", "S3_ENDPOINT_URL", "S3_PUBLIC_ENDPOINT_URL")
 
 MAX_WORKERS: Final = 64
+DEFAULT_DATA_DIR: Final = ".renderfleet"
 
 # Values that the workers read as "off".
 _OFF: Final = {"off", "false", "0", "no", "n", "f"}
@@ -83,7 +84,7 @@ class LaunchSettings:
             workers=_whole_number(environment, "WORKERS", 1, 1, MAX_WORKERS),
             api_host=read(environment, "API_HOST") or "127.0.0.1",
             api_port=_whole_number(environment, "API_PORT", 8000, 1, 65_535),
-            data_dir=Path(read(environment, "DATA_DIR") or ".renderfleet").absolute(),
+            data_dir=Path(read(environment, "DATA_DIR") or DEFAULT_DATA_DIR).absolute(),
             chromium_executable=read(environment, "CHROMIUM_EXECUTABLE"),
             passed_on={PREFIX + name: text for name in PASSED_ON if (text := read(environment, name))},
         )

@@ -2,10 +2,11 @@
 
 import os
 import shlex
+import sys
 from pathlib import Path
 from typing import Final
 
-from deploy.embedded.settings import LaunchSettings
+from deploy.embedded.settings import DEFAULT_DATA_DIR, PREFIX, LaunchSettings
 
 # The example uses `html`, which needs no network.
 _TEXT: Final = """
@@ -13,6 +14,7 @@ _TEXT: Final = """
   docs      {address}/docs
   API key   {key}
             (also in {key_file})
+  more keys {command} -m fleet.keys create --tenant acme --new-tenant
   logs      {logs}
 
   Make a picture: paste this into another terminal in this folder.
@@ -40,8 +42,16 @@ def welcome(settings: LaunchSettings, key_file: Path) -> str:
         address=settings.address,
         key=key_file.read_text().strip(),
         key_file=_typed(key_file),
+        command=_command(settings.data_dir),
         logs=_typed(settings.data_dir / "log"),
     )
+
+
+def _command(data_dir: Path) -> str:
+    """Our Python, told of the data folder where commands would not find it by themselves."""
+    python = _typed(Path(sys.executable))
+    is_found = data_dir == Path(DEFAULT_DATA_DIR).absolute()
+    return python if is_found else f"{PREFIX}DATA_DIR={_typed(data_dir)} {python}"
 
 
 def _typed(path: Path) -> str:

@@ -4,109 +4,140 @@
 """
 
 import argparse
-import asyncio
 import json
-import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from fleet.database import Database, DatabaseConnection, DatabaseSettings, connected
-from fleet.errors import UnavailableError
+from fleet.database import Database, DatabaseConnection, command_settings
 from fleet.settings import DataSettings, load_settings
 from fleet.telemetry.logs import LogSettings, configure_logs
-from fleet.tenants import api_keys
+from fleet.tenants import api_keys, manage
 from fleet.tenants.api_keys import Credential, Revocation, create_key
-from fleet.tenants.requests import MAX_LIFETIME_S, USUAL_SCOPES
+from fleet.tenants.command import CommandError, checked, entries, run, tell, tenant_named
+from fleet.tenants.requests import USUAL_SCOPES, KeyArguments
 from fleet.tenants.tenant import Scope
-from fleet.vault import Vault, WrongKeyError, enrol
+from fleet.vault import Vault, enrol
 from fleet.vault.settings import SecretSettings
 
 _COLUMNS: Final = ("id", "tenant", "name", "scopes", "created", "last used", "expires", "revoked")
-_MAX_DAYS: Final = MAX_LIFETIME_S / (24 * 3600)
-
-Command = Callable[[argparse.Namespace, DatabaseConnection], Awaitable[int]]
-
-
-def _scopes(text: str) -> frozenset[Scope]:
-    try:
-        return frozenset(Scope(word) for word in text.split(","))
-    except ValueError as error:
-        allowed = ", ".join(Scope)
-        raise argparse.ArgumentTypeError(f"{text!r}: scopes are {allowed}, separated by commas") from error
+_EXAMPLES: Final = """
+examples:
+  python -m fleet.keys create --tenant acme --new-tenant
+      make the tenant acme and a key for it
+  python -m fleet.keys create --tenant acme --name shop --scopes links --expires-in-days 90
+      make one more key for it, which signs links for 90 days
+  python -m fleet.keys list --tenant acme
+  python -m fleet.keys revoke 0a1b2c3d4e5f
+"""
 
 
-def _days(text: str) -> timedelta:
-    try:
-        days = float(text)
-    except ValueError:
-        days = 0.0
-    if not 0 < days <= _MAX_DAYS:
-        raise argparse.ArgumentTypeError(f"{text}: days are above 0 to {_MAX_DAYS:g}")
-    return timedelta(days=days)
-
-
-def _arguments(words: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m fleet.keys", description="API keys of renderfleet.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    create = commands.add_parser("create", help="make a key and print it; it cannot be shown again")
-    create.add_argument("--tenant", required=True, help="name of the tenant; made where there is none")
-    create.add_argument("--name", default="default", help="your own name for the key")
-    create.add_argument(
-        "--scopes",
-        type=_scopes,
-        default=USUAL_SCOPES,
-        help="render, read, links (signing alone), admin, separated by commas (default: render,read); admin "
-        "is the operator's",
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m fleet.keys",
+        description="API keys of renderfleet.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    create.add_argument("--expires-in-days", type=_days, help="when it stops working (default: never)")
-    create.set_defaults(run=_create)
-    listing = commands.add_parser("list", help="show the keys, newest first, never their secrets")
+    commands = parser.add_subparsers(required=True)
+    create = commands.add_parser(
+        "create",
+        help="make a key and print it; it cannot be shown again",
+        epilog="example: python -m fleet.keys create --tenant acme --name shop --scopes render,read",
+    )
+    _add_options_of_create(create)
+    listing = commands.add_parser(
+        "list",
+        help="show the keys, newest first, never their secrets",
+        epilog="example: python -m fleet.keys list --tenant acme",
+    )
     listing.add_argument("--tenant", help="only those of the tenant of this name")
     listing.add_argument(
         "--json", action="store_true", dest="is_json", help="for machines: a list of objects"
     )
-    listing.set_defaults(run=_list)
+    listing.set_defaults(run=_run_list)
     revoke = commands.add_parser(
-        "revoke", help="end a key; an API process that remembers it follows after RENDERFLEET_API_KEY_CACHE_S"
+        "revoke",
+        help="end a key; API processes that remember it follow after RENDERFLEET_API_KEY_CACHE_S",
+        epilog="example: python -m fleet.keys revoke 0a1b2c3d4e5f",
     )
     revoke.add_argument("id", help="the key's id: what stands between the first two underscores of it")
-    revoke.set_defaults(run=_revoke)
-    return parser.parse_args(words)
+    revoke.set_defaults(run=_run_revoke)
+    return parser
 
 
-async def _create(arguments: argparse.Namespace, connection: DatabaseConnection) -> int:
-    lifetime = arguments.expires_in_days
+def _add_options_of_create(create: argparse.ArgumentParser) -> None:
+    create.add_argument("--tenant", required=True, help="name of the tenant that the key belongs to")
+    create.add_argument(
+        "--new-tenant", action="store_true", help="make the tenant if there is none of this name"
+    )
+    create.add_argument("--name", default="default", help="your own name for the key")
+    create.add_argument(
+        "--scopes",
+        default=",".join(sorted(USUAL_SCOPES)),
+        help=f"what the key may do: {', '.join(Scope)}, separated by commas (default: %(default)s). links "
+        "signs links and does nothing else; admin is the operator's, for the whole fleet",
+    )
+    create.add_argument("--expires-in-days", help="when it stops working (default: never)")
+    create.set_defaults(run=_run_create)
+
+
+def _run_create(arguments: argparse.Namespace) -> int:
+    given = {
+        "tenant": arguments.tenant,
+        "name": arguments.name,
+        "scopes": entries(arguments.scopes),
+        "expires_in_days": arguments.expires_in_days,
+    }
+    wanted = checked(KeyArguments, given)
+    return run(lambda connection: _create(wanted, connection, may_make_tenant=arguments.new_tenant))
+
+
+def _run_list(arguments: argparse.Namespace) -> int:
+    return run(lambda connection: _list(connection, tenant=arguments.tenant, is_json=arguments.is_json))
+
+
+def _run_revoke(arguments: argparse.Namespace) -> int:
+    return run(lambda connection: _revoke(connection, arguments.id))
+
+
+async def _create(wanted: KeyArguments, connection: DatabaseConnection, *, may_make_tenant: bool) -> None:
+    if not may_make_tenant:
+        await tenant_named(connection, wanted.tenant, otherwise="With --new-tenant it is made.")
+    is_known = await manage.find(connection, wanted.tenant) is not None
     vault = Vault.open(load_settings(SecretSettings), load_settings(DataSettings).data_dir)
     await _enrol(vault)
+    days = wanted.expires_in_days
     key = await create_key(
         connection,
-        tenant_name=arguments.tenant,
-        key_name=arguments.name,
-        scopes=arguments.scopes,
-        expires_at=None if lifetime is None else datetime.now(UTC) + lifetime,
+        tenant_name=wanted.tenant,
+        key_name=wanted.name,
+        scopes=wanted.scopes,
+        expires_at=None if days is None else datetime.now(UTC) + timedelta(days=days),
         vault=vault,
     )
+    if not is_known:
+        tell(f"the tenant {wanted.tenant!r} is new")
     print(key)
-    return 0
 
 
 async def _enrol(vault: Vault) -> None:
     """Make sure that what this process seals (the key of signed links) can be opened by the fleet."""
-    database = await Database.open(load_settings(DatabaseSettings), application="keys")
+    database = await Database.open(command_settings(), application="keys")
     try:
         await enrol(database, vault)
     finally:
         await database.close()
 
 
-async def _list(arguments: argparse.Namespace, connection: DatabaseConnection) -> int:
-    found = await api_keys.list_all(connection, tenant_name=arguments.tenant)
-    if arguments.is_json:
+async def _list(connection: DatabaseConnection, *, tenant: str | None, is_json: bool) -> None:
+    if tenant is not None:
+        await tenant_named(connection, tenant)
+    found = await api_keys.list_all(connection, tenant_name=tenant)
+    if is_json:
         print(json.dumps([_document(key) for key in found], indent=2))
     else:
         _print_table([_COLUMNS, *(_row(key) for key in found)])
-    return 0
 
 
 def _document(key: Credential) -> dict[str, object]:
@@ -136,42 +167,26 @@ def _print_table(rows: Sequence[Sequence[str]]) -> None:
         print("  ".join(cells).rstrip())
 
 
-async def _revoke(arguments: argparse.Namespace, connection: DatabaseConnection) -> int:
+async def _revoke(connection: DatabaseConnection, key_id: str) -> None:
     # Whoever runs this reaches the database and can make another admin key: a word is enough.
     had_admin = await api_keys.has_admin(connection)
-    outcome = await api_keys.revoke(connection, arguments.id, spares_last_admin=False)
+    outcome = await api_keys.revoke(connection, key_id, spares_last_admin=False)
     if outcome is Revocation.UNKNOWN:
-        print(
-            f"renderfleet: there is no key {arguments.id!r}; `python -m fleet.keys list` shows the ids",
-            file=sys.stderr,
-        )
-        return 1
+        raise CommandError(f"there is no key {key_id!r}; `python -m fleet.keys list` shows the ids")
     if outcome is Revocation.REVOKED_BEFORE:
-        print(f"renderfleet: {arguments.id} was revoked before", file=sys.stderr)
-    elif had_admin and not await api_keys.has_admin(connection):
-        print(
-            "renderfleet: no key with the scope `admin` works any more; make one with `python -m fleet.keys "
-            "create --tenant NAME --scopes admin`",
-            file=sys.stderr,
+        print(f"{key_id} was revoked before")
+        return
+    print(f"{key_id} is revoked; API processes that remember it follow after RENDERFLEET_API_KEY_CACHE_S")
+    if had_admin and not await api_keys.has_admin(connection):
+        tell(
+            "no key with the scope `admin` works any more; make one with `python -m fleet.keys create "
+            "--tenant NAME --scopes admin`"
         )
-    return 0
-
-
-async def _run(arguments: argparse.Namespace, settings: DatabaseSettings) -> int:
-    run: Command = arguments.run
-    async with connected(settings) as connection:
-        return await run(arguments, connection)
 
 
 def main(words: list[str]) -> int:
     """Run one command; returns the exit code."""
-    arguments = _arguments(words)
+    arguments = _parser().parse_args(words)
     configure_logs(load_settings(LogSettings))  # to standard error: on standard output is the key alone
-    try:
-        return asyncio.run(_run(arguments, load_settings(DatabaseSettings)))
-    except WrongKeyError as error:
-        print(f"renderfleet: {error.fix}", file=sys.stderr)
-        return 1
-    except UnavailableError as error:
-        print(f"renderfleet: {error.detail}: {error.__cause__}", file=sys.stderr)
-        return 1
+    exit_code: int = arguments.run(arguments)
+    return exit_code

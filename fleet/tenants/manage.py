@@ -59,7 +59,10 @@ _INSERT: Final = f"""
 """
 _GET: Final = f"SELECT {_COLUMNS} FROM tenants WHERE id = $1"
 _LIST: Final = f"SELECT {_COLUMNS} FROM tenants WHERE id < $1 ORDER BY id DESC LIMIT $2"
-_ID_OF: Final = "SELECT id FROM tenants WHERE name = $1"
+_FIND: Final = f"SELECT {_COLUMNS} FROM tenants WHERE name = $1"
+_NAMES: Final = "SELECT name FROM tenants ORDER BY id DESC LIMIT $1"
+# Enough to find a name that was misspelt; comparing more of them would take seconds.
+_NAMES_COMPARED: Final = 10_000
 
 
 async def create(database: Database, name: str, changes: Mapping[str, object]) -> TenantAccount | None:
@@ -108,10 +111,15 @@ async def list_newest(database: Database, *, before: UUID, limit: int) -> list[T
     return [_account(row) for row in rows]
 
 
-async def id_of(connection: DatabaseConnection, name: str) -> UUID | None:
-    """The id of the tenant of this name."""
-    found: UUID | None = await connection.fetchval(_ID_OF, name)
-    return found
+async def find(connection: DatabaseConnection, name: str) -> TenantAccount | None:
+    """The tenant of this name."""
+    row = await connection.fetchrow(_FIND, name)
+    return None if row is None else _account(row)
+
+
+async def names(connection: DatabaseConnection) -> list[str]:
+    """Names of tenants, the newest first."""
+    return [row["name"] for row in await connection.fetch(_NAMES, _NAMES_COMPARED)]
 
 
 def _account(row: asyncpg.Record) -> TenantAccount:

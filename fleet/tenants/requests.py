@@ -31,7 +31,11 @@ class TenantChanges(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     weight: float | None = Field(
-        default=None, ge=MIN_WEIGHT, le=MAX_WEIGHT, description="Share of a busy fleet; 1 is usual."
+        default=None,
+        ge=MIN_WEIGHT,
+        le=MAX_WEIGHT,
+        allow_inf_nan=False,
+        description="Share of a busy fleet; 1 is usual.",
     )
     max_queued: int | None = Field(
         default=None, ge=0, le=MAX_COUNT, description="Queued jobs that it may have; more are refused."
@@ -43,6 +47,7 @@ class TenantChanges(BaseModel):
         default=None,
         ge=MIN_REQUESTS_PER_S,
         le=MAX_REQUESTS_PER_S,
+        allow_inf_nan=False,
         description="Calls that it may make in a second, over all API processes.",
     )
     burst: int | None = Field(
@@ -98,12 +103,11 @@ MAX_LIFETIME_S: Final = 3650 * 24 * 3600
 USUAL_SCOPES: Final = frozenset({Scope.RENDER, Scope.READ})
 
 
-class KeyRequest(BaseModel):
-    """A key to make."""
+class KeyOptions(BaseModel):
+    """What API and command both ask of a key to make."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    tenant_id: UUID = Field(description="Whose it is.")
     name: Name = Field(default="default", description="The operator's name for it.", examples=["checkout"])
     scopes: Annotated[frozenset[Scope], Field(min_length=1)] = Field(
         default=USUAL_SCOPES,
@@ -112,9 +116,22 @@ class KeyRequest(BaseModel):
         # A set has no order, and the document is to be the same in every process.
         json_schema_extra={"default": [scope.value for scope in sorted(USUAL_SCOPES)]},
     )
+
+
+class KeyRequest(KeyOptions):
+    """A key to make, as the API is asked for it."""
+
+    tenant_id: UUID = Field(description="Whose it is.")
     expires_in_s: int | None = Field(
         default=None,
         ge=1,
         le=MAX_LIFETIME_S,
         description="Seconds after which it stops working; null: never.",
     )
+
+
+class KeyArguments(KeyOptions):
+    """A key to make, as the command is asked for it."""
+
+    tenant: Name
+    expires_in_days: float | None = Field(default=None, gt=0, le=MAX_LIFETIME_S / (24 * 3600))

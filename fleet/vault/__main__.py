@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import sys
 
-from fleet.database import Database, DatabaseSettings
+from fleet.database import Database, command_settings
 from fleet.errors import UnavailableError
 from fleet.settings import DataSettings, load_settings
 from fleet.vault.key_file import new_key
@@ -23,7 +23,7 @@ def _arguments(words: list[str]) -> argparse.Namespace:
 
 async def _rotate() -> Rotation:
     vault = Vault.open(load_settings(SecretSettings), load_settings(DataSettings).data_dir)
-    database = await Database.open(load_settings(DatabaseSettings), application="vault")
+    database = await Database.open(command_settings(), application="vault")
     try:
         return await rotate(database, vault)
     finally:

@@ -130,6 +130,31 @@ def running(folder: Path, *, before: tuple[str, ...] = (), **settings: str) -> I
         run.make.wait(STOP_S + 5)
 
 
+def made_by(command: str) -> str:
+    """The API key that a command prints which the user pastes into another terminal in this folder."""
+    environment = {
+        name: text for name, text in os.environ.items() if not name.startswith(("RENDERFLEET_", "MAKE"))
+    }
+    done = subprocess.run(
+        ["sh", "-c", command],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def jobs_of(run: Run, key: str) -> list[str]:
+    """The status of each job of the key's tenant."""
+    headers = {"Authorization": f"Bearer {key}"}
+    jobs = httpx.get(f"http://127.0.0.1:{run.port}/v1/jobs", headers=headers).json()
+    return [job["status"] for job in jobs["jobs"]]
+
+
 def test_from_nothing_to_a_picture_and_again_with_the_same_data(tmp_path: Path) -> None:
     with running(tmp_path) as run:
         run.wait_for(READY)
@@ -154,20 +179,22 @@ def test_from_nothing_to_a_picture_and_again_with_the_same_data(tmp_path: Path) 
         subprocess.run(["bash", "-c", pasted], cwd=tmp_path, check=True, timeout=60)
         assert (tmp_path / "picture.png").read_bytes().startswith(PNG)
 
+        command = said.partition("more keys ")[2].partition("\n")[0]
+        assert jobs_of(run, made_by(command)) == []
+        assert (run.data_dir / "database-url").stat().st_mode & 0o777 == 0o600
+
         began = time.monotonic()
         run.make.send_signal(signal.SIGTERM)
         run.make.wait(STOP_S)
         assert time.monotonic() - began < STOP_S
         assert run.alive() == []
+        assert not (run.data_dir / "database-url").exists()
         assert "renderfleet has stopped (SIGTERM)" in run.said()
 
     with running(tmp_path) as again:
         again.wait_for(READY)
         assert "API key:" not in again.said()
-        jobs = httpx.get(
-            f"http://127.0.0.1:{again.port}/v1/jobs", headers={"Authorization": f"Bearer {key}"}
-        ).json()
-        assert [job["status"] for job in jobs["jobs"]] == ["succeeded"]
+        assert jobs_of(again, key) == ["succeeded"]
 
 
 def test_roots_pages_are_in_chromiums_sandbox(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import asyncio
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-import pytest
 from arq.connections import ArqRedis
 
 from fleet.database import Database
@@ -19,7 +18,6 @@ from fleet.jobs.job import Job, State
 from fleet.queue import dispatch
 from fleet.queue.delivery import Delivery
 from fleet.render.request import RenderRequest
-from fleet.tenants import limits_command, manage
 from tests.kit.vaults import VAULT
 from worker.maintenance.sweeper import Sweeper
 
@@ -127,73 +125,3 @@ async def test_a_parked_job_can_be_cancelled_and_can_expire(database: Database, 
     await database.execute("UPDATE jobs SET expires_at = now() WHERE id = $1", expiring.id)
     assert await recover.expire(database, limit=10) == [Delivery(expiring.id, 1)]
     assert await parked(database) == 0
-
-
-async def test_limits_are_set_on_the_command_line(
-    database: Database, database_url: str, tenant_id: UUID, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("RENDERFLEET_DATABASE_URL", database_url)
-    words = ["--tenant", "tests", "--weight", "2.5", "--max-queued", "7", "--max-running", "2"]
-    assert await asyncio.to_thread(limits_command.main, words) == 0
-    row = await database.fetchrow(
-        "SELECT weight, max_queued, max_running FROM tenants WHERE id = $1", tenant_id
-    )
-    assert row is not None
-    assert tuple(row) == (2.5, 7, 2)
-    assert (
-        await asyncio.to_thread(limits_command.main, ["--tenant", "tests", "--max-running", "default"]) == 0
-    )
-    row = await database.fetchrow(
-        "SELECT weight, max_queued, max_running FROM tenants WHERE id = $1", tenant_id
-    )
-    assert row is not None
-    assert tuple(row) == (2.5, 7, None)
-
-
-async def test_calls_renders_and_addresses_are_set_on_the_command_line(
-    database: Database, database_url: str, tenant_id: UUID, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("RENDERFLEET_DATABASE_URL", database_url)
-    words = "--max-requests-per-s 0.5 --burst 3 --max-renders-per-month 0"
-    words += " --egress-allow 10.1.0.0/16,[fd00::1]:80 --egress-deny *.example.com,192.0.2.0/24"
-    assert await asyncio.to_thread(limits_command.main, ["--tenant", "tests", *words.split()]) == 0
-    account = await manage.get(database, tenant_id)
-    assert account is not None
-    assert (account.max_requests_per_s, account.burst, account.max_renders_per_month) == (0.5, 3, 0)
-    assert account.egress_allow == ("10.1.0.0/16", "[fd00::1]:80")
-    assert account.egress_deny == ("*.example.com", "192.0.2.0/24")
-    words = "--max-requests-per-s default --burst default --egress-deny="
-    assert await asyncio.to_thread(limits_command.main, ["--tenant", "tests", *words.split()]) == 0
-    account = await manage.get(database, tenant_id)
-    assert account is not None
-    assert (account.max_requests_per_s, account.burst, account.egress_deny) == (None, None, ())
-    assert account.max_renders_per_month == 0, "what is not given stays"
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["--weight", "0"], "a weight is from 0.01 to 100"),
-        (["--max-running", "0"], "a whole number from 1"),
-        (["--max-queued", "-1"], "a whole number from 0"),
-        (["--max-requests-per-s", "0"], "calls a second are from 0.01"),
-        (["--burst", "0"], "a whole number from 1"),
-        (["--egress-allow", "example.com"], "'example.com' is not an address or network"),
-        (["--egress-deny", "two words"], "'two words' is neither an address or network"),
-        ([], "give at least one of"),
-    ],
-)
-def test_limits_that_make_no_sense_are_refused(
-    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit):
-        limits_command.main(["--tenant", "tests", *words])
-    assert said in capsys.readouterr().err
-
-
-async def test_an_unknown_tenant_is_named(
-    database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("RENDERFLEET_DATABASE_URL", database_url)
-    assert await asyncio.to_thread(limits_command.main, ["--tenant", "nobody", "--weight", "2"]) == 1
-    assert "there is no tenant 'nobody'" in capsys.readouterr().err

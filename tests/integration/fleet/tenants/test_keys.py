@@ -2,6 +2,7 @@ import asyncio
 import hashlib
 import json
 import os
+import re
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -37,9 +38,11 @@ async def keys(database_url: str, *words: str) -> tuple[int | None, str, str]:
 async def test_a_created_key_is_printed_alone_works_and_is_stored_as_a_hash(
     database: Database, database_url: str
 ) -> None:
-    code, out, _ = await keys(database_url, "create", "--tenant", "acme", "--scopes", "read")
+    words = ("create", "--tenant", "acme", "--new-tenant", "--scopes", "read")
+    code, out, err = await keys(database_url, *words)
     key = out.strip()
     assert code == 0
+    assert "the tenant 'acme' is new" in err
     tenant = await find_tenant(database, key)
     assert tenant is not None
     assert tenant.scopes == {Scope.READ}
@@ -48,18 +51,9 @@ async def test_a_created_key_is_printed_alone_works_and_is_stored_as_a_hash(
 
 
 async def test_two_keys_of_one_tenant_belong_to_one_tenant(database: Database, database_url: str) -> None:
-    found = [
-        await find_tenant(database, (await keys(database_url, "create", "--tenant", "acme"))[1].strip())
-        for _ in range(2)
-    ]
+    words = ("create", "--tenant", "acme", "--new-tenant")
+    found = [await find_tenant(database, (await keys(database_url, *words))[1].strip()) for _ in range(2)]
     assert len({tenant.id for tenant in found if tenant}) == 1
-
-
-async def test_an_unknown_scope_is_refused_with_what_is_allowed(database_url: str) -> None:
-    code, out, err = await keys(database_url, "create", "--tenant", "acme", "--scopes", "root")
-    assert code == 2
-    assert out == ""
-    assert "scopes are render, read, " in err
 
 
 @pytest.mark.parametrize(
@@ -85,10 +79,13 @@ async def test_a_revoked_key_is_nobodys(database: Database, tenant_key: str) -> 
     assert await find_tenant(database, tenant_key) is None
 
 
+Run = Callable[..., Awaitable[tuple[int, str, str]]]
+
+
 @pytest.fixture
 def run(
     database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Callable[..., Awaitable[tuple[int, str, str]]]:
+) -> Run:
     """The command in this process: exit code, standard output and error."""
     monkeypatch.setenv("RENDERFLEET_DATABASE_URL", database_url)
     monkeypatch.setenv("RENDERFLEET_DATA_DIR", str(tmp_path))
@@ -101,10 +98,56 @@ def run(
     return command
 
 
-async def test_keys_are_listed_for_people_and_for_machines_without_their_secrets(
-    run: Callable[..., Awaitable[tuple[int, str, str]]], database: Database, tenant_key: str
+async def test_a_typing_error_makes_no_tenant(run: Run, database: Database, tenant_key: str) -> None:  # noqa: ARG001 - there is the tenant "tests"
+    assert await run("create", "--tenant", "test") == (
+        1,
+        "",
+        "renderfleet: there is no tenant 'test'; did you mean 'tests'? With --new-tenant it is made.\n",
+    )
+    assert (await run("list", "--tenant", "test"))[0] == 1
+    assert await database.fetchval("SELECT count(*) FROM tenants") == 1
+    code, out, err = await run("create", "--tenant", "test", "--new-tenant")
+    assert code == 0
+    assert "the tenant 'test' is new" in err
+    assert await find_tenant(database, out.strip()) is not None
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--tenant", ""], "--tenant: must have at least 1 character"),
+        (["--tenant", "a\nb"], "--tenant: must be text without control characters"),
+        (["--tenant", "acme", "--scopes", "root"], "--scopes: must be render, read, links or admin"),
+        (["--tenant", "acme", "--scopes", ","], "--scopes: must have at least 1 entry"),
+        (["--tenant", "acme", "--name", ""], "--name: must have at least 1 character"),
+        *(
+            (["--tenant", "acme", f"--expires-in-days={days}"], f"--expires-in-days: must be {allowed}")
+            for days, allowed in (
+                ("0", "more than 0"),
+                ("-1", "more than 0"),
+                ("x", "a number"),
+                ("4000", "at most 3650"),
+            )
+        ),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_one_sentence(
+    words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _, out, _ = await run("create", "--tenant", "acme", "--name", "shop", "--expires-in-days", "2")
+    with pytest.raises(SystemExit) as ended:
+        main(["create", *words])
+    out, err = capsys.readouterr()
+    assert (ended.value.code, out) == (2, "")
+    assert err.startswith(f"renderfleet: {sentence}")
+    assert err.count("\n") == 1
+
+
+async def test_keys_are_listed_for_people_and_for_machines_without_their_secrets(
+    run: Run, database: Database, tenant_key: str
+) -> None:
+    _, out, _ = await run(
+        "create", "--tenant", "acme", "--new-tenant", "--name", "shop", "--expires-in-days", "2"
+    )
     [key] = out.splitlines()
     assert await find_tenant(database, key) is not None
     code, table, _ = await run("list")
@@ -124,26 +167,52 @@ async def test_keys_are_listed_for_people_and_for_machines_without_their_secrets
 
 
 async def test_a_key_is_revoked_by_its_id_and_again_and_an_unknown_one_is_named(
-    run: Callable[..., Awaitable[tuple[int, str, str]]], database: Database, tenant_key: str
+    run: Run, database: Database, tenant_key: str
 ) -> None:
-    key = (await run("create", "--tenant", "acme"))[1].strip()
+    key = (await run("create", "--tenant", "tests"))[1].strip()
     key_id = key.split("_")[1]
-    assert await run("revoke", key_id) == (0, "", "")
+    code, out, err = await run("revoke", key_id)
+    assert (code, err) == (0, "")
+    assert out.startswith(f"{key_id} is revoked")
     assert await find_tenant(database, key) is None
-    code, _, err = await run("revoke", key_id)
-    assert (code, "was revoked before" in err) == (0, True)
-    code, _, err = await run("revoke", "0123456789ab")
-    assert (code, "there is no key '0123456789ab'" in err) == (1, True)
+    assert await run("revoke", key_id) == (0, f"{key_id} was revoked before\n", "")
+    code, out, err = await run("revoke", "0123456789ab")
+    assert (code, out) == (1, "")
+    assert "there is no key '0123456789ab'" in err
     code, _, err = await run("revoke", tenant_key.split("_")[1])
     assert code == 0
     assert "no key with the scope `admin` works any more" in err
 
 
-@pytest.mark.parametrize("days", ["0", "-1", "x", "4000"])
-def test_days_that_make_no_sense_are_refused(days: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["create", "--tenant", "acme", f"--expires-in-days={days}"])
-    assert "days are above 0 to 3650" in capsys.readouterr().err
+async def test_beside_make_run_no_address_is_needed(
+    run: Run, database_url: str, tenant_key: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("RENDERFLEET_DATABASE_URL")
+    with pytest.raises(SystemExit) as ended:
+        await run("list")
+    assert str(ended.value).startswith("renderfleet: RENDERFLEET_DATABASE_URL is not set, and no `make run`")
+    assert str(tmp_path) in str(ended.value)
+    (tmp_path / "database-url").write_text(database_url)
+    code, out, _ = await run("list")
+    assert code == 0
+    assert tenant_key.split("_")[1] in out
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda url: re.sub(r"(?<=:)\d+(?=/)", "1", url), "Postgres does not answer: "),
+        (lambda url: url + "-that-does-not-exist", "Postgres refuses: "),
+    ],
+)
+async def test_a_database_that_cannot_be_used_is_one_sentence(
+    run: Run, database_url: str, monkeypatch: pytest.MonkeyPatch, change: Callable[[str], str], sentence: str
+) -> None:
+    monkeypatch.setenv("RENDERFLEET_DATABASE_URL", change(database_url))
+    code, out, err = await run("list")
+    assert (code, out) == (1, "")
+    assert err.startswith(f"renderfleet: {sentence}")
+    assert err.count("\n") == 1
 
 
 async def test_an_expired_key_is_nobodys(database: Database, tenant_key: str) -> None:

@@ -28,7 +28,7 @@ async def test_a_key_made_by_the_command_can_sign(
         "RENDERFLEET_DATABASE_URL": database_url,
         "RENDERFLEET_SECRET_KEYS": SECRET_KEY,
     }
-    words = ("-m", "fleet.keys", "create", "--tenant", "t", "--scopes", "links")
+    words = ("-m", "fleet.keys", "create", "--tenant", "t", "--new-tenant", "--scopes", "links")
     process = await create_subprocess_exec(sys.executable, *words, env=environment, stdout=subprocess.PIPE)
     printed, _ = await process.communicate()
     assert process.returncode == 0
