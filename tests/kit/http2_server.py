@@ -1,6 +1,7 @@
 """A web server that speaks HTTP/2 over TLS; nobody vouches for its certificate.
 
-`/` has three pictures, `/broken` is a page whose transfer breaks off.
+`/` has three pictures, `/broken` is a page whose transfer breaks off, `/silent` is never answered, `/half`
+never to the end.
 """
 
 import asyncio
@@ -18,7 +19,9 @@ const options = { cert: fs.readFileSync(cert), key: fs.readFileSync(key) };
 const server = require("http2").createSecureServer(options);
 server.on("stream", (stream, headers) => {
   stream.on("error", () => {});
+  if (headers[":path"].startsWith("/silent")) return;
   stream.respond({ ":status": 200, "content-type": "text/html" });
+  if (headers[":path"] === "/half") return stream.write("<title>half</title>");
   if (headers[":path"] === "/broken") stream.write("<title>x</title>", () => stream.destroy(new Error("x")));
   else stream.end(headers[":path"] === "/" ? "<img src=/a><img src=/b><img src=/c>" : "no picture");
 });

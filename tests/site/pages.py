@@ -142,10 +142,21 @@ def many_cookies(query: Query) -> str:
     return document("cookies", f"<script>{set_all};document.cookie;location.href='{query['to']}'</script>")
 
 
+def silent_font(query: Query) -> str:
+    """Its only font never comes; `more` is what it has beside."""
+    face = "@font-face{font-family:silent;src:url(/silent)}h1{font-family:silent}"
+    return document("silent font", f"<h1>Hello</h1>{query.get('more', '')}", f"<style>{face}</style>")
+
+
 def lazy(_: Query) -> str:
     """Pictures far below the fold that are only loaded when somebody scrolls near."""
     gap = "<div style='height:6000px'></div>"
     return document("lazy", f"{gap}<img loading=lazy src=/photo/0.jpg width=900 height=600>")
+
+
+def with_html(query: Query) -> str:
+    """Has the body `html` and the title `title`."""
+    return document(query["title"], query["html"])
 
 
 def with_part(query: Query) -> str:
@@ -171,6 +182,8 @@ PAGES: dict[str, Callable[[Query], str]] = {
     "/lazy": lazy,
     "/with-part": with_part,
     "/given": given,
+    "/with-html": with_html,
+    "/silent-font": silent_font,
     "/many-cookies": many_cookies,
     "/redirect-by-script": redirect_by_script,
     "/redirect-after-load": redirect_after_load,

@@ -17,9 +17,9 @@ from worker.browser.devtools import Params, Session
 COMMIT: Final = "commit"
 DOM_CONTENT_LOADED: Final = "DOMContentLoaded"
 LOAD: Final = "load"
+# In their order; Chromium has more, which say nothing to a caller.
+STAGES: Final = (COMMIT, DOM_CONTENT_LOADED, LOAD)
 
-# What Chromium itself, Playwright and Puppeteer call idle.
-_QUIET_S: Final = 0.5
 # A meta refresh that waits longer than this is a page that updates itself, not a redirect.
 _REDIRECT_WITHIN_S: Final = 1.0
 _SAME_DOCUMENT: Final = frozenset({"sameDocument", "historySameDocument"})
@@ -32,24 +32,32 @@ class Lifecycle:
         loader: Chromium's id of the current document; changes with every navigation.
         reached: stages of that document: `commit`, then Chromium's own words (`DOMContentLoaded`, `load`,
             and others).
-        has_stopped: whether Chromium has stopped loading the document before its load event. Nearly always
-            that event will never come; only for the document that it makes around a video it comes later.
+        is_written: whether a script, or we, have written the document (`document.open`) instead of fetching
+            it. Chromium says less of such a one.
+        has_stopped: whether Chromium has stopped loading before the load event. Nearly always that event will
+            never come; for the document around a video, and for a written one, it may come later.
+        parsed_at: when the document was read to the end (`DOMContentLoaded`), by the loop's clock; None: it
+            is not.
+        asked_url: the address that was asked for last, redirects not followed.
         unreachable_url: the address that failed, when the document is Chromium's error page in its place.
     """
 
     def __init__(self, session: Session, frame_id: str) -> None:
         self.loader = ""
         self.reached: set[str] = set()
+        self.is_written = False
         self.has_stopped = False
+        self.parsed_at: float | None = None
+        self.asked_url = ""
         self.unreachable_url: str | None = None
         self._session = session
         self._frame_id = frame_id
         self._scheduled = False
         self._navigating = False
+        self._writing = False
         self._changed: asyncio.Future[None] | None = None
-        self._requests: set[str] = set()
-        self._stirred_at = 0.0
         session.on("Page.lifecycleEvent", self._lifecycle_event)
+        session.on("Page.documentOpened", self._document_opened)
         session.on("Page.frameNavigated", self._frame_navigated)
         session.on("Page.frameScheduledNavigation", self._scheduled_navigation)
         session.on("Page.frameClearedScheduledNavigation", self._cleared_navigation)
@@ -66,6 +74,7 @@ class Lifecycle:
         self.loader = ""
         self.reached = set()
         self.has_stopped = False
+        self.parsed_at = None
         self.unreachable_url = None
 
     def has_reached(self, stage: str) -> bool:
@@ -98,54 +107,6 @@ class Lifecycle:
             await self._changed
         return self.unreachable_url
 
-    async def follow_requests(self) -> None:
-        """Have the browser report every request, so that `reach_quiet` can tell; before anything is loaded.
-
-        Chromium's own `networkIdle` event comes 1 to 2 s late (it looks only when the renderer has something
-        else to do), and a document that was written, not fetched, may not get one.
-        """
-        session = self._session
-        session.on("Network.requestWillBeSent", self._request_started)
-        session.on("Network.loadingFinished", self._request_ended)
-        session.on("Network.loadingFailed", self._request_ended)
-        # Zero buffers: the domain would keep every response body for a debugger.
-        await session.send("Network.enable", maxTotalBufferSize=0, maxResourceBufferSize=0)
-
-    async def wait_quiet(self) -> None:
-        """Wait until no request has been open for half a second, or another document has come.
-
-        Raises:
-            TargetCrashedError: the page ended.
-            ConnectionLostError: the browser ended.
-        """
-        clock, loader = asyncio.get_running_loop().time, self.loader
-        self._stirred_at = clock()
-        while self._requests or clock() < self._stirred_at + _QUIET_S:
-            self._changed = self._session.future()
-            timeout = None if self._requests else self._stirred_at + _QUIET_S - clock()
-            await asyncio.wait((self._changed,), timeout=timeout)
-            if self._changed.done():
-                self._changed.result()  # raises what ended the page, if that is what ended the wait
-                if self.loader != loader or self.is_moving_on:
-                    return
-            else:
-                self._changed.cancel()
-
-    def _request_started(self, params: Params) -> None:
-        # EventSource and WebSocket stay open for good. A worker's script belongs to no document (its loader
-        # is empty), and its end is told to the worker's own session alone.
-        if params.get("type") not in {"EventSource", "WebSocket"} and params["loaderId"]:
-            self._requests.add(params["requestId"])
-            self._stir()
-
-    def _request_ended(self, params: Params) -> None:
-        self._requests.discard(params["requestId"])
-        self._stir()
-
-    def _stir(self) -> None:
-        self._stirred_at = asyncio.get_running_loop().time()
-        self._wake()
-
     def _lifecycle_event(self, params: Params) -> None:
         if params["frameId"] != self._frame_id:
             return
@@ -153,10 +114,17 @@ class Lifecycle:
             self.loader = params["loaderId"]
             self.reached = {COMMIT}
             self.has_stopped = self._navigating = self._scheduled = False
-            self._requests.clear()  # what the last document still asked for went with it
+            self.is_written, self._writing = self._writing, False
+            self.parsed_at = None
         elif params["loaderId"] == self.loader:
             self.reached.add(params["name"])
+            if params["name"] == DOM_CONTENT_LOADED:
+                self.parsed_at = asyncio.get_running_loop().time()
         self._wake()
+
+    def _document_opened(self, params: Params) -> None:
+        if params["frame"]["id"] == self._frame_id:
+            self._writing = True
 
     def _frame_navigated(self, params: Params) -> None:
         if params["frame"]["id"] == self._frame_id:
@@ -175,6 +143,7 @@ class Lifecycle:
     def _started_navigating(self, params: Params) -> None:
         if params["frameId"] == self._frame_id and params["navigationType"] not in _SAME_DOCUMENT:
             self._navigating = True
+            self.asked_url = params["url"]
 
     def _stopped_loading(self, params: Params) -> None:
         if params["frameId"] == self._frame_id:

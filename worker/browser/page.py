@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from typing import Any, Final, Unpack
 
 from fleet.telemetry.logs import get_logger
+from worker.browser.child_frames import ChildFrames
 from worker.browser.devtools import DevToolsConnection, DevToolsError, Params, Session
 from worker.browser.flags import EVERYTHING_THROUGH_PROXY
 from worker.browser.loading import Lifecycle
 from worker.browser.network_service import is_network_service
+from worker.browser.open_requests import OpenRequests
 from worker.browser.protocol import Print, Screenshot
+from worker.browser.resource_tree import Resource, read_resources
 from worker.egress.port import Port
 from worker.resources.page_memory import PageMemory
 
@@ -63,6 +66,8 @@ class Page:
     Attributes:
         generation: which browser of this worker it lives in.
         lifecycle: how far its document has come.
+        frames: those within it that still load.
+        requests: that have not ended, for `networkidle`.
         memory: what it holds.
         port: of the egress proxy, the page's only way out; it refuses everything until it is admitted.
         network_pid: the process that brings its requests to that port; None: not known.
@@ -92,6 +97,8 @@ class Page:
         self.waited_s = 0.0
         self.network_pid: int | None = None
         self.lifecycle = Lifecycle(self._session, self._frame_id)
+        self.frames = ChildFrames(self._session, self._frame_id)
+        self.requests = OpenRequests(self._session, self._frame_id)
         self._net_errors: dict[str, str] = {}
         self._session.on("Page.javascriptDialogOpening", self._answer_dialog)
         self._session.on("Log.entryAdded", self._log_entry)
@@ -189,9 +196,14 @@ class Page:
             raise EvaluationError(answer["exceptionDetails"].get("text", "the script threw"))
         return answer["result"].get("value")
 
-    async def ready_state(self) -> str:
-        """`document.readyState`: `loading`, `interactive` or `complete`."""
-        return str(await self.evaluate("document.readyState"))
+    async def loading_state(self) -> tuple[str, bool]:
+        """`document.readyState`: `loading`, `interactive` or `complete`; and whether it waits for fonts."""
+        state, fonts = await self.evaluate("[document.readyState, document.fonts.status]")
+        return state, fonts == "loading"
+
+    async def resources(self) -> list[Resource]:
+        """What its documents have asked for, whether it has come or not."""
+        return list(read_resources((await self.send("Page.getResourceTree"))["frameTree"]))
 
     async def transfer_error(self) -> str:
         """Why the transfer of the current document broke off, as a net error of Chromium; empty: it did not.

@@ -47,6 +47,7 @@ class Port:
         number: where it listens.
         record: what it has seen.
         idle_timeout_s: for a silent connection.
+        passed_at: when bytes last passed in either direction, by the loop's clock.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Port:
     ) -> None:
         self.number = 0
         self.record = PortRecord()
+        self.passed_at = 0.0
         self.idle_timeout_s = settings.egress_idle_timeout_s
         self._handshake_s = settings.egress_connect_timeout_s
         self._route = route
@@ -108,6 +110,10 @@ class Port:
         """Whether a connection to a target was ever made here; its words as in `verdict`."""
         return (_plain(host), port) in self.record.reached
 
+    def open_requests(self) -> list[str]:
+        """Addresses of plain requests whose answers have not ended; what passes in tunnels is not known."""
+        return [connection.url for connection in self._connections if connection.url]
+
     async def close(self) -> None:
         """Listen no more and end every connection; nothing is left when it returns."""
         if self._server is None:
@@ -148,6 +154,7 @@ class Port:
     def spend(self, *, up: int = 0, down: int = 0) -> bool:
         """See `connection.InboundPort`."""
         record, terms = self.record, self._terms
+        self.passed_at = self._loop.time()
         record.bytes_up += up
         record.bytes_down += down
         if terms is None or record.bytes_up + record.bytes_down > terms.caps.max_bytes:

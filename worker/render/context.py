@@ -9,8 +9,10 @@ from pathlib import Path
 from fleet.errors import ErrorType, RenderError
 from fleet.jobs.facts import ArtifactFacts, PageFacts
 from fleet.render.request import RenderRequest
+from worker.browser.loading import STAGES
 from worker.browser.page import Page
 from worker.egress.terms import Terms
+from worker.render import unfinished
 
 
 @dataclass(slots=True)
@@ -49,7 +51,7 @@ class Render:
             awaited: what the block waits for, in words that go into the message.
 
         Raises:
-            RenderError: `navigation_timeout`, naming what was awaited and what was reached.
+            RenderError: `navigation_timeout`; it names what was awaited, what was reached and what is open.
         """
         scope = asyncio.timeout_at(self.navigation_deadline)
         try:
@@ -58,8 +60,8 @@ class Render:
         except TimeoutError as error:
             if not scope.expired():
                 raise
-            reached = ", ".join(sorted(self.page.lifecycle.reached)) or "nothing"
-            raise RenderError(
-                ErrorType.NAVIGATION_TIMEOUT,
-                f"waited {self.request.navigation_timeout_ms} ms for {awaited}; reached so far: {reached}",
-            ) from error
+            stages = self.page.lifecycle.reached
+            reached = ", ".join(stage for stage in STAGES if stage in stages) or "nothing"
+            waited = f"waited {self.request.navigation_timeout_ms} ms for {awaited}"
+            detail = f"{waited}; reached so far: {reached}{await unfinished.describe(self.page)}"
+            raise RenderError(ErrorType.NAVIGATION_TIMEOUT, detail) from error

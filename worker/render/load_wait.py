@@ -1,79 +1,160 @@
 """Waits until a page has loaded as far as it is to, and notices when it never will."""
 
 import asyncio
+from enum import Enum, auto
 from typing import Final
 
 from fleet.errors import RenderError
 from worker.browser.devtools import ProtocolError
 from worker.browser.loading import COMMIT
+from worker.browser.open_requests import FONT
 from worker.browser.page import Page
 from worker.render import egress_report
 from worker.render.net_errors import error_type
+from worker.render.unfinished import lacks_nothing, lacks_only_fonts
 
+# A font that has not come by then is drawn in its fallback; Chromium itself swaps after three seconds.
+FONTS_TIMEOUT_S: Final = 3.0
 # How long nothing may happen before the page itself is asked how far it is. Chromium tells most ends of
 # loading at once; of window.stop() in a document that was written, not fetched, it says nothing.
 _ASK_AFTER_S: Final = 0.5
+# Until a look that has found nothing missing is repeated.
+_ASK_AGAIN_S: Final = 0.1
+# What Chromium itself, Playwright and Puppeteer call idle.
+_QUIET_S: Final = 0.5
 
 
-async def wait_loaded(page: Page, stage: str) -> bool:
+class LoadEnd(Enum):
+    """How the loading of a page has ended."""
+
+    REACHED = auto()
+    """It is as far as was asked."""
+    STOPPED = auto()
+    """It will never be as far: a script has stopped it, or led to what is no page."""
+    WITHOUT_FONTS = auto()
+    """Only fonts are missing, and they have had their time."""
+
+
+async def wait_loaded(page: Page, stage: str) -> LoadEnd:
     """Wait until the page has reached a stage, or has ended its loading before.
 
     Args:
         page: that loads.
         stage: of its document, as `Lifecycle.reached` has them.
 
-    Returns:
-        Whether it has reached the stage. If not, it never will, and is what it is.
-
     Raises:
         RenderError: the transfer of the document broke off.
         DevToolsError: the page or its browser ended.
     """
-    lifecycle = page.lifecycle
-    while not lifecycle.has_reached(stage):
-        try:
-            async with asyncio.timeout(_ASK_AFTER_S) as patience:
-                await lifecycle.reach(stage)
-        except TimeoutError:
-            if not patience.expired():
-                raise
-        if not lifecycle.has_reached(stage) and await _has_ended(page, stage):
-            return False
-    return True
+    return await _LoadWait(page, stage).run()
 
 
-async def _has_ended(page: Page, stage: str) -> bool:
-    """Whether the current document will never reach the stage.
+async def wait_quiet(page: Page) -> LoadEnd:
+    """Wait until no request has been open for half a second, or another document comes.
 
     Raises:
-        RenderError: because its transfer broke off.
+        DevToolsError: the page or its browser ended.
     """
-    lifecycle = page.lifecycle
-    loader, had_stopped = lifecycle.loader, lifecycle.has_stopped
-    if COMMIT not in lifecycle.reached or is_replaced(page, loader):
-        return False  # whom one could ask is not the document that counts
-    try:
-        state = await page.ready_state()
-        if lifecycle.has_reached(stage) or is_replaced(page, loader):
-            return False
-        if had_stopped and state == "loading":
-            await _require_whole_transfer(page)
-            return True
-    except ProtocolError:
-        return False  # the document was replaced while it was asked
-    # `interactive` after a stop: the document around a video, whose load event is still to come.
-    lifecycle.has_stopped = False
-    # `complete` without a load event: the parser was stopped. Otherwise the event comes in the same moment.
-    return state == "complete"
-
-
-async def _require_whole_transfer(page: Page) -> None:
-    if net_error := await page.transfer_error():
-        ours = egress_report.cut(page.port.record)
-        detail = f"the transfer of the page broke off: {net_error}"
-        raise ours or RenderError(error_type(net_error), detail)
+    clock, loader = asyncio.get_running_loop().time, page.lifecycle.loader
+    began_at, end = clock(), LoadEnd.REACHED
+    while not is_replaced(page, loader):
+        now = clock()
+        requests = page.requests.now_open()
+        late = [r for r in requests if r.kind == FONT and now - r.began_at >= FONTS_TIMEOUT_S]
+        end = LoadEnd.WITHOUT_FONTS if late else LoadEnd.REACHED
+        quiet_s = now - max(began_at, page.requests.changed_at)
+        if len(late) == len(requests) and quiet_s >= _QUIET_S:
+            break
+        await page.requests.wait_change(max(_QUIET_S - quiet_s, _QUIET_S / 5))
+    return end
 
 
 def is_replaced(page: Page, loader: str) -> bool:
     """Whether a document, named by its loader, has given way to another one or is about to."""
     return page.lifecycle.loader != loader or page.lifecycle.is_moving_on
+
+
+class _LoadWait:
+    """One wait for a page: it reaches the stage, or something shows that it never will."""
+
+    def __init__(self, page: Page, stage: str) -> None:
+        self._page = page
+        self._stage = stage
+        # Of the document with this loader:
+        self._loader = ""
+        self._fonts_seen_at: float | None = None
+        self._lacked_nothing = False
+
+    async def run(self) -> LoadEnd:
+        """See `wait_loaded`."""
+        lifecycle = self._page.lifecycle
+        while not lifecycle.has_reached(self._stage):
+            try:
+                async with asyncio.timeout(
+                    _ASK_AGAIN_S if self._lacked_nothing else _ASK_AFTER_S
+                ) as patience:
+                    await lifecycle.reach(self._stage)
+            except TimeoutError:
+                if not patience.expired():
+                    raise
+            if not lifecycle.has_reached(self._stage) and (end := await self._early_end()):
+                return end
+        return LoadEnd.REACHED
+
+    async def _early_end(self) -> LoadEnd | None:
+        """How the current document has ended its loading before the stage; None: it goes on.
+
+        Raises:
+            RenderError: its transfer broke off.
+        """
+        lifecycle = self._page.lifecycle
+        loader, had_stopped = lifecycle.loader, lifecycle.has_stopped
+        if COMMIT not in lifecycle.reached or is_replaced(self._page, loader):
+            return None  # whom one could ask is not the document that counts
+        if self._loader != loader:
+            self._loader, self._fonts_seen_at, self._lacked_nothing = loader, None, False
+        try:
+            end = await self._ask(had_stopped=had_stopped)
+        except ProtocolError:
+            return None  # the document was replaced while it was asked
+        lifecycle.has_stopped = False
+        return None if lifecycle.has_reached(self._stage) or is_replaced(self._page, loader) else end
+
+    async def _ask(self, *, had_stopped: bool) -> LoadEnd | None:
+        state, waits_for_fonts = await self._page.loading_state()
+        is_fetched = not self._page.lifecycle.is_written
+        if is_fetched and had_stopped and state == "loading":
+            await self._require_whole_transfer()
+            return LoadEnd.STOPPED
+        # `complete` before the load event: a script has stopped the parser, or the document is a written one,
+        # which is so from the start. `interactive` after a stop: the document around a video, whose load
+        # event is still to come.
+        if state == "complete" and ((is_fetched and had_stopped) or await self._lacks_nothing()):
+            return LoadEnd.STOPPED
+        return LoadEnd.WITHOUT_FONTS if await self._has_waited_for_fonts(now=waits_for_fonts) else None
+
+    async def _require_whole_transfer(self) -> None:
+        if net_error := await self._page.transfer_error():
+            ours = egress_report.cut(self._page.port.record)
+            detail = f"the transfer of the page broke off: {net_error}"
+            raise ours or RenderError(error_type(net_error), detail)
+
+    async def _lacks_nothing(self) -> bool:
+        """Whether twice in a row nothing was missing; once may be just before the load event."""
+        before, self._lacked_nothing = self._lacked_nothing, await lacks_nothing(self._page)
+        return before and self._lacked_nothing
+
+    async def _has_waited_for_fonts(self, *, now: bool) -> bool:
+        """Whether nothing but fonts is missing, and they have had their time, so that text shows without.
+
+        Args:
+            now: whether the main document waits for some.
+        """
+        clock, parsed_at = asyncio.get_running_loop().time(), self._page.lifecycle.parsed_at
+        if now and self._fonts_seen_at is None:
+            self._fonts_seen_at = clock
+        since = self._fonts_seen_at or parsed_at
+        if parsed_at is None or since is None or clock - since < FONTS_TIMEOUT_S:
+            return False
+        is_silent = clock - self._page.port.passed_at >= _QUIET_S
+        return is_silent and await lacks_only_fonts(self._page)

@@ -86,6 +86,7 @@ class ProxiedConnection(asyncio.Protocol):
     def __init__(self, owner: InboundPort) -> None:
         self.owner = owner
         self.moved = True
+        self._request: Request | None = None
         self._held = bytearray()
         self._near: asyncio.Transport | None = None
         self._far: asyncio.Transport | None = None
@@ -94,6 +95,11 @@ class ProxiedConnection(asyncio.Protocol):
         self._half_closed = False
         self._is_relayed = False
         self._wants_tunnel = False
+
+    @property
+    def url(self) -> str:
+        """What the browser asks for in plain http; empty until it has, and in a tunnel."""
+        return "" if self._request is None else self._request.url
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The browser has connected."""
@@ -125,6 +131,7 @@ class ProxiedConnection(asyncio.Protocol):
             log.debug("a request to the proxy was malformed", reason=str(error))
             self.refuse(None, Verdict(ConnectionOutcome.MALFORMED))
             return
+        self._request = request
         self._task = asyncio.get_running_loop().create_task(self._serve(request, rest))
         self._task.add_done_callback(self._served)
 

@@ -78,6 +78,11 @@ class Request:
         port = "" if self.port == _PORT_OF_HTTP else f":{self.port}"
         return f"{self.host}{port}".encode()
 
+    @property
+    def url(self) -> str:
+        """The whole address of a plain request; of a tunnel nothing is known."""
+        return "" if self.is_tunnel else f"http://{self.authority.decode()}{self.target.decode()}"
+
     def head_for_target(self) -> bytes:
         """What the target gets of a plain request, in origin-form (RFC 9112, section 3.2.1)."""
         return self._head(self.target)

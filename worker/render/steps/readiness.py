@@ -11,10 +11,10 @@ from worker.browser.devtools import ProtocolError
 from worker.browser.loading import COMMIT, DOM_CONTENT_LOADED, LOAD
 from worker.render import egress_report
 from worker.render.context import Render
-from worker.render.load_wait import is_replaced, wait_loaded
+from worker.render.load_wait import FONTS_TIMEOUT_S, LoadEnd, is_replaced, wait_loaded, wait_quiet
 
 # The stage of a document that each word waits for; networkidle waits for more after it.
-STAGES: Final[dict[WaitUntil, str]] = {
+_STAGES: Final[dict[WaitUntil, str]] = {
     WaitUntil.COMMIT: COMMIT,
     WaitUntil.DOMCONTENTLOADED: DOM_CONTENT_LOADED,
     WaitUntil.LOAD: LOAD,
@@ -27,8 +27,7 @@ _ENDED: Final = (
 MAX_TITLE_LENGTH: Final = 1_000
 # Documents that may follow each other by script or meta refresh; as many as HTTP redirects in Chromium.
 _MAX_DOCUMENTS: Final = 20
-# A font that has not come by then is drawn in its fallback; Chromium itself swaps after three seconds.
-_FONTS_TIMEOUT_MS: Final = 3_000
+_FONTS_TIMEOUT_MS: Final = round(FONTS_TIMEOUT_S * 1000)
 
 # One question for everything. Laying out first makes the page ask for the fonts that it needs.
 _ASK: Final = """(async () => {
@@ -63,15 +62,15 @@ async def run(render: Render) -> None:
         RenderError: `navigation_timeout`, `connection_failed` when the page led to an address that does not
             load or its transfer broke off, or `url_blocked` when it led to one that may not be rendered.
     """
-    answer, has_loaded = await _wait(render)
+    answer, end = await _wait(render)
     unreachable_url = render.page.lifecycle.unreachable_url
     if unreachable_url is not None:
         detail = "the page led to an address that the browser could not open"
         refused = egress_report.refusal(render.page.port, unreachable_url)
         raise refused or RenderError(ErrorType.CONNECTION_FAILED, detail)
-    if not has_loaded:
+    if end is LoadEnd.STOPPED:
         render.warnings.append(_ENDED % render.request.wait_until.value)
-    if not answer["fonts"]:
+    if end is LoadEnd.WITHOUT_FONTS or not answer["fonts"]:
         render.warnings.append(f"fonts: not all were loaded within {_FONTS_TIMEOUT_MS} ms")
     _check_final_address(render, answer["url"])
     render.page_facts = PageFacts(
@@ -82,30 +81,32 @@ async def run(render: Render) -> None:
     )
 
 
-async def _wait(render: Render) -> tuple[_Answer, bool]:
+async def _wait(render: Render) -> tuple[_Answer, LoadEnd]:
     """Wait as `run` does, wherever scripts lead the page.
 
     Returns:
-        What the last document says of itself, and whether it has loaded as far as was asked.
+        What the last document says of itself, and how its loading has ended.
     """
     page, wanted = render.page, render.request.wait_until
     for _ in range(_MAX_DOCUMENTS):
         async with render.until_ready(f"wait_until={wanted.value}"):
-            has_loaded = await wait_loaded(page, STAGES[wanted])
+            end = await wait_loaded(page, _STAGES[wanted])
             loader = page.lifecycle.loader
             if wanted is WaitUntil.NETWORKIDLE:
-                await page.lifecycle.wait_quiet()
+                quiet = await wait_quiet(page)
+                end = quiet if end is LoadEnd.REACHED else end
         if not is_replaced(page, loader):
             async with render.until_ready("an answer of the page, whose scripts do not come to an end"):
-                answer = await _ask(render)
+                answer = await _ask(render, end)
             if answer is not None and not is_replaced(page, loader):
-                return answer, has_loaded
+                return answer, end
     detail = f"the page went on to another address {_MAX_DOCUMENTS} times"
     raise RenderError(ErrorType.NAVIGATION_TIMEOUT, detail)
 
 
-async def _ask(render: Render) -> _Answer | None:
-    fonts_ms = 0 if render.request.wait_until is WaitUntil.COMMIT else _FONTS_TIMEOUT_MS
+async def _ask(render: Render, end: LoadEnd) -> _Answer | None:
+    is_patient = render.request.wait_until is not WaitUntil.COMMIT and end is not LoadEnd.WITHOUT_FONTS
+    fonts_ms = _FONTS_TIMEOUT_MS if is_patient else 0
     try:
         answer = await render.page.evaluate(_ASK % (fonts_ms, MAX_URL_LENGTH, MAX_TITLE_LENGTH))
     except ProtocolError:

@@ -23,7 +23,7 @@ async def run(render: Render) -> None:
     """
     request, page = render.request, render.page
     if request.wait_until is WaitUntil.NETWORKIDLE:
-        await page.lifecycle.follow_requests()
+        await page.requests.follow()
     page.port.admit(render.terms)
     if request.html is not None:
         # The browser takes one off what it decodes (encoding.spec.whatwg.org, "decode"). This is not decoded:

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -64,19 +65,42 @@ async def test_whatever_is_awaited_and_made_of_it(
 
 @pytest.mark.parametrize(
     "script",
-    [
-        "location = '{}'",
-        "window.stop()",
-        "setTimeout(() => window.stop(), 100)",
-        "setTimeout(() => {{document.open(); document.write('<title>left'); document.close()}}, 100)",
-    ],
-    ids=["no content", "stop", "stop later", "written anew"],
+    ["location = '{}'", "window.stop()", "setTimeout(() => window.stop(), 100)"],
+    ids=["no content", "stop", "stop later"],
 )
 @pytest.mark.parametrize("format_", ["png", "pdf"])
 async def test_given_html_is_shown_as_it_is_too(shared: BrowserStage, script: str, format_: str) -> None:
     script = script.format(shared.site.url("/no-content"))
-    html = f"<title>left</title><img src={shared.site.url('/silent')}><script>{script}</script><p>after"
+    html = f"<title>left</title><img src={shared.site.url('/slow?ms=800')}><script>{script}</script><p>after"
     await assert_shown_as_it_is(shared, html=html, format=format_)
+
+
+@pytest.mark.parametrize("wait_until", ["load", "networkidle"])
+async def test_the_parts_of_a_page_that_is_left_so_are_awaited(shared: BrowserStage, wait_until: str) -> None:
+    before = shared.site.answered["/slow"]
+    part = f"<img src={shared.site.url('/slow?ms=1500')}>"
+    leave = f"setTimeout(() => location = '{shared.site.url('/no-content')}', 100)"
+    html = f"{part}<script>{leave}</script>"
+    await assert_shown_as_it_is(shared, html=f"<title>left</title>{html}", wait_until=wait_until)
+    await assert_shown_as_it_is(shared, f"/with-html?title=left&html={quote(html)}", wait_until=wait_until)
+    assert shared.site.answered["/slow"] == before + 2
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "<img src={}>",
+        "<iframe src={}></iframe>",
+        "<script src={}></script>",
+    ],
+)
+async def test_a_slow_part_of_given_html_is_awaited(shared: BrowserStage, part: str) -> None:
+    """Longer than Chromium's silence makes one ask the page, which says that it is complete."""
+    before = shared.site.answered["/slow"]
+    html = "<title>slow part</title>" + part.format(shared.site.url("/slow?ms=1500"))
+    rendered = await shared.render(html=html, navigation_timeout_ms=LIMIT_MS)
+    assert shared.site.answered["/slow"] == before + 1
+    assert (rendered.page.title, rendered.warnings) == ("slow part", [])
 
 
 async def test_a_later_navigation_that_leads_to_no_page_changes_nothing(shared: BrowserStage) -> None:
