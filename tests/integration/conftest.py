@@ -8,16 +8,16 @@ import pytest
 from fleet.artifacts.settings import StorageSettings
 from fleet.artifacts.store import Artifacts
 from fleet.database import Database
-from tests.kit.post_office import PostOffice
 from tests.kit.receiver import Receiver, receiver
+from tests.kit.webhook_stage import WebhookStage
 
 
 @pytest.fixture
-async def office(
+async def hooks(
     database: Database, storage_settings: StorageSettings, tenant_id: UUID
-) -> AsyncIterator[PostOffice]:
+) -> AsyncIterator[WebhookStage]:
     store = Artifacts(storage_settings)
-    yield PostOffice(database, store, tenant_id)
+    yield WebhookStage(database, store, tenant_id)
     store.close()
 
 

@@ -1,4 +1,4 @@
-"""A pool of browsers on a stage of its own, for tests of what a worker does with Chromium."""
+"""A pool of browsers without the rest of a worker, for tests of what a worker does with Chromium."""
 
 import asyncio
 import ipaddress
@@ -29,14 +29,14 @@ from worker.settings import BrowserSettings, EgressProxySettings
 MAX_BYTES = 500 * 1024 * 1024
 POLICY = AddressPolicy.from_settings(EgressSettings(egress_allow=("127.0.0.1",)))
 END_S = 20.0
-# It leads to this machine, as the site does; the policy allows 127.0.0.1 alone.
+# Resolves to this machine, as the site does, but to an address that the policy does not allow.
 FORBIDDEN_HOST = "localhost"
-# Whatever is below leads to the site, so that a page can have parts at several hosts.
+# All names below it resolve to the site, so that a page can load from several hosts.
 SITE_DOMAIN = ".site.test"
 
 
 async def resolve(host: str) -> list[Address]:
-    """For tests, which send no packet off this machine: a forbidden name, and the names of the site."""
+    """A name server for tests: it knows a forbidden name and the names of the site, all on this machine."""
     if host == FORBIDDEN_HOST:
         return [ipaddress.ip_address("127.0.0.2")]
     if host.endswith(SITE_DOMAIN):
@@ -48,12 +48,12 @@ TERMS = Terms(POLICY)
 
 
 def request_for(**options: Any) -> RenderRequest:
-    """A request as the API accepts it, loopback allowed."""
+    """A request as the API accepts it, with loopback allowed."""
     return RenderRequest.model_validate(options, context={"egress": POLICY})
 
 
 def chromium_processes(folder: Path) -> list[psutil.Process]:
-    """Living processes whose command line names a profile in `folder`."""
+    """Running processes whose command line contains a profile in `folder`."""
     return [
         process
         for process in psutil.process_iter()
@@ -62,18 +62,18 @@ def chromium_processes(folder: Path) -> list[psutil.Process]:
 
 
 def profiles(folder: Path) -> list[Path]:
-    """What Playwright has in `folder`: one profile and one folder of artifacts for each living browser."""
+    """Playwright's folders in `folder`: for each running browser a profile and a folder for downloads."""
     return list(folder.glob("playwright*"))
 
 
 def browser_pids(folder: Path) -> list[int]:
-    """The browser processes with a profile in `folder`, their children left out."""
+    """The browser processes with a profile in `folder`, without their child processes."""
     found = chromium_processes(folder)
     return [one.pid for one in found if not any("--type=" in word for word in command_line(one))]
 
 
 async def until(condition: Callable[[], bool], what: str, timeout_s: float = END_S) -> None:
-    """Wait for what announces itself to nobody: the end of a foreign process, a file."""
+    """Wait for something that causes no event, such as a new file or the end of another program."""
     deadline = asyncio.get_running_loop().time() + timeout_s
     while not condition():
         assert asyncio.get_running_loop().time() < deadline, f"not within {timeout_s} s: {what}"
@@ -81,7 +81,7 @@ async def until(condition: Callable[[], bool], what: str, timeout_s: float = END
 
 
 class BrowserStage:
-    """A running pool and what renders need beside it."""
+    """A running pool, and what renders need besides it."""
 
     def __init__(self, pool: Pool, site: Site, folder: Path, egress: Egress) -> None:
         self.pool = pool
@@ -91,7 +91,7 @@ class BrowserStage:
         self.output = folder / "artifact"
 
     async def render(self, path: str | None = None, *, terms: Terms = TERMS, **options: Any) -> Rendered:
-        """One render of a page of the site, or of `html=`; the artifact is in `output` afterwards."""
+        """Render a page of the site, or `html=`. The artifact is in `output` afterwards."""
         if path is not None:
             options["url"] = self.site.url(path)
         limit = options.pop("max_bytes", MAX_BYTES)
@@ -100,13 +100,13 @@ class BrowserStage:
 
     @asynccontextmanager
     async def page(self) -> AsyncIterator[Page]:
-        """A page that may go to the site, for tests that drive it by themselves."""
+        """A page that may reach the site, for tests that control it themselves."""
         async with self.pool.page() as page:
             page.port.admit(TERMS)
             yield page
 
     def descendants(self, kind: str) -> list[psutil.Process]:
-        """Chromium's processes of one `--type`, such as `renderer`; of all generations."""
+        """Chromium's processes of one `--type`, such as `renderer`, in all generations."""
         children = psutil.Process().children(recursive=True)
         return [process for process in children if f"--type={kind}" in command_line(process)]
 
@@ -119,7 +119,7 @@ class BrowserStage:
 
 @asynccontextmanager
 async def open_egress(**settings: Any) -> AsyncIterator[Egress]:
-    """The way out of a stage's pages."""
+    """The egress proxy for the pages of a stage."""
     egress = Egress(resolve, EgressProxySettings(**settings))
     await egress.start()
     try:
@@ -137,7 +137,7 @@ async def browser_stage(
     egress_service_url: str | None = None,
     **settings: Any,
 ) -> AsyncIterator[BrowserStage]:
-    """A pool with its own scratch folder; afterwards no process and no file of it is left."""
+    """A pool with a scratch folder of its own. At the end no process and no file of it may be left."""
     with (
         tempfile.TemporaryDirectory() as temporary,
         Scratch(data_dir or Path(temporary), uuid.uuid4()) as scratch,

@@ -1,7 +1,7 @@
-"""An egress proxy whose name server is made up and whose dialler writes down where it would go.
+"""An egress proxy with a fake name server, and a fake dialler that records where it is asked to connect.
 
-No packet leaves this machine: a public address is connected to 127.0.0.2, where a target of the test listens,
-and any other address must be one of loopback.
+No packet leaves this machine: for a public address it connects to 127.0.0.2, where a server of the test
+listens. All other addresses must be loopback addresses.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class Dns:
-    """Answers in turn, the last one for ever; a name that is not known has no address."""
+    """A fake name server. It gives a name's answers in turn and repeats the last one; others do not exist."""
 
     def __init__(self, **answers: Sequence[Sequence[Address]]) -> None:
         self.answers = {"example.com": [[PUBLIC]], **answers}
@@ -48,13 +48,13 @@ class Dns:
 
 @dataclass
 class Recorder:
-    """Connects public addresses to the stand-in's server of that port, and remembers what was asked for.
+    """Connects to the test's server instead of a public address, and records all requested addresses.
 
     Attributes:
-        servers: port of the target as the page names it -> port of the server here.
-        dead: addresses that refuse.
+        servers: for a port at a public address, the port of the test's server.
+        dead: addresses that refuse connections.
         silent: addresses that never answer.
-        dialled: in order.
+        dialled: the requested addresses, in order.
     """
 
     servers: Mapping[int, int] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Recorder:
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A target that says what it hears."""
+    """A server that sends back what it receives."""
     while data := await reader.read(65_536):
         writer.write(data)
         await writer.drain()
@@ -83,12 +83,12 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 @asynccontextmanager
 async def serving(serve: Serve, host: str = STAND_IN) -> AsyncIterator[int]:
-    """A server of the test's; its port. What it has open ends with the block."""
+    """Run a server; its port. Its connections are closed at the end of the block."""
     open_ends: set[asyncio.StreamWriter] = set()
 
     async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         open_ends.add(writer)
-        # Whoever it served may go, which many tests are about.
+        # Many tests close the other end of the connection.
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             await serve(reader, writer)
         writer.close()
@@ -126,7 +126,7 @@ async def egress(
 
 
 async def opened(proxy: Egress, terms: Terms | None = None) -> Port:
-    """A port that is admitted; by these terms, or to the public internet."""
+    """An admitted port of the proxy, with these terms or for the whole public internet."""
     port = await proxy.open_port()
     port.admit(terms or Terms(AddressPolicy()))
     return port
@@ -156,7 +156,7 @@ class Client:
             return await self.reader.readexactly(count)
 
     async def rest(self) -> bytes:
-        """Everything to the end, whichever way it ends."""
+        """All bytes until the connection is closed or reset."""
         found = b""
         async with asyncio.timeout(WAIT_S):
             while True:
@@ -169,13 +169,13 @@ class Client:
                 found += data
 
     async def until_reset(self) -> int:
-        """Read until it is cut off; how many bytes came. An end that looks like one is an error."""
+        """Read until the connection is reset; how many bytes arrived. A normal close is an error."""
         count = 0
         async with asyncio.timeout(WAIT_S):
             with contextlib.suppress(ConnectionResetError):
                 while data := await self.reader.read(65_536):
                     count += len(data)
-                raise AssertionError("it ended as if it were whole")
+                raise AssertionError("the connection was closed, not reset")
         return count
 
     def close(self) -> None:
@@ -183,7 +183,7 @@ class Client:
 
 
 async def ask(port: Port, request: bytes) -> bytes:
-    """One request on a connection of its own; all that comes back."""
+    """Send one request on a connection of its own; the whole answer."""
     client = await Client.connect(port.number)
     await client.send(request)
     answer = await client.rest()
@@ -192,7 +192,7 @@ async def ask(port: Port, request: bytes) -> bytes:
 
 
 async def tunnel(port: Port, authority: str) -> tuple[Client, int]:
-    """CONNECT; the client, and the status of the answer."""
+    """Send CONNECT; the client, and the status of the answer."""
     client = await Client.connect(port.number)
     await client.send(f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n".encode())
     return client, int((await client.head()).split(b" ")[1])
@@ -200,12 +200,12 @@ async def tunnel(port: Port, authority: str) -> tuple[Client, int]:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(WAIT_S):
-        while not condition():  # noqa: ASYNC110 - nobody announces it
+        while not condition():  # noqa: ASYNC110 - the condition causes no event
             await asyncio.sleep(0.01)
 
 
 async def status_of(port: Port, authority: str) -> int:
-    """CONNECT, and what it is answered with; the connection is closed."""
+    """Send CONNECT and close the connection; the status of the answer."""
     client, status = await tunnel(port, authority)
     client.close()
     return status

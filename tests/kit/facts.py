@@ -1,4 +1,4 @@
-"""What a worker says of a picture, for tests that store none."""
+"""Facts about a picture, for tests that store none."""
 
 from fleet.jobs.facts import ArtifactFacts
 

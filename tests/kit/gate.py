@@ -1,4 +1,4 @@
-"""A page that is served when the test says so: renders stop in the middle for as long as a fault needs."""
+"""A web server that answers only when the test allows it, so that renders stop in the middle and wait."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,11 +8,11 @@ PAGE = b"<!doctype html><title>gate</title><body style='background:#0a7'>open</b
 
 
 class Gate:
-    """A web server with one page, behind a gate.
+    """A web server with one page. Requests wait until the gate is opened.
 
     Attributes:
         visits: how many requests have arrived so far.
-        gone: how many of them were given up before they were served.
+        gone: how many clients have closed their connection before they got an answer.
         url: the page's address; each job should add a path of its own.
     """
 
@@ -30,16 +30,16 @@ class Gate:
             await self._arrived.wait_for(lambda: self.visits >= times)
 
     async def given_up(self, times: int = 1) -> None:
-        """Wait until that many visitors have closed their connection unserved."""
+        """Wait until that many clients have closed their connection before they got an answer."""
         async with self._arrived:
             await self._arrived.wait_for(lambda: self.gone >= times)
 
     def let_one_in(self) -> None:
-        """Serve the page to one visitor."""
+        """Answer one waiting request."""
         self._permits.release()
 
     def open(self) -> None:
-        """Serve the page, to those who wait and from now on to everybody at once."""
+        """Answer all waiting requests, and all later ones at once."""
         self._opened.set()
 
     async def _held(self, reader: asyncio.StreamReader) -> None:
@@ -69,16 +69,16 @@ class Gate:
             writer.write(head + b"Content-Length: %d\r\n\r\n" % len(PAGE) + PAGE)
             await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
-            return  # the browser died or gave up, which is what some tests are about
+            return  # the browser has closed the connection, which some tests cause
         finally:
             writer.close()
 
 
 @asynccontextmanager
 async def gate() -> AsyncIterator[Gate]:
-    """Open a server on a free loopback port; it is closed, and the gate opened, at the end."""
+    """Start a server on a free loopback port. At the end the gate is opened and the server closed."""
     made = Gate()
-    server = await asyncio.start_server(made._serve, "127.0.0.1", 0)  # noqa: SLF001 - one module, one thing
+    server = await asyncio.start_server(made._serve, "127.0.0.1", 0)  # noqa: SLF001 - of the same module
     made.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
     try:
         yield made

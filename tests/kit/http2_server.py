@@ -1,7 +1,7 @@
-"""A web server that speaks HTTP/2 over TLS; nobody vouches for its certificate.
+"""A web server with HTTP/2 over TLS. Its certificate is signed by an unknown authority.
 
-`/` has three pictures, `/broken` is a page whose transfer breaks off, `/silent` is never answered, `/half`
-never to the end.
+`/` has three pictures, `/broken` is a page whose transfer ends in the middle. The answer of `/half` is never
+complete, and `/silent` is never answered.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from pathlib import Path
 import trustme
 from playwright._impl._driver import compute_driver_executable
 
-# Node's own HTTP/2: the one that Playwright brings along.
+# The HTTP/2 server of Node.js, which is part of Playwright.
 SERVER = """
 const fs = require("fs"), [cert, key] = process.argv.slice(1);
 const options = { cert: fs.readFileSync(cert), key: fs.readFileSync(key) };

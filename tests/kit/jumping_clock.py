@@ -1,7 +1,8 @@
-"""`python -m tests.kit.jumping_clock MODULE`: run a module whose wall clock jumps when told to by a signal.
+"""`python -m tests.kit.jumping_clock MODULE`: run a module whose wall clock changes when it gets a signal.
 
-SIGUSR1 puts it an hour ahead, SIGUSR2 an hour back. Only `time.time` and its kin jump: a real jump would need
-the machine's clock. The monotonic clock goes on, as it does on a real machine.
+SIGUSR1 sets the clock an hour forward, SIGUSR2 an hour back. Only `time.time` and `time.time_ns` change: to
+change all clocks, the machine's clock would have to be set. The monotonic clock does not change, as on a real
+machine.
 """
 
 import runpy
@@ -13,7 +14,7 @@ HOUR_S = 3600
 
 
 class Clock:
-    """A wall clock that is wrong by so much."""
+    """A wall clock that is wrong by `wrong_by_s`."""
 
     def __init__(self) -> None:
         self.wrong_by_s = 0

@@ -1,4 +1,4 @@
-"""A command that takes long: it has a folder while it runs, ends by Ctrl-C, and leaves nothing behind."""
+"""Runs a long command: it gets a temporary folder, stops at Ctrl-C, and leaves no files and no processes."""
 
 import asyncio
 import os
@@ -19,31 +19,31 @@ from tests.chaos.clients.member import NotReadyError
 from tests.kit.paths import ROOT
 
 _INTERRUPTED: Final = 130
-# What can be told in a sentence.
+# Errors whose message is enough; others are shown with a traceback.
 _EXPECTED: Final = (DataDirError, EngineError, PrivilegeError, ProcessError, ProductError, NotReadyError)
 
 
 def run_to_the_end(name: str, work: Callable[[Path], Awaitable[bool]]) -> int:
-    """Do the work in a folder of its own, and return the exit code: 0 if it says yes.
+    """Run `work` in a temporary folder, and return the exit code: 0 if it returns True.
 
     Args:
-        name: what messages and the folder are called by.
-        work: gets the folder, which is removed afterwards; every process that it started is ended.
+        name: of the command, for messages and the folder.
+        work: gets the folder. Afterwards the folder is removed, and all processes that it started are ended.
     """
     os.chdir(ROOT)
     process_tree.adopt_orphans()
     try:
         with tempfile.TemporaryDirectory(prefix=f"renderfleet-{name}-", ignore_cleanup_errors=True) as folder:
-            os.environ["MPLCONFIGDIR"] = folder  # matplotlib leaves its caches there, not in somebody's home
+            os.environ["MPLCONFIGDIR"] = folder  # for the caches of matplotlib
             try:
                 return 0 if asyncio.run(_stoppable(work, Path(folder))) else 1
             finally:
                 process_tree.end_all_children()
     except (KeyboardInterrupt, asyncio.CancelledError):
-        say("\nStopped. Nothing was written, nothing is left running.")
+        say("\nStopped. Nothing was written, and no process is left running.")
         return _INTERRUPTED
     except TimeoutError:
-        say(f"\n{name}: the run did not come to an end and was stopped.")
+        say(f"\n{name}: the run did not end in time and was stopped.")
         return 1
     except (*_EXPECTED, ExceptionGroup) as error:
         reason = _reason(error)
@@ -55,7 +55,7 @@ def run_to_the_end(name: str, work: Callable[[Path], Awaitable[bool]]) -> int:
 
 async def _stoppable(work: Callable[[Path], Awaitable[bool]], folder: Path) -> bool:
     task = asyncio.current_task()
-    if task is not None:  # SIGINT cancels it already
+    if task is not None:  # asyncio already does this for SIGINT
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     return await work(folder)
 

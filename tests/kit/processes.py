@@ -1,4 +1,4 @@
-"""The product's processes as their user starts them, for tests that stop, kill or freeze one."""
+"""Starts the product's processes as users do, for tests that stop, kill or freeze one."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ STOP_S = 20.0
 
 
 def product_environment(engines: Engines, database_url: str, data_dir: Path) -> dict[str, str]:
-    """Settings of a worker or an API on the tests' engines; short intervals, so that recovery is quick."""
+    """Settings for a worker or an API on the tests' engines, with short intervals for quick recovery."""
     return {
         **os.environ,
         **engines.s3_environment,
@@ -44,7 +44,7 @@ def product_environment(engines: Engines, database_url: str, data_dir: Path) -> 
 
 
 class ProductProcess:
-    """One started process, with its log."""
+    """A running process and its log."""
 
     def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
         self.process = process
@@ -55,27 +55,27 @@ class ProductProcess:
         self.process.send_signal(number)
 
     def lines(self) -> list[dict[str, Any]]:
-        """What it has logged so far, line by line."""
+        """The lines that it has logged so far."""
         return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
 
     async def ended(self) -> int:
-        """Wait for its end; the exit code."""
+        """Wait for its end; its exit code."""
         async with asyncio.timeout(STOP_S):
             return await self.process.wait()
 
     async def logged(self, words: str) -> None:
-        """Wait until its log holds these words."""
+        """Wait until its log contains these words."""
         async with asyncio.timeout(START_S):
             while words not in self.log.read_text():
                 assert self.process.returncode is None, self.log.read_text()
-                await asyncio.sleep(0.02)  # a file tells nobody that it grew
+                await asyncio.sleep(0.02)  # a file that grows causes no event
 
 
 @asynccontextmanager
 async def started(
     *arguments: str, environment: Mapping[str, str], log: Path
 ) -> AsyncIterator[ProductProcess]:
-    """Run `python -m ...`; it is ended, frozen or not, when the block ends."""
+    """Run `python -m ...`. At the end of the block it is ended, also if it is frozen."""
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", *arguments, cwd=ROOT, env=dict(environment), stdout=output, stderr=output
@@ -104,7 +104,7 @@ async def worker(environment: Mapping[str, str], log: Path) -> AsyncIterator[Pro
 
 
 def command_line(process: psutil.Process) -> list[str]:
-    """Its words; none when it has ended."""
+    """The arguments of a process; none when it has ended."""
     try:
         return list(process.cmdline())
     except (psutil.NoSuchProcess, psutil.ZombieProcess):
@@ -112,7 +112,7 @@ def command_line(process: psutil.Process) -> list[str]:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on at the moment."""
+    """A loopback port on which no program listens at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -120,7 +120,7 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def api(environment: Mapping[str, str], log: Path, key: str) -> AsyncIterator[httpx.AsyncClient]:
-    """A client, which has a key, of an API process that answers."""
+    """Start an API process; a client with an API key."""
     async with api_process(environment, log, key) as (_, client):
         yield client
 
@@ -129,7 +129,7 @@ async def api(environment: Mapping[str, str], log: Path, key: str) -> AsyncItera
 async def api_process(
     environment: Mapping[str, str], log: Path, key: str
 ) -> AsyncIterator[tuple[ProductProcess, httpx.AsyncClient]]:
-    """An API process that answers, and a client of it that has a key."""
+    """Start an API process; the process, and a client with an API key."""
     port = free_port()
     arguments = ("uvicorn", "--factory", "api.main:create_app", "--port", str(port), "--no-access-log")
     async with started(*arguments, environment=environment, log=log) as process:
@@ -148,6 +148,6 @@ async def _answers(client: httpx.AsyncClient, process: ProductProcess) -> None:
             try:
                 await client.get("/livez")
             except httpx.TransportError:
-                await asyncio.sleep(0.02)  # a port tells nobody that it opened
+                await asyncio.sleep(0.02)  # a port that opens causes no event
             else:
                 return

@@ -1,4 +1,4 @@
-"""Somebody else's server that gets webhooks, and answers as well or as badly as a test wants."""
+"""A server that receives webhooks, and that answers them as a test wants."""
 
 import asyncio
 import ssl
@@ -11,7 +11,7 @@ Behaviour = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Received:
-    """One request, whole."""
+    """One request, with its body."""
 
     path: str
     headers: dict[str, str]
@@ -24,7 +24,7 @@ class Received:
 
 
 def answer(status: int, *headers: str, body: bytes = b"{}") -> Behaviour:
-    """Answer at once and properly."""
+    """Answer at once with this status."""
 
     async def behave(writer: asyncio.StreamWriter) -> None:
         head = [f"HTTP/1.1 {status} Words", f"Content-Length: {len(body)}", *headers, "", ""]
@@ -35,7 +35,7 @@ def answer(status: int, *headers: str, body: bytes = b"{}") -> Behaviour:
 
 
 def flood(head: bytes, piece: bytes, *, pause_s: float = 0.0) -> Behaviour:
-    """Begin with `head` and never stop sending `piece`."""
+    """Send `head`, then `piece` again and again."""
 
     async def behave(writer: asyncio.StreamWriter) -> None:
         writer.write(head)
@@ -48,12 +48,12 @@ def flood(head: bytes, piece: bytes, *, pause_s: float = 0.0) -> Behaviour:
 
 
 async def silence(_writer: asyncio.StreamWriter) -> None:
-    """Answer nothing, keep the connection open."""
+    """Do not answer, and keep the connection open."""
     await asyncio.Event().wait()
 
 
 async def hang_up(_writer: asyncio.StreamWriter) -> None:
-    """Close without a word."""
+    """Close the connection without an answer."""
 
 
 class Receiver:
@@ -61,9 +61,9 @@ class Receiver:
 
     Attributes:
         port: where it listens.
-        received: what arrived so far.
-        behaviours: how the next requests are answered, one each; the last one stays.
-        most_at_once: how many requests were ever open together.
+        received: the requests so far.
+        behaviours: how the next requests are answered, one each; the last one is used again and again.
+        most_at_once: the highest number of requests that were open at the same time.
     """
 
     def __init__(self, scheme: str) -> None:
@@ -86,28 +86,28 @@ class Receiver:
         return [request.id for request in self.received]
 
     async def got(self, times: int = 1) -> list[Received]:
-        """Wait until that many requests have arrived; all so far."""
+        """Wait until that many requests have arrived; all requests so far."""
         async with asyncio.timeout(30), self._arrived:
             await self._arrived.wait_for(lambda: len(self.received) >= times)
         return self.received
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, one request."""
+        """Answer one request on a connection."""
         task = asyncio.current_task()
         assert task is not None
         self._open.add(task)
         self.most_at_once = max(self.most_at_once, len(self._open))
         try:
-            await self._note(reader)
+            await self._record(reader)
             behave = self.behaviours.pop(0) if len(self.behaviours) > 1 else self.behaviours[0]
             await behave(writer)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            return  # the sender gave up, or the test is over
+            return  # the sender has closed the connection, or the test has ended
         finally:
             self._open.discard(task)
             writer.close()
 
-    async def _note(self, reader: asyncio.StreamReader) -> None:
+    async def _record(self, reader: asyncio.StreamReader) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         fields = (line.partition(": ") for line in head[1:] if line)
         headers = {name.lower(): value for name, _, value in fields}

@@ -1,4 +1,4 @@
-"""All settings classes of the product, wherever their noun lives."""
+"""Finds all settings classes of the product."""
 
 import importlib
 import pkgutil
@@ -19,7 +19,7 @@ def _modules() -> Iterator[str]:
 
 
 def settings_classes() -> set[type[FleetSettings]]:
-    """Every subclass of FleetSettings that holds settings of its own."""
+    """Every subclass of FleetSettings in the product."""
     for name in _modules():
         importlib.import_module(name)
     return {found for found in _below(FleetSettings) if found.__module__.split(".")[0] != "tests"}

@@ -1,4 +1,4 @@
-"""Everything that a test of the whole product needs, in one hand: engines, a tenant, workers, a gate."""
+"""What a test of the whole product needs: engines, a tenant, workers, and a web server with a gate."""
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
@@ -26,7 +26,7 @@ LOOPBACK = AddressPolicy.from_settings(EgressSettings(egress_allow=("127.0.0.1",
 
 @dataclass(frozen=True)
 class Stage:
-    """A fleet without workers; a test adds them, lets a fault happen, and looks at the rows."""
+    """A fleet without workers. A test starts workers, causes a fault, and checks the rows of jobs."""
 
     engines: Engines
     database_url: str
@@ -37,12 +37,12 @@ class Stage:
     folder: Path
 
     def environment(self, **settings: str) -> dict[str, str]:
-        """Settings of a process; names without the prefix."""
+        """Settings for a process; their names are given without the prefix."""
         own = {f"RENDERFLEET_{name}": value for name, value in settings.items()}
         return {**product_environment(self.engines, self.database_url, self.folder / "data"), **own}
 
     def worker(self, name: str = "worker", **settings: str) -> AbstractAsyncContextManager[ProductProcess]:
-        """A worker that is ready."""
+        """Start a worker and wait until it is ready."""
         return worker(self.environment(**settings), self.folder / f"{name}.log")
 
     async def enqueue(self, *, policy: AddressPolicy = LOOPBACK, **options: object) -> Job:
@@ -54,14 +54,14 @@ class Stage:
         return job
 
     async def ended(self, job: Job) -> Job:
-        """Wait for the job's end; the row as it is then."""
+        """Wait for the job's end; its row after that."""
         async with asyncio.timeout(END_S):
             while True:
                 found = await read.get(self.database, job_id=job.id, tenant_id=job.tenant_id)
                 assert found is not None
                 if found.state.is_terminal:
                     return found
-                await asyncio.sleep(0.05)  # what others write to a table is seen by looking
+                await asyncio.sleep(0.05)  # a changed row causes no event
 
     async def outcomes(self, job: Job) -> list[str]:
         """How each of the job's attempts ended, in order."""
@@ -69,10 +69,10 @@ class Stage:
         return [row["outcome"] for row in await self.database.fetch(sql, job.id)]
 
     async def beats(self, count: int) -> None:
-        """Wait until some worker has reported so many more times: time passes for all of them alike."""
+        """Wait for this many further reports of a worker, so that about as many intervals pass for all."""
         last = "SELECT max(last_seen_at) FROM workers"
         async with asyncio.timeout(END_S):
             for _ in range(count):
                 seen = await self.database.fetchval(last)
-                while await self.database.fetchval(last) == seen:  # noqa: ASYNC110 - a row tells nobody
+                while await self.database.fetchval(last) == seen:  # noqa: ASYNC110 - a changed row causes no event
                     await asyncio.sleep(0.02)

@@ -1,4 +1,4 @@
-"""Whose an API key is, asked of the database and not of an API that remembers it."""
+"""Finds the tenant of an API key in the database, without the cache that the API has."""
 
 from fleet.database import Database
 from fleet.tenants.authenticate import digest_of, find_by_digest

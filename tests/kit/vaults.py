@@ -1,4 +1,4 @@
-"""The key of the tests' fleet, and its vault."""
+"""A secret key for tests, and a vault with this key."""
 
 from fleet.vault import Vault
 from fleet.vault.settings import key_from_text

@@ -1,4 +1,4 @@
-"""Answers that are more than a page: slow, broken, endless, or not a page at all."""
+"""Answers that are not ordinary pages: slow, broken, endless, or no page at all."""
 
 import importlib.util
 import socket
@@ -17,13 +17,13 @@ Query = dict[str, str]
 
 
 def slow(handler: Any, query: Query) -> None:
-    """Answers after `ms`."""
+    """Answers after `ms` milliseconds."""
     handler.site.stopping.wait(int(query.get("ms", "300")) / 1000)
     handler.send(200, b"<!doctype html><title>slow</title><p>late")
 
 
 def never(handler: Any, _: Query) -> None:
-    """Begins a page and does not go on."""
+    """Sends the beginning of a page, and no more."""
     handler.begin(200)
     handler.wfile.write(b"<!doctype html><title>never</title><p>" + b"the beginning " * 200)
     handler.wfile.flush()
@@ -31,12 +31,12 @@ def never(handler: Any, _: Query) -> None:
 
 
 def silent(handler: Any, _: Query) -> None:
-    """Takes the request and says nothing."""
+    """Accepts the request and never answers."""
     handler.site.stopping.wait()
 
 
 def hang_up(handler: Any, _: Query) -> None:
-    """Ends the connection without an answer."""
+    """Closes the connection without an answer."""
     handler.close_connection = True
 
 
@@ -47,26 +47,26 @@ def status(handler: Any, query: Query) -> None:
 
 
 def redirect(handler: Any, query: Query) -> None:
-    """Sends the browser to `to`."""
+    """Redirects to `to`."""
     handler.send(302, b"", Location=query["to"])
 
 
 def short(handler: Any, query: Query) -> None:
-    """Promises more bytes than it sends, in `type`, then hangs up."""
+    """Sends fewer bytes than its Content-Length, with the content type `type`, and closes the connection."""
     handler.begin(200, query.get("type", "text/html"), **{"Content-Length": "100000"})
     handler.wfile.write(b"<!doctype html><title>short</title><p>the first part")
     handler.close_connection = True
 
 
 def cut_chunk(handler: Any, _: Query) -> None:
-    """Sends a page in chunks, and hangs up before the last one."""
+    """Sends a page in chunks, and closes the connection before the last one."""
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n"
     handler.wfile.write(head + b"21\r\n<!doctype html><title>cut</title>\r\n")
     handler.close_connection = True
 
 
 def reset(handler: Any, _: Query) -> None:
-    """Begins a page, and resets the connection."""
+    """Sends the beginning of a page, and resets the connection."""
     handler.begin(200, **{"Content-Length": "100000"})
     handler.wfile.write(b"<!doctype html><title>reset</title><p>the first part")
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -74,7 +74,7 @@ def reset(handler: Any, _: Query) -> None:
 
 
 def mislabelled(handler: Any, _: Query) -> None:
-    """Text that is said to be compressed."""
+    """Sends plain text with `Content-Encoding: gzip`."""
     handler.send(200, b"<!doctype html><title>text</title>", **{"Content-Encoding": "gzip"})
 
 
@@ -91,7 +91,7 @@ def download(handler: Any, _: Query) -> None:
 
 
 def huge(handler: Any, query: Query) -> None:
-    """A page of 100 MB, in chunks."""
+    """Sends a page of 100 MB, or of `bytes`."""
     size = int(query.get("bytes", HUGE_BYTES))
     handler.begin(200, **{"Content-Length": str(size)})
     piece = b"<p>a piece<!--" + b"x" * 65_520 + b"-->"
@@ -101,19 +101,19 @@ def huge(handler: Any, query: Query) -> None:
 
 
 def isolated(handler: Any, query: Query) -> None:
-    """A page that asks for a process of its own: Chromium gives it another renderer on the way to it."""
+    """Sends a page that requires a process of its own: Chromium starts another renderer for it."""
     body = pages.hungry(query).encode()
     handler.send(200, body, **{"Cross-Origin-Opener-Policy": "same-origin"})
 
 
 def font(handler: Any, query: Query) -> None:
-    """A font that comes late and is none: the browser falls back, and waiting for it ends."""
+    """Answers a request for a font late, with 404, so that the browser uses another font."""
     handler.site.stopping.wait(int(query.get("ms", "400")) / 1000)
     handler.send(404, b"")
 
 
 def good_font(handler: Any, _: Query) -> None:
-    """One of those that matplotlib brings along."""
+    """Sends a font that is part of matplotlib."""
     package = importlib.util.find_spec("matplotlib")
     assert package is not None
     assert package.origin is not None

@@ -1,11 +1,11 @@
-"""Pages that fill memory until something stops them, each by other means."""
+"""Pages that fill memory until they are stopped, each in another way."""
 
 from collections.abc import Callable
 from functools import partial
 
 Query = dict[str, str]
 
-# The page is never done: it waits for a picture that does not come, as fast as its script allows.
+# The page never finishes loading: it has a picture that never arrives.
 _PAGE = "<!doctype html><title>{name}</title><body><img src=/silent><script>{script}</script>"
 
 _SCRIPTS = {
@@ -52,11 +52,11 @@ _SCRIPTS = {
 
 
 def bomb(name: str, _: Query) -> str:
-    """The page that fills memory by this means."""
+    """The page that fills memory in this way."""
     return _PAGE.format(name=name, script=_SCRIPTS[name])
 
 
-# Whose memory they fill: their own renderer's, or that of the processes that all pages share.
+# Which memory they fill: of their own renderer, or of the processes that all pages share.
 RENDERER_BOMBS = ("heap", "buffers", "canvas", "dom", "images")
 SHARED_BOMBS = ("blobs", "cache", "webgl")
 PAGES: dict[str, Callable[[Query], str]] = {f"/bomb/{name}": partial(bomb, name) for name in _SCRIPTS}

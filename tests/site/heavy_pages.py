@@ -1,4 +1,4 @@
-"""Pictures as heavy as one likes and small to look at: the PDF of their page holds their files whole."""
+"""Small pictures in large files: a PDF of their page contains the complete files."""
 
 import functools
 import io
@@ -16,7 +16,7 @@ Query = dict[str, str]
 
 
 def gallery(handler: Any, query: Query) -> None:
-    """`n` pictures of `bytes` each."""
+    """A page with `n` pictures of `bytes` each."""
     pictures = "".join(
         f"<img src='/heavy.jpg?number={number}&bytes={query['bytes']}' width=60>"
         for number in range(int(query["n"]))
@@ -25,7 +25,7 @@ def gallery(handler: Any, query: Query) -> None:
 
 
 def heavy(handler: Any, query: Query) -> None:
-    """A small JPEG, other than those of other numbers, with noise behind its end that decoders skip."""
+    """A small JPEG, different for each `number`, with random bytes after its end that decoders ignore."""
     file = io.BytesIO()
     Image.new("RGB", (60, 60), (int(query["number"]) % 256, 30, 30)).save(file, "JPEG")
     handler.send(200, file.getvalue() + _noise(int(query["bytes"])), "image/jpeg")

@@ -1,6 +1,6 @@
-"""Pages that let go of nothing and never rest: what they hold and what they run must go with their context.
+"""Pages that keep memory and run scripts without end: all of that must end with their browser context.
 
-Each takes the query of its address; `n` makes it smaller or larger.
+Each gets the query of its address; `n` makes it smaller or larger.
 """
 
 from collections.abc import Callable
@@ -11,11 +11,11 @@ Query = dict[str, str]
 
 
 def _leaky(title: str, source: str, body: str = "") -> str:
-    return document(title, f"<h1>{title}</h1><p id=p>holds on</p>{body}<script>{source}</script>")
+    return document(title, f"<h1>{title}</h1><p id=p>leaky</p>{body}<script>{source}</script>")
 
 
 def detached(query: Query) -> str:
-    """Elements with listeners that are taken out of the document and kept: `n`, 20,000 if not said."""
+    """Elements with event listeners that are removed from the document and kept: `n`, by default 20,000."""
     count = int(query.get("n", "20000"))
     return _leaky(
         "detached",
@@ -27,7 +27,7 @@ def detached(query: Query) -> str:
 
 
 def timers(query: Query) -> str:
-    """Timers and animation frames that each add to a list, for as long as the page lives: `n` of them."""
+    """Timers and animation frames that each add to a list while the page exists: `n` timers."""
     count = int(query.get("n", "50"))
     return _leaky(
         "timers",
@@ -38,7 +38,7 @@ def timers(query: Query) -> str:
 
 
 def video(_: Query) -> str:
-    """A video that plays what a canvas draws and a recorder records, and a second one that plays that."""
+    """A video of what a canvas draws, a recorder of it, and a second video that plays the recording."""
     return _leaky(
         "video",
         "const c=document.getElementById('c'),d=c.getContext('2d');let n=0;"
@@ -54,7 +54,7 @@ def video(_: Query) -> str:
 
 
 def workers(query: Query) -> str:
-    """Web workers that hold 2 MB each and talk to the page without end: `n` of them."""
+    """`n` web workers that keep 2 MB each and send messages to the page without end."""
     count = int(query.get("n", "4"))
     return _leaky(
         "workers",
@@ -67,14 +67,14 @@ def workers(query: Query) -> str:
 
 
 def table(query: Query) -> str:
-    """A table of `n` rows, 2,000 if not said, with ten columns."""
+    """A table of `n` rows, by default 2,000, with ten columns."""
     cells = "".join(f"<td>{column}.%d" for column in range(10))
     rows = "".join("<tr>" + cells % ((number,) * 10) for number in range(int(query.get("n", "2000"))))
     return document("table", f"<table border=1>{rows}</table>")
 
 
 def blobs(query: Query) -> str:
-    """Blobs with addresses that nobody revokes: `n` megabytes of them, which the browser process keeps."""
+    """`n` megabytes of blobs with addresses that are never revoked; the browser process keeps them."""
     count = int(query.get("n", "8"))
     return _leaky(
         "blobs",

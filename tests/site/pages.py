@@ -1,4 +1,4 @@
-"""Pages that are only text; each takes the query of its address."""
+"""Pages that are made from the query of their address."""
 
 import random
 from collections.abc import Callable
@@ -49,13 +49,13 @@ def dashboard(_: Query) -> str:
 
 
 def long(query: Query) -> str:
-    """A document of many paragraphs: `n`, 400 if not said."""
+    """A document of `n` paragraphs, by default 400."""
     paragraph = "<h2>Section %d</h2><p>" + "The quick brown fox jumps over the lazy dog. " * 12 + "</p>"
     return document("long", "".join(paragraph % number for number in range(int(query.get("n", "400")))))
 
 
 def bands(query: Query) -> str:
-    """`n` bands of 100 px whose colours say which one it is (see `band_colour`), `width` px wide."""
+    """`n` bands of 100 px height and `width` px width; each has a colour of its own (see `band_colour`)."""
     width = query.get("width", "100%")
     style = f"<style>body{{margin:0}}div{{height:{BAND_PX}px;width:{width}}}</style>"
     body = "".join(
@@ -70,7 +70,7 @@ def band_colour(number: int) -> tuple[int, int, int]:
 
 
 def fonts(_: Query) -> str:
-    """Three fonts from the web, two of the system's, and scripts that these lack."""
+    """Text in three web fonts and two fonts of the system, with characters that these do not have."""
     faces = "".join(f"@font-face{{font-family:{name};src:url(/fonts/{name}.ttf)}}" for name in FONTS)
     text = "The quick brown fox jumps over the lazy dog. 0123456789"
     lines = "".join(f"<p style='font-family:{name}'>{text}" for name in (*FONTS, "serif", "monospace"))
@@ -82,14 +82,14 @@ def fonts(_: Query) -> str:
 
 
 def hungry(query: Query) -> str:
-    """Takes `mb` megabytes of its renderer, then waits `ms` before it has loaded."""
+    """Uses `mb` megabytes of memory in its renderer, and finishes loading after `ms` milliseconds."""
     script = f"let kept = new Uint8Array({int(query['mb'])} * 1024 * 1024).fill(7)"
     wait = f"<img src='/slow?ms={int(query.get('ms', '0'))}'>"
     return document("hungry", f"<script>{script}</script>{wait}")
 
 
 def keeps_blobs(query: Query) -> str:
-    """Hands `mb` megabytes over to the browser's own process before it has loaded."""
+    """Puts `mb` megabytes into blobs, which are in the browser process, before it has loaded."""
     script = f"""
       let megabyte = new Uint8Array(1024 * 1024).fill(7), kept = []
       for (let i = 0; i < {int(query["mb"])}; i++) kept.push(new Blob([megabyte]))
@@ -98,7 +98,7 @@ def keeps_blobs(query: Query) -> str:
 
 
 def shapes(_: Query) -> str:
-    """No text, so that it looks the same whatever fonts a machine has."""
+    """A page without text, so that it looks the same whatever fonts a machine has."""
     style = (
         "<style>body{margin:0;height:100vh;background:linear-gradient(90deg,#0a7,#fc3)}"
         "div{position:absolute;width:120px;height:120px}"
@@ -112,12 +112,12 @@ def shapes(_: Query) -> str:
 
 
 def script(source: str, body: str = "<p>before") -> Callable[[Query], str]:
-    """A page that is mostly its script."""
+    """A page with a script and little else."""
     return lambda _: document("script", f"{body}<script>{source}</script>")
 
 
 def redirect_by_script(query: Query) -> str:
-    """Leaves while it loads: its own load event never comes."""
+    """Navigates away while it loads, so its own load event never happens."""
     return document("left", f"<script>location.href='{query['to']}'</script><img src=/slow?ms=300>")
 
 
@@ -136,7 +136,7 @@ def redirect_by_form(query: Query) -> str:
 
 
 def many_cookies(query: Query) -> str:
-    """Sets `count` cookies of 3,000 bytes, then goes to `to`."""
+    """Sets `count` cookies of 3,000 bytes, then navigates to `to`."""
     set_all = f"for(let i=0;i<{int(query['count'])};i++)document.cookie=`c${{i}}=${{'v'.repeat(3000)}}`"
     # Reading them waits until all are set.
     return document("cookies", f"<script>{set_all};document.cookie;location.href='{query['to']}'</script>")
@@ -149,7 +149,7 @@ def silent_font(query: Query) -> str:
 
 
 def lazy(_: Query) -> str:
-    """Pictures far below the fold that are only loaded when somebody scrolls near."""
+    """A picture far down the page that is only loaded when the page is scrolled near it."""
     gap = "<div style='height:6000px'></div>"
     return document("lazy", f"{gap}<img loading=lazy src=/photo/0.jpg width=900 height=600>")
 
@@ -160,7 +160,7 @@ def with_html(query: Query) -> str:
 
 
 def with_part(query: Query) -> str:
-    """Has one picture, at `part`."""
+    """A page with one picture, whose address is `part`."""
     return document("with part", f"<p>a page<img src='{query['part']}'>")
 
 
@@ -190,7 +190,7 @@ PAGES: dict[str, Callable[[Query], str]] = {
     "/redirect-by-meta": redirect_by_meta,
     "/redirect-by-form": redirect_by_form,
     "/redirect-forever": script("location.href='/redirect-forever?'+Math.random()"),
-    # 60,000 elements inside each other: layout recurses until the renderer's stack ends (70 ms).
+    # 60,000 nested elements: the layout recurses until the renderer's stack overflows (70 ms).
     "/crash": script(
         "onload=()=>{let e=document.body;"
         "for(let i=0;i<60000;i++)e=e.appendChild(document.createElement('div'));"

@@ -1,4 +1,4 @@
-"""Photographs that nobody took: smooth colours with noise on top, so that they compress like real ones."""
+"""Generated photographs: smooth colours with noise, so that they compress like real ones."""
 
 import functools
 import io
@@ -12,7 +12,7 @@ HEIGHT_PX = 600
 
 @functools.cache
 def photo(number: int) -> bytes:
-    """A JPEG of about 80 KB, the same for the same number on every machine with the same Pillow."""
+    """A JPEG of about 80 KB; the same for each number on all machines with the same version of Pillow."""
     numbers = random.Random(number)  # noqa: S311 - the same picture every time
     size = (WIDTH_PX, HEIGHT_PX)
     smooth = Image.frombytes("RGB", (9, 6), numbers.randbytes(9 * 6 * 3)).resize(

@@ -1,4 +1,4 @@
-"""A small real web server with every kind of page that a render can meet; for tests and for the bench."""
+"""A small web server with many kinds of pages, for tests and for the benchmark."""
 
 import threading
 from collections import Counter
@@ -18,7 +18,7 @@ class Site:
 
     Attributes:
         visits: how many requests each path has had.
-        answered: how many of them were answered to the end.
+        answered: how many of them were answered completely.
     """
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A browser that does not like the certificate, or the page, hangs up: that is what tests want."""
+        """Print nothing: tests make browsers close connections."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -82,7 +82,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self._answer(path)
         except ConnectionError:
-            self.close_connection = True  # the browser went away, which many tests are about
+            self.close_connection = True  # the browser has closed the connection, which many tests cause
         else:
             self.site.count(self.site.answered, path)
 
@@ -110,8 +110,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
-        """Tests read what the product says, not the site."""
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
+        """Print nothing, so that only the product's logs are shown."""
 
 
 Behaviour = Callable[[_Handler, dict[str, str]], None]

@@ -172,7 +172,7 @@ async def zombie(stage: Stage) -> Proof:
     await stage.left(held, 2 * stage.world.scale.past_lease_s)
     # Let somebody else end them first: the worst moment for the old results to arrive.
     await stage.ended(held, 2 * stage.world.scale.past_lease_s)
-    await cable.mend()
+    await cable.resume()
     injury.ended_at = now()
 
     mine = {str(job_id) for job_id, _ in held}

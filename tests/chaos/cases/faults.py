@@ -196,7 +196,7 @@ async def _cut_worker_off(strike: Strike) -> None:
     seconds = strike.outage_s()
     await cable.cut()
     await asyncio.sleep(seconds)
-    await cable.mend()
+    await cable.resume()
 
 
 async def _isolate_worker(strike: Strike) -> None:
@@ -207,11 +207,11 @@ async def _isolate_worker(strike: Strike) -> None:
         await cable.cut()
         strike.injury.detail += ", refused"
     else:
-        cable.silence()
+        cable.stall()
         strike.injury.detail += ", silent"
     await asyncio.sleep(strike.world.scale.past_lease_s)
     await cable.cut()  # what a silence has held back must not arrive after all
-    await cable.mend()
+    await cable.resume()
 
 
 async def _flush_redis(strike: Strike) -> None:

@@ -20,7 +20,7 @@ from deploy.embedded.engines.ports import LOOPBACK, free_port
 from deploy.embedded.processes import process_tree
 from tests.chaos.cases.scale import Scale
 from tests.chaos.clients.member import Member
-from tests.kit.wire import Wire, wire
+from tests.kit.tcp_forwarder import TcpForwarder, forwarded
 from tests.site.server import Site
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ _LISTEN: Final = (
 class Cables:
     """The wires that lead from one worker to its engines."""
 
-    postgres: Wire
-    redis: Wire
+    postgres: TcpForwarder
+    redis: TcpForwarder
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +120,8 @@ class World:
                 process_tree.send(engine.child.pid, signal.SIGCONT)
             await self.start_engine(engine)
         for cables in self.cables.values():
-            await cables.postgres.mend()
-            await cables.redis.mend()
+            await cables.postgres.resume()
+            await cables.redis.resume()
         for member in self.members:
             member.send(signal.SIGCONT)
         await asyncio.gather(*(member.ready() for member in self.members))
@@ -170,8 +170,8 @@ class World:
         name = f"worker-{len(self.workers) + 1}"
         variables: Mapping[str, str] = self._variables()
         if wired:
-            postgres, database_url = await stack.enter_async_context(wire(self.ground.database_url))
-            redis, redis_url = await stack.enter_async_context(wire(self.engines.redis_url))
+            postgres, database_url = await stack.enter_async_context(forwarded(self.ground.database_url))
+            redis, redis_url = await stack.enter_async_context(forwarded(self.engines.redis_url))
             self.cables[name] = Cables(postgres, redis)
             variables = self._variables(
                 RENDERFLEET_DATABASE_URL=database_url, RENDERFLEET_REDIS_URL=redis_url

@@ -19,7 +19,7 @@ from tests.kit.browser_stage import BrowserStage, browser_stage
 from tests.kit.paths import ROOT
 from tests.kit.processes import free_port
 from tests.kit.stage import Stage
-from tests.kit.wire import wire
+from tests.kit.tcp_forwarder import forwarded
 from tests.site.server import Site
 from worker.health import ask
 from worker.health.canary import Canary
@@ -72,7 +72,7 @@ class Worker:
 async def test_a_worker_is_ready_while_a_canary_renders_and_its_engines_answer(stage: Stage) -> None:
     port = free_port()
     data_dir = stage.folder / "data"
-    async with wire(f"{stage.engines.redis_url.rstrip('/')}/") as (redis, redis_url):
+    async with forwarded(f"{stage.engines.redis_url.rstrip('/')}/") as (redis, redis_url):
         settings = {"WORKER_METRICS_PORT": str(port), "CANARY_INTERVAL_S": "1", "REDIS_URL": redis_url}
         async with (
             stage.worker(**settings) as process,
@@ -109,7 +109,7 @@ async def test_a_worker_is_ready_while_a_canary_renders_and_its_engines_answer(s
             document = await worker.until(503)
             assert document["reasons"] == ["redis does not answer: ConnectionError"]
             assert document["dependencies"]["postgres"]["status"] == "up"
-            await redis.mend()
+            await redis.resume()
             await worker.until(200)
 
             process.send(signal.SIGSTOP)

@@ -1,4 +1,4 @@
-"""What the tests of the API say often."""
+"""Calls that many tests of the API make."""
 
 import asyncio
 import hashlib
@@ -37,7 +37,7 @@ async def enqueue(
 
 
 def problem(answer: httpx.Response, status: int, type_: ErrorType) -> dict[str, Any]:
-    """The problem document of an answer that must be this one."""
+    """The problem document of an answer; it must have this status and type."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == MEDIA_TYPE
     document: dict[str, Any] = answer.json()

@@ -1,4 +1,4 @@
-"""A small reader of Server-Sent Events, by the rules of the WHATWG's HTML standard."""
+"""A small reader of Server-Sent Events, as the WHATWG's HTML standard defines them."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-PATIENCE_S = 10.0
+TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Follower:
     """An open stream.
 
     Attributes:
-        comments: how many comments have come so far.
+        comments: how many comments have arrived so far.
     """
 
     def __init__(self, answer: httpx.Response) -> None:
@@ -32,15 +32,15 @@ class Follower:
         self._lines = answer.aiter_lines()
 
     async def next(self) -> Event | None:
-        """The next event; None when the server has ended the stream as it should."""
+        """The next event; None when the server has ended the stream properly."""
         fields: dict[str, str] = {}
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             async for line in self._lines:
                 if line.startswith(":"):
                     self.comments += 1
                 elif line:
                     name, _, text = line.partition(":")
-                    assert name not in fields, "one line of each is all that there should be"
+                    assert name not in fields, "an event must have one line of each field"
                     fields[name] = text.removeprefix(" ")
                 elif fields:
                     return Event(fields["id"], fields["event"], json.loads(fields["data"]))
@@ -55,13 +55,13 @@ class Follower:
         return events
 
     async def ids(self) -> list[str]:
-        """Their ids alone."""
+        """The ids of all events until the end."""
         return [event.id for event in await self.rest()]
 
 
 @asynccontextmanager
 async def follow(client: httpx.AsyncClient, job: dict[str, Any], **headers: str) -> AsyncIterator[Follower]:
-    """Open the stream of a job; header names with underscores."""
+    """Open the event stream of a job. Names of headers are given with underscores."""
     named = {name.replace("_", "-"): text for name, text in headers.items()}
     async with client.stream("GET", job["links"]["events"], headers=named) as answer:
         assert answer.status_code == 200, await answer.aread()

@@ -1,4 +1,4 @@
-"""Who loads signed links, and who makes their renders, for the tests of them."""
+"""Fixtures for tests of signed links: a key that signs, a client without a key, a stand-in for workers."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -21,7 +21,7 @@ async def signer(database: Database) -> Signer:
 
 @pytest.fixture
 async def anyone(api: Api) -> AsyncIterator[httpx.AsyncClient]:
-    """Somebody without an API key, such as a browser."""
+    """A client without an API key, such as a browser."""
     async with visitor(api) as client:
         yield client
 

@@ -1,4 +1,4 @@
-"""Signed links as a tenant makes them, for the tests of them."""
+"""Makes signed links as a tenant does, and ends their renders as a worker does."""
 
 import asyncio
 import time
@@ -28,7 +28,7 @@ URL = "https://example.com/prices"
 
 @dataclass(frozen=True)
 class Signer:
-    """Whoever holds an API key."""
+    """Signs links with an API key."""
 
     api_key: str
 
@@ -37,26 +37,26 @@ class Signer:
         return self.api_key.split("_", 2)[1]
 
     def link(self, path: str = SCREENSHOT, *, expires_in_s: float = 3600, **options: str) -> str:
-        """A link from the path on; a `__` in a name stands for a dot."""
+        """Path and query of a link; `__` in the name of an option stands for a dot."""
         dotted = {name.replace("__", "."): value for name, value in options.items()}
         return self.link_with(dotted, path, expires_in_s=expires_in_s)
 
     def link_with(
         self, options: Mapping[str, str], path: str = SCREENSHOT, *, expires_in_s: float = 3600
     ) -> str:
-        """A link with these options, and the usual address unless they have one."""
+        """A link with these options, and with `URL` if they contain no address."""
         expires = str(int(time.time() + expires_in_s))
         return self.sealed({"url": URL, "key": self.key_id, "expires": expires, **options}, path)
 
     def sealed(self, parameters: dict[str, str], path: str = SCREENSHOT) -> str:
-        """A link with exactly these parameters, and their signature."""
+        """A link with exactly these parameters and their signature."""
         signature = sign(link_key(self.api_key.split("_", 2)[2]), path, parameters)
         pairs = {**parameters, "signature": signature}.items()
         return f"{path}?" + "&".join(f"{quote(name)}={quote(value, safe='')}" for name, value in pairs)
 
 
 async def made_key(database: Database, *scopes: Scope, tenant_name: str = "tests") -> Signer:
-    """A key of a tenant, with what checks its links."""
+    """Make an API key that can sign links."""
     await enrol(database, VAULT)
     async with database.connection() as connection:
         key = await create_key(
@@ -71,7 +71,7 @@ def visitor(api: Api) -> httpx.AsyncClient:
 
 @dataclass(frozen=True)
 class Fleet:
-    """What makes renders, played by the test."""
+    """Stands in for workers: ends the jobs of links."""
 
     database: Database
     redis: ArqRedis
@@ -79,23 +79,23 @@ class Fleet:
     folder: Path
 
     async def jobs(self) -> int:
-        """How many there are."""
+        """How many jobs there are."""
         return int(await self.database.fetchval("SELECT count(*) FROM jobs"))
 
     async def job(self, *, after: int = 0) -> str:
-        """The id of the newest job as soon as there are more than so many."""
+        """Wait until there are more than `after` jobs; the id of the newest one."""
         async with asyncio.timeout(10):
-            while await self.jobs() <= after:  # noqa: ASYNC110 - rows tell nobody
+            while await self.jobs() <= after:  # noqa: ASYNC110 - a new row causes no event
                 await asyncio.sleep(0.01)
         return str(await self.database.fetchval("SELECT id FROM jobs ORDER BY id DESC LIMIT 1"))
 
     async def succeed(self, job_id: str) -> None:
-        """End a job as a worker does."""
+        """End a job with success, as a worker does."""
         await succeed(self.database, self.artifacts, self.folder, job_id)
         await announce_change(self.redis, UUID(job_id))
 
     async def loaded(self, client: httpx.AsyncClient, link: str) -> httpx.Response:
-        """Load a link whose render is made meanwhile."""
+        """Load a link whose render succeeds meanwhile."""
         before = await self.jobs()
         load = asyncio.create_task(client.get(link))
         await self.succeed(await self.job(after=before))
@@ -112,7 +112,7 @@ class Fleet:
 
 
 async def waiting(client: httpx.AsyncClient, loads: int) -> None:
-    """Return when so many loads wait for a render."""
+    """Wait until this many calls wait for a render."""
     async with asyncio.timeout(10):
-        while f'kind="wait"}} {loads}.0' not in (await client.get("/metrics")).text:  # noqa: ASYNC110 - gauges tell nobody
+        while f'kind="wait"}} {loads}.0' not in (await client.get("/metrics")).text:  # noqa: ASYNC110 - a gauge causes no event
             await asyncio.sleep(0.02)

@@ -1,8 +1,8 @@
-"""A page of a public origin that tries every way out that a browser gives to a page, and a site that has it.
+"""A page that tries every way in which a page can cause network traffic, and the site that serves it.
 
-The site listens on 127.0.0.2, which stands for a public address. The page aims at canaries
-(tests/kit/security/canaries.py); the path of what it asks for names the channel. It has loaded when it has
-tried everything, as the picture that its site holds back until then tells whoever renders it.
+The site listens on 127.0.0.2, which stands for a public address. The page tries to reach private listeners
+(tests/kit/security/private_listeners.py); the path of each request is the name of the channel. The page has a
+picture that the site delays until the page has tried everything, so only then the page has loaded.
 """
 
 import asyncio
@@ -12,15 +12,15 @@ from contextlib import asynccontextmanager
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from tests.kit.security.canaries import Canaries
 from tests.kit.security.corpus import lines
+from tests.kit.security.private_listeners import PrivateListeners
 
 HOST: Final = "127.0.0.2"
-# What the page aims at: each canary by its address, and one by a name that leads to it.
+# The hosts that the page tries to reach: each address of the listeners, and a name that resolves to one.
 TARGETS: Final = ("127.0.0.1", "127.0.0.3", "[::1]", "localhost")
 
 REDIRECTS: Final = (301, 302, 303, 307, 308)
-# Those that take the document away: tried as documents of their own.
+# Channels that replace the document. Each is tried as a document of its own.
 DOCUMENTS: Final = (
     *(f"redirect-{status}" for status in REDIRECTS),
     "redirect-to-file",
@@ -177,9 +177,9 @@ _VIOLATION: Final = """<!doctype html><img src="data:image/gif;base64,AAAA">"""
 _SERVICE_WORKER: Final = """fetch("%s", {mode: "no-cors"}); addEventListener("fetch", () => 0);"""
 
 
-def address(channel: str, target: str, canaries: Canaries) -> str:
-    """Of a canary, with the channel's name."""
-    return f"http://{target}:{canaries.ports['http']}/{channel}"
+def address(channel: str, target: str, listeners: PrivateListeners) -> str:
+    """The address of a listener for a channel."""
+    return f"http://{target}:{listeners.ports['http']}/{channel}"
 
 
 class PublicSite:
@@ -188,22 +188,22 @@ class PublicSite:
     Attributes:
         origin: of its pages.
         port: where it listens.
-        tried: the channels that its page has tried; set when it has tried all that it was told to.
+        tried: gets the channels that its page has tried, when it has tried all of them.
     """
 
-    def __init__(self, canaries: Canaries) -> None:
+    def __init__(self, listeners: PrivateListeners) -> None:
         self.origin = ""
         self.port = 0
         self.tried: asyncio.Future[set[str]] = asyncio.get_running_loop().create_future()
-        self._canaries = canaries
+        self._listeners = listeners
 
     def page(self, *only: str) -> str:
-        """The address of the page that tries all channels, or some."""
+        """The address of the page that tries all channels, or only these."""
         self.tried = asyncio.get_running_loop().create_future()
         return f"{self.origin}/channels" + (f"?only={','.join(only)}" if only else "")
 
     def document(self, channel: str, to: str) -> str:
-        """The address of a document that leads away to another one."""
+        """The address of a document that leads to another one."""
         return f"{self.origin}/{channel}?to={to}"
 
     def _answer(self, path: str) -> tuple[str, dict[str, str], str]:
@@ -216,7 +216,7 @@ class PublicSite:
             return (status if status.isdigit() else "302") + " Moved", {"Location": to}, ""
         if name == "tried" and not self.tried.done():
             self.tried.set_result(set(to.split(",")))
-        aims = {"targets": json.dumps(TARGETS), "ports": json.dumps(self._canaries.ports)}
+        aims = {"targets": json.dumps(TARGETS), "ports": json.dumps(self._listeners.ports)}
         script = {"Content-Type": "text/javascript", "Service-Worker-Allowed": "/"}
         pages = {
             "channels": (html, _PAGE % aims),
@@ -230,7 +230,7 @@ class PublicSite:
         return "200 OK", headers, body
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One request of one visitor."""
+        """Answer one request."""
         try:
             line = (await reader.readuntil(b"\r\n\r\n")).split(b" ", 2)
             target = line[1].decode()
@@ -249,9 +249,9 @@ class PublicSite:
 
 
 @asynccontextmanager
-async def public_site(canaries: Canaries) -> AsyncIterator[PublicSite]:
+async def public_site(listeners: PrivateListeners) -> AsyncIterator[PublicSite]:
     """Open it on a free port of 127.0.0.2."""
-    site = PublicSite(canaries)
+    site = PublicSite(listeners)
     server = await asyncio.start_server(site.serve, HOST, 0)
     site.port = server.sockets[0].getsockname()[1]
     site.origin = f"http://{HOST}:{site.port}"
@@ -259,5 +259,5 @@ async def public_site(canaries: Canaries) -> AsyncIterator[PublicSite]:
         yield site
     finally:
         if not site.tried.done():
-            site.tried.set_result(set())  # whoever is still being held back
+            site.tried.set_result(set())  # so that delayed requests are answered
         server.close()

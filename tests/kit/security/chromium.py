@@ -1,4 +1,4 @@
-"""Chromium with the worker's own command line, or with a wall of it taken away."""
+"""Chromium with the worker's command line, or with some of its protections removed."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ from worker.settings import BrowserSettings
 
 
 class Tab:
-    """A page in a context of its own, without what the worker's pages have around them."""
+    """A page in a context of its own, without the protections of a worker's page."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -24,12 +24,12 @@ class Tab:
     async def open(
         cls, connection: DevToolsConnection, *, proxy_port: int | None = None, bypass_loopback: bool = False
     ) -> "Tab":
-        """Open one.
+        """Open a page.
 
         Args:
             connection: to the browser.
-            proxy_port: of a proxy on loopback for the context; None: as the browser has it.
-            bypass_loopback: whether what Chromium sends past a proxy by itself goes past this one.
+            proxy_port: of a proxy on loopback for the context; None: the browser's proxy.
+            bypass_loopback: whether Chromium may reach loopback without the proxy, as it does by default.
         """
         browser = connection.browser
         proxy = {} if proxy_port is None else {"proxyServer": f"http://127.0.0.1:{proxy_port}"}
@@ -43,17 +43,17 @@ class Tab:
         return tab
 
     async def send(self, method: str, **params: Any) -> Params:
-        """One DevTools command."""
+        """Send a DevTools command."""
         return await self._session.send(method, **params)
 
     async def navigate(self, url: str) -> str:
-        """Ask for an address; Chromium's word for what went wrong, or nothing."""
+        """Navigate to an address; Chromium's error text, or an empty text."""
         answer = await self.send("Page.navigate", url=url)
         text: str = answer.get("errorText", "")
         return text
 
     async def evaluate(self, expression: str) -> Any:
-        """Run a script in the page; a promise is waited for."""
+        """Run a script in the page; if it returns a promise, wait for it."""
         answer = await self.send(
             "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
         )
@@ -65,12 +65,12 @@ class Tab:
 async def chromium(
     *more: str, without: tuple[str, ...] = (), proxy_port: int = 9
 ) -> AsyncIterator[DevToolsConnection]:
-    """A browser; ended when the block ends.
+    """Start a browser; it is ended at the end of the block.
 
     Args:
-        more: further words of the command line.
-        without: beginnings of the words that are taken away.
-        proxy_port: of the proxy on loopback that the browser as a whole is given; nobody listens at 9.
+        more: further arguments.
+        without: arguments that begin with one of these are removed.
+        proxy_port: of the proxy on loopback for the whole browser. Nothing listens at port 9.
     """
     program = BrowserSettings().chromium_executable
     assert program is not None
@@ -79,9 +79,9 @@ async def chromium(
         line = command_line(
             program, profile=profile, port=0, proxy_port=proxy_port, sandbox=True, dev_shm=True
         )
-        # Nobody holds the other end of a pipe here.
-        taken = ("--remote-debugging-pipe", *without)
-        words = [word for word in line if not word.startswith(taken)]
+        # There is no pipe here: the connection is a websocket.
+        removed = ("--remote-debugging-pipe", *without)
+        words = [word for word in line if not word.startswith(removed)]
         process = await asyncio.create_subprocess_exec(
             program,
             *words,
@@ -91,7 +91,7 @@ async def chromium(
             env={**os.environ, "HOME": folder, "TMPDIR": folder},
         )
         try:
-            port, path = await _door(profile)
+            port, path = await _debugging_address(profile)
             connection = await DevToolsConnection.open(f"ws://127.0.0.1:{port}{path}")
             try:
                 yield connection
@@ -105,11 +105,11 @@ async def chromium(
             await process.wait()
 
 
-async def _door(profile: Path) -> tuple[int, str]:
+async def _debugging_address(profile: Path) -> tuple[int, str]:
     file = profile / "DevToolsActivePort"
     async with asyncio.timeout(20):
         while True:
             lines = file.read_text().splitlines() if file.exists() else []
             if len(lines) == 2:
                 return int(lines[0]), lines[1]
-            await asyncio.sleep(0.01)  # Chromium writes the file once it listens, and tells nobody
+            await asyncio.sleep(0.01)  # Chromium writes the file once it listens, which causes no event

@@ -1,4 +1,4 @@
-"""The corpus of bad addresses, as the schema's test and the browser's tests read it."""
+"""Reads the list of dangerous addresses, for the tests of the API's schema and of the browser."""
 
 from ipaddress import ip_address
 from pathlib import Path
@@ -10,7 +10,7 @@ CORPUS: Final = Path(__file__).with_name("ssrf_corpus.txt")
 
 
 def lines() -> list[tuple[str, str]]:
-    """Class and input of each line. An input may begin with a space and hold tabs: neither is stripped."""
+    """Class and input of each line. An input may begin with a space and contain tabs: nothing is stripped."""
     found = []
     for line in CORPUS.read_text(encoding="utf-8").split("\n"):
         if line and not line.startswith("#"):
@@ -21,7 +21,7 @@ def lines() -> list[tuple[str, str]]:
 
 PUBLIC: Final = ip_address("93.184.216.34")
 PRIVATE: Final = ip_address("10.0.0.1")
-# Each list is one answer of the name server; the last one is repeated.
+# The answers of the name server for each name, in order; the last one is repeated.
 ANSWERS: Final[dict[str, list[list[Address]]]] = {
     "public.resolver.test": [[PUBLIC]],
     "private.resolver.test": [[PRIVATE]],
@@ -31,10 +31,10 @@ ANSWERS: Final[dict[str, list[list[Address]]]] = {
 
 
 class RecordingResolver:
-    """The name server of the corpus.
+    """The name server for these addresses.
 
     Attributes:
-        asked: the names that it was asked for, in order.
+        asked: the names that were looked up, in order.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class RecordingResolver:
         """The next answer for a name.
 
         Raises:
-            OSError: nobody knows it.
+            OSError: the name does not exist.
         """
         answers = ANSWERS.get(host)
         times = self.asked.count(host)

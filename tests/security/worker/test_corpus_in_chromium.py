@@ -13,10 +13,10 @@ import pytest
 
 from fleet.egress.policy import AddressPolicy, Rule
 from fleet.egress.public_addresses import Address
-from tests.kit.security.canaries import Canaries, canaries
 from tests.kit.security.channels import HOST, PublicSite, public_site
 from tests.kit.security.chromium import Tab, chromium
 from tests.kit.security.corpus import PUBLIC, RecordingResolver, lines
+from tests.kit.security.private_listeners import PrivateListeners, private_listeners
 from worker.browser.devtools import DevToolsConnection, ProtocolError
 from worker.browser.page import Page
 from worker.egress.outbound.dial import dial
@@ -64,7 +64,7 @@ class Walled:
     egress: Egress
     resolver: RecordingResolver
     recorder: Recorder
-    birds: Canaries
+    listeners: PrivateListeners
 
     @asynccontextmanager
     async def page(self) -> AsyncIterator[Page]:
@@ -80,18 +80,18 @@ class Walled:
 
 @pytest.fixture
 async def walled() -> AsyncIterator[Walled]:
-    async with canaries() as birds, public_site(birds) as site:
+    async with private_listeners() as listeners, public_site(listeners) as site:
         resolver, recorder = RecordingResolver(), Recorder(site)
         egress = Egress(resolver, EgressProxySettings(), dialer=recorder)
         await egress.start()
         try:
             async with chromium(proxy_port=egress.refusing_port) as browser:
-                yield Walled(browser, egress, resolver, recorder, birds)
+                yield Walled(browser, egress, resolver, recorder, listeners)
         finally:
             await egress.stop()
 
 
-# Each line by several doors, and once more with the port of a canary where it has a host.
+# Each line by several doors, and once more with the port of a private listener where it has a host.
 DOORS: Final = """(async () => {
   const [texts, framed, port, onlyLoopback] = %s;
   const wait = ms => new Promise(done => setTimeout(done, ms));
@@ -120,10 +120,10 @@ DOORS: Final = """(async () => {
 })()"""
 
 
-def doors(birds: Canaries, *, only_loopback: bool) -> str:
+def doors(listeners: PrivateListeners, *, only_loopback: bool) -> str:
     texts = [text for _, text in BAD]
     framed = [] if only_loopback else [text for kind, text in BAD if kind in FRAMED]
-    return DOORS % json.dumps([texts, framed, str(birds.ports["http"]), only_loopback])
+    return DOORS % json.dumps([texts, framed, str(listeners.ports["http"]), only_loopback])
 
 
 def frames(tree: dict[str, Any]) -> list[str]:
@@ -132,24 +132,32 @@ def frames(tree: dict[str, Any]) -> list[str]:
     return [tree["frame"]["url"], *below]
 
 
-async def test_control_without_walls_the_corpus_reaches_canaries() -> None:
-    async with canaries() as birds, public_site(birds) as site, chromium(without=WALLS) as browser:
+async def test_control_without_walls_the_corpus_reaches_private_listeners() -> None:
+    async with (
+        private_listeners() as listeners,
+        public_site(listeners) as site,
+        chromium(without=WALLS) as browser,
+    ):
         tab = await Tab.open(browser)
         await tab.navigate(f"{site.origin}/")
-        assert await tab.evaluate(doors(birds, only_loopback=True)) > 60
-    assert {way for reached in birds.hits.values() for way in reached} == {"127.0.0.1", "::1", "localhost"}
+        assert await tab.evaluate(doors(listeners, only_loopback=True)) > 60
+    assert {way for reached in listeners.hits.values() for way in reached} == {
+        "127.0.0.1",
+        "::1",
+        "localhost",
+    }
 
 
 async def test_a_page_gets_at_nothing_of_the_corpus(walled: Walled) -> None:
     async with walled.page() as page:
         assert (await page.navigate(HOME)).error == ""
-        assert await page.evaluate(doors(walled.birds, only_loopback=False)) > 180
+        assert await page.evaluate(doors(walled.listeners, only_loopback=False)) > 180
         shown = frames((await page.send("Page.getFrameTree"))["frameTree"])
         blocked = sum(page.port.record.blocked.values())
-        await walled.birds.settle()
+        await walled.listeners.settle()
     assert [url for url in shown if url.startswith(LOCAL)] == []
     assert len(shown) > 100
-    assert walled.birds.hits == {}
+    assert walled.listeners.hits == {}
     assert walled.recorder.escaped == []
     assert blocked > 150
 

@@ -20,7 +20,7 @@ async def heard(*words: str) -> dict[str, Any]:
     """What leaves a network namespace while a page names such a candidate."""
     process = await asyncio.create_subprocess_exec(
         *NAMESPACE,
-        *(sys.executable, "-m", "tests.kit.security.lone_network", *words),
+        *(sys.executable, "-m", "tests.kit.security.isolated_network", *words),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
     )

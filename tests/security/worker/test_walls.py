@@ -19,7 +19,6 @@ from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType
 from fleet.jobs.job import State
 from tests.kit.browser_stage import browser_stage, open_egress, until
-from tests.kit.security.canaries import ADDRESSES, Canaries, canaries
 from tests.kit.security.channels import (
     CORPUS,
     DOCUMENTS,
@@ -30,6 +29,7 @@ from tests.kit.security.channels import (
     public_site,
 )
 from tests.kit.security.chromium import Tab, chromium
+from tests.kit.security.private_listeners import ADDRESSES, PrivateListeners, private_listeners
 from tests.kit.stage import Stage
 from tests.site.server import Site
 from worker.browser.devtools import DevToolsConnection, DevToolsError, Session
@@ -58,56 +58,64 @@ TEMPLATES: Final = ('<img src="%s">', '<p style="background:url(%s)">x', '<ifram
 TRIED_S: Final = 20.0
 
 
-async def leave(tab: Tab, site: PublicSite, birds: Canaries, channel: str) -> None:
+async def leave(tab: Tab, site: PublicSite, listeners: PrivateListeners, channel: str) -> None:
     """Open a document that leads away, and wait until it has done so."""
     if channel == "redirect-to-file":
         error = await tab.navigate(site.document(channel, "file:///etc/hostname"))
         assert error == "net::ERR_UNSAFE_REDIRECT"
         return
-    await tab.navigate(site.document(channel, address(channel, "127.0.0.1", birds)))
-    await birds.until({channel}, TRIED_S)
+    await tab.navigate(site.document(channel, address(channel, "127.0.0.1", listeners)))
+    await listeners.until({channel}, TRIED_S)
 
 
-async def print_templates(tab: Tab | Page, birds: Canaries) -> None:
-    """Print what asks for a canary; Chromium refuses some of it, and some ends the page."""
+async def print_templates(tab: Tab | Page, listeners: PrivateListeners) -> None:
+    """Print what asks for a private listener; Chromium refuses some of it, and some ends the page."""
     for template in TEMPLATES:
-        html = template % address("pdf-header-template", "127.0.0.1", birds)
+        html = template % address("pdf-header-template", "127.0.0.1", listeners)
         with contextlib.suppress(DevToolsError):
             await tab.send("Page.printToPDF", displayHeaderFooter=True, headerTemplate=html)
 
 
-async def test_control_without_walls_nearly_every_channel_reaches_a_canary() -> None:
-    async with canaries() as birds, public_site(birds) as site, chromium(without=WALLS) as browser:
+async def test_control_without_walls_nearly_every_channel_reaches_a_private_listener() -> None:
+    async with (
+        private_listeners() as listeners,
+        public_site(listeners) as site,
+        chromium(without=WALLS) as browser,
+    ):
         tab = await Tab.open(browser)
         await tab.navigate(site.page())
         tried = await asyncio.wait_for(site.tried, TRIED_S)
         way_out = await Tab.open(browser)
         for channel in DOCUMENTS:
-            await leave(way_out, site, birds, channel)
-        await print_templates(await Tab.open(browser), birds)
+            await leave(way_out, site, listeners, channel)
+        await print_templates(await Tab.open(browser), listeners)
         expected = set(CORPUS)
-        await birds.until(tried - set(SILENT), TRIED_S, everywhere=True)
+        await listeners.until(tried - set(SILENT), TRIED_S, everywhere=True)
     assert tried == expected - {*DOCUMENTS, "pdf-header-template"}, "the page tries each of them"
-    assert expected - set(birds.hits) == set(SILENT)
+    assert expected - set(listeners.hits) == set(SILENT)
     for channel in tried - set(SILENT):
-        assert set(ADDRESSES) <= birds.hits[channel] <= {*ADDRESSES, "localhost"}, channel
+        assert set(ADDRESSES) <= listeners.hits[channel] <= {*ADDRESSES, "localhost"}, channel
 
 
-async def test_no_channel_of_a_job_reaches_a_canary(stage: Stage) -> None:
+async def test_no_channel_of_a_job_reaches_a_private_listener(stage: Stage) -> None:
     """The product as it is run, one worker, its own resolver: 127.0.0.2 is all that is open."""
-    async with canaries() as birds, public_site(birds) as site, stage.worker(EGRESS_ALLOW=HOST) as process:
+    async with (
+        private_listeners() as listeners,
+        public_site(listeners) as site,
+        stage.worker(EGRESS_ALLOW=HOST) as process,
+    ):
         page = await stage.enqueue(policy=PUBLIC, url=site.page())
         tried = await asyncio.wait_for(site.tried, TRIED_S)
         assert tried == set(CORPUS) - {*DOCUMENTS, "pdf-header-template"}
         ways = []
         for number, channel in enumerate(DOCUMENTS):
-            to = address(channel, TARGETS[number % len(TARGETS)], birds)
+            to = address(channel, TARGETS[number % len(TARGETS)], listeners)
             to = "file:///etc/hostname" if channel == "redirect-to-file" else to
             ways.append(await stage.enqueue(policy=PUBLIC, url=site.document(channel, to)))
         ended = [await stage.ended(job) for job in (page, *ways)]
         blocked = {line["host"] for line in process.lines() if line["event"] == "a connection was blocked"}
-        await birds.settle()
-    assert birds.hits == {}
+        await listeners.settle()
+    assert listeners.hits == {}
     assert blocked == {"127.0.0.1", "127.0.0.3", "::1", "localhost"}, "all of them were asked for"
     assert ended[0].state is State.SUCCEEDED
     assert ended[0].warnings
@@ -128,7 +136,7 @@ async def test_pages_have_no_service_workers(site: Site) -> None:
 
 async def test_service_workers_would_be_behind_the_walls_too() -> None:
     workers = ("service-worker", "shared-worker", "worker", "worker-websocket", "import-scripts")
-    async with canaries() as birds, public_site(birds) as site, open_egress() as egress:
+    async with private_listeners() as listeners, public_site(listeners) as site, open_egress() as egress:
         port = await egress.open_port()
         port.admit(Terms(PUBLIC))
         async with chromium(proxy_port=egress.refusing_port) as browser:
@@ -136,16 +144,16 @@ async def test_service_workers_would_be_behind_the_walls_too() -> None:
             await tab.navigate(site.page(*workers))
             assert await asyncio.wait_for(site.tried, TRIED_S) == set(workers)
             await until(lambda: port.record.blocked.total() >= len(workers) * len(ADDRESSES), "all of them")
-            await birds.settle()
-    assert birds.hits == {}
+            await listeners.settle()
+    assert listeners.hits == {}
 
 
-async def test_printed_templates_reach_no_canary(site: Site) -> None:
-    async with canaries() as birds, browser_stage(site) as stage, stage.pool.page() as page:
+async def test_printed_templates_reach_no_private_listener(site: Site) -> None:
+    async with private_listeners() as listeners, browser_stage(site) as stage, stage.pool.page() as page:
         page.port.admit(Terms(PUBLIC))
-        await print_templates(page, birds)
-        await birds.settle()
-    assert birds.hits == {}
+        await print_templates(page, listeners)
+        await listeners.settle()
+    assert listeners.hits == {}
 
 
 PROBE = """(async () => {
@@ -182,7 +190,7 @@ async def test_each_wall_is_needed(
     page_has_proxy: bool,  # noqa: FBT001 - a parameter
     reached: dict[str, set[str]],
 ) -> None:
-    async with canaries() as birds, open_egress() as egress:
+    async with private_listeners() as listeners, open_egress() as egress:
         port = await egress.open_port()
         port.admit(Terms(PUBLIC))
         async with chromium(without=removed, proxy_port=egress.refusing_port) as browser:
@@ -191,11 +199,11 @@ async def test_each_wall_is_needed(
                 proxy_port=port.number if page_has_proxy else None,
                 bypass_loopback=NO_BYPASS in removed,
             )
-            targets = json.dumps([TARGETS, birds.ports["http"], birds.ports["stun"]])
+            targets = json.dumps([TARGETS, listeners.ports["http"], listeners.ports["stun"]])
             await tab.evaluate(PROBE % targets)
-            await birds.until(set(reached), 5, everywhere=reached == FETCHED)
-            await birds.settle()
-    assert {channel: found - {"localhost"} for channel, found in birds.hits.items()} == {
+            await listeners.until(set(reached), 5, everywhere=reached == FETCHED)
+            await listeners.settle()
+    assert {channel: found - {"localhost"} for channel, found in listeners.hits.items()} == {
         channel: found - {"localhost"} for channel, found in reached.items()
     }
 

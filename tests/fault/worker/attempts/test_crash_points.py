@@ -20,7 +20,7 @@ from fleet.jobs.read import LAST_ID
 from fleet.queue.arq_adapter import QUEUE
 from tests.kit.processes import ProductProcess, api_process
 from tests.kit.stage import Stage
-from tests.kit.wire import Wire, wire
+from tests.kit.tcp_forwarder import TcpForwarder, forwarded
 
 WAIT_S = 20
 HTML: Final[dict[str, Any]] = {"html": "<p>x</p>"}
@@ -44,13 +44,13 @@ class Wired(NamedTuple):
     """A worker whose connections lead through wires."""
 
     process: ProductProcess
-    postgres: Wire
+    postgres: TcpForwarder
 
 
 @asynccontextmanager
 async def wired_worker(stage: Stage) -> AsyncIterator[Wired]:
     async with (
-        wire(stage.database_url) as (postgres, url),
+        forwarded(stage.database_url) as (postgres, url),
         stage.worker("wired", DATABASE_URL=url) as process,
     ):
         yield Wired(process, postgres)
@@ -80,11 +80,11 @@ async def the_only_job(stage: Stage) -> Job:
 async def test_after_the_insert_before_the_dispatch(stage: Stage, tenant_key: str) -> None:
     """The API has committed the row and dies while it tells Redis."""
     async with AsyncExitStack() as stack:
-        redis, url = await stack.enter_async_context(wire(stage.engines.redis_url))
+        redis, url = await stack.enter_async_context(forwarded(stage.engines.redis_url))
         environment = stage.environment(REDIS_URL=url)
         log = stage.folder / "api.log"
         process, client = await stack.enter_async_context(api_process(environment, log, tenant_key))
-        redis.silence()
+        redis.stall()
         post = asyncio.create_task(client.post("/v1/jobs", json=HTML))
         await until(stage.database, "SELECT EXISTS (SELECT FROM jobs)")
         process.send(signal.SIGKILL)
@@ -141,7 +141,7 @@ async def test_in_the_commit_of_the_claim(stage: Stage) -> None:
         await until(stage.database, SLEEPING)
         await wired.postgres.cut()
         await wired.process.logged("cannot claim")
-        await wired.postgres.mend()
+        await wired.postgres.resume()
         await succeeded_once(stage, job, attempts=2)
 
 
@@ -169,7 +169,7 @@ async def test_in_the_commit_of_the_finish(stage: Stage) -> None:
         await until(stage.database, SLEEPING)
         await wired.postgres.cut()
         await wired.process.logged("cannot record yet")
-        await wired.postgres.mend()
+        await wired.postgres.resume()
         await wired.process.logged("job ended")
         assert [line for line in wired.process.lines() if "discarded" in line["event"]] == []
     await succeeded_once(stage, job, attempts=1)

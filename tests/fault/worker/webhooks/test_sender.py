@@ -11,16 +11,16 @@ import pytest
 from fleet.artifacts.settings import StorageSettings
 from fleet.artifacts.store import Artifacts
 from fleet.webhooks.outbox import MessageState
-from tests.kit.post_office import PostOffice
 from tests.kit.processes import api
 from tests.kit.receiver import Receiver, answer, receiver, silence
 from tests.kit.stage import Stage
+from tests.kit.webhook_stage import WebhookStage
 
 
 @pytest.fixture
-async def office(stage: Stage, storage_settings: StorageSettings) -> AsyncIterator[PostOffice]:
+async def hooks(stage: Stage, storage_settings: StorageSettings) -> AsyncIterator[WebhookStage]:
     store = Artifacts(storage_settings)
-    yield PostOffice(stage.database, store, stage.tenant_id)
+    yield WebhookStage(stage.database, store, stage.tenant_id)
     store.close()
 
 
@@ -30,7 +30,7 @@ async def there() -> AsyncIterator[Receiver]:
         yield made
 
 
-async def test_the_whole_way(stage: Stage, office: PostOffice, there: Receiver, tenant_key: str) -> None:
+async def test_the_whole_way(stage: Stage, hooks: WebhookStage, there: Receiver, tenant_key: str) -> None:
     """Registered, enqueued, rendered, failed or cancelled; told, verified, and the picture fetched."""
     async with (
         api(stage.environment(), stage.folder / "api.log", tenant_key) as client,
@@ -48,11 +48,11 @@ async def test_the_whole_way(stage: Stage, office: PostOffice, there: Receiver, 
             jobs[made.json()["id"]] = status
         assert (await client.delete(made.json()["links"]["self"])).status_code == 200
         for received in await there.got(3):
-            payload = await office.verified(received, there.url)
+            payload = await hooks.verified(received, there.url)
             assert payload["type"] == f"job.{jobs.pop(payload['data']['id'])}"
             if payload["type"] == "job.succeeded":
                 await check_picture(payload["data"]["artifact"])
-        assert (await office.endpoint(there.url)).secret == secret
+        assert (await hooks.endpoint(there.url)).secret == secret
     assert jobs == {}
 
 
@@ -69,7 +69,7 @@ async def check_picture(artifact: dict[str, str]) -> None:
 
 
 async def test_a_sender_killed_before_it_could_record_costs_a_second_copy_and_no_message(
-    stage: Stage, office: PostOffice, there: Receiver
+    stage: Stage, hooks: WebhookStage, there: Receiver
 ) -> None:
     there.behaviours = [silence, answer(200)]
     async with stage.worker("first") as first:
@@ -77,17 +77,17 @@ async def test_a_sender_killed_before_it_could_record_costs_a_second_copy_and_no
         await there.got()
         first.send(signal.SIGKILL)
         await first.ended()
-    assert (await office.message(job)).state is MessageState.PENDING
-    await office.time_passes()
+    assert (await hooks.message(job)).state is MessageState.PENDING
+    await hooks.make_all_due()
     async with stage.worker("second"):
-        message = await office.over(job)
+        message = await hooks.finished(job)
     assert message.state is MessageState.DELIVERED
     assert [attempt.error for attempt in message.attempts] == ["sender_lost", None]
     assert there.ids == [str(message.id)] * 2
 
 
 async def test_a_stopping_worker_tells_of_what_it_has_finished(
-    stage: Stage, office: PostOffice, there: Receiver
+    stage: Stage, hooks: WebhookStage, there: Receiver
 ) -> None:
     async with stage.worker("worker", SHUTDOWN_GRACE_S="15") as process:
         job = await stage.enqueue(url=stage.gate.url, webhook_url=there.url)
@@ -96,11 +96,11 @@ async def test_a_stopping_worker_tells_of_what_it_has_finished(
         await process.logged("stopping")
         stage.gate.open()
         assert await process.ended() == 0
-    assert (await office.message(job)).state is MessageState.DELIVERED
+    assert (await hooks.message(job)).state is MessageState.DELIVERED
 
 
 async def test_a_delivery_during_an_outage_of_postgres_is_recorded_after_it(
-    stage: Stage, office: PostOffice, there: Receiver
+    stage: Stage, hooks: WebhookStage, there: Receiver
 ) -> None:
     arrived, proceed = asyncio.Event(), asyncio.Event()
 
@@ -117,9 +117,9 @@ async def test_a_delivery_during_an_outage_of_postgres_is_recorded_after_it(
         proceed.set()
         await process.logged("cannot record a webhook yet")
         await asyncio.to_thread(stage.engines.postgres.start)
-        message = await office.over(job)
+        message = await hooks.finished(job)
         next_job = await stage.enqueue(html="<p>later</p>", webhook_url=there.url)
         await stage.ended(next_job)
-        assert (await office.over(next_job)).state is MessageState.DELIVERED
+        assert (await hooks.finished(next_job)).state is MessageState.DELIVERED
     assert message.state is MessageState.DELIVERED
     assert there.ids.count(str(message.id)) == 1

@@ -9,13 +9,13 @@ import pytest
 from fleet.artifacts.settings import StorageSettings
 from fleet.artifacts.store import Artifacts
 from fleet.settings import SettingsError, load_settings
-from tests.kit.wire import Wire
+from tests.kit.tcp_forwarder import TcpForwarder
 
 MIB = 1024 * 1024
 KEY_ID = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd"
 
 
-class Listening(Wire):
+class Listening(TcpForwarder):
     """A wire that keeps what callers say."""
 
     def __init__(self, target: int) -> None:
@@ -45,7 +45,7 @@ async def upload(settings: StorageSettings, folder: Path) -> list[str]:
     """The requests by which a small and a large artifact begin."""
     port = int(str(settings.s3_endpoint_url).rpartition(":")[2])
     listening = Listening(port)
-    await listening.mend()
+    await listening.resume()
     store = Artifacts(settings.model_copy(update={"s3_endpoint_url": f"http://127.0.0.1:{listening.port}"}))
     try:
         for name, size in (("small", 10), ("large", 9 * MIB)):

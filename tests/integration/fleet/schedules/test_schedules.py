@@ -26,8 +26,8 @@ from fleet.schedules.request import ScheduleRequest
 from fleet.schedules.schedule import Schedule
 from fleet.vault import Purpose, SecretOwner
 from fleet.workers import pause
+from tests.kit.tcp_forwarder import forwarded
 from tests.kit.vaults import VAULT
-from tests.kit.wire import wire
 from worker.maintenance.scheduler import Scheduler
 from worker.maintenance.sweeper import Sweeper
 
@@ -131,7 +131,7 @@ async def test_a_look_that_is_cut_off_in_the_middle_leaves_each_time_fired_or_du
     database_url: str, database: Database, redis: ArqRedis, tenant_id: UUID
 ) -> None:
     made = [await scheduled(database, tenant_id, name=str(number)) for number in range(40)]
-    async with wire(database_url) as (cable, url):
+    async with forwarded(database_url) as (cable, url):
         through = await Database.open(DatabaseSettings(database_url=url), application="tests")
         scheduler = Scheduler(through, VAULT, redis, STRICT, max_queued=0)
         look = asyncio.create_task(scheduler.fire_due())
@@ -176,12 +176,12 @@ async def test_without_postgres_a_look_is_only_put_off(
     database_url: str, database: Database, redis: ArqRedis, tenant_id: UUID
 ) -> None:
     await scheduled(database, tenant_id)
-    async with wire(database_url) as (cable, url):
+    async with forwarded(database_url) as (cable, url):
         through = await Database.open(DatabaseSettings(database_url=url), application="tests")
         scheduler = Scheduler(through, VAULT, redis, STRICT, max_queued=0)
         await cable.cut()
         assert await scheduler.fire_due() > 0
-        await cable.mend()
+        await cable.resume()
         await scheduler.fire_due()
         through.terminate()
     assert len(await jobs_of(database, tenant_id)) == 1

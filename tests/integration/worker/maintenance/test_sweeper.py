@@ -15,8 +15,8 @@ from fleet.queue import dispatch
 from fleet.queue.arq_adapter import QUEUE
 from fleet.queue.delivery import Delivery
 from fleet.render.request import RenderRequest
+from tests.kit.tcp_forwarder import forwarded
 from tests.kit.vaults import VAULT
-from tests.kit.wire import wire
 from worker.maintenance.sweeper import Sweeper
 
 REQUEST = RenderRequest(html="<p>x</p>")
@@ -109,12 +109,12 @@ async def test_after_an_outage_of_the_network_the_sweeper_is_patient_for_a_lease
     async with asyncio.timeout(10):
         while await database.fetchval("SELECT now() - pg_postmaster_start_time()") <= lease:  # noqa: ASYNC110 - a clock tells nobody
             await asyncio.sleep(0.01)  # else the server's own youth would explain the patience
-    async with wire(database_url) as (cable, url):
+    async with forwarded(database_url) as (cable, url):
         through = await Database.open(DatabaseSettings(database_url=url), application="tests")
         patient = Sweeper(through, redis, lease=lease, interval=timedelta(seconds=5))
         await cable.cut()
         await patient.sweep()
-        await cable.mend()
+        await cable.resume()
         await patient.sweep()
         assert await state_of_the_only(database) == "running"
         async with asyncio.timeout(10):

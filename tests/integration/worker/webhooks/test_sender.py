@@ -15,19 +15,19 @@ from fleet.egress.networks import split_network
 from fleet.egress.policy import AddressPolicy
 from fleet.egress.public_addresses import Address
 from fleet.webhooks.outbox import DeliveryError, MessageState
-from tests.kit.post_office import PostOffice, errors
 from tests.kit.receiver import Behaviour, Receiver, answer, flood, receiver, silence
+from tests.kit.webhook_stage import WebhookStage, errors
 
 MIB = 1024 * 1024
 
 
 async def test_a_silent_receiver_costs_the_time_limit_and_no_more(
-    office: PostOffice, there: Receiver
+    hooks: WebhookStage, there: Receiver
 ) -> None:
     there.behaviours = [silence]
-    job = await office.ended(there.url)
-    async with office.sender(timeout_s=0.5):
-        message = await office.settled(job)
+    job = await hooks.ended(there.url)
+    async with hooks.sender(timeout_s=0.5):
+        message = await hooks.attempted(job)
     assert errors(message) == ["timeout"]
     duration_ms = message.attempts[0].duration_ms
     assert duration_ms is not None
@@ -35,42 +35,42 @@ async def test_a_silent_receiver_costs_the_time_limit_and_no_more(
 
 
 async def test_a_silent_receiver_with_a_long_line_holds_up_nobody_else(
-    office: PostOffice, there: Receiver
+    hooks: WebhookStage, there: Receiver
 ) -> None:
     there.behaviours = [silence]
     for _ in range(40):
-        await office.ended(there.url)
-    async with receiver() as other, office.sender(timeout_s=60):
+        await hooks.ended(there.url)
+    async with receiver() as other, hooks.sender(timeout_s=60):
         await there.got(4)
-        quick = [await office.ended(other.url) for _ in range(20)]
+        quick = [await hooks.ended(other.url) for _ in range(20)]
         for job in quick:
-            assert (await office.over(job)).state is MessageState.DELIVERED
+            assert (await hooks.finished(job)).state is MessageState.DELIVERED
         assert len(there.received) == there.most_at_once == 4
         await there.close()
 
 
 async def test_a_tenant_of_silent_receivers_leaves_room_for_others(
-    office: PostOffice, there: Receiver
+    hooks: WebhookStage, there: Receiver
 ) -> None:
     there.behaviours = [silence]
     other_tenant = uuid4()
-    await office.database.execute("INSERT INTO tenants (id, name) VALUES ($1, 'other')", other_tenant)
+    await hooks.database.execute("INSERT INTO tenants (id, name) VALUES ($1, 'other')", other_tenant)
     for number in range(12):
         for _ in range(4):
-            await office.ended(f"{there.url}/{number}")
-    async with receiver() as other, office.sender():
+            await hooks.ended(f"{there.url}/{number}")
+    async with receiver() as other, hooks.sender():
         await there.got(16)
-        job = await office.ended(other.url, tenant_id=other_tenant)
-        await office.over(job)
+        job = await hooks.ended(other.url, tenant_id=other_tenant)
+        await hooks.finished(job)
         assert len(there.received) == 16  # of 48 that are due
         await there.close()
 
 
-async def test_a_redirect_is_a_failure_and_nobody_follows_it(office: PostOffice, there: Receiver) -> None:
-    async with receiver() as target, office.sender():
+async def test_a_redirect_is_a_failure_and_nobody_follows_it(hooks: WebhookStage, there: Receiver) -> None:
+    async with receiver() as target, hooks.sender():
         there.behaviours = [answer(307, f"Location: {target.url}")]
-        job = await office.ended(there.url)
-        message = await office.settled(job)
+        job = await hooks.ended(there.url)
+        message = await hooks.attempted(job)
         assert target.received == []
     assert (message.attempts[0].status, message.error) == (307, "redirected")
     assert message.state is MessageState.PENDING
@@ -95,17 +95,17 @@ BAD_ANSWERS: dict[str, tuple[Behaviour, DeliveryError | None]] = {
 }
 
 
-async def test_bad_answers_take_little_time_and_memory(office: PostOffice) -> None:
+async def test_bad_answers_take_little_time_and_memory(hooks: WebhookStage) -> None:
     async with contextlib.AsyncExitStack() as stack:
         ended = {}
         for kind, (behaviour, _) in BAD_ANSWERS.items():
             there = await stack.enter_async_context(receiver())
             there.behaviours = [behaviour]
-            ended[kind] = await office.ended(there.url)
-        await stack.enter_async_context(office.sender(timeout_s=3))
+            ended[kind] = await hooks.ended(there.url)
+        await stack.enter_async_context(hooks.sender(timeout_s=3))
         tracemalloc.start()
         stack.callback(tracemalloc.stop)
-        messages = {kind: await office.settled(job) for kind, job in ended.items()}
+        messages = {kind: await hooks.attempted(job) for kind, job in ended.items()}
         _, peak_bytes = tracemalloc.get_traced_memory()
     assert {kind: errors(message)[0] for kind, message in messages.items()} == {
         kind: error for kind, (_, error) in BAD_ANSWERS.items()
@@ -117,24 +117,24 @@ async def test_bad_answers_take_little_time_and_memory(office: PostOffice) -> No
 
 
 async def test_an_address_that_may_not_be_reached_any_more_fails_for_good(
-    office: PostOffice, there: Receiver
+    hooks: WebhookStage, there: Receiver
 ) -> None:
-    job = await office.ended(there.url)
-    async with office.sender(policy=AddressPolicy()):
-        message = await office.over(job)
+    job = await hooks.ended(there.url)
+    async with hooks.sender(policy=AddressPolicy()):
+        message = await hooks.finished(job)
     assert (message.state, errors(message)) == (MessageState.FAILED, ["url_blocked"])
     assert there.received == []
 
 
-async def test_a_tenants_own_lists_hold_for_its_webhooks(office: PostOffice, there: Receiver) -> None:
+async def test_a_tenants_own_lists_hold_for_its_webhooks(hooks: WebhookStage, there: Receiver) -> None:
     lists = "UPDATE tenants SET egress_allow = $1, egress_deny = $2"
-    await office.database.execute(lists, ["127.0.0.1"], [])
-    opened = await office.ended(there.url)
-    async with office.sender(policy=AddressPolicy()):
-        message = await office.over(opened)
+    await hooks.database.execute(lists, ["127.0.0.1"], [])
+    opened = await hooks.ended(there.url)
+    async with hooks.sender(policy=AddressPolicy()):
+        message = await hooks.finished(opened)
         assert (message.state, len(there.received)) == (MessageState.DELIVERED, 1)
-        await office.database.execute(lists, ["127.0.0.1"], [f"127.0.0.1:{there.port}"])
-        message = await office.over(await office.ended(there.url))
+        await hooks.database.execute(lists, ["127.0.0.1"], [f"127.0.0.1:{there.port}"])
+        message = await hooks.finished(await hooks.ended(there.url))
     assert (message.state, errors(message)) == (MessageState.FAILED, ["url_blocked"])
     assert len(there.received) == 1
 
@@ -152,37 +152,37 @@ class FakeDns:
 
 
 async def test_the_address_that_was_checked_is_the_one_that_is_dialled(
-    office: PostOffice, there: Receiver
+    hooks: WebhookStage, there: Receiver
 ) -> None:
     """A name that means another address at each look leads nowhere but to the first, and is judged anew."""
     there.behaviours = [answer(500)]
     dns = FakeDns("127.0.0.1", "10.0.0.1")
-    job = await office.ended(f"http://hooks.example.com:{there.port}/")
+    job = await hooks.ended(f"http://hooks.example.com:{there.port}/")
     policy = AddressPolicy(allow=(split_network(f"127.0.0.1:{there.port}"),))
-    async with office.sender(resolver=dns, policy=policy):
-        await office.settled(job)
+    async with hooks.sender(resolver=dns, policy=policy):
+        await hooks.attempted(job)
         assert dns.asked == ["hooks.example.com"]
         assert there.received[0].headers["host"] == f"hooks.example.com:{there.port}"
-        await office.time_passes()
-        message = await office.over(job)
+        await hooks.make_all_due()
+        message = await hooks.finished(job)
     assert errors(message) == ["http_status", "url_blocked"]
     assert dns.asked == ["hooks.example.com"] * 2
     assert len(there.received) == 1
 
 
 async def test_a_proxy_of_the_environment_is_not_used(
-    office: PostOffice, there: Receiver, monkeypatch: pytest.MonkeyPatch
+    hooks: WebhookStage, there: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with receiver() as proxy:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url)
-        job = await office.ended(there.url)
-        async with office.sender():
-            await office.over(job)
+        job = await hooks.ended(there.url)
+        async with hooks.sender():
+            await hooks.finished(job)
         assert (len(there.received), len(proxy.received)) == (1, 0)
 
 
-async def test_the_certificate_must_hold_for_the_name(office: PostOffice) -> None:
+async def test_the_certificate_must_hold_for_the_name(hooks: WebhookStage) -> None:
     authority, trust = trustme.CA(), ssl.create_default_context()
     authority.configure_trust(trust)
     cases = [
@@ -195,19 +195,19 @@ async def test_the_certificate_must_hold_for_the_name(office: PostOffice) -> Non
         own = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         authority.issue_cert(name).configure_cert(own)
         async with receiver(own) as there:
-            job = await office.ended(f"https://hooks.example.com:{there.port}/")
-            async with office.sender(resolver=FakeDns("127.0.0.1"), tls=trusted):
-                message = await office.settled(job)
+            job = await hooks.ended(f"https://hooks.example.com:{there.port}/")
+            async with hooks.sender(resolver=FakeDns("127.0.0.1"), tls=trusted):
+                message = await hooks.attempted(job)
             assert errors(message) == [error], (name, error)
             assert len(there.received) == (1 if error is None else 0)
 
 
-async def test_plain_text_where_tls_was_expected_is_a_tls_error(office: PostOffice) -> None:
+async def test_plain_text_where_tls_was_expected_is_a_tls_error(hooks: WebhookStage) -> None:
     async def plain(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         writer.close()
 
     async with await asyncio.start_server(plain, "127.0.0.1", 0) as server:
-        job = await office.ended(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
-        async with office.sender():
-            assert errors(await office.settled(job)) == ["tls_error"]
+        job = await hooks.ended(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+        async with hooks.sender():
+            assert errors(await hooks.attempted(job)) == ["tls_error"]

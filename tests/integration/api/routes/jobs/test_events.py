@@ -33,10 +33,10 @@ from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope, Tenant
 from tests.integration.api.conftest import Api, Serve
 from tests.kit.api.calls import CONTENT, claim, enqueue, fail, problem, succeed, until
-from tests.kit.api.follow import PATIENCE_S, follow
+from tests.kit.api.follow import TIMEOUT_S, follow
 from tests.kit.processes import free_port, started
 from tests.kit.stage import Stage
-from tests.kit.wire import wire
+from tests.kit.tcp_forwarder import forwarded
 
 FAILED = AttemptOutcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="certificate expired")
 
@@ -261,7 +261,7 @@ async def test_events_come_while_redis_is_away(serve: Serve, database: Database,
 async def test_a_stream_outlives_an_outage_of_postgres(
     serve: Serve, database: Database, database_url: str, redis: ArqRedis
 ) -> None:
-    async with wire(database_url) as (line, through), serve(DATABASE_URL=through) as api:
+    async with forwarded(database_url) as (line, through), serve(DATABASE_URL=through) as api:
         job = await enqueue(api.client)
         async with follow(api.client, job) as follower:
             await follower.next()
@@ -272,7 +272,7 @@ async def test_a_stream_outlives_an_outage_of_postgres(
             await fail(database, job["id"])
             await announce_change(redis, UUID(job["id"]))
             await until(lambda: not api.dependencies.waiters._stale)  # noqa: SLF001 - it was taken and failed
-            await line.mend()
+            await line.resume()
             assert await follower.ids() == ["1-running", "1-failed"]
 
 
@@ -334,7 +334,7 @@ class Stream:
 
     async def ids(self) -> list[str]:
         """Ids of all events until the server ends the stream as it should."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             text = await self.reader.readuntil(b"\r\n0\r\n\r\n")
         self.writer.close()
         return [found.decode() for found in re.findall(rb"^id: (\S+)$", text, re.MULTILINE)]

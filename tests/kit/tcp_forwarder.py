@@ -1,4 +1,4 @@
-"""A wire to a server that a test can cut, silence and mend: an outage of the network, not of the server."""
+"""A TCP forwarder to a server. A test can cut, stall and resume it, to simulate outages of the network."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 
-class Wire:
+class TcpForwarder:
     """Forwards a loopback port to another one.
 
     Attributes:
-        port: where to connect instead.
+        port: the port that clients connect to instead of the server's.
     """
 
     def __init__(self, target: int) -> None:
@@ -20,8 +20,8 @@ class Wire:
         self._ends: set[asyncio.StreamWriter] = set()
         self._flowing = asyncio.Event()
 
-    async def mend(self) -> None:
-        """Forward, always at the same port."""
+    async def resume(self) -> None:
+        """Start forwarding, or forward again, at the same port."""
         self._flowing.set()
         if self._server is None:
             self._server = await asyncio.start_server(self._forward, "127.0.0.1", self.port)
@@ -35,10 +35,10 @@ class Wire:
         for end in self._ends:
             end.transport.abort()
         self._ends.clear()
-        self._flowing.set()  # who waits for an end of the silence finds the connection gone
+        self._flowing.set()  # stalled connections go on and find that they are closed
 
-    def silence(self) -> None:
-        """Let nothing through any more and tell nobody: connections stay open, new ones are accepted."""
+    def stall(self) -> None:
+        """Forward no more data. Connections stay open, and new ones are accepted."""
         self._flowing.clear()
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -59,18 +59,18 @@ class Wire:
                 writer.write(data)
                 await writer.drain()
         except ConnectionError:
-            return  # the wire was cut
+            return  # the connection was cut
         finally:
             writer.close()
 
 
 @asynccontextmanager
-async def wire(url: str) -> AsyncIterator[tuple[Wire, str]]:
-    """A wire to the server of `url`, and the address that leads through it."""
+async def forwarded(url: str) -> AsyncIterator[tuple[TcpForwarder, str]]:
+    """A forwarder to the server of `url`, and the address of the forwarder."""
     port = urlsplit(url).port
     assert port is not None
-    made = Wire(port)
-    await made.mend()
+    made = TcpForwarder(port)
+    await made.resume()
     try:
         yield made, url.replace(f":{port}/", f":{made.port}/")
     finally:

@@ -1,8 +1,9 @@
-"""Listeners on loopback addresses that no page may reach, which note whoever comes, and by which channel.
+"""Servers on loopback addresses that no page may reach. They record each contact and its channel.
 
-127.0.0.2 stands for a public address (the page's own server, tests/kit/security/channels.py); these stand for
-what lies behind the wall. Channels that speak HTTP share a port and are told apart by their path; each of the
-others has a port of its own. Traffic stays on this machine.
+A channel is a way in which a page can cause network traffic, for example an image or WebRTC. 127.0.0.2 stands
+for a public address: the page's own server is there (tests/kit/security/channels.py). These servers stand for
+private addresses. Channels over HTTP share a port and differ in their path; each of the others has a port of
+its own. All traffic stays on this machine.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 ADDRESSES: Final = ("127.0.0.1", "127.0.0.3", "::1")
-# Channels that are known by their port.
+# Channels with a port of their own.
 OVER_TCP: Final = ("turn-tcp", "turns", "ice-tcp", "preconnect")
 OVER_UDP: Final = ("stun", "turn-udp", "ice-udp", "webtransport")
 
@@ -31,11 +32,12 @@ _ANSWER: Final = (
 
 
 @dataclass
-class Canaries:
-    """Who came so far.
+class PrivateListeners:
+    """The contacts so far.
 
     Attributes:
-        ports: of a channel, by its name; `http` is the one that the others share. The same at each address.
+        ports: the port of each channel by its name; `http` is the shared one. They are the same at each
+            address.
         hits: the addresses that each channel has reached.
     """
 
@@ -44,12 +46,12 @@ class Canaries:
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def note(self, channel: str, address: str) -> None:
-        """Somebody came."""
+        """Record a contact."""
         self.hits[channel].add(address)
         self._changed.set()
 
     async def until(self, channels: set[str], timeout_s: float, *, everywhere: bool = False) -> None:
-        """Return when all these channels have come through, or when the time is over.
+        """Wait until all these channels have reached a listener, or until the time is over.
 
         Args:
             channels: their names.
@@ -64,7 +66,7 @@ class Canaries:
                     await self._changed.wait()
 
     async def settle(self) -> None:
-        """Return when whoever came before now has been noted: visitors are served in the order they came."""
+        """Wait until all earlier contacts are recorded: connections are served in the order of arrival."""
         for address in ADDRESSES:
             _, writer = await asyncio.open_connection(address, self.ports["http"])
             writer.write(b"GET /settled HTTP/1.1\r\n\r\n")
@@ -74,18 +76,18 @@ class Canaries:
 
 
 class _Udp(asyncio.DatagramProtocol):
-    def __init__(self, canaries: Canaries, channel: str, address: str) -> None:
-        self._canaries, self._channel, self._address = canaries, channel, address
+    def __init__(self, listeners: PrivateListeners, channel: str, address: str) -> None:
+        self._listeners, self._channel, self._address = listeners, channel, address
 
-    def datagram_received(self, data: bytes, addr: object) -> None:  # noqa: ARG002 - whatever it says
-        self._canaries.note(self._channel, self._address)
+    def datagram_received(self, data: bytes, addr: object) -> None:  # noqa: ARG002 - the content does not matter
+        self._listeners.note(self._channel, self._address)
 
 
 @asynccontextmanager
-async def canaries() -> AsyncIterator[Canaries]:
-    """Open all of them; closed when the block ends."""
+async def private_listeners() -> AsyncIterator[PrivateListeners]:
+    """Open all listeners; they are closed at the end of the block."""
     ports = {channel: _free_port() for channel in ("http", *OVER_TCP, *OVER_UDP)}
-    made = Canaries(ports)
+    made = PrivateListeners(ports)
     loop = asyncio.get_running_loop()
     async with contextlib.AsyncExitStack() as stack:
         for address in ADDRESSES:
@@ -102,7 +104,7 @@ async def canaries() -> AsyncIterator[Canaries]:
 
 
 async def _visited(
-    made: Canaries,
+    made: PrivateListeners,
     channel: str,
     address: str,
     reader: asyncio.StreamReader,
@@ -122,7 +124,7 @@ async def _visited(
         writer.write(_ANSWER)
         await writer.drain()
     except ConnectionError:
-        return  # Chromium has what it wants, or does not want it any more
+        return  # Chromium has closed the connection
     finally:
         writer.close()
 

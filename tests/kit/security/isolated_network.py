@@ -1,8 +1,8 @@
-"""Chromium in a network namespace of its own, beside a listener that hears every packet that leaves it.
+"""Runs Chromium in a network namespace of its own, and counts all packets that leave it.
 
-Run as a program inside such a namespace: `unshare --user --map-root-user --net python -m
-tests.kit.security.lone_network WORD...`. The words are added to Chromium's command line. It prints one JSON
-document: how many packets of each kind left, and the ICE candidates that the page was given.
+Start it inside such a namespace: `unshare --user --map-root-user --net python -m
+tests.kit.security.isolated_network ARGUMENT...`. The arguments are added to Chromium's command line. It
+prints a JSON document: how many packets of each kind were sent, and the ICE candidates that the page got.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ _IPV4: Final = b"\x08\x00"
 _IGMP: Final = 2
 _UDP: Final = 17
 _MDNS_PORT: Final = 5353
-# IPv6 is off: the kernel sends multicast of its own there.
+# IPv6 is off, because the kernel itself sends multicast packets over IPv6.
 _SET_UP: Final = """
 echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6
 ip link set lo up
@@ -32,7 +32,7 @@ ip link set inside up
 ip link set outside up
 ip route add default dev inside
 """
-# The second one is only there so that the page's own candidates are gathered too.
+# The second connection is needed only so that the page's own candidates are gathered, too.
 _PROBE: Final = """(async () => {
   const found = [];
   const one = new RTCPeerConnection(), other = new RTCPeerConnection();
@@ -52,7 +52,7 @@ _PROBE: Final = """(async () => {
 
 
 def kind(packet: bytes) -> str:
-    """What a packet of Ethernet carries, in one word."""
+    """The kind of an Ethernet packet."""
     if packet[12:14] != _IPV4:
         return "other"
     protocol, start = packet[23], 14 + 4 * (packet[14] & 15)
@@ -64,19 +64,19 @@ def kind(packet: bytes) -> str:
 
 
 def listen(heard: Counter[str]) -> None:
-    """Count what arrives at the other end of the cable; never returns."""
-    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ALL)) as ear:
-        ear.bind(("outside", 0))
+    """Count the packets that arrive at the other end of the network device; never returns."""
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ALL)) as listener:
+        listener.bind(("outside", 0))
         while True:
-            heard[kind(ear.recv(65_536))] += 1
+            heard[kind(listener.recv(65_536))] += 1
 
 
 async def main(words: list[str]) -> None:
-    """Set up the network, ask, tell."""
+    """Set up the network, run the page, print the result."""
     subprocess.run(["sh", "-ec", _SET_UP], check=True)  # noqa: ASYNC221 - nothing else runs yet
     heard = Counter[str]()
     threading.Thread(target=listen, args=(heard,), daemon=True).start()
-    # Here we are root, for which there is no sandbox; the network is the same with and without it.
+    # This process is root, for which there is no sandbox. The sandbox does not change the network traffic.
     async with chromium("--no-sandbox", *words, without=tuple(words and ("--disable-features",))) as browser:
         candidates = await (await Tab.open(browser)).evaluate(_PROBE)
     sys.stdout.write(json.dumps({"heard": heard, "candidates": candidates}))

@@ -1,4 +1,4 @@
-"""Senders of webhooks without the rest of their worker, jobs that have ended, and what became of both."""
+"""Senders of webhooks without the rest of a worker, and jobs that have ended, for tests of webhooks."""
 
 import asyncio
 import ssl
@@ -49,8 +49,8 @@ OUTCOMES = {
 
 
 @dataclass(frozen=True)
-class PostOffice:
-    """What sends webhooks, on real engines."""
+class WebhookStage:
+    """Makes senders and ended jobs, on real engines, and waits for what happens to messages."""
 
     database: Database
     artifacts: Artifacts
@@ -67,7 +67,7 @@ class PostOffice:
         api_url: str = "",
         poll_s: float = 0.05,
     ) -> AsyncIterator[Sender]:
-        """A sender at work."""
+        """A running sender."""
         egress = Egress(resolver or SystemResolver(timeout_s=5), EgressProxySettings())
         await egress.start()
         made = Sender(
@@ -90,7 +90,7 @@ class PostOffice:
             await egress.stop()
 
     async def accepted(self, url: str, tenant_id: UUID | None = None) -> Job:
-        """A job that waits."""
+        """A queued job."""
         request = RenderRequest.model_validate(
             {"html": "<p>x</p>", "webhook_url": url}, context={"egress": LOOPBACK}
         )
@@ -98,7 +98,7 @@ class PostOffice:
         return (await accept.accept(self.database, VAULT, tenant_id=tenant_id, request=request)).job
 
     async def ended(self, url: str, state: State = State.SUCCEEDED, tenant_id: UUID | None = None) -> Job:
-        """A job that has ended, and whose message is in the outbox by that."""
+        """A job that has ended, so its message is in the outbox."""
         job = await self.accepted(url, tenant_id)
         attempt = await claim.claim(
             self.database, Delivery(job.id, 1), worker_id=uuid4(), lease=timedelta(seconds=60)
@@ -113,15 +113,15 @@ class PostOffice:
         return message
 
     async def until(self, job: Job, condition: Callable[[MessageRecord], bool]) -> MessageRecord:
-        """Wait for something to become of the job's message."""
+        """Wait until the job's message meets a condition."""
         async with asyncio.timeout(30):
             while True:
                 message = await self.message(job)
                 if condition(message):
                     return message
-                await asyncio.sleep(0.01)  # what others write to a table is seen by looking
+                await asyncio.sleep(0.01)  # a changed row causes no event
 
-    async def settled(self, job: Job, *, attempt: int = 1) -> MessageRecord:
+    async def attempted(self, job: Job, *, attempt: int = 1) -> MessageRecord:
         """Wait for the end of an attempt."""
         return await self.until(
             job,
@@ -130,12 +130,12 @@ class PostOffice:
             ),
         )
 
-    async def over(self, job: Job) -> MessageRecord:
+    async def finished(self, job: Job) -> MessageRecord:
         """Wait until the message is delivered or has failed for good."""
         return await self.until(job, lambda message: message.state is not MessageState.PENDING)
 
-    async def time_passes(self) -> None:
-        """As if everybody had waited for their next attempt, and leases had run out."""
+    async def make_all_due(self) -> None:
+        """Make all pending messages due, and end the leases of all senders."""
         await self.database.execute(
             "UPDATE webhook_outbox SET next_attempt_at = now(), sending_until = NULL WHERE state = 'pending'"
         )
@@ -147,7 +147,7 @@ class PostOffice:
         return found
 
     async def verified(self, received: Received, url: str) -> Any:
-        """The document, as a receiver gets it from the reference library."""
+        """The document, as a receiver reads it with the reference library."""
         endpoint = await self.endpoint(url)
         return Webhook(endpoint.secret).verify(received.body, received.headers)
 
@@ -156,13 +156,13 @@ def errors(message: MessageRecord) -> list[DeliveryError | None]:
     return [attempt.error for attempt in message.attempts]
 
 
-async def wait_s(office: PostOffice) -> float:
+async def seconds_to_next_attempt(hooks: WebhookStage) -> float:
     """Seconds until the next attempt."""
     sql = "SELECT extract(epoch FROM next_attempt_at - now()) FROM webhook_outbox WHERE state = 'pending'"
-    return float(await office.database.fetchval(sql))
+    return float(await hooks.database.fetchval(sql))
 
 
-async def redelivered(office: PostOffice, job: Job, message: MessageRecord) -> bool:
+async def redelivered(hooks: WebhookStage, job: Job, message: MessageRecord) -> bool:
     return await outbox.redeliver(
-        office.database, message_id=message.id, job_id=job.id, tenant_id=job.tenant_id
+        hooks.database, message_id=message.id, job_id=job.id, tenant_id=job.tenant_id
     )
