@@ -1,4 +1,4 @@
-"""Refusals and failures as problem documents (RFC 9457), and the one table from error type to HTTP status."""
+"""Refusals and failures as problem documents (RFC 9457)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from fleet.errors import KINDS, ErrorType, InvalidRequestError, RenderfleetError
+from fleet.errors import ErrorType, InvalidRequestError, RenderfleetError
 from fleet.field_errors import MAX_FIELD_ERRORS, FieldError, field_errors_of
 from fleet.render.link_signature import PATHS
 from fleet.render.stored import type_of_refusal
@@ -22,61 +22,6 @@ ERROR_HEADER: Final = "Renderfleet-Error"
 # In the scope of a call: its id.
 REQUEST_ID: Final = "renderfleet.request_id"
 RETRY_AFTER_S: Final = 2
-
-# The outcomes of a job are here too: a call that answers with the picture itself answers with them.
-STATUSES: Final[Mapping[ErrorType, HTTPStatus]] = {
-    ErrorType.INVALID_REQUEST: HTTPStatus.UNPROCESSABLE_ENTITY,
-    ErrorType.URL_BLOCKED: HTTPStatus.UNPROCESSABLE_ENTITY,
-    ErrorType.NAME_NOT_RESOLVED: HTTPStatus.BAD_GATEWAY,
-    ErrorType.CONNECTION_FAILED: HTTPStatus.BAD_GATEWAY,
-    ErrorType.TLS_ERROR: HTTPStatus.BAD_GATEWAY,
-    ErrorType.NAVIGATION_TIMEOUT: HTTPStatus.GATEWAY_TIMEOUT,
-    ErrorType.RENDER_TIMEOUT: HTTPStatus.GATEWAY_TIMEOUT,
-    ErrorType.HTTP_STATUS_REJECTED: HTTPStatus.BAD_GATEWAY,
-    ErrorType.CONTENT_REJECTED: HTTPStatus.BAD_GATEWAY,
-    ErrorType.SELECTOR_NOT_FOUND: HTTPStatus.UNPROCESSABLE_ENTITY,
-    ErrorType.SCRIPT_FAILED: HTTPStatus.UNPROCESSABLE_ENTITY,
-    ErrorType.PAGE_CRASHED: HTTPStatus.BAD_GATEWAY,
-    ErrorType.MEMORY_LIMIT_EXCEEDED: HTTPStatus.UNPROCESSABLE_ENTITY,
-    ErrorType.ARTIFACT_TOO_LARGE: HTTPStatus.UNPROCESSABLE_ENTITY,
-    ErrorType.PDF_FAILED: HTTPStatus.BAD_GATEWAY,
-    ErrorType.STORAGE_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
-    ErrorType.BROWSER_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
-    ErrorType.EGRESS_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
-    ErrorType.WORKER_LOST: HTTPStatus.SERVICE_UNAVAILABLE,
-    ErrorType.CANCELLED: HTTPStatus.CONFLICT,
-    ErrorType.EXPIRED: HTTPStatus.GONE,
-    ErrorType.SECRETS_UNREADABLE: HTTPStatus.SERVICE_UNAVAILABLE,
-    ErrorType.INTERNAL_ERROR: HTTPStatus.INTERNAL_SERVER_ERROR,
-    ErrorType.UNAUTHORIZED: HTTPStatus.UNAUTHORIZED,
-    ErrorType.FORBIDDEN: HTTPStatus.FORBIDDEN,
-    ErrorType.LINK_NOT_SIGNED: HTTPStatus.UNAUTHORIZED,
-    ErrorType.LINK_EXPIRED: HTTPStatus.FORBIDDEN,
-    ErrorType.NOT_FOUND: HTTPStatus.NOT_FOUND,
-    ErrorType.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
-    ErrorType.IDEMPOTENCY_CONFLICT: HTTPStatus.UNPROCESSABLE_ENTITY,
-    ErrorType.JOB_NOT_FINISHED: HTTPStatus.CONFLICT,
-    ErrorType.NO_ARTIFACT: HTTPStatus.NOT_FOUND,
-    ErrorType.ARTIFACT_EXPIRED: HTTPStatus.GONE,
-    ErrorType.RENDER_PENDING: HTTPStatus.SERVICE_UNAVAILABLE,
-    ErrorType.SECRETS_ERASED: HTTPStatus.CONFLICT,
-    ErrorType.MALFORMED_REQUEST: HTTPStatus.BAD_REQUEST,
-    ErrorType.MISDIRECTED_REQUEST: HTTPStatus.MISDIRECTED_REQUEST,
-    ErrorType.HEAD_TOO_LARGE: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-    ErrorType.TOO_MANY_CONNECTIONS: HTTPStatus.SERVICE_UNAVAILABLE,
-    ErrorType.BODY_TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    ErrorType.UNSUPPORTED_MEDIA_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    ErrorType.RANGE_NOT_SATISFIABLE: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
-    ErrorType.DATABASE_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
-    ErrorType.TOO_MANY_WAITERS: HTTPStatus.SERVICE_UNAVAILABLE,
-    ErrorType.JOB_FINISHED: HTTPStatus.CONFLICT,
-    ErrorType.QUOTA_EXCEEDED: HTTPStatus.TOO_MANY_REQUESTS,
-    ErrorType.RATE_LIMITED: HTTPStatus.TOO_MANY_REQUESTS,
-    ErrorType.TENANT_EXISTS: HTTPStatus.CONFLICT,
-    ErrorType.LAST_ADMIN_KEY: HTTPStatus.CONFLICT,
-    ErrorType.TOO_MANY_WEBHOOKS: HTTPStatus.CONFLICT,
-    ErrorType.TOO_MANY_SCHEDULES: HTTPStatus.CONFLICT,
-}
 
 
 class Problem(BaseModel):
@@ -162,8 +107,8 @@ def problem_of(error: RenderfleetError, request_id: str) -> Problem:
     """The document for an error that renderfleet raised on purpose."""
     return Problem(
         type=error.type,
-        title=KINDS[error.type].title,
-        status=STATUSES[error.type].value,
+        title=error.title,
+        status=error.type.kind.status.value,
         detail=error.detail,
         request_id=request_id,
         errors=list(error.field_errors) if isinstance(error, RefusedError) else [],
@@ -177,7 +122,7 @@ def problem_response(error: RenderfleetError, call: Scope) -> Response:
         error: what is answered.
         call: that failed, with its id in `REQUEST_ID`.
     """
-    status = STATUSES[error.type]
+    status = error.type.kind.status
     headers = {**(error.headers if isinstance(error, RefusedError) else {}), ERROR_HEADER: error.type.value}
     if status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"

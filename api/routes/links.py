@@ -27,7 +27,7 @@ from api.http.problems import (
 from api.jobs.waiters import wait_for
 from api.openapi.link_operation import PLACEHOLDER, parameter_names, read_link_operation
 from api.openapi.operations import problems
-from fleet.errors import KINDS, ErrorType, RenderError, RenderfleetError
+from fleet.errors import ErrorType, RenderError, RenderfleetError
 from fleet.jobs.accept import accept_of_link
 from fleet.jobs.insert import render_digest
 from fleet.jobs.job import Job, State
@@ -241,7 +241,7 @@ async def _instead(load: _Load, kind: Placeholder, error: RenderfleetError) -> R
     picture = await asyncio.to_thread(
         placeholders.placeholder_picture,
         kind,
-        KINDS[error.type].title,
+        error.title,
         width_px=round(viewport.width * scale),
         height_px=round(viewport.height * scale),
     )

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from fleet.artifacts.keys import SignedAddress
-from fleet.errors import KINDS, ErrorType
+from fleet.errors import ErrorType
 from fleet.jobs.job import Job, State
 
 
@@ -271,7 +271,7 @@ def _error(job: Job) -> ErrorDocument | None:
     type_ = _ENDS.get(job.state) if job.error_type is None else ErrorType(job.error_type)
     if type_ is None:
         return None
-    kind = KINDS[type_]
+    kind = type_.kind
     return ErrorDocument(
         type=type_, title=kind.title, detail=job.error_detail or kind.title, retryable=kind.retryable
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from fleet.errors import KINDS, ErrorType
+from fleet.errors import ErrorType
 from fleet.jobs.recover import CRASH_CAP
 
 # A crash says little about the job: another job in the same browser may be the cause. So crashes have a count
@@ -44,7 +44,7 @@ def decide(
     """
     if error_type in CRASHES:
         return Retry(timedelta(), is_crash=True) if crash_count + 1 < CRASH_CAP else None
-    if not KINDS[error_type].retryable or failure_count + 1 >= max_attempts:
+    if not error_type.kind.retryable or failure_count + 1 >= max_attempts:
         return None
     longest = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * _FACTOR**failure_count)
     # The jitter takes away at most half: a retry after almost no delay would meet the same outage.

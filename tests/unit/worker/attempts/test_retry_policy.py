@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.errors import KINDS, ErrorType
+from fleet.errors import ErrorType
 from fleet.jobs.recover import CRASH_CAP
 from worker.attempts.retry_policy import CRASHES, Retry, decide
 
@@ -15,7 +15,7 @@ def ask(
     return decide(error_type, failure_count=failures, crash_count=crashes, max_attempts=most, jitter=jitter)
 
 
-@pytest.mark.parametrize("error_type", [kind for kind in ErrorType if not KINDS[kind].retryable])
+@pytest.mark.parametrize("error_type", [type_ for type_ in ErrorType if not type_.kind.retryable])
 def test_the_pages_own_faults_are_final_at_once(error_type: ErrorType) -> None:
     assert ask(error_type) is None
 
