@@ -1,6 +1,6 @@
-"""Notices that a process which all pages of a browser share has ended or was stopped.
+"""Detects that a process which all pages of a browser share has ended or was stopped.
 
-The browser process answers questions as before when its GPU process, network service or zygotes are gone.
+The browser process still answers requests when its GPU process, network service or zygotes have ended.
 Chromium starts a new GPU process and a new network service by itself, but pages that exist keep what belonged
 to the old one: after the network service had ended, the pages prepared in advance gave blank pictures
 (measured). Zygotes are never started again, so no page gets a renderer.
@@ -28,7 +28,7 @@ _GONE: Final = frozenset((b"", b"Z", b"X"))
 log = get_logger(__name__)
 
 
-class Part(StrEnum):
+class ProcessRole(StrEnum):
     """What a process is for."""
 
     BROWSER = "browser process"
@@ -40,31 +40,31 @@ class Part(StrEnum):
 
 
 # Without one of these the browser is of no use to any page.
-_SHARED: Final = frozenset((Part.BROWSER, Part.GPU, Part.NETWORK, Part.ZYGOTE))
+_SHARED: Final = frozenset((ProcessRole.BROWSER, ProcessRole.GPU, ProcessRole.NETWORK, ProcessRole.ZYGOTE))
 
 
 class SharedParts:
-    """The processes of one browser, looked at once a second and at the end of each render: 1 ms of CPU.
+    """The processes of one browser, checked once a second and at the end of each render: 1 ms of CPU.
 
     Attributes:
-        loss: what is wrong, in words for the log, since the browser has to be replaced; None: nothing.
+        loss: why the browser has to be replaced, in words for the log; None: it has not to be.
     """
 
     def __init__(self, browser_pid: int) -> None:
         self.loss: str | None = None
         self._browser_pid = browser_pid
         self._driver_pid = _parent(browser_pid)
-        self._seen: dict[int, Part] = {}
-        self._needed: dict[int, Part] = {}
+        self._seen: dict[int, ProcessRole] = {}
+        self._needed: dict[int, ProcessRole] = {}
         self._stopped: frozenset[int] = frozenset()
 
     def look(self) -> str | None:
-        """Look once. What was seen stopped twice is killed, unless all pages need it. Returns `loss`."""
+        """Check once, and return `loss`. A process of one page is killed if two checks found it stopped."""
         self.loss = self.loss or self._find_loss()
         return self.loss
 
     def has_ended(self) -> bool:
-        """Whether a process that all pages need has ended; takes less time than `look`."""
+        """Whether a process that all pages need has ended. Takes less time than `look`."""
         return self.loss is not None or any(_state(pid) in _GONE for pid in self._needed)
 
     def _find_loss(self) -> str | None:
@@ -73,14 +73,14 @@ class SharedParts:
         for pid, part in self._needed.items():
             if pid not in alive:
                 return f"its {part} has ended"
-        parts = {pid: self._part(pid) for pid in alive}
-        # A new process has the name of its zygote for a moment, so only what was seen twice is known.
+        parts = {pid: self._role(pid) for pid in alive}
+        # A new process has the command line of its zygote for a moment, so a role counts when seen twice.
         self._needed = {
             pid: part for pid, part in parts.items() if part in _SHARED and self._seen.get(pid) is part
         }
         self._seen = parts
         if self._driver_pid is not None:
-            alive[self._driver_pid], parts[self._driver_pid] = _state(self._driver_pid), Part.DRIVER
+            alive[self._driver_pid], parts[self._driver_pid] = _state(self._driver_pid), ProcessRole.DRIVER
         stopped = frozenset(pid for pid, state in alive.items() if state == _STOPPED)
         lasting, self._stopped = stopped & self._stopped, stopped
         for pid in lasting:
@@ -91,24 +91,24 @@ class SharedParts:
                 os.kill(pid, signal.SIGKILL)
         return None
 
-    def _part(self, pid: int) -> Part:
+    def _role(self, pid: int) -> ProcessRole:
         if pid == self._browser_pid:
-            return Part.BROWSER
+            return ProcessRole.BROWSER
         words = command_line(pid)
         found = _TYPE.search(words)
         match found[1] if found else b"":
             case b"gpu-process":
-                return Part.GPU
+                return ProcessRole.GPU
             case b"zygote":
-                return Part.ZYGOTE
+                return ProcessRole.ZYGOTE
             case b"utility" if _NETWORK in words:
-                return Part.NETWORK
+                return ProcessRole.NETWORK
             case _:
-                return Part.OTHER
+                return ProcessRole.OTHER
 
 
 def _state(pid: int) -> bytes:
-    """One letter; empty if there is no such process."""
+    """The state of a process as one letter, such as `T` for stopped; empty if there is no such process."""
     return _read(pid, "stat").rpartition(b")")[2].strip()[:1]
 
 
