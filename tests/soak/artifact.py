@@ -1,4 +1,4 @@
-"""Whether an artifact is what the job's document says: looked at as its reader would."""
+"""Checks that an artifact can be read and is what the job's document says."""
 
 import hashlib
 import io
@@ -11,12 +11,12 @@ _PDF: Final = "application/pdf"
 
 
 def flaw(content: bytes, facts: dict[str, Any], size_px: tuple[int, int] | None) -> str | None:
-    """What is wrong with it; None: nothing.
+    """What is wrong with an artifact; None: nothing.
 
     Args:
-        content: the bytes that a caller was given.
+        content: the bytes that a caller got.
         facts: `artifact` of the job's document.
-        size_px: what the picture must measure; None: what the document says.
+        size_px: the expected size of the picture; None: the size in the document.
     """
     if hashlib.sha256(content).hexdigest() != facts["sha256"]:
         return f"{len(content)} bytes with another SHA-256 than the document's"

@@ -1,4 +1,4 @@
-"""The whole product for a run: engines, one API process, the site of the pages, and workers by name."""
+"""The whole product for a run: engines, one API process, the site with the pages, and named workers."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ READY = "worker ready"
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """Everything that is ready to render."""
+    """A running fleet."""
 
     product: Product
     api: Api
@@ -26,11 +26,11 @@ class Fleet:
 
     @property
     def pids(self) -> dict[str, int]:
-        """The workers' present processes by name."""
+        """The current process id of each worker, by name."""
         return {worker.name: worker.pid for worker in self.workers}
 
     def names(self) -> dict[str, str]:
-        """The workers' names by the ids under which jobs know their processes."""
+        """The workers' names by the worker ids that jobs contain."""
         return {
             str(line["worker_id"]): worker.name
             for worker in self.workers
@@ -40,7 +40,7 @@ class Fleet:
 
 
 def lines_of(worker: Member) -> list[dict[str, Any]]:
-    """Everything that a worker has logged, in all its processes."""
+    """All lines that a worker has logged, in all its processes."""
     return [line for life in worker.lives for line in life.lines()]
 
 
@@ -51,7 +51,7 @@ def time_of(line: dict[str, Any]) -> float:
 
 @asynccontextmanager
 async def opened(product: Product, plan: Plan) -> AsyncIterator[Fleet]:
-    """A fleet that is ready; its processes end with the block. The engines run already.
+    """Start a fleet on running engines; its processes are ended at the end of the block.
 
     Raises:
         ProductError, NotReadyError: something does not start.

@@ -1,7 +1,7 @@
-"""`python -m tests.soak.leaky KB`: a worker that keeps so many KB of each render, for the control.
+"""`python -m tests.soak.leaky KB`: a worker that leaks so many KB with each render, for the control.
 
-An audit that has never found anything proves nothing. The product has no switch for this; it is made leaky
-from here, before it starts.
+The control shows that the leak audit finds a leak. The product has no setting for this, so this module changes
+the product's code before it starts.
 """
 
 import sys

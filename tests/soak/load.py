@@ -12,18 +12,18 @@ from typing import Any, Final
 from tests.bench.clients.caller import Answer, Caller
 from tests.soak.artifact import flaw
 from tests.soak.fleet import Fleet
-from tests.soak.mix import Kind, choose
+from tests.soak.mix import RenderKind, choose
 from tests.soak.plan import Plan
 
 _WAIT_S: Final = 60
-# More than any page of the mix may take, its way through the queue and three attempts included.
+# More than any page of the mix may take, including the time in the queue and three attempts.
 _LOST_AFTER_S: Final = 300.0
 _ENDED: Final = frozenset({"succeeded", "failed", "cancelled", "expired"})
 _SUCCEEDED: Final = "succeeded"
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class RenderEnd:
     """How one render ended.
 
     Attributes:
@@ -43,19 +43,19 @@ class End:
 
 @dataclass(slots=True)
 class Ledger:
-    """What all callers know.
+    """What all callers have recorded.
 
     Attributes:
-        accepted: jobs that were answered with 202 or 200.
-        lost: those that did not end in time.
+        accepted: how many jobs were answered with 202 or 200.
+        lost: jobs that did not end in time.
         refused: answers that no caller should get.
-        reconnected: connections that the API closed before it answered, and calls that were sent again.
-        checked: artifacts read back.
+        reconnected: how often the API closed a connection before it answered, and a call was sent again.
+        checked: how many artifacts were read back.
         flaws: what was wrong with them.
     """
 
     accepted: int = 0
-    ends: list[End] = field(default_factory=list)
+    ends: list[RenderEnd] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
     reconnected: int = 0
@@ -63,8 +63,8 @@ class Ledger:
     flaws: list[str] = field(default_factory=list)
 
     @property
-    def failed(self) -> list[End]:
-        """Those that did not succeed."""
+    def failed(self) -> list[RenderEnd]:
+        """Renders that did not succeed."""
         return [end for end in self.ends if end.word != _SUCCEEDED]
 
 
@@ -72,7 +72,7 @@ class Load:
     """All callers of one run.
 
     Attributes:
-        ledger: fills up meanwhile.
+        ledger: what they have recorded so far.
     """
 
     def __init__(self, fleet: Fleet, plan: Plan) -> None:
@@ -82,11 +82,11 @@ class Load:
         self._numbers = Random(plan.seed)  # noqa: S311 - repeatable
 
     async def ask(self, count: int, *, until: float) -> None:
-        """Have so many renders made, and wait for the last one's end.
+        """Request renders, and wait until all of them have ended.
 
         Args:
             count: how many.
-            until: seconds since 1970 after which no further one is asked for.
+            until: seconds since 1970; after this time no further render is requested.
         """
         turns = iter(range(count))
         async with asyncio.TaskGroup() as group:
@@ -94,19 +94,19 @@ class Load:
                 group.create_task(self._call(turns, until))
 
     async def _call(self, turns: Iterator[int], until: float) -> None:
-        line = _Line(self._fleet, self.ledger)
+        caller = _ReconnectingCaller(self._fleet, self.ledger)
         try:
             for _ in turns:
                 if time.time() >= until:
                     return
-                await self._render(line, choose(self._plan.mix, self._numbers))
+                await self._render(caller, choose(self._plan.mix, self._numbers))
         finally:
-            line.close()
+            caller.close()
 
-    async def _render(self, line: "_Line", kind: Kind) -> None:
+    async def _render(self, caller: "_ReconnectingCaller", kind: RenderKind) -> None:
         body = kind.body(self._fleet.site, self._numbers)
         key = f"{self._plan.seed}-{self._numbers.getrandbits(64):x}"
-        answer = await line.call(
+        answer = await caller.call(
             "POST", "/v1/jobs", document=body, idempotency_key=key, prefer=f"wait={_WAIT_S}"
         )
         if answer.status not in (HTTPStatus.OK, HTTPStatus.ACCEPTED):
@@ -119,17 +119,17 @@ class Load:
             if time.time() > lost_at:
                 self.ledger.lost.append(f"{job['id']} ({kind.name}) is {job['status']}")
                 return
-            answer = await line.call("GET", f"{job['links']['self']}?wait={_WAIT_S}")
+            answer = await caller.call("GET", f"{job['links']['self']}?wait={_WAIT_S}")
             if answer.status != HTTPStatus.OK:
                 self.ledger.refused[f"GET: {answer.status} {answer.body[:200]!r}"] += 1
                 return
             job = answer.json()
         self.ledger.ends.append(_end(kind, job))
         if job["status"] == _SUCCEEDED and len(self.ledger.ends) % self._plan.check_every == 0:
-            await self._check(line, kind, job)
+            await self._check(caller, kind, job)
 
-    async def _check(self, line: "_Line", kind: Kind, job: dict[str, Any]) -> None:
-        answer = await line.call("GET", f"{job['links']['artifact']}?proxy=true")
+    async def _check(self, caller: "_ReconnectingCaller", kind: RenderKind, job: dict[str, Any]) -> None:
+        answer = await caller.call("GET", f"{job['links']['artifact']}?proxy=true")
         self.ledger.checked += 1
         if answer.status != HTTPStatus.OK:
             self.ledger.flaws.append(f"{kind.name}: {answer.status} instead of the artifact")
@@ -139,9 +139,9 @@ class Load:
             self.ledger.flaws.append(f"{kind.name}: {found}")
 
 
-def _end(kind: Kind, job: dict[str, Any]) -> End:
+def _end(kind: RenderKind, job: dict[str, Any]) -> RenderEnd:
     error = job["error"] or {"type": _SUCCEEDED, "detail": ""}
-    return End(
+    return RenderEnd(
         at=time.time(),
         kind=kind.name,
         word=error["type"],
@@ -153,8 +153,8 @@ def _end(kind: Kind, job: dict[str, Any]) -> End:
     )
 
 
-class _Line:
-    """A connection that is made again when the API has closed it; what is sent may be sent twice."""
+class _ReconnectingCaller:
+    """A connection that is opened again if the API closes it. The call is sent again then."""
 
     def __init__(self, fleet: Fleet, ledger: Ledger) -> None:
         self._fleet = fleet
@@ -162,10 +162,10 @@ class _Line:
         self._caller: Caller | None = None
 
     async def call(self, method: str, path: str, *, document: object = None, **headers: str) -> Answer:
-        """Send it until it is answered.
+        """Send a call until it is answered.
 
         Raises:
-            OSError: the API is gone.
+            OSError: the API does not listen any more.
         """
         request = self._fleet.api.request(method, path, document=document, **headers)
         while True:
@@ -178,6 +178,6 @@ class _Line:
                 self._ledger.reconnected += 1
 
     def close(self) -> None:
-        """Close it."""
+        """Close the connection."""
         if self._caller is not None:
             self._caller.close()

@@ -1,8 +1,8 @@
-"""How much memory a worker needs, by kind of process.
+"""Measures the memory of a worker, by kind of process.
 
-PSS: a page that several processes share counts for each by its part, so that sums are true. Of programs and
-libraries the part depends on how many browsers run on the machine, whoever started them; what processes hold
-for themselves does not. So the latter is what growth is told by.
+PSS divides a memory page among the processes that share it, so PSS values may be added up. The PSS of
+programs and libraries depends on how many browsers run on the machine, whoever started them. So growth is
+computed without programs and libraries.
 """
 
 import re
@@ -17,7 +17,7 @@ import psutil
 
 from tests.bench.clients.product import ProductError
 
-# proc_pid_smaps(5); in smaps_rollup since Linux 4.14, by kind of page since 5.4.
+# See proc_pid_smaps(5). smaps_rollup exists since Linux 4.14, Pss_File in it since 5.4.
 _FIELDS: Final = re.compile(r"^(Pss|Pss_File): +(\d+) kB$", re.MULTILINE)
 
 
@@ -32,12 +32,12 @@ class Part(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """One worker at one moment.
+    """Memory of one worker at one time.
 
     Attributes:
-        parts: PSS in bytes.
-        file_bytes: the share of programs and libraries in it.
-        browsers: browser processes; more than one while one replaces the other.
+        parts: PSS in bytes, by kind of process.
+        file_bytes: how much of it is programs and libraries.
+        browsers: how many browser processes there are; more than one while a browser is replaced.
     """
 
     parts: Mapping[Part, float]
@@ -46,29 +46,29 @@ class Memory:
 
     @property
     def total(self) -> float:
-        """PSS of all of it, in bytes."""
+        """PSS of all processes, in bytes."""
         return sum(self.parts.values())
 
     @property
     def own(self) -> float:
-        """What its processes hold for themselves, in bytes: PSS without programs and libraries."""
+        """PSS without programs and libraries, in bytes."""
         return self.total - self.file_bytes
 
     @classmethod
     def median(cls, moments: Sequence["Memory"]) -> "Memory":
-        """The one in the middle, by what it holds: a canary that comes by does not count."""
+        """The median by `own`, so that a canary render in one of them does not change the result."""
         return sorted(moments, key=lambda one: one.own)[len(moments) // 2]
 
 
 def memory_of(pid: int) -> Memory:
-    """Of a worker and all that descends from it.
+    """Memory of a worker and all processes below it.
 
     Raises:
-        ProductError: the kernel does not let us look.
+        ProductError: the kernel does not allow reading it.
     """
     parts = dict.fromkeys(Part, 0.0)
     file_bytes = browsers = 0
-    with suppress(psutil.NoSuchProcess):  # it has just ended, and is started again
+    with suppress(psutil.NoSuchProcess):  # the worker has ended and will be started again
         root = psutil.Process(pid)
         for process in [root, *root.children(recursive=True)]:
             with suppress(psutil.NoSuchProcess, ProcessLookupError, FileNotFoundError):
@@ -92,8 +92,8 @@ def browser_pids(pid: int) -> list[int]:
 
 
 def _kind(process: psutil.Process) -> tuple[Part, bool]:
-    """What it is, and whether it is a browser process."""
-    words = " ".join(process.cmdline())  # Chromium writes the words of its children anew, as one
+    """The kind of a process, and whether it is a browser process."""
+    words = " ".join(process.cmdline())  # Chromium's child processes have all arguments in one
     if "--user-data-dir" in words and "--type=" not in words:
         return Part.BROWSER, True
     if "--type=renderer" in words:
@@ -104,7 +104,7 @@ def _kind(process: psutil.Process) -> tuple[Part, bool]:
 
 
 def _pss(pid: int) -> dict[str, int]:
-    """By field, in bytes; nothing of a process that has ended and waits for its parent."""
+    """The fields in bytes; 0 for a zombie process."""
     try:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except PermissionError:

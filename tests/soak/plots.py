@@ -1,24 +1,24 @@
-"""The picture of a run: memory of each worker over time."""
+"""The plot of a run: memory of each worker over time."""
 
 from pathlib import Path
 from typing import Final
 
 from tests.bench.report.plots import COLOURS, canvas, finish
 from tests.soak.memory import Part
-from tests.soak.story import Story
+from tests.soak.result import RunResult
 from tests.soak.verdict import MB
 
 _MINUTE_S: Final = 60.0
 
 
-def memory(file: Path, story: Story, *, title: str) -> Path:
-    """Lines: under load; dots: at rest, with what they consist of below; marks on the edge: kills."""
+def memory(file: Path, result: RunResult, *, title: str) -> Path:
+    """Lines are memory under load, dots are memory at rest, with its parts below; marks are kills."""
     figure_, axes = canvas(title, "PSS, MB")
-    for number, worker in enumerate(story.samples[0].memory):
+    for number, worker in enumerate(result.samples[0].memory):
         colour = COLOURS[number % len(COLOURS)]
-        under_load = [(one.at_s / _MINUTE_S, one.memory[worker].total / MB) for one in story.samples]
+        under_load = [(one.at_s / _MINUTE_S, one.memory[worker].total / MB) for one in result.samples]
         axes.plot(*zip(*under_load, strict=True), color=colour, linewidth=0.6, alpha=0.5)
-        at_rest = [(one.at_s / _MINUTE_S, one.memory[worker].total / MB) for one in story.idle]
+        at_rest = [(one.at_s / _MINUTE_S, one.memory[worker].total / MB) for one in result.idle]
         if at_rest:
             axes.plot(
                 *zip(*at_rest, strict=True), "o-", color=colour, markersize=4, label=f"{worker} at rest"
@@ -26,15 +26,15 @@ def memory(file: Path, story: Story, *, title: str) -> Path:
     for part, style in zip(Part, (":", "--", "-.", "-"), strict=True):
         heights = [
             sum(one.parts[part] for one in moment.memory.values()) / len(moment.memory) / MB
-            for moment in story.idle
+            for moment in result.idle
         ]
         if heights:
-            times = [moment.at_s / _MINUTE_S for moment in story.idle]
+            times = [moment.at_s / _MINUTE_S for moment in result.idle]
             axes.plot(times, heights, style, color="#999999", linewidth=1, label=f"{part}, a worker at rest")
-    if story.kills:
+    if result.kills:
         axes.plot(
-            [kill.at_s / _MINUTE_S for kill in story.kills],
-            [0] * len(story.kills),
+            [kill.at_s / _MINUTE_S for kill in result.kills],
+            [0] * len(result.kills),
             "|",
             color="#D55E00",
             markersize=12,

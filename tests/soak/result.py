@@ -1,4 +1,4 @@
-"""What happened in a run: everything that is judged and shown afterwards."""
+"""What was recorded in a run, for the checks and the report."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -10,13 +10,13 @@ from tests.soak.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """All workers at one time.
+class MemorySample:
+    """Memory of all workers at one time.
 
     Attributes:
-        at_s: since the run began.
-        renders: that had ended by then.
-        memory: by worker.
+        at_s: seconds since the run began.
+        renders: how many renders had ended.
+        memory: of each worker, by name.
     """
 
     at_s: float
@@ -34,7 +34,7 @@ class Kill:
     """A browser that was killed.
 
     Attributes:
-        back_s: how long its worker had no browser; None: until the end of the run.
+        back_s: seconds until its worker had a browser again; None: it had none until the end of the run.
     """
 
     at_s: float
@@ -43,20 +43,20 @@ class Kill:
 
 
 @dataclass(slots=True)
-class Story:
-    """One run.
+class RunResult:
+    """What was recorded in one run.
 
     Attributes:
         began_at: seconds since 1970.
-        load_s: how long renders were asked for, idle moments left out.
-        cpu_s: of the workers and the API process during that time, by part.
-        samples: under load.
-        idle: with nothing to do, in the order of time.
+        load_s: seconds under load, without pauses.
+        cpu_s: CPU time of the workers and the API process under load, by part.
+        samples: memory under load.
+        idle: memory at rest, in the order of time.
         recycles: planned replacements of browsers, by reason.
-        crashes: browsers that ended otherwise, by reason.
-        own_ends: workers that ended by themselves.
-        rows: jobs in the database by state, or by error type.
-        left_behind: what was still there after everything had been stopped.
+        crashes: other ends of browsers, by reason.
+        own_ends: how often a worker ended without being stopped.
+        rows: how many jobs the database has, by state or by error type.
+        left_behind: what was still running after everything had been stopped.
     """
 
     plan: Plan
@@ -64,8 +64,8 @@ class Story:
     ledger: Ledger = field(default_factory=Ledger)
     load_s: float = 0.0
     cpu_s: dict[str, float] = field(default_factory=dict)
-    samples: list[Moment] = field(default_factory=list)
-    idle: list[Moment] = field(default_factory=list)
+    samples: list[MemorySample] = field(default_factory=list)
+    idle: list[MemorySample] = field(default_factory=list)
     kills: list[Kill] = field(default_factory=list)
     recycles: Counter[str] = field(default_factory=Counter)
     crashes: Counter[str] = field(default_factory=Counter)
@@ -76,5 +76,5 @@ class Story:
 
     @property
     def renders(self) -> int:
-        """That ended."""
+        """How many renders have ended."""
         return len(self.ledger.ends)
