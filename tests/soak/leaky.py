@@ -1,7 +1,7 @@
 """`python -m tests.soak.leaky KB`: a worker that leaks so many KB with each render, for the control.
 
-The control shows that the leak audit finds a leak. The product has no setting for this, so this module changes
-the product's code before it starts.
+The control shows that the leak audit finds a leak. The product has no setting for this, so this module
+changes the code of the product before it starts.
 """
 
 import sys
