@@ -33,18 +33,6 @@ class State(StrEnum):
         return self not in (State.QUEUED, State.RUNNING)
 
 
-TRANSITIONS: Final[dict[State, frozenset[State]]] = {
-    State.QUEUED: frozenset({State.RUNNING, State.CANCELLED, State.EXPIRED}),
-    State.RUNNING: frozenset(
-        {State.QUEUED, State.SUCCEEDED, State.FAILED, State.CANCELLED, State.EXPIRED},
-    ),
-    State.SUCCEEDED: frozenset(),
-    State.FAILED: frozenset(),
-    State.CANCELLED: frozenset(),
-    State.EXPIRED: frozenset(),
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Job:
     """One row of `jobs`, without the request itself (which may hold 2 MiB of HTML)."""

@@ -1,15 +1,14 @@
 """Structured logs: readable text on a terminal, JSON otherwise, one line per event.
 
 Ids are context variables (`bind`), so each line that an attempt logs has job_id, attempt, worker_id and
-generation. Query strings, user info and header values are never logged: callers log `without_query(url)`,
-and `fleet/telemetry/redaction.py` removes what libraries put into their errors.
+generation. Query strings, user info and header values are never logged: `fleet/telemetry/redaction.py`
+removes them from each line, also from the errors of libraries.
 """
 
 import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import urlsplit
 
 import structlog
 from pydantic import Field
@@ -98,10 +97,3 @@ def bind(**ids: object) -> Iterator[None]:
     """Add ids to every line that is logged while the block runs."""
     with structlog.contextvars.bound_contextvars(**ids):
         yield
-
-
-def without_query(url: str) -> str:
-    """The address without user info, query and fragment, which may contain secrets."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}"

@@ -2,16 +2,26 @@
 
 This migration seals existing secrets with the key of the settings. Earlier digests were not keyed and are
 replaced. So a call that repeats a call from before this migration is not recognised.
+
+How secrets are sealed, and where their key comes from, is copied here from `fleet/vault` as it was then: a
+migration must do the same whatever becomes of the code.
 """
 
+import base64
+import contextlib
+import os
+import re
+import secrets
+import sys
+import tempfile
+from pathlib import Path
 from typing import Final
 
 import sqlalchemy
 from alembic import op
-
-from fleet.settings import DataSettings, load_settings
-from fleet.vault import Purpose, SecretOwner, Vault
-from fleet.vault.settings import SecretSettings
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 revision = "0007"
 down_revision = "0006"
@@ -114,7 +124,7 @@ RULES: Final = (
 # What to seal: the purpose, a query for the owners and the secrets, and a statement that stores the result.
 _CLEAR: Final = (
     (
-        Purpose.JOB,
+        "job",
         """
         SELECT id, tenant_id, json_build_object('html', request->>'html')::text FROM jobs
         WHERE finished_at IS NULL AND request::jsonb ? 'html'
@@ -122,7 +132,7 @@ _CLEAR: Final = (
         "UPDATE jobs SET secrets = :sealed WHERE id = :id",
     ),
     (
-        Purpose.SCHEDULE,
+        "schedule",
         """
         SELECT id, tenant_id, json_build_object('html', request->>'html')::text FROM schedules
         WHERE request::jsonb ? 'html'
@@ -130,12 +140,12 @@ _CLEAR: Final = (
         "UPDATE schedules SET secrets = :sealed WHERE id = :id",
     ),
     (
-        Purpose.WEBHOOK,
+        "webhook",
         "SELECT id, tenant_id, secret FROM webhook_endpoints",
         "UPDATE webhook_endpoints SET sealed_secret = :sealed WHERE id = :id",
     ),
     (
-        Purpose.WEBHOOK,
+        "webhook",
         "SELECT id, tenant_id, previous_secret FROM webhook_endpoints WHERE previous_secret IS NOT NULL",
         "UPDATE webhook_endpoints SET sealed_previous_secret = :sealed WHERE id = :id",
     ),
@@ -152,11 +162,51 @@ def _seal_existing_secrets() -> None:
     ]
     if not found:
         return
-    vault = Vault.open(load_settings(SecretSettings), load_settings(DataSettings).data_dir)
-    connection.execute(sqlalchemy.text("INSERT INTO secret_keys (id) VALUES (:id)"), {"id": vault.newest_id})
+    key = _key()
+    connection.execute(sqlalchemy.text("INSERT INTO secret_keys (id) VALUES (:id)"), {"id": _key_id(key)})
     for purpose, (subject, tenant_id, words), update in found:
-        sealed = vault.seal(words.encode(), owner=SecretOwner(purpose, tenant_id, subject))
+        sealed = _sealed(words.encode(), key, owner=f"{purpose}:{tenant_id}:{subject}".encode())
         connection.execute(sqlalchemy.text(update), {"id": subject, "sealed": sealed})
+
+
+def _key_id(key: bytes) -> bytes:
+    return HKDFExpand(SHA256(), 8, b"renderfleet key id").derive(key)
+
+
+def _sealed(plain: bytes, key: bytes, *, owner: bytes) -> bytes:
+    """AES-256-GCM with a key that is derived for the owner: format, id of the key, nonce, ciphertext."""
+    head, nonce = b"\x01" + _key_id(key), secrets.token_bytes(12)
+    cipher = AESGCM(HKDFExpand(SHA256(), 32, owner).derive(key))
+    return head + nonce + cipher.encrypt(nonce, plain, head + owner)
+
+
+def _key() -> bytes:
+    """The first of RENDERFLEET_SECRET_KEYS, or without any the one in DATA_DIR, made if there is none."""
+    given = [part.strip() for part in os.environ.get("RENDERFLEET_SECRET_KEYS", "").split(",")]
+    path = Path(os.environ.get("RENDERFLEET_DATA_DIR") or ".renderfleet") / "secret-key"
+    text = next(filter(None, given), None) or _read_or_make(path)
+    if not re.fullmatch(r"[A-Za-z0-9+/_-]{43}=?", text, re.ASCII):
+        sys.exit(
+            f"renderfleet: a key in RENDERFLEET_SECRET_KEYS or {path} is not 32 bytes in base64. "
+            "See docs/operations/keys.md."
+        )
+    return base64.b64decode(text.rstrip("=").translate(str.maketrans("-_", "+/")) + "=")
+
+
+def _read_or_make(path: Path) -> str:
+    with contextlib.suppress(FileNotFoundError):
+        return path.read_text("ascii").strip()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # An API that starts at the same moment must not see half a file. It may also be faster.
+    handle, draft = tempfile.mkstemp(prefix=".secret-key-", dir=path.parent)
+    with os.fdopen(handle, "w") as file:
+        file.write(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode() + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    with contextlib.suppress(FileExistsError):
+        os.link(draft, path)
+    Path(draft).unlink()
+    return path.read_text("ascii").strip()
 
 
 def upgrade() -> None:

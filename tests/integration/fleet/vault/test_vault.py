@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from pydantic import SecretStr
 
 from deploy.embedded.engines.engines import Engines
 from fleet.database import Database
@@ -34,6 +35,7 @@ from fleet.schedules.request import ScheduleRequest
 from fleet.vault import Purpose, SecretOwner, Vault, WrongKeyError, enrol
 from fleet.vault.key_file import new_key
 from fleet.vault.rotation import rotate
+from fleet.vault.settings import SecretSettings
 from fleet.webhooks import endpoints
 from tests.conftest import run_sql, with_database
 from tests.kit.facts import PICTURE
@@ -289,13 +291,17 @@ async def test_a_damaged_schedule_stops_no_other(database: Database, tenant_id: 
     assert not isinstance(results[sound.id], ScheduleRefusal)
 
 
-async def test_what_lay_in_clear_is_sealed_by_the_migration(engines: Engines, tmp_path: Path) -> None:
+@pytest.mark.parametrize("keys", [SECRET_KEY, ""])
+async def test_what_lay_in_clear_is_sealed_by_the_migration(
+    engines: Engines, tmp_path: Path, keys: str
+) -> None:
+    """With the key of the settings, or without one with that in DATA_DIR."""
     await run_sql(engines.database_url, "CREATE DATABASE from_before")
     url = with_database(engines.database_url, "from_before")
     environment = {
         **os.environ,
         "RENDERFLEET_DATABASE_URL": url,
-        "RENDERFLEET_SECRET_KEYS": SECRET_KEY,
+        "RENDERFLEET_SECRET_KEYS": keys,
         "RENDERFLEET_DATA_DIR": str(tmp_path),
     }
     await migrated(environment, "0006")
@@ -318,12 +324,13 @@ async def test_what_lay_in_clear_is_sealed_by_the_migration(engines: Engines, tm
         await connection.close()
         await run_sql(engines.database_url, "DROP DATABASE from_before WITH (FORCE)")
     assert MARKER not in str((job, ended, endpoint))
+    vault = Vault.open(SecretSettings(secret_keys=SecretStr(keys)), tmp_path)
     sealed = SealedRequest(job["request"], job["secrets"])
-    whole = sealed.unseal(VAULT, SecretOwner(Purpose.JOB, UUID(int=1), UUID(int=2)))
+    whole = sealed.unseal(vault, SecretOwner(Purpose.JOB, UUID(int=1), UUID(int=2)))
     assert json.loads(whole) == {"html": MARKER, "format": "pdf"}
     assert (ended["secrets"], ended["sealed_fields"]) == (None, ["html"])
     owner = SecretOwner(Purpose.WEBHOOK, UUID(int=1), UUID(int=4))
-    assert VAULT.unseal(endpoint["secret"], owner=owner).decode() == MARKER
+    assert vault.unseal(endpoint["secret"], owner=owner).decode() == MARKER
 
 
 async def migrated(environment: dict[str, str], revision: str) -> None:

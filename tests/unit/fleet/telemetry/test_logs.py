@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from fleet.telemetry.logs import LogSettings, bind, configure_logs, get_logger, without_query
+from fleet.telemetry.logs import LogSettings, bind, configure_logs, get_logger
 from fleet.telemetry.redaction import redacted
 
 
@@ -62,11 +62,6 @@ def test_the_level_is_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs(LogSettings(log_format="json", log_level="warning"))
     get_logger("tests").info("not worth a line")
     assert capsys.readouterr().err == ""
-
-
-def test_secrets_in_an_address_do_not_reach_the_log() -> None:
-    url = "https://user:hunter2@example.com:8443/path?token=secret#part"
-    assert without_query(url) == "https://example.com:8443/path"
 
 
 LINES = [
