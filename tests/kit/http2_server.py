@@ -20,7 +20,8 @@ const server = require("http2").createSecureServer(options);
 server.on("stream", (stream, headers) => {
   stream.on("error", () => {});
   if (headers[":path"].startsWith("/silent")) return;
-  stream.respond({ ":status": 200, "content-type": "text/html" });
+  stream.respond({ ":status": 200, "content-type": "text/html", "cache-control": "no-store" });
+  if (headers[":path"] === "/not-stored") return stream.end("x");
   if (headers[":path"] === "/half") return stream.write("<title>half</title>");
   if (headers[":path"] === "/broken") stream.write("<title>x</title>", () => stream.destroy(new Error("x")));
   else stream.end(headers[":path"] === "/" ? "<img src=/a><img src=/b><img src=/c>" : "no picture");

@@ -78,6 +78,14 @@ def mislabelled(handler: Any, _: Query) -> None:
     handler.send(200, b"<!doctype html><title>text</title>", **{"Content-Encoding": "gzip"})
 
 
+def not_stored(handler: Any, query: Query) -> None:
+    """An answer that any page may have and nobody may store, of `size` bytes, sent after `ms`."""
+    handler.begin(200, "text/plain", **{"Cache-Control": "no-store", "Access-Control-Allow-Origin": "*"})
+    handler.wfile.flush()
+    handler.site.stopping.wait(int(query.get("ms", "0")) / 1000)
+    handler.wfile.write(b"x" * int(query.get("size", "2")))
+
+
 def no_content(handler: Any, _: Query) -> None:
     handler.send_response(204)
     handler.end_headers()
@@ -132,6 +140,7 @@ BEHAVIOURS: "dict[str, Callable[[Any, Query], None]]" = {
     "/cut-chunk": cut_chunk,
     "/reset": reset,
     "/mislabelled": mislabelled,
+    "/not-stored": not_stored,
     "/no-content": no_content,
     "/download": download,
     "/huge": huge,

@@ -154,11 +154,6 @@ def lazy(_: Query) -> str:
     return document("lazy", f"{gap}<img loading=lazy src=/photo/0.jpg width=900 height=600>")
 
 
-def with_html(query: Query) -> str:
-    """Has the body `html` and the title `title`."""
-    return document(query["title"], query["html"])
-
-
 def with_part(query: Query) -> str:
     """A page with one picture, whose address is `part`."""
     return document("with part", f"<p>a page<img src='{query['part']}'>")
@@ -182,7 +177,6 @@ PAGES: dict[str, Callable[[Query], str]] = {
     "/lazy": lazy,
     "/with-part": with_part,
     "/given": given,
-    "/with-html": with_html,
     "/silent-font": silent_font,
     "/many-cookies": many_cookies,
     "/redirect-by-script": redirect_by_script,

@@ -86,6 +86,10 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.site.count(self.site.answered, path)
 
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
     def _answer(self, path: str) -> None:
         query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
         if (page := PAGES.get(path)) is not None:

@@ -22,18 +22,20 @@ class OpenRequest:
         url: what was asked for, redirects followed.
         kind: Chromium's word for what it is for, such as `Font` or `Fetch`.
         began_at: by the loop's clock.
+        answered_at: when the head of its answer came; None: it has not.
     """
 
     url: str
     kind: str
     began_at: float
+    answered_at: float | None = None
 
 
 class OpenRequests:
     """What the documents of one page are waiting for.
 
     Attributes:
-        changed_at: when a request last began or ended, by the loop's clock.
+        changed_at: when a request last began, was answered or ended, by the loop's clock.
     """
 
     def __init__(self, session: Session, frame_id: str) -> None:
@@ -53,6 +55,7 @@ class OpenRequests:
         session = self._session
         session.on("Page.lifecycleEvent", self._lifecycle_event)
         session.on("Network.requestWillBeSent", self._started)
+        session.on("Network.responseReceived", self._answered)
         session.on("Network.loadingFinished", self._ended)
         session.on("Network.loadingFailed", self._ended)
         # Zero buffers: the domain would keep every response body for a debugger.
@@ -82,6 +85,11 @@ class OpenRequests:
         # own session alone.
         if kind not in _ENDLESS and params["loaderId"]:
             self._open[params["requestId"]] = OpenRequest(params["request"]["url"], kind, self._clock())
+            self._change()
+
+    def _answered(self, params: Params) -> None:
+        if request := self._open.get(params["requestId"]):
+            request.answered_at = self._clock()
             self._change()
 
     def _ended(self, params: Params) -> None:

@@ -11,7 +11,7 @@ from worker.browser.open_requests import FONT
 from worker.browser.page import Page
 from worker.render import egress_report
 from worker.render.net_errors import error_type
-from worker.render.unfinished import lacks_nothing, lacks_only_fonts
+from worker.render.unfinished import is_unread, lacks_nothing, lacks_only_fonts
 
 # A font that has not come by then is drawn in its fallback; Chromium itself swaps after three seconds.
 FONTS_TIMEOUT_S: Final = 3.0
@@ -59,7 +59,7 @@ async def wait_quiet(page: Page) -> LoadEnd:
     began_at, end = clock(), LoadEnd.REACHED
     while not is_replaced(page, loader):
         now = clock()
-        requests = page.requests.now_open()
+        requests = [request for request in page.requests.now_open() if not is_unread(page, request)]
         late = [r for r in requests if r.kind == FONT and now - r.began_at >= FONTS_TIMEOUT_S]
         end = LoadEnd.WITHOUT_FONTS if late else LoadEnd.REACHED
         quiet_s = now - max(began_at, page.requests.changed_at)

@@ -12,16 +12,34 @@ from urllib.parse import urlsplit
 
 from worker.browser.devtools import DevToolsError
 from worker.browser.loading import COMMIT, DOM_CONTENT_LOADED
-from worker.browser.open_requests import FONT
+from worker.browser.open_requests import FONT, OpenRequest
 from worker.browser.page import Page
 from worker.browser.resource_tree import Resource
 
 # How long the page is asked after its time is over already.
 _ASK_TIMEOUT_S: Final = 0.3
+# Servers that think in the middle of an answer are seldom silent for longer.
+_UNREAD_AFTER_S: Final = 2.0
 # A message names so many, each cut off at so many letters.
 _NAMED: Final = 5
 _MAX_URL_LENGTH: Final = 200
 _WEB: Final = frozenset({"http", "https"})
+
+
+def is_unread(page: Page, request: OpenRequest) -> bool:
+    """Whether an answer has come as far as anybody wants it, although Chromium says that it goes on.
+
+    What a script does not read of an answer that may not be stored (`no-store`) Chromium leaves lying, and
+    the request open. Over plain http the page's port knows that the answer has ended. In a tunnel nobody can
+    see it: there an answer that has begun counts as ended once nothing has passed the port for two seconds.
+    """
+    if request.answered_at is None:
+        return False
+    url = _without_fragment(request.url)
+    if url.startswith("http://") and url not in page.port.open_requests():
+        return True
+    now = asyncio.get_running_loop().time()
+    return now - max(request.answered_at, page.port.passed_at) >= _UNREAD_AFTER_S
 
 
 async def missing_parts(page: Page) -> list[Resource]:

@@ -80,9 +80,9 @@ async def test_the_parts_of_a_page_that_is_left_so_are_awaited(shared: BrowserSt
     before = shared.site.answered["/slow"]
     part = f"<img src={shared.site.url('/slow?ms=1500')}>"
     leave = f"setTimeout(() => location = '{shared.site.url('/no-content')}', 100)"
-    html = f"{part}<script>{leave}</script>"
-    await assert_shown_as_it_is(shared, html=f"<title>left</title>{html}", wait_until=wait_until)
-    await assert_shown_as_it_is(shared, f"/with-html?title=left&html={quote(html)}", wait_until=wait_until)
+    html = f"<title>left</title>{part}<script>{leave}</script>"
+    await assert_shown_as_it_is(shared, html=html, wait_until=wait_until)
+    await assert_shown_as_it_is(shared, f"/given?html={quote(html)}", wait_until=wait_until)
     assert shared.site.answered["/slow"] == before + 2
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -48,6 +49,49 @@ async def test_what_else_is_missing_is_awaited_all_the_same(shared: BrowserStage
     rendered = await shared.render("/silent-font?more=<img src='/slow?ms=4500'>")
     assert shared.site.answered["/slow"] == before + 1
     assert rendered.warnings == WITHOUT_FONTS
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "fetch('{0}')",
+        "fetch('{0}', {{keepalive: true}})",
+        "fetch('{0}', {{mode: 'no-cors'}})",
+        "fetch('{0}', {{method: 'POST', body: 'x'}})",
+        "fetch('{0}').then(answer => answer.body.getReader().read())",
+        "navigator.sendBeacon('{0}', 'x')",
+        "new Image().src = '{0}'",
+        "fetch('{0}?ms=600')",
+        "fetch('{0}?size=3000000')",  # more than Chromium takes of an answer that nobody reads
+    ],
+)
+@pytest.mark.parametrize("given", ["url", "html"])
+async def test_an_answer_that_nobody_reads_does_not_keep_the_network_busy(
+    shared: BrowserStage, script: str, given: str
+) -> None:
+    html = f"<title>read</title><script>{script.format(shared.site.url('/not-stored'))}</script>"
+    source = html if given == "html" else shared.site.url(f"/given?html={quote(html)}")
+    options: dict[str, Any] = {given: source, "wait_until": "networkidle", "navigation_timeout_ms": 8_000}
+    rendered = await shared.render(**options)
+    assert (rendered.page.title, rendered.warnings) == ("read", [])
+
+
+async def test_an_answer_that_is_still_coming_is_awaited(shared: BrowserStage) -> None:
+    """Longer than any silence that is told from an answer that nobody reads."""
+    before = shared.site.answered["/not-stored"]
+    html = f"<script>fetch('{shared.site.url('/not-stored?ms=1500')}')</script>"
+    await shared.render(html=html, wait_until="networkidle")
+    assert shared.site.answered["/not-stored"] == before + 1
+
+
+async def test_an_answer_that_nobody_reads_through_a_tunnel(shared: BrowserStage, tmp_path: Path) -> None:
+    async with http2_server(tmp_path) as port, shared.pool.page() as page:
+        await page.send("Security.setIgnoreCertificateErrors", ignore=True)
+        script = f"fetch('https://127.0.0.1:{port}/not-stored', {{mode: 'no-cors'}})"
+        html = f"<title>read</title><script>{script}</script>"
+        request = request_for(html=html, wait_until="networkidle", navigation_timeout_ms=8_000)
+        rendered = await pipeline.render(page, request, shared.output, TERMS, max_bytes=MAX_BYTES)
+    assert rendered.page.title == "read"
 
 
 @pytest.mark.parametrize("wait_until", ["load", "networkidle"])
