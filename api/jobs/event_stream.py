@@ -18,6 +18,7 @@ from fleet.artifacts.keys import SignedAddress
 from fleet.jobs.document import JobDocument
 from fleet.jobs.job import Job, State
 from fleet.telemetry.logs import get_logger
+from fleet.tenants.tenant import Tenant
 
 # A line that begins with a colon is a comment: it keeps proxies from closing a silent connection.
 _KEEPALIVE: Final = b":\n\n"
@@ -26,7 +27,9 @@ log = get_logger(__name__)
 
 
 class EventStream(Response):
-    """The state of a job, then each change of it, until it ends, the caller hangs up or the process stops.
+    """The state of a job, then each change of it, until it ends, or until the stream has to.
+
+    That is when the caller hangs up, when its API key does not work any more, or when the process stops.
 
     What a caller does not read is not piled up: the next event is written when the one before it has left
     this process, and a caller that takes nothing for `keepalive_s` is left.
@@ -38,6 +41,7 @@ class EventStream(Response):
         self,
         job: Job,
         *,
+        tenant: Tenant,
         seen: Moment | None,
         waiters: Waiters,
         sign: Callable[[Job], SignedAddress | None],
@@ -48,7 +52,7 @@ class EventStream(Response):
         super().__init__(headers=headers)
         del self.headers["Content-Length"]
         self._job_id = job.id
-        self._tenant_id = job.tenant_id
+        self._tenant = tenant
         self._first: News | None = News(job)
         self._seen = seen
         self._waiters = waiters
@@ -57,7 +61,7 @@ class EventStream(Response):
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
-        with self._waiters.watch(self._job_id, tenant_id=self._tenant_id, is_for_end=False) as watch:
+        with self._waiters.watch(self._job_id, tenant=self._tenant, is_for_end=False) as watch:
             try:
                 await self._put(
                     send, {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
@@ -69,6 +73,8 @@ class EventStream(Response):
                 while not (watch.is_over or (self._seen is not None and self._seen.state.is_terminal)):
                     if not await watch.rest(timeout_s=self._keepalive_s, receive=receive):
                         return
+                    if watch.is_shut_out:
+                        break
                     if not await self._tell(watch.news, send) and not watch.is_over:
                         await self._put(send, _body(_KEEPALIVE))
                 await self._put(send, _body(b"", more=False))

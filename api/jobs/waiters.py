@@ -7,6 +7,7 @@ at the same moment do not take the others from those who enqueue.
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,13 +21,16 @@ from redis.exceptions import RedisError
 from starlette.types import Receive
 
 from api.http.hang_up import Rest
+from api.http.problems import RefusedError
 from fleet.database import Database
-from fleet.errors import UnavailableError
+from fleet.errors import ErrorType, UnavailableError
 from fleet.jobs.job import Job, State
 from fleet.jobs.read import changed, get_many
 from fleet.queue.announcements import CHANGES, listen
 from fleet.telemetry.logs import get_logger
 from fleet.telemetry.metrics import WAITERS
+from fleet.tenants.authenticate import ended_keys
+from fleet.tenants.tenant import Tenant
 
 LOOK_INTERVAL_S: Final = 1.0
 # A look at more jobs is taken in pieces: encoding so many ids keeps the event loop for some milliseconds.
@@ -60,14 +64,17 @@ class Watch:
 
     Attributes:
         news: the newest change since the watch began, or shortly before; None: none is known.
-        is_over: whether there is nothing to wait for: the process stops, or there were too many waiters.
+        is_over: whether there is nothing to wait for: the process stops, there were too many waiters, or the
+            caller's key does not work any more.
+        is_shut_out: whether it is the key. Then the caller is told no more of the job.
     """
 
-    __slots__ = ("_is_for_end", "_rest", "is_over", "news")
+    __slots__ = ("_is_for_end", "_rest", "is_over", "is_shut_out", "news")
 
     def __init__(self, news: News | None, *, is_for_end: bool) -> None:
         self.news = news
         self.is_over = False
+        self.is_shut_out = False
         self._is_for_end = is_for_end
         self._rest = Rest()
         if news is not None:
@@ -83,6 +90,11 @@ class Watch:
         """Wake the caller for good."""
         self.is_over = True
         self._rest.wake()
+
+    def shut_out(self) -> None:
+        """Wake the caller for good: its key does not work any more."""
+        self.is_shut_out = True
+        self.release()
 
     async def rest(self, *, timeout_s: float, receive: Receive) -> bool:
         """Wait for a change. Whether the caller is still there; see `Rest.take`."""
@@ -116,6 +128,8 @@ class Waiters:
         self._tasks: list[asyncio.Task[None]] = []
         self._count = 0
         self._of_tenants: Counter[UUID] = Counter()
+        self._of_keys: dict[str, set[Watch]] = {}
+        self._keys_checked_at = 0.0
         self._is_released = False
 
     def open(self) -> None:
@@ -150,14 +164,20 @@ class Waiters:
         """Whether the next watch of this tenant would be over from the start, because there are too many."""
         return self._of_tenants[tenant_id] >= _SHARE_OF_FREE * (self._limit - self._count)
 
+    def shut_out(self, key_id: str) -> None:
+        """Let everyone go who came with this API key: it does not work any more."""
+        for watch in self._of_keys.get(key_id, ()):
+            watch.shut_out()
+
     @contextmanager
-    def watch(self, job_id: UUID, *, tenant_id: UUID, is_for_end: bool = True) -> Iterator[Watch]:
+    def watch(self, job_id: UUID, *, tenant: Tenant, is_for_end: bool = True) -> Iterator[Watch]:
         """Watch a job from now on, to be woken at its end or, with `is_for_end=False`, at each change.
 
         Watch first, then read the job: a change in between is not missed. Beyond the limit of waiters or the
-        tenant's share of it, and while the process stops, the watch is over from the start.
+        tenant's share of it, and while the process stops, the watch is over from the start. It is over
+        as soon as the caller's key does not work any more.
         """
-        if self._is_released or self.is_full_for(tenant_id):
+        if self._is_released or self.is_full_for(tenant.id):
             over = Watch(None, is_for_end=is_for_end)
             over.release()
             yield over
@@ -166,7 +186,8 @@ class Waiters:
         watch = Watch(watched.news, is_for_end=is_for_end)
         watched.watches.add(watch)
         self._count += 1
-        self._of_tenants[tenant_id] += 1
+        self._of_tenants[tenant.id] += 1
+        self._of_keys.setdefault(tenant.key_id, set()).add(watch)
         gauge = WAITERS.labels("wait" if is_for_end else "events")
         gauge.inc()
         try:
@@ -174,9 +195,12 @@ class Waiters:
         finally:
             gauge.dec()
             self._count -= 1
-            self._of_tenants[tenant_id] -= 1
-            if not self._of_tenants[tenant_id]:
-                del self._of_tenants[tenant_id]
+            self._of_tenants[tenant.id] -= 1
+            if not self._of_tenants[tenant.id]:
+                del self._of_tenants[tenant.id]
+            self._of_keys[tenant.key_id].remove(watch)
+            if not self._of_keys[tenant.key_id]:
+                del self._of_keys[tenant.key_id]
             watched.watches.remove(watch)
             if not watched.watches:
                 del self._watched[job_id]
@@ -187,9 +211,17 @@ class Waiters:
 
     async def _look(self) -> None:
         await asyncio.sleep(LOOK_INTERVAL_S)
+        await self._check_keys()
         known = [(job_id, *watched.known) for job_id, watched in self._watched.items()]
         for start in range(0, len(known), _LOOK_BATCH):
             self._mark(await changed(self._database, known[start : start + _LOOK_BATCH]))
+
+    async def _check_keys(self) -> None:
+        """Ask whose keys still work, of those who wait."""
+        if self._of_keys:
+            for key_id in await ended_keys(self._database, list(self._of_keys)):
+                self.shut_out(key_id)
+        self._keys_checked_at = time.monotonic()
 
     def _mark(self, job_ids: Sequence[UUID]) -> None:
         stale = [job_id for job_id in job_ids if job_id in self._watched]
@@ -205,7 +237,10 @@ class Waiters:
         if not self._stale:
             self._is_stale.clear()
         # Where this fails, the next look finds the same jobs again.
-        await self._tell(await get_many(self._database, batch))
+        jobs = await get_many(self._database, batch)
+        if time.monotonic() - self._keys_checked_at > 2 * LOOK_INTERVAL_S:
+            await self._check_keys()  # Postgres was away: nobody is told before the keys are known again
+        await self._tell(jobs)
 
     async def _tell(self, jobs: Sequence[Job]) -> None:
         told = 0
@@ -239,17 +274,25 @@ async def _keep_on(step: Callable[[], Awaitable[None]], what: str) -> None:
         await asyncio.sleep(backoff_s)
 
 
-async def wait_for(watch: Watch, *, timeout_s: float, receive: Receive) -> Job | None:
+async def wait_for(
+    watch: Watch, *, timeout_s: float, receive: Receive, shut_out: ErrorType = ErrorType.UNAUTHORIZED
+) -> Job | None:
     """Wait for the job's end, until the time is over or the caller has hung up.
 
     Args:
         watch: what `Waiters.watch` gave.
         timeout_s: seconds.
         receive: the call's ASGI channel; its body must have been read to the end.
+        shut_out: what the call is refused as when its key does not work any more.
 
     Returns:
         The job as it is now, ended or not, no more than `LOOK_INTERVAL_S` old while Postgres answers; None if
         it has not changed since the watch began. There is no need to read it again.
+
+    Raises:
+        RefusedError: `shut_out`.
     """
     await watch.rest(timeout_s=timeout_s, receive=receive)
+    if watch.is_shut_out:
+        raise RefusedError(shut_out, "the API key was revoked, or expired, while this call waited")
     return watch.news.job if watch.news is not None else None

@@ -211,13 +211,18 @@ async def _ended(load: _Load, found: Found) -> Job:
     dependencies, job = load.dependencies, found.job
     if job.state.is_terminal:
         return job
-    with dependencies.waiters.watch(job.id, tenant_id=load.tenant.id) as end:
+    with dependencies.waiters.watch(job.id, tenant=load.tenant) as end:
         if found.what is Find.NEW:
             JOBS_ACCEPTED.inc()
             await dependencies.handover.hand_over([job], weight=load.tenant.weight)
         # An open one that has ended since it was found is told of by the next look of the waiters.
-        timeout_s = dependencies.settings.links.link_wait_s
-        return await wait_for(end, timeout_s=timeout_s, receive=load.request.receive) or job
+        ended = await wait_for(
+            end,
+            timeout_s=dependencies.settings.links.link_wait_s,
+            receive=load.request.receive,
+            shut_out=ErrorType.LINK_NOT_SIGNED,
+        )
+        return ended or job
 
 
 def _succeeded(job: Job) -> Job:

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -48,6 +49,11 @@ _FIND_LINK_KEY: Final = f"""
     WHERE api_keys.id = $1 AND {IS_VALID}
 """
 
+_ENDED: Final = f"""
+    SELECT id FROM unnest($1::text[]) AS asked (id)
+    WHERE NOT EXISTS (SELECT FROM api_keys WHERE api_keys.id = asked.id AND {IS_VALID})
+"""
+
 
 def digest_of(key: str) -> KeyDigest | None:
     """What is kept of a key; None for a text that is none."""
@@ -61,6 +67,11 @@ async def find_by_digest(database: Database, digest: KeyDigest) -> Tenant | None
     if row is None or not hmac.compare_digest(digest.secret_sha256, row["secret_sha256"]):
         return None
     return tenant_from_row(row)
+
+
+async def ended_keys(database: Database, key_ids: Sequence[str]) -> list[str]:
+    """Those of these keys that do not work any more: revoked, expired or deleted."""
+    return [row["id"] for row in await database.fetch(_ENDED, key_ids)]
 
 
 async def find_link_key(database: Database, vault: Vault, key_id: str) -> LinkKey | None:

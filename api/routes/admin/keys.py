@@ -143,6 +143,7 @@ async def revoke_key(operator: Operator, key_id: KeyId, dependencies: OpenDepend
     """Revoke a key; repeating is safe. Needs the scope `admin`.
 
     Calls with it are refused at once by the API process that answers, within `API_KEY_CACHE_S` by the others.
+    Waits and event streams that are open end at once there, and within about a second elsewhere.
     Its jobs go on. The last key with the scope `admin` that works is not revoked (409): make another one
     first.
     """
@@ -156,6 +157,7 @@ async def revoke_key(operator: Operator, key_id: KeyId, dependencies: OpenDepend
     if outcome is Revocation.REVOKED:
         dependencies.authenticator.forget_all()
         dependencies.link_keys.forget_all()
+        dependencies.waiters.shut_out(key_id)
         log.info("api key revoked", key_id=key_id, by_key_id=operator.key_id)
     return json_answer(KeyDocument.of(await _get(dependencies, key_id)))
 

@@ -47,7 +47,7 @@ async def hand_over_and_answer(
     wait_s = preferred_wait_s(request.headers.getlist("prefer"))
     job = accepted.job
     # Watch before handing over: nothing that happens to the job from here on is missed.
-    watch = dependencies.waiters.watch(job.id, tenant_id=tenant.id) if wait_s else nullcontext()
+    watch = dependencies.waiters.watch(job.id, tenant=tenant) if wait_s else nullcontext()
     with watch as end:
         if accepted.is_new:
             JOBS_ACCEPTED.inc()

@@ -45,6 +45,7 @@ async def read_events(
         seen = None  # not of this job
     return EventStream(
         job,
+        tenant=tenant,
         seen=seen,
         waiters=dependencies.waiters,
         sign=dependencies.sign,

@@ -112,7 +112,7 @@ async def read_job(
     parameters: Annotated[ReadParameters, Query()],
 ) -> Response:
     """Read a job. With `wait`, answer as soon as it ends, or after so many seconds as it is then."""
-    watch = dependencies.waiters.watch(job_id, tenant_id=tenant.id) if parameters.wait else nullcontext()
+    watch = dependencies.waiters.watch(job_id, tenant=tenant) if parameters.wait else nullcontext()
     with watch as end:
         job = await dependencies.job_of(tenant, job_id)
         if end is not None and not job.state.is_terminal:
@@ -135,7 +135,7 @@ async def cancel_job(
     second for it, or as long as `Prefer: wait=N` says, and answers 202 if that was not enough.
     """
     wait_s = preferred_wait_s(request.headers.getlist("prefer"))
-    with dependencies.waiters.watch(job_id, tenant_id=tenant.id) as end:
+    with dependencies.waiters.watch(job_id, tenant=tenant) as end:
         job = await cancel(dependencies.database, job_id=job_id, tenant_id=tenant.id)
         if job is None:
             ended = await dependencies.job_of(tenant, job_id)

@@ -12,6 +12,7 @@ from fleet.database import Database
 from fleet.jobs.job import State
 from fleet.jobs.read import get
 from fleet.queue.announcements import announce_change
+from fleet.tenants.tenant import Tenant
 from tests.integration.api.conftest import Api, Serve
 from tests.kit.api.calls import REQUEST, claim, enqueue, fail, until
 from tests.kit.api.follow import follow
@@ -61,11 +62,11 @@ async def nobody_hangs_up() -> dict[str, str]:
 
 
 async def test_who_waits_is_handed_the_row_as_it_is_and_has_nothing_to_read(
-    api: Api, database: Database, redis: ArqRedis, tenant_id: UUID
+    api: Api, database: Database, redis: ArqRedis, tenant: Tenant
 ) -> None:
     waiters = api.dependencies.waiters
     job = await enqueue(api.client)
-    with waiters.watch(UUID(job["id"]), tenant_id=tenant_id) as watch:
+    with waiters.watch(UUID(job["id"]), tenant=tenant) as watch:
         assert await wait_for(watch, timeout_s=0.01, receive=nobody_hangs_up) is None
         attempt = await claim(database, job["id"])
         await announce_change(redis, attempt.job_id)
@@ -79,7 +80,7 @@ async def test_who_waits_is_handed_the_row_as_it_is_and_has_nothing_to_read(
         found = await wait_for(watch, timeout_s=10, receive=nobody_hangs_up)
         assert found == await get(database, job_id=attempt.job_id, tenant_id=attempt.tenant_id)
         # Who comes too late for the word is not left waiting for another one.
-        with waiters.watch(UUID(job["id"]), tenant_id=tenant_id) as late:
+        with waiters.watch(UUID(job["id"]), tenant=tenant) as late:
             assert await wait_for(late, timeout_s=10, receive=nobody_hangs_up) == found
 
 
