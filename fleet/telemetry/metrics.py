@@ -78,6 +78,10 @@ RENDER_MEMORY_BYTES: Final = Histogram(
 MEMORY_KILLS: Final = Counter(
     "renderfleet_memory_kills", "Pages that were ended because they used too much memory.", ["where"]
 )
+PAGES_ENDED: Final = Counter(
+    "renderfleet_pages_ended",
+    "Pages that were ended because they kept the browser busy or opened many windows.",
+)
 WORKER_MEMORY_BYTES: Final = Gauge(
     "renderfleet_worker_memory_bytes", "Proportional memory (PSS) of this worker's processes.", ["part"]
 )

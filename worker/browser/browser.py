@@ -31,7 +31,7 @@ from worker.browser.flags import command_line
 from worker.browser.launch_advice import log_launch_failure
 from worker.browser.network_service import NetworkService
 from worker.browser.page import Page
-from worker.browser.popups import Strays
+from worker.browser.popups import MANY_WINDOWS, Strays
 from worker.browser.scratch import BrowserFolder
 from worker.egress.outbound.own_ports import DEVTOOLS_PORTS
 from worker.egress.proxy import Egress
@@ -44,6 +44,9 @@ from worker.settings import BrowserSettings
 _PORT_ATTEMPTS: Final = 3
 _PORT_FILE_TIMEOUT_S: Final = 5.0
 _CLOSE_TIMEOUT_S: Final = 3.0
+# An answer takes 1 ms, or 0.3 s where CPU is short.
+_ASK_INTERVAL_S: Final = 0.25
+_ANSWER_TIMEOUT_S: Final = 1.0
 
 log = get_logger(__name__)
 
@@ -88,10 +91,12 @@ class Browser:
         folder: BrowserFolder,
         egress: Egress,
         *,
+        strays: Strays,
         pid: int,
         generation: int,
     ) -> None:
         self.pid = pid
+        self._strays = strays
         self.memory = MemoryGuard(pid, settings)
         self._network = NetworkService(pid)
         self.parts = SharedParts(pid)
@@ -103,6 +108,7 @@ class Browser:
         self._egress = egress
         self._watch = asyncio.create_task(self.memory.watch(), name="watch memory")
         self._watch.add_done_callback(self._watch_ended)
+        self._asking = asyncio.create_task(self._watch_answers(), name="watch answers")
 
     @classmethod
     async def launch(
@@ -191,13 +197,23 @@ class Browser:
             connection = await DevToolsConnection.open(f"ws://127.0.0.1:{port}{path}")
             processes = (await connection.browser.send("SystemInfo.getProcessInfo"))["processInfo"]
             pid = next(process["id"] for process in processes if process["type"] == "browser")
-            await Strays(connection.browser).watch()
+            strays = Strays(connection.browser)
+            await strays.watch()
         except BaseException:
             await _close_quietly(playwright_browser)
             await asyncio.to_thread(own.remove)
             raise
         log.info("browser launched", generation=generation, pid=pid, version=playwright_browser.version)
-        return cls(playwright_browser, connection, settings, own, egress, pid=pid, generation=generation)
+        return cls(
+            playwright_browser,
+            connection,
+            settings,
+            own,
+            egress,
+            strays=strays,
+            pid=pid,
+            generation=generation,
+        )
 
     @property
     def is_alive(self) -> bool:
@@ -226,6 +242,8 @@ class Browser:
                     self._connection, new_renderer.memory, port, generation=self.numbers.generation
                 )
                 page.network_pid = network_pid
+                end = partial(self.memory.end_misuse, new_renderer.memory, MANY_WINDOWS)
+                self._strays.end_page_of_many(page.context_id, end)
                 new_renderer.memory.marked = partial(_marked, page)
                 if not new_renderer.find():
                     async with page.marked():
@@ -267,10 +285,25 @@ class Browser:
     async def close(self) -> None:
         """End it and remove its folder; what does not end in time is killed. Never raises."""
         self._watch.cancel()
+        self._asking.cancel()
         if not await _close_quietly(self._playwright_browser):
             self.kill()
         await self._connection.close()
         await asyncio.to_thread(self._folder.remove)
+
+    async def _watch_answers(self) -> None:
+        """While pages render, end the one that keeps the browser process from answering."""
+        while self.is_alive:
+            await asyncio.sleep(_ASK_INTERVAL_S)
+            if not self.memory.is_rendering:
+                continue
+            try:
+                async with asyncio.timeout(_ANSWER_TIMEOUT_S):
+                    await self.ping()
+            except TimeoutError:
+                self.memory.end_busiest()
+            except DevToolsError:
+                return  # it has ended
 
     def _watch_ended(self, watch: asyncio.Task[None]) -> None:
         # Pages whose memory nobody watches are not to go on.

@@ -151,6 +151,11 @@ class Page:
         return page
 
     @property
+    def context_id(self) -> str:
+        """Chromium's name for its browser context."""
+        return self._context_id
+
+    @property
     def is_alive(self) -> bool:
         """Whether its renderer runs and the browser still talks to us."""
         return self._session.is_alive

@@ -154,6 +154,8 @@ def _render_error(error: DevToolsError, page: Page, folder: Path) -> RenderError
     """What the job's owner is told of a browser that did not do what it should."""
     if page.memory.excess is not None and isinstance(error, TargetCrashedError):
         return RenderError(ErrorType.MEMORY_LIMIT_EXCEEDED, str(page.memory.excess))
+    if page.memory.misuse is not None and isinstance(error, TargetCrashedError):
+        return RenderError(ErrorType.CONTENT_REJECTED, page.memory.misuse)
     # On a full disk renderers crash first, then the browser: that is not the page's doing.
     if is_almost_full(folder):
         return full_error(folder)

@@ -4,6 +4,7 @@ Other systems have no /proc, so nothing is measured or limited there.
 Formats: proc(5), proc_pid_status(5), proc_pid_stat(5).
 """
 
+import contextlib
 import os
 import re
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ _RENDERER: Final = b"renderer"
 # The kernel keeps the first 15 letters of a thread's name. Source: ThreadCPUThrottler in Blink's scheduler.
 _THROTTLING_THREAD: Final = b"CPUThrottlingThread"[:15]
 _ZYGOTE: Final = b"zygote"
+_LOWEST_PRIORITY: Final = 19
+_GPU: Final = b"gpu-process"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,22 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def read_threads(pid: int) -> int:
+    """How many threads a process has; 0 if it has ended."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - as above
+            return int(file.read().rpartition(b")")[2].split()[17])
+    except OSError:
+        return 0
+
+
+def put_behind_others(pid: int) -> None:
+    """Give all threads of a process the lowest priority; threads that it starts afterwards inherit it."""
+    with contextlib.suppress(OSError):  # it has ended, or belongs to somebody else
+        for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - as above
+            os.setpriority(os.PRIO_PROCESS, int(thread), _LOWEST_PRIORITY)
+
+
 def is_marked(pid: int) -> bool:
     """Whether `Page.marked` has marked this renderer: only then it has the thread that throttles its CPU."""
     try:
@@ -96,10 +115,12 @@ class BrowserProcesses:
 
     Attributes:
         shared: the processes that all pages share: browser, GPU, network and other services.
+        services: the same without the GPU process.
     """
 
     def __init__(self, browser_pid: int) -> None:
         self.shared: frozenset[int] = frozenset()
+        self.services: frozenset[int] = frozenset()
         self._browser_pid = browser_pid
         self._kinds: dict[int, bytes] = {}
         self._zygotes: frozenset[int] = frozenset()
@@ -112,6 +133,7 @@ class BrowserProcesses:
         self._zygotes = frozenset(pid for pid, kind in kinds.items() if kind == _ZYGOTE)
         helpers = (pid for pid, kind in kinds.items() if kind not in {_ZYGOTE, _RENDERER})
         self.shared = frozenset((self._browser_pid, *helpers))
+        self.services = frozenset(pid for pid in self.shared if kinds.get(pid) != _GPU)
 
     def renderers(self) -> frozenset[int]:
         """The renderer processes that exist now."""

@@ -13,16 +13,24 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 from weakref import WeakSet
 
 from fleet.telemetry.logs import get_logger
-from fleet.telemetry.metrics import MEMORY_KILLS, RENDER_MEMORY_BYTES
-from worker.resources.chromium_processes import BrowserProcesses, is_marked, read_memory
+from fleet.telemetry.metrics import MEMORY_KILLS, PAGES_ENDED, RENDER_MEMORY_BYTES
+from worker.resources.chromium_processes import (
+    BrowserProcesses,
+    is_marked,
+    put_behind_others,
+    read_memory,
+    read_threads,
+)
 from worker.resources.page_memory import MIB, MemoryExcess, MemoryHolder, PageGoneError, PageMemory
 from worker.resources.render_limit import MAX_DEFAULT_LIMIT_MIB
+from worker.resources.shared_cpu import SharedCpu
 from worker.settings import BrowserSettings
 
 # A page that fills memory as fast as it can uses 100 to 200 MB more in this time (1 to 2 GB/s, measured).
@@ -35,6 +43,16 @@ _MARK_TIMEOUT_S: Final = 2.0
 # A thread gets its name shortly after its start. On a busy machine that takes longer.
 _MARK_ATTEMPTS: Final = 40
 _MARK_PAUSE_S: Final = 0.005
+
+_FLOOD: Final = (
+    "the page kept the browser, which all pages share, busy with data, frames, requests or calls without end"
+)
+
+# A renderer has 8 to 20 threads without workers. The kernel gives each thread a turn of the CPU, so a page
+# with many workers would leave the others none: above the first figure it works only while CPU is idle.
+_EQUAL_THREADS: Final = 28
+_MAX_THREADS: Final = 150
+_MANY_THREADS: Final = f"the page started more than {_MAX_THREADS} threads, such as workers"
 
 log = get_logger(__name__)
 
@@ -75,6 +93,7 @@ class MemoryGuard:
         self._processes = BrowserProcesses(browser_pid)
         self._render_limit_bytes = (settings.render_memory_limit_mb or MAX_DEFAULT_LIMIT_MIB) * MIB
         self._browser_limit_bytes = settings.browser_max_rss_mb * MIB
+        self._shared_cpu = SharedCpu()
         self._creating = asyncio.Lock()
         self._pages: WeakSet[PageMemory] = WeakSet()
         self._rendering: list[PageMemory] = []
@@ -151,6 +170,37 @@ class MemoryGuard:
                 self._kill(page, MemoryExcess(MemoryHolder.RENDERER, used_bytes, self._render_limit_bytes))
         self._kill_large(unassigned)
         self._assign_shared_growth()
+        flooding = self._shared_cpu.look(time.monotonic(), self._processes.services, self._rendering)
+        if flooding is not None:
+            self.end_misuse(flooding, _FLOOD)
+        for page in self._rendering:
+            threads = sum(map(read_threads, page.renderers))
+            if threads > _MAX_THREADS:
+                self.end_misuse(page, _MANY_THREADS)
+            elif threads > _EQUAL_THREADS:
+                for pid in page.renderers:
+                    put_behind_others(pid)
+
+    @property
+    def is_rendering(self) -> bool:
+        """Whether there is any page to watch."""
+        return bool(self._rendering)
+
+    def end_busiest(self) -> None:
+        """The browser process does not answer: end the page that is clearly busier than the others."""
+        page = self._shared_cpu.busiest()
+        if page is not None and page in self._rendering:
+            self.end_misuse(page, _FLOOD)
+
+    def end_misuse(self, page: PageMemory, misuse: str) -> None:
+        """End a page that does to the shared processes what pages may not do; the words are its owner's."""
+        if page.misuse is not None or page.excess is not None:
+            return
+        page.misuse = misuse
+        PAGES_ENDED.inc()
+        log.warning("ending a page", reason=misuse, pids=sorted(page.renderers))
+        for pid in page.renderers:
+            _kill_process(pid)
 
     def _find_pages(self, renderers: frozenset[int]) -> set[int]:
         """Assign renderers without a page: a navigation may have given a page a new renderer.

@@ -51,7 +51,9 @@ class PageMemory:
             for a moment.
         peak_bytes: the most that they used together; None where it cannot be measured.
         shared_bytes: how much the processes that all pages share have grown because of this page.
-        excess: why the page was ended; None when it was not.
+        excess: why the page was ended for its memory; None when it was not.
+        misuse: why the page was ended for what it did to processes that all pages share, in words for the
+            job's owner; None when it was not.
         allowance_bytes: how much it may use above its limit while its picture is taken.
         marked: marks the page's renderer while its block runs (`Page.marked`); None: it cannot be marked.
     """
@@ -60,6 +62,7 @@ class PageMemory:
     peak_bytes: int | None = None
     shared_bytes: float = 0.0
     excess: MemoryExcess | None = None
+    misuse: str | None = None
     allowance_bytes: int = 0
     marked: Callable[[], AbstractAsyncContextManager[None]] | None = None
     _page_faults: int = 0
