@@ -15,7 +15,7 @@ from deploy.embedded.processes import process_tree
 from deploy.embedded.processes.privileges import PrivilegeError
 from deploy.embedded.processes.process import ProcessError
 from tests.bench.clients.product import ProductError
-from tests.chaos.clients.member import NotReadyError
+from tests.chaos.clients.supervised_process import NotReadyError
 from tests.kit.paths import ROOT
 
 _INTERRUPTED: Final = 130

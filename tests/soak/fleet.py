@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from tests.bench.clients.product import Api, Product
-from tests.chaos.clients.member import Member
+from tests.chaos.clients.supervised_process import SupervisedProcess
 from tests.site.server import Site
 from tests.soak.plan import Plan
 
@@ -22,7 +22,7 @@ class Fleet:
     product: Product
     api: Api
     site: Site
-    workers: list[Member]
+    workers: list[SupervisedProcess]
 
     @property
     def pids(self) -> dict[str, int]:
@@ -39,9 +39,9 @@ class Fleet:
         }
 
 
-def lines_of(worker: Member) -> list[dict[str, Any]]:
+def lines_of(worker: SupervisedProcess) -> list[dict[str, Any]]:
     """All lines that a worker has logged, in all its processes."""
-    return [line for life in worker.lives for line in life.lines()]
+    return [line for process_run in worker.runs for line in process_run.lines()]
 
 
 def time_of(line: dict[str, Any]) -> float:
@@ -62,7 +62,7 @@ async def opened(product: Product, plan: Plan) -> AsyncIterator[Fleet]:
         fleet = Fleet(product, api, site, [])
         stack.push_async_callback(_stop, fleet)
         for number in range(1, plan.workers + 1):
-            worker = Member(
+            worker = SupervisedProcess(
                 f"worker-{number}", plan.words(number), product.variables, product.folder, ready=_is_ready
             )
             fleet.workers.append(worker)
@@ -72,8 +72,8 @@ async def opened(product: Product, plan: Plan) -> AsyncIterator[Fleet]:
         yield fleet
 
 
-async def _is_ready(worker: Member) -> bool:
-    return any(line["event"] == READY for line in worker.life.lines())
+async def _is_ready(worker: SupervisedProcess) -> bool:
+    return any(line["event"] == READY for line in worker.current.lines())
 
 
 async def _stop(fleet: Fleet) -> None:

@@ -15,8 +15,8 @@ import asyncpg
 
 from tests.bench.clients.product import Product
 from tests.bench.report.measure import cpu_by_part, difference, quiet
-from tests.chaos.clients.member import Member
-from tests.chaos.clients.patience import until
+from tests.chaos.clients.supervised_process import SupervisedProcess
+from tests.chaos.clients.waiting import until
 from tests.kit.browser_stage import browser_pids as browsers_in
 from tests.soak.fleet import Fleet, lines_of, opened, time_of
 from tests.soak.load import Load
@@ -159,7 +159,7 @@ class _Run:
             await asyncio.sleep(self._plan.kill_every_s)
             await self._kill_browser(worker)
 
-    async def _kill_browser(self, worker: Member) -> None:
+    async def _kill_browser(self, worker: SupervisedProcess) -> None:
         for pid in await asyncio.to_thread(browser_pids, worker.pid):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -183,7 +183,7 @@ def _read_logs(result: RunResult, fleet: Fleet) -> None:
     result.names = fleet.names()
     for worker in fleet.workers:
         lines = lines_of(worker)
-        result.own_ends += len(worker.lives) - 1
+        result.own_ends += len(worker.runs) - 1
         result.recycles.update(
             Counter(str(line["reason"]) for line in lines if line["event"] == "browser replaced")
         )

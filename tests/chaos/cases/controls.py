@@ -1,4 +1,4 @@
-"""The crippled controls: short runs on workers without the fence, or without the sweeper, which must fail."""
+"""The controls: short runs with workers without the fence, or without the sweeper. They must fail."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -6,19 +6,20 @@ from typing import Final
 
 from tests.chaos.cases.episodes import Episode, flush_of_a_full_line, kill_holder, zombie
 from tests.chaos.cases.scale import Scale
-from tests.chaos.clients.world import Ground
+from tests.chaos.clients.fleet_under_test import RunEnvironment
 from tests.chaos.report.verdict import Verdict
 from tests.chaos.run import Plan, Tell, run
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """One of them.
+    """A control.
 
     Attributes:
-        without: what is missing.
-        episodes: what certainly needs it.
-        must_show: how many of what must be found.
+        without: what the workers lack.
+        episodes: episodes that go wrong without it.
+        must_be: what must be found, in words.
+        must_show: counts what must be found.
     """
 
     without: str
@@ -27,15 +28,15 @@ class Control:
     must_show: Callable[[Verdict], int]
 
     def plan(self, seed: int) -> Plan:
-        """Short: what would be recovered at all is recovered within two leases."""
+        """The plan of a short run: jobs that are recovered at all are recovered within two leases."""
         scale = replace(Scale.short(seconds=5, seed=seed), drain_s=5)
-        worker = ("tests.chaos.cases.crippled", self.without)
+        worker = ("tests.chaos.cases.weakened_worker", self.without)
         return Plan(scale, self.episodes, worker, has_random_faults=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """How a control went."""
+class ControlResult:
+    """Result of a control."""
 
     without: str
     must_be: str
@@ -43,7 +44,7 @@ class Shown:
 
     @property
     def fails_as_it_should(self) -> bool:
-        """Whether the run saw what was missing."""
+        """Whether the run has found what must be found."""
         return self.found > 0
 
 
@@ -53,9 +54,9 @@ CONTROLS: Final = (
 )
 
 
-async def check(control: Control, ground: Ground, *, seed: int, tell: Tell) -> Shown:
-    """Run it on a database of its own."""
-    verdict = await run(ground, control.plan(seed), tell)
-    shown = Shown(control.without, control.must_be, control.must_show(verdict))
+async def check(control: Control, environment: RunEnvironment, *, seed: int, tell: Tell) -> ControlResult:
+    """Run a control on a database of its own."""
+    verdict = await run(environment, control.plan(seed), tell)
+    shown = ControlResult(control.without, control.must_be, control.must_show(verdict))
     tell(f"without the {control.without}: {shown.found} {control.must_be}")
     return shown

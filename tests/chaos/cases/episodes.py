@@ -1,4 +1,4 @@
-"""Scripted episodes: one fault alone, while the load goes on, with something to prove at its end."""
+"""Episodes: a single fault under load, each with a check at its end."""
 
 import asyncio
 import signal
@@ -10,12 +10,12 @@ from uuid import UUID
 import asyncpg
 from redis.asyncio import Redis
 
-from tests.chaos.cases.faults import Injury, Record
+from tests.chaos.cases.faults import FaultEvent, FaultLog
 from tests.chaos.cases.kinds import BY_NAME
 from tests.chaos.clients.callers import Callers
-from tests.chaos.clients.member import Member
-from tests.chaos.clients.patience import until
-from tests.chaos.clients.world import World, now
+from tests.chaos.clients.fleet_under_test import FleetUnderTest, now
+from tests.chaos.clients.supervised_process import SupervisedProcess
+from tests.chaos.clients.waiting import until
 from tests.chaos.report.recovery import KILL
 
 _PATIENCE_S: Final = 60.0
@@ -39,7 +39,12 @@ _LOST: Final = """
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What an episode showed."""
+    """Result of an episode.
+
+    Attributes:
+        shown: what happened, in words.
+        holds: whether the check succeeded.
+    """
 
     episode: str
     shown: str
@@ -47,33 +52,33 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """What an episode plays with."""
+class EpisodeContext:
+    """What an episode works with."""
 
-    world: World
+    fleet: FleetUnderTest
     callers: Callers
-    record: Record
+    record: FaultLog
 
     async def fetch(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
-        """Ask Postgres, which answers: episodes begin in calm, or have restarted it."""
-        connection = await asyncpg.connect(self.world.ground.database_url, timeout=10)
+        """Query Postgres. It answers: episodes begin without faults, or have restarted it."""
+        connection = await asyncpg.connect(self.fleet.environment.database_url, timeout=10)
         try:
             return await connection.fetch(sql, *arguments, timeout=10)
         finally:
             await connection.close()
 
-    async def held_by(self, member: Member) -> list[tuple[UUID, int]]:
-        """Wait until a worker runs something slow, seeing to it that there is; what it runs."""
+    async def held_by(self, member: SupervisedProcess) -> list[tuple[UUID, int]]:
+        """Wait until a worker runs a job, and submit slow jobs for it. Returns its attempts."""
         async with asyncio.timeout(_PATIENCE_S):
             while True:
-                rows = await self.fetch(_HELD, await self.world.worker_id(member))
+                rows = await self.fetch(_HELD, await self.fleet.worker_id(member))
                 if rows:
                     return [(row["id"], row["attempt"]) for row in rows]
                 self.callers.begin(SLOW)
                 await asyncio.sleep(_LOOK_S * 4)
 
     async def left(self, held: list[tuple[UUID, int]], timeout_s: float) -> None:
-        """Wait until none of these attempts runs any more, or the time is over; the trail tells which."""
+        """Wait until none of these attempts is running any more, or the time is over."""
         pairs = [list(column) for column in zip(*held, strict=True)]
         await until(lambda: self._are_none(_OPEN_OF, *pairs), timeout_s)
 
@@ -85,45 +90,45 @@ class Stage:
     async def _are_none(self, sql: str, *arguments: object) -> bool:
         return not (await self.fetch(sql, *arguments))[0]["count"]
 
-    def injured(self, kind: str, **facts: str | None) -> Injury:
-        """Note the beginning of a fault; the caller sets its end."""
-        injury = Injury(kind, now(), **facts)  # type: ignore[arg-type]  # the names are checked by the call
-        self.record.injuries.append(injury)
-        return injury
+    def note_fault(self, kind: str, **facts: str | None) -> FaultEvent:
+        """Record the beginning of a fault; the caller sets its end."""
+        fault = FaultEvent(kind, now(), **facts)  # type: ignore[arg-type]  # the names are checked by the call
+        self.record.fault_events.append(fault)
+        return fault
 
 
-async def redis_gone(stage: Stage) -> Proof:
-    """Redis is away for a minute: every POST of that minute is accepted at the first try."""
-    scale = stage.world.scale
-    injury = stage.injured("Redis SIGKILL, data lost", detail=f"episode, {scale.redis_gone_s:g} s")
-    await stage.world.lose_redis()
+async def redis_gone(episode: EpisodeContext) -> Proof:
+    """Redis does not run for a minute. Every POST in that minute is accepted at the first try."""
+    scale = episode.fleet.scale
+    fault = episode.note_fault("Redis SIGKILL, data lost", detail=f"episode, {scale.redis_gone_s:g} s")
+    await episode.fleet.lose_redis()
     await asyncio.sleep(scale.redis_gone_s)
     until = now()
-    await stage.world.start_engine(stage.world.engines.redis)
-    injury.ended_at = now()
-    ledger = stage.callers.ledger
-    posts = sum(injury.began_at < call.began_at < until for call in ledger.calls)
+    await episode.fleet.start_engine(episode.fleet.engines.redis)
+    fault.ended_at = now()
+    ledger = episode.callers.ledger
+    posts = sum(fault.began_at < call.began_at < until for call in ledger.calls)
     failed = sum(
-        refusal.method == "POST" and injury.began_at < refusal.at < until for refusal in ledger.refusals
+        refusal.method == "POST" and fault.began_at < refusal.at < until for refusal in ledger.refusals
     )
     shown = f"{failed} of {posts} POSTs failed while Redis was gone for {scale.redis_gone_s:g} s"
     return Proof("Redis gone", shown, failed == 0 and posts > 0)
 
 
-async def postgres_gone(stage: Stage) -> Proof:
-    """Postgres is away for longer than a lease: what ran meanwhile is not run again."""
-    scale = stage.world.scale
+async def postgres_gone(episode: EpisodeContext) -> Proof:
+    """Postgres does not run for longer than a lease. Attempts that ran meanwhile are not repeated."""
+    scale = episode.fleet.scale
     for _ in range(scale.workers * scale.pages):
-        stage.callers.begin(SLOW)
-    held = await stage.held_by(stage.world.workers[0])
-    held = [(row["id"], row["attempt"]) for row in await stage.fetch(_RUNNING)] or held
-    injury = stage.injured("Postgres SIGKILL", detail=f"episode, {scale.postgres_gone_s:g} s")
-    await stage.world.kill_engine(stage.world.engines.postgres)
+        episode.callers.begin(SLOW)
+    held = await episode.held_by(episode.fleet.workers[0])
+    held = [(row["id"], row["attempt"]) for row in await episode.fetch(_RUNNING)] or held
+    fault = episode.note_fault("Postgres SIGKILL", detail=f"episode, {scale.postgres_gone_s:g} s")
+    await episode.fleet.kill_engine(episode.fleet.engines.postgres)
     await asyncio.sleep(scale.postgres_gone_s)
-    await stage.world.start_engine(stage.world.engines.postgres)
-    injury.ended_at = now()
-    await stage.left(held, scale.lease_s + scale.past_lease_s)
-    lost = (await stage.fetch(_LOST, *[list(column) for column in zip(*held, strict=True)]))[0]["count"]
+    await episode.fleet.start_engine(episode.fleet.engines.postgres)
+    fault.ended_at = now()
+    await episode.left(held, scale.lease_s + scale.past_lease_s)
+    lost = (await episode.fetch(_LOST, *[list(column) for column in zip(*held, strict=True)]))[0]["count"]
     shown = (
         f"{lost} of {len(held)} attempts that ran were run again after {scale.postgres_gone_s:g} s without "
         f"Postgres (lease {scale.lease_s:g} s)"
@@ -131,76 +136,76 @@ async def postgres_gone(stage: Stage) -> Proof:
     return Proof("Postgres gone", shown, lost == 0)
 
 
-async def calm_kill(stage: Stage) -> Proof:
-    """A worker is killed and nothing else happens: its jobs run again within lease + 5 s."""
-    scale = stage.world.scale
+async def calm_kill(episode: EpisodeContext) -> Proof:
+    """A worker is killed and nothing else happens. Its jobs run again within lease + 5 s."""
+    scale = episode.fleet.scale
     worst_s = 0.0
     for number in range(scale.calm_kills):
-        member = stage.world.workers[number % len(stage.world.workers)]
-        held = await stage.held_by(member)
-        life = member.life
-        injury = stage.injured(KILL, worker_id=await stage.world.worker_id(member), detail="episode")
+        member = episode.fleet.workers[number % len(episode.fleet.workers)]
+        held = await episode.held_by(member)
+        process_run = member.current
+        fault = episode.note_fault(KILL, worker_id=await episode.fleet.worker_id(member), detail="episode")
         member.send(signal.SIGKILL, reason="SIGKILL")
-        await stage.left(held, 2 * scale.recovery_bound_s)
-        worst_s = max(worst_s, now() - injury.began_at)
-        await member.replaced(life)
-        injury.ended_at = now()
+        await episode.left(held, 2 * scale.recovery_bound_s)
+        worst_s = max(worst_s, now() - fault.began_at)
+        await member.replaced(process_run)
+        fault.ended_at = now()
     shown = f"jobs of {scale.calm_kills} killed workers were taken from them after {worst_s:.1f} s at most"
     return Proof("worker killed in calm", shown, worst_s <= scale.recovery_bound_s)
 
 
-async def kill_holder(stage: Stage) -> Proof:
-    """A worker is killed in the middle of its jobs; nobody waits for them."""
-    member = stage.world.workers[0]
-    held = await stage.held_by(member)
-    life = member.life
-    injury = stage.injured(KILL, worker_id=await stage.world.worker_id(member), detail="episode")
+async def kill_holder(episode: EpisodeContext) -> Proof:
+    """A worker is killed while it has jobs. The episode does not wait for them."""
+    member = episode.fleet.workers[0]
+    held = await episode.held_by(member)
+    process_run = member.current
+    fault = episode.note_fault(KILL, worker_id=await episode.fleet.worker_id(member), detail="episode")
     member.send(signal.SIGKILL, reason="SIGKILL")
-    await member.replaced(life)
-    injury.ended_at = now()
+    await member.replaced(process_run)
+    fault.ended_at = now()
     return Proof("holder killed", f"{len(held)} jobs were running on it", bool(held))
 
 
-async def zombie(stage: Stage) -> Proof:
-    """A worker cannot reach Postgres for longer than its lease, renders on, and comes back with results."""
-    member = next(one for one in stage.world.workers if one.name in stage.world.cables)
-    cable = stage.world.cables[member.name].postgres
-    held = await stage.held_by(member)
-    worker_id = await stage.world.worker_id(member)
-    injury = stage.injured("worker cut off past its lease", worker_id=worker_id, detail="episode")
-    await cable.cut()
-    await stage.left(held, 2 * stage.world.scale.past_lease_s)
-    # Let somebody else end them first: the worst moment for the old results to arrive.
-    await stage.ended(held, 2 * stage.world.scale.past_lease_s)
-    await cable.resume()
-    injury.ended_at = now()
+async def zombie(episode: EpisodeContext) -> Proof:
+    """A worker cannot reach Postgres for longer than its lease, keeps rendering, and then sends results."""
+    member = next(one for one in episode.fleet.workers if one.name in episode.fleet.links)
+    link = episode.fleet.links[member.name].postgres
+    held = await episode.held_by(member)
+    worker_id = await episode.fleet.worker_id(member)
+    fault = episode.note_fault("worker cut off past its lease", worker_id=worker_id, detail="episode")
+    await link.cut()
+    await episode.left(held, 2 * episode.fleet.scale.past_lease_s)
+    # Another worker ends the jobs first: then the old results arrive at the worst time.
+    await episode.ended(held, 2 * episode.fleet.scale.past_lease_s)
+    await link.resume()
+    fault.ended_at = now()
 
     mine = {str(job_id) for job_id, _ in held}
 
     async def has_come_back() -> bool:
-        events = [line["event"] for line in member.life.lines() if line.get("job_id") in mine]
+        events = [line["event"] for line in member.current.lines() if line.get("job_id") in mine]
         return any("discarded" in event or event == "job ended" for event in events)
 
-    await until(has_come_back, stage.world.scale.past_lease_s)
-    refused = sum("discarded" in line["event"] for line in member.life.lines())
+    await until(has_come_back, episode.fleet.scale.past_lease_s)
+    refused = sum("discarded" in line["event"] for line in member.current.lines())
     return Proof("zombie", f"{refused} stale results were refused", refused > 0)
 
 
-async def flush_of_a_full_line(stage: Stage) -> Proof:
-    """FLUSHALL while many jobs are queued."""
-    for _ in range(4 * stage.world.scale.workers * stage.world.scale.pages):
-        stage.callers.begin(SLOW)
+async def flush_of_a_full_line(episode: EpisodeContext) -> Proof:
+    """FLUSHALL empties Redis while many jobs are queued."""
+    for _ in range(4 * episode.fleet.scale.workers * episode.fleet.scale.pages):
+        episode.callers.begin(SLOW)
     queued = 0
     async with asyncio.timeout(_PATIENCE_S):
         while not queued:
-            queued = (await stage.fetch(_QUEUED))[0]["count"]
+            queued = (await episode.fetch(_QUEUED))[0]["count"]
             await asyncio.sleep(_LOOK_S)
-    injury = stage.injured("FLUSHALL", detail=f"episode, {queued} queued")
-    async with Redis.from_url(stage.world.engines.redis_url, socket_timeout=5) as redis:
+    fault = episode.note_fault("FLUSHALL", detail=f"episode, {queued} queued")
+    async with Redis.from_url(episode.fleet.engines.redis_url, socket_timeout=5) as redis:
         await redis.flushall()
-    injury.ended_at = now()
+    fault.ended_at = now()
     return Proof("flush of a full line", f"{queued} jobs were queued when Redis forgot them", queued > 0)
 
 
-Episode = Callable[[Stage], Awaitable[Proof]]
+Episode = Callable[[EpisodeContext], Awaitable[Proof]]
 EPISODES: Final[tuple[Episode, ...]] = (calm_kill, redis_gone, zombie, postgres_gone, flush_of_a_full_line)

@@ -1,6 +1,6 @@
-"""What can go wrong, as a table: each kind of fault is one function that does it and undoes it.
+"""A table of faults: for each kind a function that causes the fault and repairs it.
 
-A fault has ended when what it broke runs again; whether the jobs do is looked at afterwards (`recovery.py`).
+A fault has ended when what it broke runs again. Whether the jobs run again is checked later (`recovery.py`).
 """
 
 import asyncio
@@ -18,20 +18,20 @@ from redis.asyncio import Redis
 
 from deploy.embedded.engines.engine import Engine
 from deploy.embedded.processes import process_tree
-from tests.chaos.clients.member import Member
-from tests.chaos.clients.world import World, now
+from tests.chaos.clients.fleet_under_test import FleetUnderTest, now
+from tests.chaos.clients.supervised_process import SupervisedProcess
 from tests.kit.processes import command_line
 
 
 class Lane(StrEnum):
-    """Faults of one lane come one after the other; the two lanes overlap."""
+    """Faults of one lane happen one after the other; faults of the two lanes overlap."""
 
     PROCESSES = "processes"
     ENGINES = "engines"
 
 
 class Hit(StrEnum):
-    """Which jobs a fault touches, as of the moment before it."""
+    """Which jobs a fault affects, by their state before it."""
 
     WORKER = "running on the worker"
     RUNNING = "running"
@@ -40,14 +40,14 @@ class Hit(StrEnum):
 
 
 @dataclass(slots=True)
-class Injury:
-    """One fault as it happened.
+class FaultEvent:
+    """One fault that happened.
 
     Attributes:
         kind: its name in the table.
         began_at, ended_at: seconds since 1970; None while it lasts.
-        worker_id: of the worker that it hit.
-        detail: what was chosen: which process, how long.
+        worker_id: of the affected worker.
+        detail: what was chosen at random: which process, how long.
     """
 
     kind: str
@@ -58,66 +58,66 @@ class Injury:
 
 
 @dataclass(frozen=True, slots=True)
-class Strike:
-    """What a fault function is given.
+class FaultContext:
+    """What a fault function works with.
 
     Attributes:
-        numbers: random, of this fault alone.
-        injury: what it fills in.
+        numbers: random numbers for this fault only.
+        fault: the function adds details to it.
     """
 
-    world: World
+    fleet: FleetUnderTest
     numbers: Random
-    injury: Injury
+    fault: FaultEvent
 
     def outage_s(self) -> float:
-        """How long something stays away."""
-        seconds = self.numbers.uniform(*self.world.scale.outage_s)
-        self.injury.detail = f"{self.injury.detail} {seconds:.1f} s".strip()
+        """A random duration for an outage."""
+        seconds = self.numbers.uniform(*self.fleet.scale.outage_s)
+        self.fault.detail = f"{self.fault.detail} {seconds:.1f} s".strip()
         return seconds
 
     def begin(self) -> None:
-        """From now on it counts."""
-        self.injury.began_at = now()
+        """Mark the beginning of the fault."""
+        self.fault.began_at = now()
 
-    async def worker(self, among: Sequence[Member] | None = None) -> Member:
-        """One of the workers, which is ready."""
-        member = self.numbers.choice(among or self.world.workers)
+    async def worker(self, among: Sequence[SupervisedProcess] | None = None) -> SupervisedProcess:
+        """Choose a worker, and wait until it is ready."""
+        member = self.numbers.choice(among or self.fleet.workers)
         await member.ready()
-        self.injury.worker_id = await self.world.worker_id(member)
-        self.injury.detail = member.name
+        self.fault.worker_id = await self.fleet.worker_id(member)
+        self.fault.detail = member.name
         self.begin()
         return member
 
-    async def wired_worker(self) -> Member:
-        """One of those whose network can be cut."""
-        wired = [member for member in self.world.workers if member.name in self.world.cables]
+    async def linked_worker(self) -> SupervisedProcess:
+        """Choose one of the workers whose network can be cut."""
+        wired = [member for member in self.fleet.workers if member.name in self.fleet.links]
         return await self.worker(wired)
 
 
-async def _kill_worker(strike: Strike) -> None:
-    member = await strike.worker()
-    life = member.life
+async def _kill_worker(context: FaultContext) -> None:
+    member = await context.worker()
+    process_run = member.current
     member.send(signal.SIGKILL, reason="SIGKILL")
-    await member.replaced(life)
+    await member.replaced(process_run)
 
 
-async def _terminate_worker(strike: Strike) -> None:
-    member = await strike.worker()
-    life = member.life
+async def _terminate_worker(context: FaultContext) -> None:
+    member = await context.worker()
+    process_run = member.current
     member.send(signal.SIGTERM, reason="SIGTERM")
-    await member.replaced(life)
+    await member.replaced(process_run)
 
 
-async def _freeze_worker(strike: Strike) -> None:
-    member = await strike.worker()
+async def _freeze_worker(context: FaultContext) -> None:
+    member = await context.worker()
     member.send(signal.SIGSTOP)
-    await asyncio.sleep(strike.world.scale.past_lease_s)
+    await asyncio.sleep(context.fleet.scale.past_lease_s)
     member.send(signal.SIGCONT)
 
 
-async def _kill_browser(strike: Strike) -> None:
-    member = await strike.worker()
+async def _kill_browser(context: FaultContext) -> None:
+    member = await context.worker()
     for pid in browsers_of(member.pid):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -134,19 +134,19 @@ _BROWSER: Final = "browser"
 _DRIVER: Final = "driver"
 
 
-async def _kill_part(strike: Strike) -> None:
-    await _signal_part(strike, [*_PARTS, _DRIVER], signal.SIGKILL)
+async def _kill_part(context: FaultContext) -> None:
+    await _signal_part(context, [*_PARTS, _DRIVER], signal.SIGKILL)
 
 
-async def _stop_part(strike: Strike) -> None:
-    """What was stopped is not continued: the product has to notice."""
-    await _signal_part(strike, [*_PARTS, _BROWSER, _DRIVER], signal.SIGSTOP)
+async def _stop_part(context: FaultContext) -> None:
+    """Stop a part and do not continue it: the product has to detect this."""
+    await _signal_part(context, [*_PARTS, _BROWSER, _DRIVER], signal.SIGSTOP)
 
 
-async def _signal_part(strike: Strike, parts: Sequence[str], number: signal.Signals) -> None:
-    member = await strike.worker()
-    part = strike.numbers.choice(parts)
-    strike.injury.detail += f", {part}"
+async def _signal_part(context: FaultContext, parts: Sequence[str], number: signal.Signals) -> None:
+    member = await context.worker()
+    part = context.numbers.choice(parts)
+    context.fault.detail += f", {part}"
     for pid in _pids_of_part(member.pid, part):
         with suppress(ProcessLookupError):
             os.kill(pid, number)
@@ -178,103 +178,103 @@ def browsers_of(pid: int) -> list[int]:
     ]
 
 
-async def _kill_api(strike: Strike) -> None:
-    member = strike.numbers.choice(strike.world.apis)
-    strike.injury.detail = member.name
-    strike.begin()
-    life = member.life
+async def _kill_api(context: FaultContext) -> None:
+    member = context.numbers.choice(context.fleet.apis)
+    context.fault.detail = member.name
+    context.begin()
+    process_run = member.current
     member.send(signal.SIGKILL, reason="SIGKILL")
-    await member.replaced(life)
+    await member.replaced(process_run)
 
 
-async def _cut_worker_off(strike: Strike) -> None:
-    """Connections are ended and refused."""
-    member = await strike.wired_worker()
-    cables = strike.world.cables[member.name]
-    cable = strike.numbers.choice((cables.postgres, cables.redis))
-    strike.injury.detail += " from Postgres" if cable is cables.postgres else " from Redis"
-    seconds = strike.outage_s()
-    await cable.cut()
+async def _cut_worker_off(context: FaultContext) -> None:
+    """End the connections of a worker, and refuse new ones for a while."""
+    member = await context.linked_worker()
+    links = context.fleet.links[member.name]
+    link = context.numbers.choice((links.postgres, links.redis))
+    context.fault.detail += " from Postgres" if link is links.postgres else " from Redis"
+    seconds = context.outage_s()
+    await link.cut()
     await asyncio.sleep(seconds)
-    await cable.resume()
+    await link.resume()
 
 
-async def _isolate_worker(strike: Strike) -> None:
-    """Postgres is out of one worker's reach for longer than its lease; it renders on."""
-    member = await strike.wired_worker()
-    cable = strike.world.cables[member.name].postgres
-    if strike.numbers.random() < 0.5:
-        await cable.cut()
-        strike.injury.detail += ", refused"
+async def _isolate_worker(context: FaultContext) -> None:
+    """A worker cannot reach Postgres for longer than its lease; it keeps rendering."""
+    member = await context.linked_worker()
+    link = context.fleet.links[member.name].postgres
+    if context.numbers.random() < 0.5:
+        await link.cut()
+        context.fault.detail += ", refused"
     else:
-        cable.stall()
-        strike.injury.detail += ", silent"
-    await asyncio.sleep(strike.world.scale.past_lease_s)
-    await cable.cut()  # what a silence has held back must not arrive after all
-    await cable.resume()
+        link.stall()
+        context.fault.detail += ", silent"
+    await asyncio.sleep(context.fleet.scale.past_lease_s)
+    await link.cut()  # data that was stalled must not arrive later
+    await link.resume()
 
 
-async def _flush_redis(strike: Strike) -> None:
-    strike.begin()
-    async with Redis.from_url(strike.world.engines.redis_url, socket_timeout=5) as redis:
+async def _flush_redis(context: FaultContext) -> None:
+    context.begin()
+    async with Redis.from_url(context.fleet.engines.redis_url, socket_timeout=5) as redis:
         await redis.flushall()
 
 
-async def _lose_redis(strike: Strike) -> None:
-    strike.begin()
-    await strike.world.lose_redis()
-    await asyncio.sleep(strike.outage_s())
-    await strike.world.start_engine(strike.world.engines.redis)
+async def _lose_redis(context: FaultContext) -> None:
+    context.begin()
+    await context.fleet.lose_redis()
+    await asyncio.sleep(context.outage_s())
+    await context.fleet.start_engine(context.fleet.engines.redis)
 
 
-async def _freeze_redis(strike: Strike) -> None:
-    await _freeze_engine(strike, strike.world.engines.redis)
+async def _freeze_redis(context: FaultContext) -> None:
+    await _freeze_engine(context, context.fleet.engines.redis)
 
 
-async def _freeze_postgres(strike: Strike) -> None:
-    await _freeze_engine(strike, strike.world.engines.postgres)
+async def _freeze_postgres(context: FaultContext) -> None:
+    await _freeze_engine(context, context.fleet.engines.postgres)
 
 
-async def _freeze_engine(strike: Strike, engine: Engine) -> None:
-    strike.begin()
+async def _freeze_engine(context: FaultContext, engine: Engine) -> None:
+    context.begin()
     pid = engine.child.pid if engine.child is not None else 0
     pids = [pid, *process_tree.descendants(pid)]
     for each in pids:
         process_tree.send(each, signal.SIGSTOP)
-    await asyncio.sleep(strike.outage_s())
+    await asyncio.sleep(context.outage_s())
     for each in pids:
         process_tree.send(each, signal.SIGCONT)
 
 
-async def _kill_postgres(strike: Strike) -> None:
-    await _kill_engine(strike, strike.world.engines.postgres)
+async def _kill_postgres(context: FaultContext) -> None:
+    await _kill_engine(context, context.fleet.engines.postgres)
 
 
-async def _kill_s3(strike: Strike) -> None:
-    await _kill_engine(strike, strike.world.engines.s3)
+async def _kill_s3(context: FaultContext) -> None:
+    await _kill_engine(context, context.fleet.engines.s3)
 
 
-async def _kill_engine(strike: Strike, engine: Engine) -> None:
-    strike.begin()
-    await strike.world.kill_engine(engine)
-    await asyncio.sleep(strike.outage_s())
-    await strike.world.start_engine(engine)
+async def _kill_engine(context: FaultContext, engine: Engine) -> None:
+    context.begin()
+    await context.fleet.kill_engine(engine)
+    await asyncio.sleep(context.outage_s())
+    await context.fleet.start_engine(engine)
 
 
 class FaultKind(NamedTuple):
     """One line of the table.
 
     Attributes:
-        name: as the report calls it.
-        share: how often, against the others of its lane.
-        inflict: does it, and returns when what it broke runs again.
-        hit: whose jobs it touches.
+        name: in the report.
+        share: how often it happens, compared with the others of its lane.
+        cause: causes it, and returns when what it broke runs again.
+        hit: which jobs it affects.
     """
 
     name: str
     lane: Lane
     share: float
-    inflict: Callable[[Strike], Awaitable[None]]
+    cause: Callable[[FaultContext], Awaitable[None]]
     hit: Hit
 
 
@@ -298,20 +298,20 @@ KINDS: Final = (
 
 
 @dataclass(slots=True)
-class Record:
-    """All faults of a run, in order of their beginning."""
+class FaultLog:
+    """All faults of a run, in the order of their beginning."""
 
-    injuries: list[Injury] = field(default_factory=list)
+    fault_events: list[FaultEvent] = field(default_factory=list)
 
     @property
-    def active(self) -> list[Injury]:
-        """Those that last."""
-        return [injury for injury in self.injuries if injury.ended_at is None]
+    def active(self) -> list[FaultEvent]:
+        """The faults that have not ended."""
+        return [fault for fault in self.fault_events if fault.ended_at is None]
 
-    async def inflict(self, kind: FaultKind, world: World, numbers: Random) -> Injury:
-        """Do it, and note when it began and ended."""
-        injury = Injury(kind.name, now())
-        self.injuries.append(injury)
-        await kind.inflict(Strike(world, numbers, injury))
-        injury.ended_at = now()
-        return injury
+    async def cause(self, kind: FaultKind, fleet: FleetUnderTest, numbers: Random) -> FaultEvent:
+        """Cause a fault, and record when it began and ended."""
+        fault = FaultEvent(kind.name, now())
+        self.fault_events.append(fault)
+        await kind.cause(FaultContext(fleet, numbers, fault))
+        fault.ended_at = now()
+        return fault

@@ -1,4 +1,4 @@
-"""How long, how fast and how hard a run is; everything in seconds."""
+"""The size of a run: its duration, load and faults. All times are in seconds."""
 
 import os
 from dataclasses import dataclass, replace
@@ -13,24 +13,24 @@ def _default(name: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The measures of one run.
+    """The size of one run.
 
     Attributes:
-        seconds: how long load and faults last; what comes before and after is bounded apart.
-        seed: of the load and of the script of faults.
-        workers, apis, pages: processes, and renders at once in a worker.
+        seconds: how long load and faults last. The phases before and after have limits of their own.
+        seed: of the load and of the faults.
+        workers, apis, pages: numbers of processes, and of renders at once in a worker.
         lease_s, heartbeat_s, sweep_s, grace_s: settings of the workers.
         engine_timeout_s: DATABASE_TIMEOUT_S and S3_TIMEOUT_S; None: the product's defaults.
-        jobs_per_s: mean rate of the callers.
-        burst, burst_every_s: so many jobs at once, so often: without them nothing would ever be queued.
-        slow_ms: how long a slow page takes, between these.
-        open_limit: above so many open jobs the callers pause.
-        process_gap_s, engine_gap_s: pause between two faults of a lane.
-        outage_s: how long an engine stays away, or a network cut.
-        redis_gone_s: the episode of that name. That of Postgres lasts `postgres_gone_s`.
-        calm_kills: workers killed in the episode that measures recovery.
-        margin_s: what a look each second may find later than the product promises: statements take time.
-        drain_s: how long after the last fault an accepted job may still be open.
+        jobs_per_s: mean rate of submitted jobs.
+        burst, burst_every_s: how many jobs are submitted at once, and how often, so that jobs have to queue.
+        slow_ms: the shortest and the longest time that a slow page takes.
+        open_limit: no jobs are submitted while so many are open.
+        process_gap_s, engine_gap_s: shortest and longest pause between two faults of a lane.
+        outage_s: shortest and longest outage of an engine or of the network.
+        redis_gone_s: how long the episode without Redis lasts. That of Postgres lasts `postgres_gone_s`.
+        calm_kills: how many workers are killed in the episode that measures recovery.
+        margin_s: added to the product's time limits, because checks once a second find a fault later.
+        drain_s: how long after the last fault an accepted job may be open.
     """
 
     seconds: float
@@ -58,7 +58,7 @@ class Scale:
 
     @classmethod
     def long(cls, *, seconds: float, seed: int, workers: int) -> Self:
-        """The product's own settings; the full length is half an hour."""
+        """With the product's default settings. The full run takes half an hour."""
         return cls(
             seconds=seconds,
             seed=seed,
@@ -86,7 +86,7 @@ class Scale:
 
     @classmethod
     def short(cls, *, seconds: float, seed: int, workers: int = 2) -> Self:
-        """Short leases and few processes: all kinds of faults within seconds."""
+        """With short leases and few processes, so that a run takes seconds."""
         return replace(
             cls.long(seconds=seconds, seed=seed, workers=workers),
             apis=1,
@@ -111,22 +111,22 @@ class Scale:
 
     @property
     def sweep_bound_s(self) -> float:
-        """One sweep at its slowest."""
+        """The longest interval between two sweeps."""
         return self.sweep_s
 
     @property
     def past_lease_s(self) -> float:
-        """Long enough for a silent worker's jobs to be somebody else's."""
+        """Long enough for other workers to take the jobs of a worker that does not renew its leases."""
         return self.lease_s + self.sweep_bound_s + 1
 
     @property
     def postgres_gone_s(self) -> float:
-        """Longer than a lease."""
+        """How long Postgres does not run in its episode: longer than a lease."""
         return 1.6 * self.lease_s
 
     @property
     def recovery_bound_s(self) -> float:
-        """Within which a SIGKILLed worker's job must run again."""
+        """In this time a job of a killed worker must run again."""
         return self.lease_s + 5
 
     @property

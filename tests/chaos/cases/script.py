@@ -1,4 +1,4 @@
-"""The seeded script of faults: which kind comes when is fixed before the run begins."""
+"""The sequence of faults. The seed determines it before the run begins."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from tests.chaos.cases.scale import Scale
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """One fault to come.
+class PlannedFault:
+    """A planned fault.
 
     Attributes:
         gap_s: pause before it.
-        seed: of everything random in it.
+        seed: of its random numbers.
     """
 
     kind: FaultKind
@@ -23,16 +23,16 @@ class Planned:
 
 
 def numbers_of(scale: Scale, purpose: str) -> Random:
-    """Random numbers of their own for each purpose, so that one does not shift those of another."""
+    """A random generator for one purpose, so that a change in one does not change the numbers of others."""
     return Random(f"{scale.seed} {purpose}")  # noqa: S311 - repeatable on purpose
 
 
-def script(scale: Scale, lane: Lane) -> Iterator[Planned]:
-    """The faults of one lane, without end: all kinds once, shuffled, then chance decides by their shares."""
+def script(scale: Scale, lane: Lane) -> Iterator[PlannedFault]:
+    """The endless sequence of one lane's faults: first each kind once, then at random by their shares."""
     numbers = numbers_of(scale, lane)
     kinds = [kind for kind in KINDS if kind.lane is lane]
     gaps_s = scale.process_gap_s if lane is Lane.PROCESSES else scale.engine_gap_s
     first = numbers.sample(kinds, len(kinds))
     while True:
         kind = first.pop() if first else numbers.choices(kinds, [kind.share for kind in kinds])[0]
-        yield Planned(kind, numbers.uniform(*gaps_s), numbers.getrandbits(32))
+        yield PlannedFault(kind, numbers.uniform(*gaps_s), numbers.getrandbits(32))

@@ -1,7 +1,7 @@
-"""The load: callers who want every job done, and behave as good clients do.
+"""The load: callers that submit jobs as well-behaved clients do.
 
-Each POST carries an Idempotency-Key and is repeated - at another API process if there is one - until it is
-answered with 202 or 200: then the job is *accepted*, and the run holds the product to it.
+Each POST has an Idempotency-Key. It is repeated, at another API process if there is one, until it is answered
+with 202 or 200. Then the job is *accepted*, and the run checks that the product ends it.
 """
 
 import asyncio
@@ -15,9 +15,9 @@ from uuid import UUID
 
 import httpx
 
-from tests.chaos.cases.kinds import Kind, Places, choose
-from tests.chaos.clients.patience import until
-from tests.chaos.clients.world import World, now
+from tests.chaos.cases.kinds import Addresses, JobKind, choose
+from tests.chaos.clients.fleet_under_test import FleetUnderTest, now
+from tests.chaos.clients.waiting import until
 
 _GIVE_UP_S: Final = 150.0
 _LONGEST_PAUSE_S: Final = 2.0
@@ -31,7 +31,7 @@ _READ_WAIT_S: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A call that was not answered as it should be, and was repeated.
+    """A call that failed and was repeated.
 
     Attributes:
         what: the status, or the name of the error.
@@ -44,14 +44,14 @@ class Refusal:
 
 @dataclass(slots=True)
 class Call:
-    """One job as its caller sees it.
+    """One job, as its caller knows it.
 
     Attributes:
-        is_answered: whether its POST has come to an end, well or not.
-        seen_end: the state in the first answer that said it had ended.
+        is_answered: whether its POST is over, with success or not.
+        seen_end: the state in the first answer in which the job had ended.
     """
 
-    kind: Kind
+    kind: JobKind
     key: str
     body: dict[str, Any]
     began_at: float
@@ -63,11 +63,11 @@ class Call:
 
 @dataclass(slots=True)
 class Ledger:
-    """What all callers know at the end.
+    """What all callers have recorded.
 
     Attributes:
-        calls: every job that anybody asked for.
-        refusals: every failed try of a call.
+        calls: all jobs that were submitted.
+        refusals: all failed tries of calls.
         wrong: answers that no fault explains, such as 500 or 404.
     """
 
@@ -77,20 +77,20 @@ class Ledger:
 
     @property
     def accepted(self) -> dict[UUID, Call]:
-        """By job id."""
+        """The accepted jobs, by their ids."""
         return {call.job_id: call for call in self.calls if call.job_id is not None}
 
 
 class Callers:
-    """Sends jobs at random times until told to stop.
+    """Submits jobs at random times.
 
     Attributes:
-        ledger: fills up meanwhile.
+        ledger: what was recorded so far.
     """
 
-    def __init__(self, world: World, numbers: Random, *, open_jobs: Callable[[], int]) -> None:
+    def __init__(self, fleet: FleetUnderTest, numbers: Random, *, open_jobs: Callable[[], int]) -> None:
         self.ledger = Ledger()
-        self._world = world
+        self._world = fleet
         self._numbers = numbers
         self._open_jobs = open_jobs
         self._turn = 0
@@ -98,7 +98,7 @@ class Callers:
         self._mistakes: list[BaseException] = []
 
     async def send(self) -> None:
-        """Send at the mean rate, and now and then many at once, until cancelled."""
+        """Submit jobs at the mean rate, and many at once at intervals, until cancelled."""
         scale = self._world.scale
         burst_due = now() + scale.burst_every_s / 2
         while True:
@@ -111,11 +111,11 @@ class Callers:
                     self.begin(choose(self._numbers))
             await asyncio.sleep(self._numbers.expovariate(scale.jobs_per_s))
 
-    def begin(self, kind: Kind) -> Call:
-        """Ask for a job of this kind; the call goes on by itself."""
-        places = Places(self._world.site, self._world.refusing, self._world.scale.slow_ms)
+    def begin(self, kind: JobKind) -> Call:
+        """Submit a job of this kind, in a task of its own."""
+        addresses = Addresses(self._world.site, self._world.refusing, self._world.scale.slow_ms)
         key = f"{self._world.scale.seed}-{len(self.ledger.calls)}"
-        call = Call(kind, key, kind.body(self._numbers, places), now())
+        call = Call(kind, key, kind.body(self._numbers, addresses), now())
         self.ledger.calls.append(call)
         cancel_after_s = None if kind.cancel_after_s is None else self._numbers.uniform(*kind.cancel_after_s)
         task = asyncio.create_task(self._follow(call, cancel_after_s))
@@ -128,8 +128,8 @@ class Callers:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._mistakes.append(error)
 
-    async def posted(self, timeout_s: float) -> None:
-        """Let every POST that is under way be answered: only then is it known what was accepted."""
+    async def wait_for_posts(self, timeout_s: float) -> None:
+        """Wait until every POST is over: only then it is known which jobs were accepted."""
 
         async def are_answered() -> bool:
             return all(call.is_answered for call in self.ledger.calls)
@@ -137,10 +137,10 @@ class Callers:
         await until(are_answered, timeout_s)
 
     async def close(self) -> None:
-        """End what still waits for a job's end.
+        """Cancel calls that wait for a job's end.
 
         Raises:
-            Exception: what a call has ended with, which is a mistake of ours.
+            Exception: the error of a call, which is a mistake in this program.
         """
         calls = list(self._calls)
         for task in calls:
@@ -162,7 +162,7 @@ class Callers:
             await self._cancel(call)
         while call.kind.reads and call.seen_end is None:
             parameters = {"wait": _READ_WAIT_S}
-            answer = await self._insist("GET", f"/v1/jobs/{call.job_id}", params=parameters)
+            answer = await self._call_until_answered("GET", f"/v1/jobs/{call.job_id}", params=parameters)
             if answer is None or answer.status_code != HTTPStatus.OK:
                 return
             self._note_end(call, answer.json())
@@ -175,7 +175,7 @@ class Callers:
         headers = {"Idempotency-Key": call.key}
         if call.kind.wait_s:
             headers["Prefer"] = f"wait={call.kind.wait_s}"
-        answer = await self._insist("POST", "/v1/jobs", json=call.body, headers=headers)
+        answer = await self._call_until_answered("POST", "/v1/jobs", json=call.body, headers=headers)
         if answer is None:
             return None
         if answer.status_code not in (HTTPStatus.ACCEPTED, HTTPStatus.OK):
@@ -186,7 +186,7 @@ class Callers:
         return document
 
     async def _cancel(self, call: Call) -> None:
-        answer = await self._insist("DELETE", f"/v1/jobs/{call.job_id}")
+        answer = await self._call_until_answered("DELETE", f"/v1/jobs/{call.job_id}")
         if answer is not None and answer.is_success:
             self._note_end(call, answer.json())
         elif answer is not None and answer.status_code != HTTPStatus.CONFLICT:
@@ -195,8 +195,8 @@ class Callers:
     def _note_wrong(self, method: str, answer: httpx.Response) -> None:
         self.ledger.wrong[f"{method}: {answer.status_code} {answer.text[:200]}"] += 1
 
-    async def _insist(self, method: str, path: str, **options: Any) -> httpx.Response | None:
-        """Repeat the call until it is answered for good; None when it never was."""
+    async def _call_until_answered(self, method: str, path: str, **options: Any) -> httpx.Response | None:
+        """Repeat a call until it gets a final answer; None: it never got one."""
         pause_s = _FIRST_PAUSE_S
         give_up_at = now() + _GIVE_UP_S
         while now() < give_up_at:

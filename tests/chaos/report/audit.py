@@ -1,7 +1,7 @@
-"""An audit of the jobs table that owes nothing to the product: a trigger that notes every change of state.
+"""An audit of the jobs table that does not depend on the product's code: a trigger records each state change.
 
-It is installed by the run in its own database. A note is written in the transaction that makes the change, so
-there is one exactly when the change was committed.
+The run installs it in its database. A note is written in the transaction that makes the change, so there is a
+note exactly if the change was committed.
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,7 @@ from uuid import UUID
 
 import asyncpg
 
-# UPDATE OF state fires when a statement names the column, also when it writes the same word again: a finish
-# that repeats another one is seen.
+# UPDATE OF state fires when a statement sets the column, also to the same value: a second finish is recorded.
 _INSTALL: Final = """
     CREATE TABLE chaos_trail (
         number       bigserial PRIMARY KEY,
@@ -44,8 +43,8 @@ _INSTALL: Final = """
 _READ: Final = "SELECT * FROM chaos_trail ORDER BY number"
 
 TERMINAL: Final = frozenset({"succeeded", "failed", "cancelled", "expired"})
-# What docs/states.md allows, written down once more: this list must not follow a mistake in the product's.
-# A state that is written again without leaving it is no transition, unless it is terminal.
+# The transitions that docs/states.md allows. The list is written here again, so that a mistake in the product
+# does not change it. Writing the same state again is no transition, unless the state is terminal.
 LEGAL: Final = frozenset(
     {
         (None, "queued"),
@@ -76,17 +75,17 @@ class Note:
 
     @property
     def is_end(self) -> bool:
-        """Whether the job ended by it - once more, perhaps."""
+        """Whether it ends the job, perhaps for the second time."""
         return self.new_state in TERMINAL
 
     @property
     def is_claim(self) -> bool:
-        """Whether an attempt began."""
+        """Whether an attempt begins."""
         return self.old_state == "queued" and self.new_state == "running"
 
     @property
     def is_legal(self) -> bool:
-        """Whether the transition may be, and `attempt` rose where and only where one begins."""
+        """Whether the transition is allowed, and `attempt` rises only if an attempt begins."""
         if (self.old_state, self.new_state) not in LEGAL:
             return False
         return self.attempt == (self.old_attempt or 0) + self.is_claim
@@ -96,12 +95,12 @@ Trail = dict[UUID, list[Note]]
 
 
 async def install(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-    """Begin to note."""
+    """Install the trigger."""
     await connection.execute(_INSTALL)
 
 
 async def read(connection: "asyncpg.Connection[asyncpg.Record]") -> Trail:
-    """Everything that was noted, by job; a job's notes in order, as they were written under its lock."""
+    """All notes by job. A job's notes are in order, because its row is locked while one is written."""
     trail: Trail = {}
     for row in await connection.fetch(_READ):
         values = dict(row)
@@ -111,7 +110,7 @@ async def read(connection: "asyncpg.Connection[asyncpg.Record]") -> Trail:
 
 
 def state_at(notes: list[Note], at: float) -> Note | None:
-    """The note that was the last one at that time; None: the job was not there yet."""
+    """The last note of a job at that time; None: the job did not exist yet."""
     found = None
     for note in notes:
         if note.at > at:

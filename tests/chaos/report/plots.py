@@ -1,4 +1,4 @@
-"""The two pictures of a report. matplotlib is loaded late: a run does not need it."""
+"""The two plots of a report. matplotlib is loaded only when they are drawn."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ _BINS: Final = 40
 
 
 def timeline(file: Path, verdict: Verdict) -> None:
-    """Accepted and ended jobs, open ones below, and every fault as a mark in the row of its kind."""
+    """Accepted and ended jobs, below them open jobs, and each fault as a mark in the row of its kind."""
     figure_, (counts, open_, faults) = _canvas(rows=3, heights=(2, 1.2, 2.4))
     began_at = verdict.began_at
     seconds = [one.at - began_at for one in verdict.samples]
@@ -27,7 +27,7 @@ def timeline(file: Path, verdict: Verdict) -> None:
     open_.fill_between(seconds, [one.queued + one.running for one in verdict.samples], color=COLOURS[4])
     open_.set_ylabel("open", fontsize=8)
     kinds = sorted(verdict.faults, reverse=True)
-    for one in verdict.injuries:
+    for one in verdict.fault_events:
         row = kinds.index(one.kind)
         lasted_s = (one.ended_at or one.began_at) - one.began_at
         faults.barh(row, max(lasted_s, seconds[-1] / 300), left=one.began_at - began_at, color=COLOURS[3])
@@ -40,7 +40,7 @@ def timeline(file: Path, verdict: Verdict) -> None:
 
 
 def recovery(file: Path, found: Sequence[Recovery]) -> None:
-    """How long the jobs that a fault hit took, worker faults apart from those of engines."""
+    """How long affected jobs took to recover: after faults of workers, of Redis, of Postgres and S3."""
     figure_, (axes,) = _canvas(rows=1, heights=(1,))
     series = {
         "a worker, its browser or its network": [

@@ -1,4 +1,4 @@
-"""The report of a run: for a terminal, as a section of docs/chaos.md, and as JSON beside it."""
+"""The report of a run: for a terminal, as a section of docs/chaos.md, and as JSON."""
 
 import json
 import textwrap
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from tests.bench.report.measure import figure, percentile
 from tests.bench.report.report import Table
-from tests.chaos.cases.controls import Shown
+from tests.chaos.cases.controls import ControlResult
 from tests.chaos.cases.scale import Scale
 from tests.chaos.report import plots
 from tests.chaos.report.recovery import KILL, Recovery
@@ -32,16 +32,16 @@ class Report:
 
     scale: Scale
     verdict: Verdict
-    controls: Sequence[Shown]
+    controls: Sequence[ControlResult]
     facts: str
 
     @property
     def holds(self) -> bool:
-        """Whether every promise was kept, and each control has failed as it should."""
+        """Whether every promise was kept and each control has failed, as it should."""
         return not self.verdict.violations and all(shown.fails_as_it_should for shown in self.controls)
 
     def tables(self) -> list[tuple[str, Table]]:
-        """Everything in figures, with a title for each table."""
+        """All tables with their titles."""
         verdict = self.verdict
         return [
             ("What must be", _promises(self)),
@@ -65,28 +65,28 @@ class Report:
         return "\n\n".join(blocks)
 
     def text(self) -> str:
-        """For a terminal."""
+        """The report for a terminal."""
         blocks = [f"{title}\n{table.text()}" for title, table in self.tables() if table.rows]
         broken = [f"BROKEN: {violation}" for violation in self.verdict.violations]
         end = "Every promise was kept." if self.holds else "Not every promise was kept."
         return "\n\n".join([*blocks, *broken, f"{end} {self.facts}"])
 
     def document(self) -> dict[str, Any]:
-        """Everything, for machines."""
+        """The report as JSON."""
         values = {name: getattr(self.verdict, name) for name in Verdict.__slots__}
         values["proofs"] = [asdict(proof) for proof in self.verdict.proofs]
         values["samples"] = [
             [round(one.at - self.verdict.began_at, 1), one.accepted, one.ended, one.queued, one.running]
             for one in self.verdict.samples
         ]
-        values["injuries"] = [
+        values["fault_events"] = [
             {
                 "kind": one.kind,
                 "at_s": round(one.began_at - self.verdict.began_at, 2),
                 "lasted_s": round((one.ended_at or one.began_at) - one.began_at, 2),
                 "detail": one.detail,
             }
-            for one in self.verdict.injuries
+            for one in self.verdict.fault_events
         ]
         values["recoveries"] = [
             [one.kind, None if one.seconds is None else round(one.seconds, 2), one.is_undisturbed]
@@ -102,7 +102,7 @@ class Report:
         }
 
     def write(self, docs: Path) -> Path:
-        """Put it into the page, in the place of the last one, JSON and plots beside it; the page's path."""
+        """Replace the last report in the page, and write JSON and plots. Returns the path of the page."""
         folder = docs / FOLDER
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "report.json").write_text(_compact(self.document()))
@@ -115,7 +115,7 @@ class Report:
 
 
 def _compact(document: Mapping[str, Any]) -> str:
-    """JSON with one line for each fact, and one for each second or fault instead of one for each number."""
+    """JSON with one line per field, and one line per second or fault in long lists."""
     lines = []
     for name, value in document.items():
         if isinstance(value, list) and len(value) > 1:

@@ -1,4 +1,4 @@
-"""What a run has shown: every accepted job is looked up, and what must not be is named."""
+"""Checks all accepted jobs after a run, and lists everything that breaks a promise."""
 
 import asyncio
 import hashlib
@@ -15,10 +15,10 @@ import asyncpg
 import boto3
 
 from tests.chaos.cases.episodes import Proof
-from tests.chaos.cases.faults import Injury, Record
+from tests.chaos.cases.faults import FaultEvent, FaultLog
 from tests.chaos.clients.callers import Call, Ledger
-from tests.chaos.clients.watch import Sample, Watch
-from tests.chaos.clients.world import World, log_lines
+from tests.chaos.clients.fleet_under_test import FleetUnderTest, log_lines
+from tests.chaos.clients.observer import Observer, Sample
 from tests.chaos.report import audit
 from tests.chaos.report.audit import Note, Trail
 from tests.chaos.report.recovery import Recovery, late_kills, recoveries
@@ -39,33 +39,33 @@ _WORDS: Final = 1_500
 
 @dataclass(slots=True)
 class Verdict:
-    """Figures of a run, and everything in it that must not be.
+    """Figures of a run, and everything in it that breaks a promise.
 
     Attributes:
-        lost: accepted, and not ended after everything was healed and the time to drain was over.
-        twice: ended more than once, as the audit counts.
-        told_twice: the same by the workers' logs: more than one attempt says that it ended the job.
-        illegal: changes of state that are not allowed, and attempts that do not count up.
-        unexplained: ends that neither the page nor the faults account for.
-        contradicted: ends that a caller was told and that are not in the row.
-        bad_artifacts: missing, or not what the row says.
+        lost: jobs that were accepted and had not ended when the time after the last fault was over.
+        twice: jobs that ended more than once, by the audit.
+        logged_twice: the same by the workers' logs: more than one attempt has logged that it ended the job.
+        illegal: changes of state that are not allowed, and attempts with a wrong number.
+        unexplained: ends of jobs that neither the page nor a fault explains.
+        contradicted: ends that a caller was told and that differ from the row.
+        bad_artifacts: artifacts that are missing or differ from their row.
         too_early: jobs that ran before their `run_at`.
-        late_kills: jobs of a SIGKILLed worker that did not run again within lease + 5 s in calm.
+        late_kills: jobs of a killed worker that did not run again within lease + 5 s without other faults.
         left_open: attempts without an outcome although their job has ended.
-        stale: results of attempts that were no longer the job's, and were not recorded.
-        orphans: objects in S3 that belong to fenced attempts.
-        given_up: calls that were never answered well; those jobs were not accepted.
-        own_ends: processes that ended though no fault wanted it, by their last exit code.
+        stale: results of attempts that had lost their job; they were not recorded.
+        orphans: objects in S3 of attempts that had lost their job.
+        given_up: calls without a good answer; their jobs were not accepted.
+        own_ends: processes that ended without a fault, by their exit code.
         errors: log lines at level error, by event.
-        last_words: the log lines behind `errors` and `own_ends`, a few of each, to find the cause by.
-        invariants: looks, excused looks and what broke it, by name.
-        left_behind: browsers that outlived their workers.
+        log_samples: some of the log lines for `errors` and `own_ends`, to find their causes.
+        invariants: for each invariant: checks, checks left out because of a fault, and violations.
+        left_behind: browsers that were running after their workers had ended.
     """
 
     accepted: int = 0
     lost: list[str] = field(default_factory=list)
     twice: list[str] = field(default_factory=list)
-    told_twice: list[str] = field(default_factory=list)
+    logged_twice: list[str] = field(default_factory=list)
     illegal: list[str] = field(default_factory=list)
     unexplained: list[str] = field(default_factory=list)
     contradicted: list[str] = field(default_factory=list)
@@ -79,7 +79,7 @@ class Verdict:
     faults: Counter[str] = field(default_factory=Counter)
     own_ends: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
-    last_words: list[str] = field(default_factory=list)
+    log_samples: list[str] = field(default_factory=list)
     refusals: Counter[str] = field(default_factory=Counter)
     wrong: Counter[str] = field(default_factory=Counter)
     artifacts: int = 0
@@ -91,7 +91,7 @@ class Verdict:
     invariants: dict[str, tuple[int, int, list[str]]] = field(default_factory=dict)
     left_behind: list[str] = field(default_factory=list)
     began_at: float = 0.0
-    injuries: list[Injury] = field(default_factory=list)
+    fault_events: list[FaultEvent] = field(default_factory=list)
 
     @property
     def violations(self) -> list[str]:
@@ -99,7 +99,7 @@ class Verdict:
         counted = {
             "lost": self.lost,
             "recorded twice": self.twice,
-            "ended twice by the logs": self.told_twice,
+            "ended twice by the logs": self.logged_twice,
             "illegal changes of state": self.illegal,
             "unexplained ends": self.unexplained,
             "answers that the row contradicts": self.contradicted,
@@ -116,10 +116,10 @@ class Verdict:
 
 
 async def judge(
-    world: World, ledger: Ledger, record: Record, watch: Watch, *, proofs: Sequence[Proof]
+    fleet: FleetUnderTest, ledger: Ledger, record: FaultLog, observer: Observer, *, proofs: Sequence[Proof]
 ) -> Verdict:
-    """Look at everything, after the workers have stopped and while the engines still run."""
-    connection = await asyncpg.connect(world.ground.database_url)
+    """Check everything, after the workers have stopped and while the engines are running."""
+    connection = await asyncpg.connect(fleet.environment.database_url)
     try:
         trail = await audit.read(connection)
         rows = {row["id"]: row for row in await connection.fetch(_ROWS)}
@@ -131,26 +131,28 @@ async def judge(
     verdict = Verdict(
         accepted=len(ledger.accepted),
         given_up=sum(call.job_id is None for call in ledger.calls),
-        faults=Counter(injury.kind for injury in record.injuries),
+        faults=Counter(fault.kind for fault in record.fault_events),
         wrong=ledger.wrong,
         refusals=Counter(f"{refusal.method}: {refusal.what}" for refusal in ledger.refusals),
         proofs=list(proofs),
-        samples=watch.samples,
-        invariants={one.name: (one.looks, one.excused, one.broken) for one in (watch.leases, watch.line)},
+        samples=observer.samples,
+        invariants={
+            one.name: (one.looks, one.excused, one.broken) for one in (observer.leases, observer.line)
+        },
     )
     _judge_trail(verdict, trail)
     for job_id, call in ledger.accepted.items():
         _judge_job(verdict, call, rows.get(job_id), attempts.get(job_id, []))
         _judge_time(verdict, call, trail.get(job_id, []))
     verdict.outcomes = Counter(row["outcome"] or "open" for each in attempts.values() for row in each)
-    bound_s = world.scale.recovery_bound_s
-    verdict.recoveries = recoveries(record.injuries, trail, bound_s=bound_s)
+    bound_s = fleet.scale.recovery_bound_s
+    verdict.recoveries = recoveries(record.fault_events, trail, bound_s=bound_s)
     verdict.late_kills = [
         f"job {one.job_id} after {one.seconds or float('inf'):.1f} s"
         for one in late_kills(verdict.recoveries, bound_s)
     ]
-    _judge_logs(verdict, world)
-    await asyncio.to_thread(_judge_artifacts, verdict, world, rows)
+    _judge_logs(verdict, fleet)
+    await asyncio.to_thread(_judge_artifacts, verdict, fleet, rows)
     return verdict
 
 
@@ -196,7 +198,7 @@ def _judge_time(verdict: Verdict, call: Call, notes: Sequence[Note]) -> None:
 
 
 def _is_explained(call: Call, row: asyncpg.Record, word: str, attempts: Sequence[asyncpg.Record]) -> bool:
-    """Whether the page, the caller's own wish, or enough faults account for this end."""
+    """Whether the page, a cancel by the caller, or enough faults explain this end."""
     own = sum(one["error_type"] == word for one in attempts)
     if word in _CRASHES:
         return sum(one["error_type"] in _CRASHES for one in attempts) >= _CRASH_CAP
@@ -204,13 +206,13 @@ def _is_explained(call: Call, row: asyncpg.Record, word: str, attempts: Sequence
         return bool(own >= row["max_attempts"])
     if word not in call.kind.ends:
         return False
-    # A page's own fault is final at once: it is not tried again to see whether it is still there.
+    # An error of the page is final at once and must not have been retried.
     return bool(row["state"] != "failed" or own == 1)
 
 
-def _judge_logs(verdict: Verdict, world: World) -> None:
+def _judge_logs(verdict: Verdict, fleet: FleetUnderTest) -> None:
     ended: Counter[str] = Counter()
-    for line in log_lines(world):
+    for line in log_lines(fleet):
         event = str(line["event"])
         if "discarded" in event:
             verdict.stale[event.partition(":")[0]] += 1
@@ -219,25 +221,25 @@ def _judge_logs(verdict: Verdict, world: World) -> None:
         if line.get("level") in ("error", "critical"):
             verdict.errors[event] += 1
             if verdict.errors[event] <= _SAMPLES:
-                verdict.last_words.append(json.dumps(line)[:_WORDS])
-    verdict.told_twice = [f"job {job_id}: {count} times" for job_id, count in ended.items() if count > 1]
-    for member in world.members:
-        for life in member.lives[:-1]:
-            if not life.wanted_end:
-                verdict.own_ends[f"{member.name.rpartition('-')[0]}: {life.child.end}"] += 1
-                verdict.last_words.append(f"{member.name}: {life.child.log_text()[-_WORDS:]}")
+                verdict.log_samples.append(json.dumps(line)[:_WORDS])
+    verdict.logged_twice = [f"job {job_id}: {count} times" for job_id, count in ended.items() if count > 1]
+    for member in fleet.members:
+        for process_run in member.runs[:-1]:
+            if not process_run.intended_end:
+                verdict.own_ends[f"{member.name.rpartition('-')[0]}: {process_run.child.end}"] += 1
+                verdict.log_samples.append(f"{member.name}: {process_run.child.log_text()[-_WORDS:]}")
 
 
-def _judge_artifacts(verdict: Verdict, world: World, rows: Mapping[UUID, asyncpg.Record]) -> None:
-    credentials = world.engines.s3_environment
+def _judge_artifacts(verdict: Verdict, fleet: FleetUnderTest, rows: Mapping[UUID, asyncpg.Record]) -> None:
+    credentials = fleet.engines.s3_environment
     client: S3Client = boto3.client(
         "s3",
-        endpoint_url=world.engines.s3_endpoint_url,
+        endpoint_url=fleet.engines.s3_endpoint_url,
         aws_access_key_id=credentials["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
         region_name=credentials["AWS_DEFAULT_REGION"],
     )
-    bucket = world.engines.s3_bucket
+    bucket = fleet.engines.s3_bucket
     wanted = {row["artifact_key"]: row["sha256"] for row in rows.values() if row["artifact_key"]}
 
     def problem_of(key: str) -> str | None:

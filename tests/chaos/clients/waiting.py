@@ -1,4 +1,4 @@
-"""Waiting for what announces itself to nobody: the end of a foreign process, a row that others write."""
+"""Waits for something that causes no event, such as a changed row or the end of another program."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,7 +8,7 @@ _POLL_S: Final = 0.05
 
 
 async def until(condition: Callable[[], Awaitable[bool]], timeout_s: float) -> bool:
-    """Look again and again. False: it did not come true in time."""
+    """Check the condition again and again. False: it was not met in time."""
     clock = asyncio.get_running_loop().time
     deadline = clock() + timeout_s
     while not await condition():

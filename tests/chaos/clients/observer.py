@@ -1,6 +1,6 @@
-"""What is looked at each second while faults go on: how much is open, and that nothing is forgotten.
+"""Checks once a second, while faults happen: how many jobs are open, and whether two invariants hold.
 
-The two invariants, with their exceptions, are put into words in `docs/chaos.md`.
+`docs/chaos.md` describes the invariants and their exceptions.
 """
 
 import asyncio
@@ -14,12 +14,12 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from fleet.queue.arq_adapter import QUEUE
-from tests.chaos.cases.faults import Injury, Record
+from tests.chaos.cases.faults import FaultEvent, FaultLog
 from tests.chaos.clients.callers import Ledger
-from tests.chaos.clients.world import World, now
+from tests.chaos.clients.fleet_under_test import FleetUnderTest, now
 
 _LOOK_TIMEOUT_S: Final = 4.0
-# InternalClientError: the server's last words on an idle connection, before its end has been read.
+# InternalClientError: asyncpg raises it when the server sends an error before it closes an idle connection.
 AWAY: Final = (
     OSError,
     TimeoutError,
@@ -38,7 +38,7 @@ _FORGOTTEN: Final = """
     SELECT id, attempt, extract(epoch FROM now() - lease_until)::float8 AS late_s FROM jobs
     WHERE state = 'running' AND lease_until < now() - $1 * interval '1 s'
 """
-# Due, wanted, and handed to Redis by nobody for so long.
+# Jobs that are due and that were not dispatched to Redis for so long.
 _WAITING: Final = """
     SELECT id, dispatch FROM jobs
     WHERE state = 'queued' AND NOT parked AND NOT cancel_requested
@@ -54,7 +54,7 @@ _REDIS: Final = ("Redis", "FLUSHALL")
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One second of the run."""
+    """The numbers of jobs and faults at one time."""
 
     at: float
     accepted: int
@@ -66,7 +66,13 @@ class Sample:
 
 @dataclass(slots=True)
 class Invariant:
-    """How often one was looked at, how often a fault excused us from it, and what broke it."""
+    """An invariant.
+
+    Attributes:
+        looks: how often it was to be checked.
+        excused: how often it was not checked, because of a fault that may break it.
+        broken: in which cases it did not hold.
+    """
 
     name: str
     looks: int = 0
@@ -75,16 +81,16 @@ class Invariant:
 
 
 @dataclass(slots=True)
-class Watch:
-    """Looks each second, from a connection of its own that no wire leads through.
+class Observer:
+    """Checks once a second, over a connection of its own that no fault cuts.
 
     Attributes:
-        blind: seconds in which Postgres did not answer us.
+        blind: how often Postgres did not answer.
     """
 
-    world: World
+    fleet: FleetUnderTest
     ledger: Ledger
-    record: Record
+    record: FaultLog
     samples: list[Sample] = field(default_factory=list)
     leases: Invariant = field(default_factory=lambda: Invariant(LEASES))
     line: Invariant = field(default_factory=lambda: Invariant(LINE))
@@ -94,17 +100,17 @@ class Watch:
 
     @property
     def open_jobs(self) -> int:
-        """Queued and running at the last look."""
+        """How many jobs were queued and running at the last check."""
         return self.samples[-1].queued + self.samples[-1].running if self.samples else 0
 
-    async def look(self) -> None:
-        """Look each second, until cancelled."""
+    async def check_each_second(self) -> None:
+        """Check once a second, until cancelled."""
         due = now()
         try:
             while True:
                 try:
                     async with asyncio.timeout(_LOOK_TIMEOUT_S):
-                        await self._look_once()
+                        await self._check_once()
                 except AWAY:
                     self._forget_connection()
                     self.blind += 1
@@ -118,22 +124,22 @@ class Watch:
             self._connection.terminate()
             self._connection = None
 
-    async def _look_once(self) -> None:
+    async def _check_once(self) -> None:
         if self._connection is None:
-            self._connection = await asyncpg.connect(self.world.ground.database_url, timeout=2)
+            self._connection = await asyncpg.connect(self.fleet.environment.database_url, timeout=2)
         counts = await self._connection.fetchrow(_COUNT)
         assert counts is not None
         accepted = len(self.ledger.accepted)
         ended, queued, running = counts["ended"], counts["queued"], counts["running"]
         faults = len(self.record.active)
         self.samples.append(Sample(now(), accepted, ended, queued, running, faults))
-        await self._look_at_leases(self._connection)
-        await self._look_at_line(self._connection)
+        await self._check_leases(self._connection)
+        await self._check_queue(self._connection)
 
-    async def _look_at_leases(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-        scale = self.world.scale
-        bound_s = scale.sweep_bound_s + self.world.scale.margin_s
-        # After an outage of Postgres a sweeper is patient for one lease. A silent Redis holds a sweep up.
+    async def _check_leases(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        scale = self.fleet.scale
+        bound_s = scale.sweep_bound_s + self.fleet.scale.margin_s
+        # After an outage of Postgres a sweeper waits for one lease. An outage of Redis delays a sweep.
         after_s = {_POSTGRES: scale.lease_s + bound_s + scale.sweep_bound_s, _REDIS: bound_s + 3}
         if self._is_excused(self.leases, after_s):
             return
@@ -142,9 +148,9 @@ class Watch:
                 f"job {row['id']}, attempt {row['attempt']}: {row['late_s']:.1f} s late"
             )
 
-    async def _look_at_line(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-        two_sweeps_s = 2 * self.world.scale.sweep_bound_s
-        bound_s = two_sweeps_s + self.world.scale.margin_s
+    async def _check_queue(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        two_sweeps_s = 2 * self.fleet.scale.sweep_bound_s
+        bound_s = two_sweeps_s + self.fleet.scale.margin_s
         if self._is_excused(self.line, {_POSTGRES: bound_s, _REDIS: bound_s + 3}):
             self._absent_since.clear()
             return
@@ -161,7 +167,7 @@ class Watch:
     async def _absent(self, waiting: Sequence[tuple[UUID, int]]) -> list[tuple[UUID, int]]:
         if not waiting:
             return []
-        async with Redis.from_url(self.world.engines.redis_url, socket_timeout=2) as redis:
+        async with Redis.from_url(self.fleet.engines.redis_url, socket_timeout=2) as redis:
             scores: list[Any] = await redis.zmscore(QUEUE, [f"{job}:{dispatch}" for job, dispatch in waiting])
         return [pair for pair, score in zip(waiting, scores, strict=True) if score is None]
 
@@ -169,12 +175,12 @@ class Watch:
         invariant.looks += 1
         for heads, seconds in after_s.items():
             if any(
-                injury.kind.startswith(heads) and _lasts(injury, seconds) for injury in self.record.injuries
+                fault.kind.startswith(heads) and _lasts(fault, seconds) for fault in self.record.fault_events
             ):
                 invariant.excused += 1
                 return True
         return False
 
 
-def _lasts(injury: Injury, after_s: float) -> bool:
-    return injury.ended_at is None or now() < injury.ended_at + after_s
+def _lasts(fault: FaultEvent, after_s: float) -> bool:
+    return fault.ended_at is None or now() < fault.ended_at + after_s

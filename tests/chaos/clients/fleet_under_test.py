@@ -1,4 +1,4 @@
-"""The whole product on this machine, for a run: engines, API and workers, all of which may be broken."""
+"""The whole product on this machine, for a run: engines, API and workers, in which faults can be caused."""
 
 import asyncio
 import shutil
@@ -19,7 +19,7 @@ from deploy.embedded.engines.engines import Engines
 from deploy.embedded.engines.ports import LOOPBACK, free_port
 from deploy.embedded.processes import process_tree
 from tests.chaos.cases.scale import Scale
-from tests.chaos.clients.member import Member
+from tests.chaos.clients.supervised_process import SupervisedProcess
 from tests.kit.tcp_forwarder import TcpForwarder, forwarded
 from tests.site.server import Site
 
@@ -44,16 +44,16 @@ _LISTEN: Final = (
 
 
 @dataclass(slots=True)
-class Cables:
-    """The wires that lead from one worker to its engines."""
+class NetworkLinks:
+    """The network connections from one worker to its engines, which can be cut."""
 
     postgres: TcpForwarder
     redis: TcpForwarder
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
-    """What a run stands on: running engines, a migrated database, a key, a folder and a Chromium."""
+class RunEnvironment:
+    """What a run needs: running engines, a migrated database, an API key, a folder and a Chromium."""
 
     engines: Engines
     database_url: str
@@ -63,65 +63,65 @@ class Ground:
 
 
 @dataclass(slots=True)
-class World:
-    """One run's fleet.
+class FleetUnderTest:
+    """The fleet of one run.
 
     Attributes:
-        cables: of those workers that are not wired directly.
-        refusing: an address at which nobody listens, and nobody will.
+        links: of the workers whose connections can be cut.
+        refusing: an address that refuses connections.
     """
 
-    ground: Ground
+    environment: RunEnvironment
     scale: Scale
     site: Site
     refusing: str
     client: httpx.AsyncClient
-    apis: list[Member] = field(default_factory=list)
-    workers: list[Member] = field(default_factory=list)
-    cables: dict[str, Cables] = field(default_factory=dict)
+    apis: list[SupervisedProcess] = field(default_factory=list)
+    workers: list[SupervisedProcess] = field(default_factory=list)
+    links: dict[str, NetworkLinks] = field(default_factory=dict)
     addresses: list[str] = field(default_factory=list)
 
     @property
     def engines(self) -> Engines:
         """Redis, Postgres and S3."""
-        return self.ground.engines
+        return self.environment.engines
 
     @property
-    def members(self) -> list[Member]:
+    def members(self) -> list[SupervisedProcess]:
         """API processes and workers."""
         return [*self.apis, *self.workers]
 
     async def start_engine(self, engine: Engine) -> None:
-        """Start one of the engines, if it does not run."""
+        """Start one of the engines if it is not running."""
         await asyncio.to_thread(engine.start)
 
     async def kill_engine(self, engine: Engine) -> None:
-        """SIGKILL."""
+        """Kill one of the engines."""
         await asyncio.to_thread(engine.kill)
 
     async def lose_redis(self) -> None:
-        """SIGKILL, and all its data is gone, as without persistence."""
+        """Kill Redis and delete its data, as if it had no persistence."""
         redis = self.engines.redis
         await self.kill_engine(redis)
         for path in redis.folder.glob("appendonly*"):
             await asyncio.to_thread(shutil.rmtree, path)
 
-    async def worker_id(self, member: Member) -> str | None:
-        """The id of the present process of a worker; None until it is ready."""
-        for line in member.life.lines():
+    async def worker_id(self, member: SupervisedProcess) -> str | None:
+        """The worker id of a worker's current process; None until it is ready."""
+        for line in member.current.lines():
             if line["event"] == "worker ready":
                 return str(line["worker_id"])
         return None
 
-    async def heal(self) -> None:
-        """Undo every fault: engines run, wires are whole, processes go on and are ready."""
+    async def restore_all(self) -> None:
+        """Repair every fault: engines run, connections work, and processes are running and ready."""
         for engine in self.engines.all:
             if engine.child is not None:
                 process_tree.send(engine.child.pid, signal.SIGCONT)
             await self.start_engine(engine)
-        for cables in self.cables.values():
-            await cables.postgres.resume()
-            await cables.redis.resume()
+        for links in self.links.values():
+            await links.postgres.resume()
+            await links.redis.resume()
         for member in self.members:
             member.send(signal.SIGCONT)
         await asyncio.gather(*(member.ready() for member in self.members))
@@ -133,94 +133,96 @@ class World:
             return False
         return answer.status_code == HTTPStatus.OK
 
-    async def _has_said_ready(self, member: Member) -> bool:
+    async def _is_ready(self, member: SupervisedProcess) -> bool:
         return await self.worker_id(member) is not None
 
     def _variables(self, **more: str) -> dict[str, str]:
-        home = str(self.ground.folder)
+        home = str(self.environment.folder)
         return {
             **clean_environment(HOME=home, TMPDIR=home),
             **self.engines.environment,
-            "RENDERFLEET_DATABASE_URL": self.ground.database_url,
-            "RENDERFLEET_DATA_DIR": str(self.ground.folder / "data"),
+            "RENDERFLEET_DATABASE_URL": self.environment.database_url,
+            "RENDERFLEET_DATA_DIR": str(self.environment.folder / "data"),
             "RENDERFLEET_EGRESS_ALLOW": LOOPBACK,
             "RENDERFLEET_LOG_FORMAT": "json",
-            "RENDERFLEET_CHROMIUM_EXECUTABLE": str(self.ground.chromium),
+            "RENDERFLEET_CHROMIUM_EXECUTABLE": str(self.environment.chromium),
             **self.scale.variables,
             **more,
         }
 
     async def add_api(self) -> None:
-        """One more API process, always at the same port."""
+        """Add an API process; it keeps its port when it is started again."""
         port = free_port()
         address = f"http://{LOOPBACK}:{port}"
-        member = Member(
+        member = SupervisedProcess(
             f"api-{len(self.apis) + 1}",
             (*_LISTEN, "--port", str(port)),
             self._variables(),
-            self.ground.folder,
+            self.environment.folder,
             ready=lambda _: self._answers(address),
         )
         self.apis.append(member)
         self.addresses.append(address)
         await member.start()
 
-    async def add_worker(self, words: tuple[str, ...], stack: AsyncExitStack, *, wired: bool) -> None:
-        """One more worker, with wires to Postgres and Redis that can be cut, or without."""
+    async def add_worker(self, words: tuple[str, ...], stack: AsyncExitStack, *, linked: bool) -> None:
+        """Add a worker. If it is `linked`, its connections to Postgres and Redis can be cut."""
         name = f"worker-{len(self.workers) + 1}"
         variables: Mapping[str, str] = self._variables()
-        if wired:
-            postgres, database_url = await stack.enter_async_context(forwarded(self.ground.database_url))
+        if linked:
+            postgres, database_url = await stack.enter_async_context(forwarded(self.environment.database_url))
             redis, redis_url = await stack.enter_async_context(forwarded(self.engines.redis_url))
-            self.cables[name] = Cables(postgres, redis)
+            self.links[name] = NetworkLinks(postgres, redis)
             variables = self._variables(
                 RENDERFLEET_DATABASE_URL=database_url, RENDERFLEET_REDIS_URL=redis_url
             )
-        member = Member(name, words, variables, self.ground.folder, ready=self._has_said_ready)
+        member = SupervisedProcess(name, words, variables, self.environment.folder, ready=self._is_ready)
         self.workers.append(member)
         await member.start()
 
 
 @asynccontextmanager
-async def opened(ground: Ground, scale: Scale, *, worker: tuple[str, ...] = WORKER) -> AsyncIterator[World]:
-    """A fleet that is ready; its processes end with the block, whatever was done to them."""
+async def opened(
+    environment: RunEnvironment, scale: Scale, *, worker: tuple[str, ...] = WORKER
+) -> AsyncIterator[FleetUnderTest]:
+    """Start a fleet; its processes are ended at the end of the block, also frozen ones."""
     async with AsyncExitStack() as stack:
-        headers = {"Authorization": f"Bearer {ground.key}"}
+        headers = {"Authorization": f"Bearer {environment.key}"}
         limits = httpx.Limits(max_connections=400, max_keepalive_connections=40)
         client = await stack.enter_async_context(
             httpx.AsyncClient(headers=headers, timeout=15, trust_env=False, limits=limits)
         )
         site = stack.enter_context(Site())
         refusing = stack.enter_context(_refusing())
-        world = World(ground, scale, site, refusing, client)
-        stack.push_async_callback(_stop, world)
+        fleet = FleetUnderTest(environment, scale, site, refusing, client)
+        stack.push_async_callback(_stop, fleet)
         for _ in range(scale.apis):
-            await world.add_api()
+            await fleet.add_api()
         for number in range(scale.workers):
-            # The last one is wired directly: a fleet whose every connection leads through us proves less.
-            await world.add_worker(worker, stack, wired=number < max(1, scale.workers - 1))
-        await asyncio.gather(*(member.ready() for member in world.members))
-        yield world
+            # The last one is connected directly, so that not every connection goes through this program.
+            await fleet.add_worker(worker, stack, linked=number < max(1, scale.workers - 1))
+        await asyncio.gather(*(member.ready() for member in fleet.members))
+        yield fleet
 
 
-async def _stop(world: World) -> None:
-    """Members in order, whatever state they are in; several at once, because each may take its grace time."""
-    await asyncio.gather(*(member.stop() for member in world.members))
+async def _stop(fleet: FleetUnderTest) -> None:
+    """Stop all processes at once, because each may take its grace time."""
+    await asyncio.gather(*(member.stop() for member in fleet.members))
 
 
 @contextmanager
 def _refusing() -> "Iterator[str]":
-    """An address that refuses connections: a port is taken, but nobody listens."""
+    """An address that refuses connections: its port is in use, but nothing listens."""
     with socket.socket() as taken:
         taken.bind((LOOPBACK, 0))
         yield f"http://{LOOPBACK}:{taken.getsockname()[1]}/"
 
 
 def now() -> float:
-    """Seconds since 1970: the same clock as Postgres', which runs on this machine."""
+    """Seconds since 1970. Postgres runs on this machine and has the same clock."""
     return time.time()
 
 
-def log_lines(world: World) -> list[dict[str, object]]:
-    """Everything that all workers of the run have logged."""
-    return [line for member in world.workers for life in member.lives for line in life.lines()]
+def log_lines(fleet: FleetUnderTest) -> list[dict[str, object]]:
+    """All lines that all workers of the run have logged."""
+    return [line for member in fleet.workers for process_run in member.runs for line in process_run.lines()]

@@ -1,4 +1,4 @@
-"""One process of the product: started, watched, and started again when it has ended, as orchestrators do."""
+"""Runs one process of the product, and starts it again whenever it ends, as orchestrators do."""
 
 import asyncio
 import json
@@ -14,37 +14,37 @@ from typing import Any, Final
 
 from deploy.embedded.processes import process_tree
 from deploy.embedded.processes.process import ChildProcess, Program
-from tests.chaos.clients.patience import until
+from tests.chaos.clients.waiting import until
 
 _POLL_S: Final = 0.05
 _READY_S: Final = 90.0
 _RESTART_S: Final = 0.2
 _STOP_S: Final = 15.0
 
-ReadyCheck = Callable[["Member"], Awaitable[bool]]
+ReadyCheck = Callable[["SupervisedProcess"], Awaitable[bool]]
 
 
 class NotReadyError(Exception):
-    """A process of the product did not get ready, though nothing was in its way; the text says which."""
+    """A process of the product did not get ready although there was no fault; the message says which."""
 
 
 @dataclass(slots=True)
-class Life:
-    """One process from its start to its end.
+class ProcessRun:
+    """One process, from its start to its end.
 
     Attributes:
-        wanted_end: why it was to end, in the words of the fault; empty: it ended by itself.
+        intended_end: which fault has ended it; empty: it ended by itself.
     """
 
     child: ChildProcess
     log: Path
     started_at: float
     ended_at: float | None = None
-    wanted_end: str = ""
+    intended_end: str = ""
     lines_read: int = field(default=0, repr=False)
 
     def lines(self) -> list[dict[str, Any]]:
-        """What it has logged, line by line; a line that was cut off in the middle is left out."""
+        """The lines that it has logged, without incomplete ones."""
         found = []
         for line in self.log.read_text(errors="replace").splitlines():
             with suppress(ValueError):
@@ -53,11 +53,11 @@ class Life:
         return found
 
 
-class Member:
-    """A place in the fleet, filled by one process after the other.
+class SupervisedProcess:
+    """A process that is started again when it ends.
 
     Attributes:
-        lives: all its processes; the last one is the present one.
+        runs: all its processes; the last one is the current one.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Member:
         ready: ReadyCheck,
     ) -> None:
         self.name = name
-        self.lives: list[Life] = []
+        self.runs: list[ProcessRun] = []
         self._words = words
         self._variables = variables
         self._folder = folder
@@ -79,72 +79,73 @@ class Member:
         self._keeper: asyncio.Task[None] | None = None
 
     @property
-    def life(self) -> Life:
-        """The present process."""
-        return self.lives[-1]
+    def current(self) -> ProcessRun:
+        """The current process."""
+        return self.runs[-1]
 
     @property
     def pid(self) -> int:
-        """Of the present process."""
-        return self.life.child.pid
+        """Id of the current process."""
+        return self.current.child.pid
 
     async def start(self) -> None:
-        """Start it; from now on it is started again whenever it ends."""
+        """Start it. From now on it is started again whenever it ends."""
         await self._begin()
         self._keeper = asyncio.create_task(self._keep())
 
     async def _begin(self) -> None:
-        log = self._folder / f"{self.name}-{len(self.lives) + 1}.log"
+        log = self._folder / f"{self.name}-{len(self.runs) + 1}.log"
         command = (sys.executable, "-m", *self._words)
         program = Program(self.name, command, log, self._variables, unprivileged=True)
         child = await asyncio.to_thread(ChildProcess.start, program)
-        self.lives.append(Life(child, log, time.time()))
+        self.runs.append(ProcessRun(child, log, time.time()))
 
     async def _keep(self) -> None:
         while not self._stopping:
-            if not self.life.child.running:
-                self.life.ended_at = time.time()
+            if not self.current.child.running:
+                self.current.ended_at = time.time()
                 await asyncio.sleep(_RESTART_S)
                 await self._begin()
-            await asyncio.sleep(_POLL_S)  # a child of another thread tells this loop nothing
+            await asyncio.sleep(_POLL_S)  # another thread has started it, so this loop gets no event
 
     def send(self, number: signal.Signals, *, reason: str = "") -> None:
-        """Send a signal to the process alone, not to its browser."""
+        """Send a signal to the process, but not to its browser."""
         if reason:
-            self.life.wanted_end = reason
+            self.current.intended_end = reason
         with suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
-    async def replaced(self, life: Life) -> None:
+    async def replaced(self, process_run: ProcessRun) -> None:
         """Wait until that process has ended and the next one is ready.
 
         Raises:
-            NotReadyError: it lives on, or its successor does not get ready.
+            NotReadyError: it runs on, or its successor does not get ready.
         """
 
         async def is_replaced() -> bool:
-            return self.life is not life
+            return self.current is not process_run
 
         if not await until(is_replaced, _READY_S):
-            raise NotReadyError(f"{self.name} did not end:\n{life.child.log_tail()}")
+            raise NotReadyError(f"{self.name} did not end:\n{process_run.child.log_tail()}")
         await self.ready()
 
     async def ready(self) -> None:
-        """Wait until the present process works.
+        """Wait until the current process is ready.
 
         Raises:
-            NotReadyError: it does not.
+            NotReadyError: it does not get ready in time.
         """
         if not await until(lambda: self._is_ready(self), _READY_S):
-            said = [life.child.log_tail() for life in self.lives[-2:]]  # the last one may have just begun
-            raise NotReadyError("\n".join([f"{self.name} did not get ready:", *said]))
+            # Of the last two processes: the last one may have just started.
+            logs = [process_run.child.log_tail() for process_run in self.runs[-2:]]
+            raise NotReadyError("\n".join([f"{self.name} did not get ready:", *logs]))
 
     async def stop(self) -> None:
-        """End it for good, frozen or not."""
+        """End it and do not start it again; also if it is frozen."""
         self._stopping = True
         if self._keeper is not None:
             await self._keeper
-        if self.lives:
+        if self.runs:
             process_tree.send(self.pid, signal.SIGCONT)
-            await asyncio.to_thread(self.life.child.stop, _STOP_S)
-            self.life.ended_at = self.life.ended_at or time.time()
+            await asyncio.to_thread(self.current.child.stop, _STOP_S)
+            self.current.ended_at = self.current.ended_at or time.time()

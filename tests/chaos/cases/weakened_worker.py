@@ -1,7 +1,7 @@
-"""`python -m tests.chaos.cases.crippled fence|sweeper`: a worker without what the promise rests on.
+"""`python -m tests.chaos.cases.weakened_worker fence|sweeper`: a worker without the fence or the sweeper.
 
-For the controls: a test that has never failed proves nothing, so with such workers a run must show what it is
-there to show. The product has no switch for this; it is crippled from here, before it starts.
+It is for the controls: with such workers a run must find lost jobs, or jobs that were recorded twice. The
+product has no setting for this, so this module changes the code of the product before it starts.
 """
 
 import sys
@@ -17,21 +17,21 @@ _NO_FENCE: Final = "WHERE id = $1 AND $2 > 0"
 
 
 def _without_fence() -> None:
-    """Every attempt may end the job, whoever has it by now."""
+    """Let every attempt end the job, also one that has lost it."""
     if attempt._FINISH.count(_FENCE) != 1:  # noqa: SLF001 - what is removed here has no public name
         raise SystemExit(
-            f"fleet/jobs/attempt.py does not say {_FENCE!r} in _FINISH any more: cripple it anew"
+            f"_FINISH in fleet/jobs/attempt.py does not contain {_FENCE!r} any more: change this module"
         )
     attempt._FINISH = attempt._FINISH.replace(_FENCE, _NO_FENCE)  # type: ignore[misc]  # noqa: SLF001
 
 
 def _without_sweeper() -> None:
-    """Nobody looks for what was lost."""
+    """Let no worker recover lost jobs."""
 
     async def do_nothing(self: Sweeper) -> None:
-        """Look at nothing."""
+        """Recover nothing."""
 
-    Sweeper.sweep = do_nothing  # type: ignore[method-assign]  # that is the crippling
+    Sweeper.sweep = do_nothing  # type: ignore[method-assign]  # on purpose
 
 
 WITHOUT: Final[dict[str, Callable[[], None]]] = {"fence": _without_fence, "sweeper": _without_sweeper}
