@@ -41,14 +41,16 @@ from api.server.call_log import CallLog
 from api.server.cors import allow_origins
 from api.server.file_descriptors import raise_descriptor_limit
 from api.server.host_check import HostCheck, HostNames
+from api.server.plain_start import PlainStart
 from api.settings import ApiSettings, LinkSettings
 from fleet import VERSION
 from fleet.artifacts.settings import StorageSettings
 from fleet.artifacts.store import Artifacts
 from fleet.database import Database, DatabaseSettings
+from fleet.database_errors import in_words
 from fleet.egress.policy import AddressPolicy
 from fleet.egress.settings import EgressSettings
-from fleet.errors import ErrorType, RenderfleetError, UnavailableError
+from fleet.errors import ErrorType, OperatorError, RenderfleetError, UnavailableError
 from fleet.jobs.read import changed
 from fleet.queue import arq_adapter
 from fleet.queue.settings import RedisSettings
@@ -56,7 +58,7 @@ from fleet.settings import DataSettings, load_settings
 from fleet.telemetry.logs import LogSettings, configure_logs, get_logger
 from fleet.telemetry.probes import Probes
 from fleet.tenants.settings import TenantSettings
-from fleet.vault import Vault, WrongKeyError, enrol
+from fleet.vault import Vault, enrol
 from fleet.vault.settings import SecretSettings
 
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -103,6 +105,7 @@ def create_app() -> FastAPI:
     allow_origins(app, settings.api.api_cors_origins)
     app.add_middleware(HostCheck, names=HostNames((*settings.api.api_allowed_hosts, settings.api.api_host)))
     app.add_middleware(CallLog)
+    app.add_middleware(PlainStart)
     routes = list(app.routes)
     for router in (
         jobs.router,
@@ -180,24 +183,30 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Dependencies:
 
 
 async def _open_database(settings: DatabaseSettings) -> Database:
+    """Connect, or start without a database that does not answer.
+
+    Raises:
+        OperatorError: Postgres refuses us, or its address cannot be understood.
+    """
     try:
         return await Database.open(settings, application="api")
+    except OperatorError:
+        raise
     except UnavailableError as error:
         # The order in which things start must not matter: calls are answered with 503 until it is there.
-        log.warning("postgres does not answer yet, starting without it", error=repr(error.__cause__))
+        log.warning("postgres does not answer yet, starting without it", error=in_words(error))
     return await Database.open(settings, application="api", eager=False)
 
 
 async def _enrol(database: Database, vault: Vault) -> None:
-    """Refuse to start with another key than the fleet's.
+    """Refuse to start with another key than the fleet's, or without its tables.
 
     Raises:
-        WrongKeyError: this is not the fleet's.
+        OperatorError: this is not the fleet's key (a WrongKeyError), or the database lacks tables or rights.
     """
     try:
         await enrol(database, vault)
-    except WrongKeyError as error:
-        log.error("the API does not start", fix=error.fix)  # noqa: TRY400 - no traceback: it is the setting
+    except OperatorError:
         raise
     except UnavailableError:
         # Whoever comes first with a secret will see (fleet/vault/enrolment.py).

@@ -33,6 +33,7 @@ def main(words: list[str]) -> None:
 
     Raises:
         fleet.settings.SettingsError: a setting is missing or wrong, or the port cannot be had.
+        SystemExit: with 1, the application cannot start; the log says why.
     """
     settings = load_settings(ApiSettings)
     if words:
@@ -68,17 +69,24 @@ async def _serve(settings: ApiSettings, listener: socket.socket, channel: socket
     tenure = Tenure(app, max_requests=settings.api_max_requests)
     server = uvicorn.Server(uvicorn_config(tenure, settings))
     if channel is None:
-        await server.serve(sockets=[listener])
+        await _run(server, listener)
         return
     reader, writer = await asyncio.open_connection(sock=channel)
     part = asyncio.create_task(
         tenure.serve_out(server, reader, writer, release=lambda: _release_waiters(app))
     )
     try:
-        await server.serve(sockets=[listener])
+        await _run(server, listener)
     finally:
         part.cancel()
         writer.close()
+
+
+async def _run(server: uvicorn.Server, listener: socket.socket) -> None:
+    try:
+        await server.serve(sockets=[listener])
+    except SystemExit:
+        sys.exit(1)  # uvicorn's own code is 3; here 1 is what every start that fails ends with
 
 
 def uvicorn_config(app: ASGIApp, settings: ApiSettings) -> uvicorn.Config:

@@ -2,15 +2,16 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
 
 import asyncpg
 from pydantic import Field
 
-from fleet.errors import ErrorType, UnavailableError
-from fleet.settings import PREFIX, DataSettings, FleetSettings, SettingsError, load_settings
+from fleet.database_errors import address_understood, errors_translated, needing_schema
+from fleet.errors import UnavailableError
+from fleet.settings import PREFIX, Address, DataSettings, FleetSettings, SettingsError, load_settings
 from fleet.telemetry.logs import get_logger
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ log = get_logger(__name__)
 class DatabaseSettings(FleetSettings):
     """Where Postgres is and how long one statement may take."""
 
-    database_url: str = Field(
+    database_url: Address = Field(
         pattern=r"^postgres(ql)?://",
         description="Postgres 15 or newer, as `postgresql://user:password@host:port/database`.",
     )
@@ -71,23 +72,6 @@ def command_settings() -> DatabaseSettings:
             f"({PREFIX}DATA_DIR names another one)."
         ) from None
     return DatabaseSettings(database_url=url)
-
-
-# What a caller may try again: the server is away, starting, stopping, full, or silent. Anything else is a
-# mistake of ours and must be loud. 57P01..57P03 are admin shutdown, crash shutdown, cannot connect now
-# (https://www.postgresql.org/docs/current/errcodes-appendix.html).
-UNREACHABLE: Final = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.ConnectionDoesNotExistError,
-    asyncpg.QueryCanceledError,
-    asyncpg.ReadOnlySQLTransactionError,  # a failover left us on the old primary
-)
 
 
 class _BoundedPool(Pool):
@@ -151,34 +135,35 @@ class Database:
 
         Raises:
             UnavailableError: Postgres does not answer (only when eager).
+            OperatorError: it refuses the login, or the address cannot be understood (only when eager).
         """
-        with _errors_translated():
+        with errors_translated(), address_understood():
             await self._pool
 
     async def fetch(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
         """All rows of a statement."""
-        with _errors_translated():
+        with errors_translated():
             return await self._pool.fetch(sql, *arguments)
 
     async def fetchrow(self, sql: str, *arguments: object) -> asyncpg.Record | None:
         """The first row of a statement; None: it has none."""
-        with _errors_translated():
+        with errors_translated():
             return await self._pool.fetchrow(sql, *arguments)
 
     async def fetchval(self, sql: str, *arguments: object) -> Any:
         """The first value of the first row of a statement; None: it has none."""
-        with _errors_translated():
+        with errors_translated():
             return await self._pool.fetchval(sql, *arguments)
 
     async def execute(self, sql: str, *arguments: object) -> str:
         """Run a statement; returns Postgres' words for what it did, such as `UPDATE 1`."""
-        with _errors_translated():
+        with errors_translated():
             return await self._pool.execute(sql, *arguments)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[DatabaseConnection]:
         """One connection for several statements."""
-        with _errors_translated():
+        with errors_translated():
             async with self._pool.acquire() as connection:
                 yield connection
 
@@ -207,14 +192,25 @@ async def connected(settings: DatabaseSettings) -> AsyncIterator[DatabaseConnect
 
     Raises:
         UnavailableError: Postgres does not answer.
+        OperatorError: it refuses the login, or lacks the tables.
     """
-    with _errors_translated():
-        connection = await asyncpg.connect(settings.database_url, timeout=settings.database_timeout_s)
+    connection = await connect_once(settings)
     try:
-        with _errors_translated():
+        with errors_translated(), needing_schema():
             yield connection
     finally:
         await connection.close()
+
+
+async def connect_once(settings: DatabaseSettings) -> "asyncpg.Connection[asyncpg.Record]":
+    """A connection that the caller closes.
+
+    Raises:
+        UnavailableError: Postgres does not answer.
+        OperatorError: it refuses the login, or the address cannot be understood.
+    """
+    with errors_translated(), address_understood():
+        return await asyncpg.connect(settings.database_url, timeout=settings.database_timeout_s)
 
 
 async def until_answered(call: Callable[[], Awaitable[T]], *, failing: str, **ids: str) -> T:
@@ -235,27 +231,3 @@ async def until_answered(call: Callable[[], Awaitable[T]], *, failing: str, **id
 
 async def _keep_session(_connection: object) -> None:
     """Skip asyncpg's reset on release, a second round trip: no statement of ours leaves anything behind."""
-
-
-@contextmanager
-def _errors_translated() -> Iterator[None]:
-    """Turn every way in which Postgres can be away into one error.
-
-    Raises:
-        UnavailableError: of type database_unavailable, with the driver's error as its cause.
-    """
-    try:
-        yield
-    except UNREACHABLE as error:
-        raise UnavailableError(ErrorType.DATABASE_UNAVAILABLE, "Postgres does not answer") from error
-    except asyncpg.InterfaceError as error:
-        # asyncpg says "connection is closed" and "pool is closing" with the class of usage mistakes.
-        if "clos" in str(error) or "released" in str(error):
-            raise UnavailableError(ErrorType.DATABASE_UNAVAILABLE, "Postgres does not answer") from error
-        raise
-    except asyncpg.InternalClientError as error:
-        # What a server says on an idle connection while it stops: asyncpg takes no statement until the
-        # connection's end is read.
-        if "cannot switch to state" in str(error):
-            raise UnavailableError(ErrorType.DATABASE_UNAVAILABLE, "Postgres does not answer") from error
-        raise

@@ -8,6 +8,7 @@ member here, and `docs/errors.md` must describe it (a test holds the two togethe
     |-- InvalidRequestError      the caller's words; never retried
     |-- RenderError              an attempt failed; `.retryable` tells whose fault it was
     `-- UnavailableError         a dependency does not answer; try again later
+        `-- OperatorError        it will not, until an operator mends a setting or the database
 """
 
 from dataclasses import dataclass
@@ -157,3 +158,18 @@ class RenderError(RenderfleetError):
 
 class UnavailableError(RenderfleetError):
     """Postgres or S3 does not answer; the caller may try again after a while."""
+
+
+class OperatorError(UnavailableError):
+    """A setting or the database is wrong: a process that starts ends with the sentence that says so.
+
+    Attributes:
+        fix: for operators alone: what failed, which variable, and how to mend it.
+    """
+
+    def __init__(self, type_: ErrorType, detail: str, *, fix: str) -> None:
+        super().__init__(type_, detail)
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return self.fix

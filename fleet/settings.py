@@ -7,8 +7,9 @@ Every settings class is read from the environment when its process starts, never
 
 from pathlib import Path
 from typing import Annotated, Final, Self, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from fleet.field_errors import MISSING, field_errors_of
@@ -22,9 +23,23 @@ def _split(value: object) -> object:
     return value
 
 
+def _with_a_port(address: str) -> str:
+    # Several hosts, separated by commas, are for the driver to read.
+    try:
+        "," in urlsplit(address).netloc or urlsplit(address).port
+    except ValueError:
+        raise ValueError(
+            "its port is not a number from 1 to 65535. In a user or password, write / ? # @ : [ ] as %2F %3F "
+            "%23 %40 %3A %5B %5D"
+        ) from None
+    return address
+
+
 _Port = Annotated[int, Field(ge=1, le=65_535)]
 # Lists are written with commas, not as JSON, which is what pydantic-settings would read.
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+# An address whose port can be read. Its own error says nothing of its text, which may have a password.
+Address = Annotated[str, AfterValidator(_with_a_port)]
 Ports = Annotated[tuple[_Port, ...], NoDecode, BeforeValidator(_split)]
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 
+from fleet.database_errors import in_words
+from fleet.errors import UnavailableError
 from fleet.settings import load_settings
 from fleet.telemetry.logs import LogSettings, configure_logs
 from migrations.grants import MissingRoleError
@@ -25,6 +27,8 @@ def main() -> int:
         command.upgrade(alembic_config(), "head")
     except MissingRoleError as error:
         sys.exit(f"renderfleet: {error}")
+    except UnavailableError as error:
+        sys.exit(f"renderfleet: {in_words(error)}")
     return 0
 
 

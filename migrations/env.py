@@ -1,6 +1,7 @@
 """Runs Alembic: through asyncpg, all migrations in one transaction, with a lock against other processes."""
 
 import asyncio
+from functools import partial
 from typing import Final
 
 from alembic import context
@@ -8,7 +9,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from fleet.database import DatabaseSettings
+from fleet.database import DatabaseSettings, connect_once
 from fleet.settings import load_settings
 from fleet.telemetry.logs import get_logger
 from migrations.grants import MissingRoleError, grants
@@ -45,8 +46,12 @@ def _require(connection: Connection, roles: RoleSettings) -> None:
 
 
 async def _run() -> None:
-    url = load_settings(DatabaseSettings).database_url.partition("://")[2]
-    engine = create_async_engine(f"postgresql+asyncpg://{url}", poolclass=NullPool)
+    # asyncpg reads the address, as in all other programs: SQLAlchemy knows neither sslmode nor several hosts.
+    engine = create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=partial(connect_once, load_settings(DatabaseSettings)),
+        poolclass=NullPool,
+    )
     try:
         async with engine.connect() as connection:
             await connection.run_sync(_upgrade)

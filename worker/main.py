@@ -11,6 +11,7 @@ from typing import Any
 import uuid_utils.compat as uuid_utils
 import uvloop
 
+from fleet.database_errors import in_words
 from fleet.errors import RenderfleetError
 from fleet.queue import arq_adapter
 from fleet.queue.arq_adapter import CarrierWorker
@@ -134,7 +135,7 @@ def main() -> int:
         bind_for_process(worker_id=str(worker.components.worker_id))
         worker.carrier.run()
     except RenderfleetError as error:
-        log.error("worker ends", error=str(error), cause=repr(error.__cause__))  # noqa: TRY400 - no traceback
+        log.error("worker ends", error=in_words(error), cause=repr(error.__cause__))  # noqa: TRY400 - no traceback
         return 1
     finally:
         loop.close()

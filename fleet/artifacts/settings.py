@@ -1,8 +1,9 @@
 """Settings of the artifact store."""
 
+from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url
 from pydantic import Field, ValidationInfo, field_validator
 
-from fleet.settings import PREFIX, FleetSettings
+from fleet.settings import PREFIX, Address, FleetSettings
 
 
 class StorageSettings(FleetSettings):
@@ -11,12 +12,12 @@ class StorageSettings(FleetSettings):
     s3_bucket: str = Field(
         default="renderfleet", min_length=3, max_length=63, description="Bucket that holds the artifacts."
     )
-    s3_endpoint_url: str | None = Field(
+    s3_endpoint_url: Address | None = Field(
         default=None,
         pattern=r"^https?://",
         description="Address of an S3 server that is not Amazon's. Empty: Amazon's.",
     )
-    s3_public_endpoint_url: str | None = Field(
+    s3_public_endpoint_url: Address | None = Field(
         default=None,
         pattern=r"^https?://",
         description="Address by which callers reach the same S3 server; presigned addresses use it. Empty: "
@@ -43,6 +44,16 @@ class StorageSettings(FleetSettings):
         max_length=2048,
         description="Id, ARN or alias of the key for `aws:kms`. Empty: the account's default key for S3.",
     )
+
+    @field_validator("s3_endpoint_url", "s3_public_endpoint_url")
+    @classmethod
+    def _boto3_takes_it(cls, url: str | None) -> str | None:
+        if url and not (is_valid_endpoint_url(url) or is_valid_ipv6_endpoint_url(url)):
+            raise ValueError(
+                "its host is no address and no host name of letters, digits, hyphens and dots, such as "
+                "http://s3.example.com:9000"
+            )
+        return url
 
     @field_validator("s3_sse_kms_key_id")
     @classmethod

@@ -2,13 +2,13 @@
 
 from pydantic import Field
 
-from fleet.settings import FleetSettings
+from fleet.settings import Address, FleetSettings
 
 
 class RedisSettings(FleetSettings):
     """Where Redis is and how long one command may take."""
 
-    redis_url: str = Field(
+    redis_url: Address = Field(
         pattern=r"^(rediss?|unix)://",
         description="Redis 6.2 or newer or Valkey, as `redis://:password@host:port/0`.",
     )

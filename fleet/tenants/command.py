@@ -10,11 +10,11 @@ import asyncpg
 from pydantic import BaseModel, ValidationError
 
 from fleet.database import DatabaseConnection, command_settings, connected
+from fleet.database_errors import in_words
 from fleet.errors import UnavailableError
 from fleet.field_errors import field_errors_of
 from fleet.tenants import manage
 from fleet.tenants.manage import TenantAccount
-from fleet.vault import WrongKeyError
 
 _WRONG_ARGUMENTS: Final = 2  # the exit code that argparse has for them
 _FAILED: Final = 1
@@ -85,10 +85,8 @@ def run(command: Callable[[DatabaseConnection], Awaitable[None]]) -> int:
         asyncio.run(_connected(command))
     except CommandError as error:
         tell(str(error))
-    except WrongKeyError as error:
-        tell(error.fix)
     except UnavailableError as error:
-        tell(f"{error.detail}: {error.__cause__ or error}")
+        tell(in_words(error))
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         tell(f"Postgres refuses: {error}")
     else:

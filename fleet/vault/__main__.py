@@ -5,6 +5,7 @@ import asyncio
 import sys
 
 from fleet.database import Database, command_settings
+from fleet.database_errors import in_words, needing_schema
 from fleet.errors import UnavailableError
 from fleet.settings import DataSettings, load_settings
 from fleet.vault.key_file import new_key
@@ -25,7 +26,8 @@ async def _rotate() -> Rotation:
     vault = Vault.open(load_settings(SecretSettings), load_settings(DataSettings).data_dir)
     database = await Database.open(command_settings(), application="vault")
     try:
-        return await rotate(database, vault)
+        with needing_schema():
+            return await rotate(database, vault)
     finally:
         await database.close()
 
@@ -44,7 +46,7 @@ def main(words: list[str]) -> int:
     try:
         print(_in_words(asyncio.run(_rotate())))
     except UnavailableError as error:
-        print(f"renderfleet: {error}", file=sys.stderr)
+        print(f"renderfleet: {in_words(error)}", file=sys.stderr)
         return 1
     return 0
 

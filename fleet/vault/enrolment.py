@@ -10,7 +10,8 @@ from typing import Final, TypeVar
 import asyncpg
 
 from fleet.database import Database
-from fleet.errors import ErrorType, UnavailableError
+from fleet.database_errors import needing_schema
+from fleet.errors import ErrorType, OperatorError
 from fleet.telemetry.logs import get_logger
 from fleet.vault.sealing import Vault
 
@@ -26,19 +27,17 @@ _FOREIGN_KEYS: Final = "_sealed_by"
 log = get_logger(__name__)
 
 
-class WrongKeyError(UnavailableError):
+class WrongKeyError(OperatorError):
     """This process does not have a key that the fleet uses."""
 
     def __init__(self, missing: set[bytes]) -> None:
-        super().__init__(ErrorType.SECRETS_UNREADABLE, "this server does not have a key that its fleet uses")
-        self.fix = (
-            f"RENDERFLEET_SECRET_KEYS lacks the key {', '.join(sorted(key.hex() for key in missing))}, which "
-            "this fleet's secrets are sealed with. Give all processes the same keys or, if no keys are set, "
-            "the same DATA_DIR/secret-key. See docs/operations/keys.md."
+        super().__init__(
+            ErrorType.SECRETS_UNREADABLE,
+            "this server does not have a key that its fleet uses",
+            fix=f"RENDERFLEET_SECRET_KEYS lacks the key {', '.join(sorted(key.hex() for key in missing))}, "
+            "which this fleet's secrets are sealed with. Give all processes the same keys or, if no keys are "
+            "set, the same DATA_DIR/secret-key. See docs/operations/keys.md.",
         )
-
-    def __str__(self) -> str:
-        return self.fix
 
 
 async def enrol(database: Database, vault: Vault) -> None:
@@ -46,14 +45,16 @@ async def enrol(database: Database, vault: Vault) -> None:
 
     Raises:
         WrongKeyError: this process does not have one of the fleet's keys; nothing was changed.
+        fleet.errors.OperatorError: the database lacks the table, or this role may not use it.
     """
-    async with database.transaction() as connection:
-        if _is_enrolled(await connection.fetch(_KNOWN), vault):
-            return
-        await connection.execute(_LOCK)
-        if not _is_enrolled(await connection.fetch(_KNOWN), vault):
-            await connection.execute(_ENROL, vault.newest_id)
-            log.info("a new key for secrets is enrolled", key_id=vault.newest_id.hex())
+    with needing_schema():
+        async with database.transaction() as connection:
+            if _is_enrolled(await connection.fetch(_KNOWN), vault):
+                return
+            await connection.execute(_LOCK)
+            if not _is_enrolled(await connection.fetch(_KNOWN), vault):
+                await connection.execute(_ENROL, vault.newest_id)
+                log.info("a new key for secrets is enrolled", key_id=vault.newest_id.hex())
 
 
 def _is_enrolled(rows: list[asyncpg.Record], vault: Vault) -> bool:

@@ -202,7 +202,7 @@ async def test_beside_make_run_no_address_is_needed(
     ("change", "sentence"),
     [
         (lambda url: re.sub(r"(?<=:)\d+(?=/)", "1", url), "Postgres does not answer: "),
-        (lambda url: url + "-that-does-not-exist", "Postgres refuses: "),
+        (lambda url: url + "-that-does-not-exist", "Postgres lacks the database "),
     ],
 )
 async def test_a_database_that_cannot_be_used_is_one_sentence(
