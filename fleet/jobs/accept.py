@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fleet.database import Database
 from fleet.errors import ErrorType, InvalidRequestError
-from fleet.jobs.insert import NewJob, insert_statement, job_arguments
+from fleet.jobs.insert import NewJob, insert_statement
 from fleet.jobs.job import JOB_COLUMNS, Job, job_from_row
 from fleet.render.request import RenderRequest
 from fleet.vault import Vault, writing_sealed
@@ -85,8 +85,7 @@ async def accept_of_link(
 
 async def _insert(database: Database, vault: Vault, new: NewJob) -> Job | None:
     """Store one job; None: one that exists is in conflict with it."""
-    arguments = job_arguments([new])
-    row = await writing_sealed(database, vault, lambda: database.fetchrow(_INSERT, *arguments))
+    row = await writing_sealed(database, vault, lambda: database.fetchrow(_INSERT, *new))
     return None if row is None else job_from_row(row)
 
 

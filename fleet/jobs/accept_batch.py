@@ -12,7 +12,7 @@ import asyncpg
 
 from fleet.database import Database
 from fleet.jobs.accept import IdempotencyConflictError
-from fleet.jobs.insert import NewJob, insert_statement, job_arguments
+from fleet.jobs.insert import NewJob, columns_of, insert_statement
 from fleet.jobs.job import Job, job_from_row
 from fleet.jobs.read import get_many
 from fleet.render.request import RenderRequest
@@ -21,6 +21,9 @@ from fleet.vault import Vault, writing_sealed
 # Why an item was refused: a problem document, which this module only keeps.
 ItemRefusal: TypeAlias = Mapping[str, Any]
 
+_INSERT_JOBS: Final = insert_statement(
+    own_arguments=4, condition="$2::text IS NULL OR EXISTS (SELECT FROM batch)", of_many=True
+)
 # One statement is one transaction and one round trip. With a key it begins with the batch's own row: who
 # comes second with the same key waits there, and inserts no job.
 _ACCEPT: Final = f"""
@@ -29,7 +32,7 @@ _ACCEPT: Final = f"""
         SELECT $1, $2, $3, $4 WHERE $2::text IS NOT NULL
         ON CONFLICT DO NOTHING RETURNING idempotency_key
     )
-    {insert_statement(own_arguments=4, condition="$2::text IS NULL OR EXISTS (SELECT FROM batch)")}
+    {_INSERT_JOBS}
 """
 _FIND: Final = "SELECT digest, items FROM batches WHERE tenant_id = $1 AND idempotency_key = $2"
 
@@ -104,7 +107,7 @@ async def accept_batch(
     batch: tuple[Any, ...] = (None, None, None)
     if key is not None:
         batch = (key.key, vault.digest(key.digest, tenant_id=tenant_id), json.dumps(kept))
-    arguments = (tenant_id, *batch, *job_arguments(new_jobs))
+    arguments = (tenant_id, *batch, *columns_of(new_jobs))
     stored = await writing_sealed(database, vault, lambda: database.fetch(_ACCEPT, *arguments))
     if stored:
         return BatchAcceptance(_in_order(kept, [job_from_row(row) for row in stored]), is_new=True)

@@ -129,7 +129,7 @@ def render_digest(request: RenderRequest, vault: Vault, tenant_id: UUID) -> byte
     return vault.digest(request.rendered(), tenant_id=tenant_id)
 
 
-def insert_statement(*, own_arguments: int = 0, condition: str = "true") -> str:
+def insert_statement(*, own_arguments: int = 0, condition: str = "true", of_many: bool = False) -> str:
     """The statement that inserts jobs and returns their rows; one statement is one transaction.
 
     A job that is in conflict with one that exists is left out: the same idempotency key, another open job of
@@ -141,23 +141,25 @@ def insert_statement(*, own_arguments: int = 0, condition: str = "true") -> str:
 
     Args:
         own_arguments: how many arguments the statement around this one has for itself: `$1`, `$2` and so on.
-            Those of the jobs, see `job_arguments`, follow.
+            Those of the jobs follow.
         condition: SQL that must be true, else nothing is inserted.
+        of_many: whether it takes any number of jobs, with `columns_of(jobs)` as arguments, instead of one,
+            whose fields are the arguments. Only the way in which the values come differs: as arrays of one
+            element they would make a POST 0.1 ms slower.
     """
-    arrays = ", ".join(
-        f"${number}::{type_}[]" for number, type_ in enumerate(_TYPES.values(), own_arguments + 1)
-    )
+    placeholders = [f"${number}::{type_}" for number, type_ in enumerate(_TYPES.values(), own_arguments + 1)]
+    rows = f"unnest({'[], '.join(placeholders)}[])" if of_many else f"(VALUES ({', '.join(placeholders)}))"
     return f"""
         INSERT INTO jobs ({_UNCHANGED}, sealed_fields, run_after, expires_at, dispatched_at)
         SELECT {_UNCHANGED}, string_to_array(sealed_fields, ','), greatest(run_at, now()), now() + expires_in,
                CASE WHEN run_at > now() THEN NULL ELSE now() END
-        FROM unnest({arrays}) AS new ({", ".join(_TYPES)})
+        FROM {rows} AS new ({", ".join(_TYPES)})
         WHERE {condition}
         ON CONFLICT DO NOTHING
         RETURNING {JOB_COLUMNS}
     """
 
 
-def job_arguments(jobs: Sequence[NewJob]) -> tuple[tuple[Any, ...], ...]:
-    """The arguments of `insert_statement`: one array for each field, one element for each job."""
+def columns_of(jobs: Sequence[NewJob]) -> tuple[tuple[Any, ...], ...]:
+    """One tuple for each field, with one element for each job: the arguments of a statement of many jobs."""
     return tuple(zip(*jobs, strict=True))

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from fleet.database import Database
 from fleet.jobs.accept import Acceptance, IdempotencyConflictError
-from fleet.jobs.insert import NewJob, insert_statement, job_arguments
+from fleet.jobs.insert import NewJob, insert_statement
 from fleet.jobs.job import JOB_COLUMNS, State, job_from_row
 from fleet.render.request import RenderRequest
 from fleet.render.sealed import SealedRequest
@@ -103,7 +103,7 @@ async def replay(
     new = NewJob.of(request, vault, tenant_id, idempotency_key=idempotency_key)._replace(
         retry_of=original.id, crash_count=min(original.crash_count, 1)
     )
-    row = await database.fetchrow(_REPLAY, original.id, tenant_id, sorted(REPLAYABLE), *job_arguments([new]))
+    row = await database.fetchrow(_REPLAY, original.id, tenant_id, sorted(REPLAYABLE), *new)
     if row is not None:
         return Acceptance(job_from_row(row), is_new=True)
     found = await find_replay(

@@ -18,7 +18,7 @@ import asyncpg
 from fleet.database import Database
 from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType
-from fleet.jobs.insert import NewJob, insert_statement, job_arguments
+from fleet.jobs.insert import NewJob, insert_statement
 from fleet.jobs.read import count_queued
 from fleet.queue.delivery import WAITING_COLUMNS, Waiting, waiting_from_row
 from fleet.render.request import RenderRequest
@@ -173,7 +173,7 @@ async def _make(
     new = NewJob.of(request, vault, due.tenant_id)._replace(
         schedule_id=due.id, scheduled_for=planned.scheduled_for, render_digest=None
     )
-    arguments = (due.id, due.fire_at, due.revision, planned.next_fire_at, *job_arguments([new]))
+    arguments = (due.id, due.fire_at, due.revision, planned.next_fire_at, *new)
     row = await writing_sealed(database, vault, lambda: database.fetchrow(_FIRE, *arguments))
     return None if row is None else waiting_from_row(row)
 

@@ -25,7 +25,7 @@ from fleet.jobs import (
     rerun,
     reuse,
 )
-from fleet.jobs.insert import NewJob, job_arguments
+from fleet.jobs.insert import NewJob
 from fleet.jobs.job import State
 from fleet.render.request import RenderRequest
 from fleet.tenants import usage
@@ -134,8 +134,8 @@ async def test_hot_statements_touch_few_pages(old_fleet: Database, tenant_id: UU
         read._BACKLOG: (),
         usage._READ: (tenant_id,),
         rerun._FIND: (queued["id"], tenant_id, ["failed"]),
-        rerun._REPLAY: (queued["id"], tenant_id, ["queued"], *job_arguments([new])),
-        accept._INSERT: job_arguments([new]),
+        rerun._REPLAY: (queued["id"], tenant_id, ["queued"], *new),
+        accept._INSERT: new,
         accept._FIND_BY_IDEMPOTENCY_KEY: (tenant_id, "k"),
         accept_batch._FIND: (tenant_id, "k"),
         reuse._FIND: (tenant_id, b"\0", second * 3600, second * 30),

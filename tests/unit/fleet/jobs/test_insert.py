@@ -3,7 +3,7 @@
 import re
 from uuid import UUID
 
-from fleet.jobs.insert import _TYPES, NewJob, insert_statement, job_arguments
+from fleet.jobs.insert import _TYPES, NewJob, columns_of, insert_statement
 from fleet.render.request import RenderRequest
 from tests.kit.paths import ROOT
 from tests.kit.vaults import VAULT
@@ -22,9 +22,14 @@ def test_the_product_inserts_jobs_in_one_place() -> None:
 
 
 def test_each_field_of_a_new_job_is_an_argument_of_the_statement() -> None:
-    jobs = [NewJob.of(RenderRequest(html=text), VAULT, UUID(int=1)) for text in ("one", "two")]
-    arguments = job_arguments(jobs)
     assert list(NewJob._fields) == list(_TYPES)
-    assert arguments == tuple((getattr(jobs[0], name), getattr(jobs[1], name)) for name in NewJob._fields)
-    placeholders = {int(number) for number in re.findall(r"\$(\d+)", insert_statement(own_arguments=4))}
-    assert placeholders == set(range(5, 5 + len(arguments)))
+    for of_many in (False, True):
+        statement = insert_statement(own_arguments=4, of_many=of_many)
+        placeholders = [int(number) for number in re.findall(r"\$(\d+)", statement)]
+        assert placeholders == list(range(5, 5 + len(_TYPES)))
+
+
+def test_the_columns_of_jobs_are_in_the_order_of_their_fields() -> None:
+    jobs = [NewJob.of(RenderRequest(html=text), VAULT, UUID(int=1)) for text in ("one", "two")]
+    for name, column in zip(NewJob._fields, columns_of(jobs), strict=True):
+        assert column == (getattr(jobs[0], name), getattr(jobs[1], name))
