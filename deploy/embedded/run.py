@@ -29,6 +29,7 @@ from deploy.embedded.processes.stopping import StopRequested, StopSignal
 from deploy.embedded.processes.supervisor import WATCH_S, RunEndedError, Service, ServiceSupervisor
 from deploy.embedded.settings import LaunchSettings, SettingError
 from deploy.embedded.welcome import welcome
+from fleet.setting_names import unknown
 
 COMMAND_TIMEOUT_S: Final = 120.0
 READY_TIMEOUT_S: Final = 90.0
@@ -210,6 +211,8 @@ def main(words: list[str]) -> int:
     )
     parser.add_argument("--end-with", type=int, metavar="PID", help="stop when this parent process has ended")
     parent = parser.parse_args(words).end_with
+    for name in unknown(os.environ):
+        say(f"renderfleet: no program reads the setting {name}")
     stop = StopSignal()
     process_tree.adopt_orphans()
     if parent is not None and not process_tree.end_with_parent(parent, signal.SIGTERM):

@@ -6,6 +6,7 @@ removes them from each line, also from the errors of libraries.
 """
 
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 import structlog
 from pydantic import Field
 
+from fleet.setting_names import unknown
 from fleet.settings import FleetSettings
 from fleet.telemetry.redaction import redacted_value
 
@@ -34,7 +36,10 @@ Logger = structlog.stdlib.BoundLogger
 
 
 def configure_logs(settings: LogSettings) -> None:
-    """Set up structlog, and format the records of the standard library's loggers (uvicorn, arq) with it."""
+    """Set up structlog, and format the records of the standard library's loggers (uvicorn, arq) with it.
+
+    The first line names settings that no program reads: one of them may be misspelt.
+    """
     human = settings.log_format == "human" or (settings.log_format == "auto" and sys.stderr.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -74,6 +79,8 @@ def configure_logs(settings: LogSettings) -> None:
     # arq logs two lines per job at level info. The attempt logs its own line, with ids.
     for name in ("arq", "botocore", "boto3", "urllib3", "s3transfer", "websockets", "asyncio", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    if names := unknown(os.environ):
+        get_logger(__name__).warning("settings that no program reads", names=names)
 
 
 def _redact(_logger: object, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -5,11 +5,16 @@ import pytest
 
 from api import health as api_health
 from api.settings import ApiSettings
+from deploy.embedded.settings import IGNORED, PASSED_ON
+from fleet import setting_names
+from fleet.artifacts.settings import StorageSettings
 from fleet.database import DatabaseSettings
 from fleet.egress.networks import split_network
 from fleet.egress.settings import EgressSettings
-from fleet.settings import DataSettings, SettingsError, load_settings
-from fleet.telemetry.logs import LogSettings
+from fleet.queue.settings import RedisSettings
+from fleet.settings import PREFIX, DataSettings, SettingsError, load_settings
+from fleet.telemetry.logs import LogSettings, configure_logs
+from tests.kit.settings import settings_classes
 from worker.health import ask as worker_health
 from worker.settings import BrowserSettings
 
@@ -90,3 +95,49 @@ def test_the_health_commands_look_where_the_settings_say_by_default() -> None:
         fields["api_host"].default,
         fields["api_port"].default,
     )
+
+
+def test_every_setting_is_a_known_name() -> None:
+    names = {name.upper() for found in settings_classes() for name in found.model_fields}
+    assert names == setting_names.NAMES
+    assert setting_names.unknown(f"{PREFIX}{name}" for name in (*PASSED_ON, *IGNORED, "WORKERS")) == []
+
+
+def test_a_misspelt_setting_is_named_at_the_start_with_the_nearest_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    os.environ |= {"RENDERFLEET_EGRES_ALLOW": "10.0.0.0/8", "RENDERFLEET_TEA": "green"}
+    configure_logs(load_settings(LogSettings))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "RENDERFLEET_EGRES_ALLOW (did you mean RENDERFLEET_EGRESS_ALLOW?)" in line
+    assert "RENDERFLEET_TEA" in line
+    assert "10.0.0.0" not in line
+
+
+def test_no_line_without_a_misspelt_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    os.environ |= {"RENDERFLEET_EGRESS_ALLOW": "10.0.0.0/8", "RENDERFLEET_WORKERS": "2"}
+    configure_logs(load_settings(LogSettings))
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("settings_class", "name", "text"),
+    [
+        (DatabaseSettings, "DATABASE_URL", "postgresql://user:hunter2#@host:5432/db"),
+        (DatabaseSettings, "DATABASE_URL", "postgresql://user:hunter2@host:99999/db"),
+        (RedisSettings, "REDIS_URL", "redis://:hunter2@host:port/0"),
+        (StorageSettings, "S3_ENDPOINT_URL", "http://host:port"),
+        (StorageSettings, "S3_ENDPOINT_URL", "http://my_store:9000"),
+        (StorageSettings, "S3_PUBLIC_ENDPOINT_URL", "https://my store"),
+    ],
+)
+def test_an_address_that_does_not_parse_is_refused(settings_class: type, name: str, text: str) -> None:
+    os.environ[f"RENDERFLEET_{name}"] = text
+    words = refusal(settings_class)
+    assert f"RENDERFLEET_{name} is wrong: its " in words
+    assert "hunter2" not in words
+
+
+def test_several_hosts_are_for_the_driver() -> None:
+    os.environ["RENDERFLEET_DATABASE_URL"] = "postgresql://user:hunter2@one:5432,two:5433/db"
+    load_settings(DatabaseSettings)
