@@ -1,4 +1,4 @@
-"""What the routes stand on, opened once for each process, and how a route gets at it."""
+"""What the routes need, opened once for each process, and how a route gets it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,10 +60,10 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """Open connections and what is built on them.
+    """Open connections, and the objects that use them.
 
     Attributes:
-        policy: which addresses everybody's jobs reach; a tenant may have other ones.
+        policy: the addresses that jobs may reach; a tenant can have lists of its own besides.
     """
 
     settings: Settings
@@ -87,10 +87,10 @@ class Dependencies:
         return signed_artifact(self.artifacts, job)
 
     async def caller(self, request: Request, needed: Scope) -> Tenant:
-        """Who makes this call, if it may be made, with no other parameters than the call has.
+        """The tenant that makes this call. Refuses unknown parameters, missing scopes and too many calls.
 
-        Calls count against the tenant's limit, also those that its key does not allow. An operator's are not
-        counted: who is to stop a flood must not be kept out by it.
+        Every call counts against the tenant's limit, also one that is refused afterwards. Calls of an
+        operator do not count: who has to stop a flood of calls must not be refused because of it.
 
         Raises:
             RefusedError: unauthorized, rate_limited, forbidden or invalid_request.
@@ -105,7 +105,7 @@ class Dependencies:
         return tenant
 
     def policy_for(self, tenant: Tenant) -> AddressPolicy:
-        """Which addresses this tenant's jobs reach."""
+        """The addresses that this tenant's jobs may reach."""
         if not (tenant.egress_allow or tenant.egress_deny):
             return self.policy
         return self.policy.for_tenant(tenant.egress_allow, tenant.egress_deny)
@@ -115,10 +115,10 @@ class Dependencies:
         return {EGRESS_CONTEXT: self.policy_for(tenant)}
 
     async def document(self, request: Request, model: type[ModelT], tenant: Tenant) -> ModelT:
-        """The body of a tenant's call as this model, whose addresses are those that the tenant may use.
+        """The body of a call as this model. Its addresses are checked by the rules for the tenant.
 
         Raises:
-            RefusedError: it is too large, no JSON, or not valid.
+            RefusedError: it is too large, not JSON, or not valid.
             starlette.requests.ClientDisconnect: the caller went away.
         """
         return await read_document(request, model, self.settings.api, context=self.validation_for(tenant))
@@ -127,7 +127,7 @@ class Dependencies:
         """A job of this tenant.
 
         Raises:
-            RefusedError: not_found, also for the job of somebody else.
+            RefusedError: not_found, also for the job of another tenant.
         """
         job = await get(self.database, job_id=job_id, tenant_id=tenant.id)
         if job is None:
@@ -140,7 +140,7 @@ def dependencies_of(request: Request) -> Dependencies:
     return cast("Dependencies", request.app.state.dependencies)
 
 
-# FastAPI runs a dependency that is no coroutine in a thread, which takes longer than all that this one does.
+# A coroutine, because FastAPI runs other functions in a thread, which takes longer than the function itself.
 async def _open_dependencies(request: Request) -> Dependencies:
     return dependencies_of(request)
 
@@ -164,9 +164,9 @@ Operator = Annotated[Tenant, Depends(_operator)]
 
 
 class Parameters(BaseModel):
-    """Base of query parameters: a route takes those of its `Parameters`, and no others.
+    """Base of query parameters. A route takes the fields of its `Parameters` and no others.
 
-    A typing error such as `stat=failed` must not silently mean no filter (`Dependencies.caller` refuses it).
+    `Dependencies.caller` refuses the others: a typing error such as `stat=failed` must not mean "no filter".
     """
 
     model_config = ConfigDict(frozen=True)

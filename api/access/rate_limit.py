@@ -24,7 +24,7 @@ from fleet.errors import ErrorType
 from fleet.telemetry.logs import get_logger
 from fleet.telemetry.metrics import LIMITED, RATES_LOCAL
 from fleet.tenants import rate_limit
-from fleet.tenants.rate_limit import Call, Limit, LocalBuckets, Standing
+from fleet.tenants.rate_limit import CountedCall, LocalBuckets, RateLimit, RateLimitResult
 from fleet.tenants.settings import TenantSettings
 from fleet.tenants.tenant import Tenant
 
@@ -36,7 +36,7 @@ _READ_S: Final = 0.05
 # A script of a thousand calls holds Redis up for some milliseconds.
 _CALLS_AT_ONCE: Final = 1_000
 _LOOK_INTERVAL_S: Final = 1.0
-_PROBE: Final = Call("probe", Limit(rate_per_s=1.0, burst=1))
+_PROBE: Final = CountedCall("probe", RateLimit(rate_per_s=1.0, burst=1))
 # Without a burst of its own, a bucket holds what so many seconds bring.
 _BURST_S: Final = 2
 
@@ -56,7 +56,7 @@ class Rates:
         self._redis = redis
         self._settings = settings
         self._local = LocalBuckets()
-        self._waiting: list[tuple[Call, asyncio.Future[Standing]]] = []
+        self._waiting: list[tuple[CountedCall, asyncio.Future[RateLimitResult]]] = []
         self._asking: asyncio.Task[None] | None = None
         self._return: asyncio.Task[None] | None = None
 
@@ -73,7 +73,7 @@ class Rates:
         limit = self._limit_of(tenant)
         if limit is None:
             return
-        standing = await self._take(Call(tenant.id, limit))
+        standing = await self._take(CountedCall(tenant.id, limit))
         scope[ANSWER_HEADERS] = headers_of(standing)
         if not standing.is_admitted:
             LIMITED.labels("requests").inc()
@@ -89,16 +89,16 @@ class Rates:
             if task is not None:
                 task.cancel()
 
-    def _limit_of(self, tenant: Tenant) -> Limit | None:
+    def _limit_of(self, tenant: Tenant) -> RateLimit | None:
         rate_per_s = tenant.max_requests_per_s or self._settings.tenant_max_requests_per_s
         if rate_per_s == 0:
             return None
         burst = tenant.burst or self._settings.tenant_burst or math.ceil(_BURST_S * rate_per_s)
-        return Limit(rate_per_s, burst)
+        return RateLimit(rate_per_s, burst)
 
-    async def _take(self, call: Call) -> Standing:
+    async def _take(self, call: CountedCall) -> RateLimitResult:
         if self._return is None:
-            answer: asyncio.Future[Standing] = asyncio.get_running_loop().create_future()
+            answer: asyncio.Future[RateLimitResult] = asyncio.get_running_loop().create_future()
             self._waiting.append((call, answer))
             if self._asking is None:
                 self._asking = asyncio.create_task(self._ask())
@@ -117,7 +117,7 @@ class Rates:
         finally:
             self._asking = None
 
-    async def _standings(self, calls: Sequence[Call]) -> list[Standing]:
+    async def _standings(self, calls: Sequence[CountedCall]) -> list[RateLimitResult]:
         if self._return is None:
             try:
                 return await self._asked(calls)
@@ -129,10 +129,10 @@ class Rates:
             self._return = asyncio.create_task(self._return_to_redis())
         return [self._count(call) for call in calls]
 
-    def _count(self, call: Call) -> Standing:
+    def _count(self, call: CountedCall) -> RateLimitResult:
         return self._local.take(call.name, call.limit, now=time.monotonic())
 
-    async def _asked(self, calls: Sequence[Call]) -> list[Standing]:
+    async def _asked(self, calls: Sequence[CountedCall]) -> list[RateLimitResult]:
         question = asyncio.create_task(rate_limit.take(self._redis, calls))
         try:
             for patience_s in (_WAIT_S, _READ_S):
@@ -157,7 +157,7 @@ class Rates:
         log.info("redis counts calls again")
 
 
-def headers_of(standing: Standing) -> list[tuple[bytes, bytes]]:
+def headers_of(standing: RateLimitResult) -> list[tuple[bytes, bytes]]:
     """The headers that tell a caller where it stands."""
     limit = standing.limit
     policy = f'"{_POLICY}";q={limit.burst};w={limit.window_s}'

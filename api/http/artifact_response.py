@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 async def artifact_answer(
     request: Request, job: Job, store: Artifacts, *, headers: Mapping[str, str]
 ) -> Response:
-    """The artifact of a job that has one, or the part of it that the call asks for.
+    """The artifact of a job, or the part of it that the call asks for.
 
     Args:
         request: the call, GET or HEAD.
-        job: with an artifact.
-        store: where the artifact lies.
-        headers: of the answer, beside those that follow from the artifact.
+        job: has an artifact.
+        store: has the file.
+        headers: more headers of the answer.
 
     Raises:
-        RefusedError: range_not_satisfiable, or no_artifact: it was erased meanwhile.
+        RefusedError: range_not_satisfiable, or no_artifact if it was erased meanwhile.
         UnavailableError: S3 does not answer.
     """
     facts = job.artifact

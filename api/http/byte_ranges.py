@@ -23,11 +23,11 @@ class Span:
 
 
 class UnsatisfiableRangeError(Exception):
-    """The range lies behind the end (416)."""
+    """The range begins after the end of the artifact (416)."""
 
 
 def is_unmodified(headers: Headers, etag: str) -> bool:
-    """Whether If-None-Match says that the caller has this representation already (304)."""
+    """Whether If-None-Match says that the caller already has this artifact (304)."""
     value = headers.get("if-none-match")
     if value is None:
         return False
@@ -36,13 +36,13 @@ def is_unmodified(headers: Headers, etag: str) -> bool:
 
 
 def requested_span(headers: Headers, *, size: int, etag: str) -> Span | None:
-    """The one range that is asked for; None means the whole representation.
+    """The range that the caller asks for; None: the whole artifact.
 
-    More than one range, a malformed one, a unit other than bytes and an If-Range that does not match all mean
-    the whole, which RFC 9110 allows (section 14.2): a caller reads the status to see what it got.
+    Several ranges, a malformed range, a unit other than bytes and an If-Range that does not match all mean
+    the whole artifact. RFC 9110 allows this (section 14.2): the status tells the caller what it gets.
 
     Raises:
-        UnsatisfiableRangeError: the range lies behind the end.
+        UnsatisfiableRangeError: the range begins after the end.
     """
     value = headers.get("range")
     if value is None or headers.get("if-range", etag) != etag:

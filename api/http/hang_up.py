@@ -1,4 +1,4 @@
-"""Whether the caller is still on the line."""
+"""Notices that a caller closes its connection."""
 
 import asyncio
 
@@ -6,16 +6,16 @@ from starlette.types import Receive
 
 
 async def hung_up(receive: Receive) -> None:
-    """Return when the caller has closed the connection; what is left of its body is dropped."""
+    """Return when the caller has closed the connection. The rest of its body is ignored."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-class Rest:
-    """A caller's pause until something wakes it, its time is over, or it hangs up. One task, no second one.
+class CallPause:
+    """A pause of a call: until it is woken, its time is over, or its caller closes the connection.
 
-    Waiting for two things at once usually takes two tasks (4 KiB, times thousands of callers). Here the
-    caller's own task listens for the hanging up, and a wake ends that early by moving its time limit.
+    To wait for two things usually takes a second task, which is 4 KiB for each of thousands of callers. Here
+    the call's own task waits for the end of the connection, with a time limit, and `wake` moves that limit.
     """
 
     __slots__ = ("_is_woken", "_limit")
@@ -25,18 +25,18 @@ class Rest:
         self._limit: asyncio.Timeout | None = None
 
     def wake(self) -> None:
-        """End the pause, or the next one if there is none now. From the event loop's thread."""
+        """End the pause, or the next one if there is none now. To be called in the event loop's thread."""
         self._is_woken = True
-        # Once a limit has expired, the pause is ending anyway.
+        # If the limit has expired, the pause ends anyway.
         if self._limit is not None and not self._limit.expired():
             self._limit.reschedule(0)
 
-    async def take(self, *, timeout_s: float, receive: Receive) -> bool:
-        """Pause. Whether the caller is still there.
+    async def wait(self, *, timeout_s: float, receive: Receive) -> bool:
+        """Pause. Returns whether the caller is still connected.
 
         Args:
             timeout_s: seconds.
-            receive: the call's ASGI channel; its body must have been read to the end.
+            receive: the call's ASGI channel; the body must have been read to its end.
         """
         if not self._is_woken:
             try:

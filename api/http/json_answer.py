@@ -1,4 +1,4 @@
-"""A document of ours as the answer to a call."""
+"""A document as the answer to a call."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from api.http.request_body import JSON
 
-NO_STORE: Final = {"Cache-Control": "no-store"}  # an answer with a secret stays in no cache
+NO_STORE: Final = {"Cache-Control": "no-store"}  # no cache may keep an answer with a secret
 
 
 def json_answer(

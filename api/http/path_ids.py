@@ -1,4 +1,4 @@
-"""Ids in paths. One that cannot be an id is answered like one that nothing has: 404."""
+"""Ids in paths. A text that cannot be an id gets the same 404 as an id that does not exist."""
 
 import re
 import uuid
@@ -13,7 +13,7 @@ _KEY_ID: Final = re.compile(r"[a-z0-9]{12}", re.ASCII)
 
 
 def _uuid_of(what: str) -> BeforeValidator:
-    """Reads the id of such a thing, or raises the same refusal as a route that does not find it."""
+    """Reads an id, or raises the same refusal as a route that does not find it."""
 
     def read(text: str) -> UUID:
         try:
@@ -31,11 +31,11 @@ def _key_id(text: str) -> str:
 
 
 def is_key_id(text: str) -> bool:
-    """Whether a key can have this id."""
+    """Whether an API key can have this id."""
     return _KEY_ID.fullmatch(text) is not None
 
 
-# What the refusals call them.
+# The names of these things in refusals.
 JOB: Final = "job"
 SCHEDULE: Final = "schedule"
 WEBHOOK: Final = "webhook"

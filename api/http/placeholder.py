@@ -1,4 +1,4 @@
-"""Pictures that stand in for one that could not be rendered, so that a page shows no broken image."""
+"""Pictures for the place of one that could not be rendered, so that a page shows no broken image."""
 
 from enum import StrEnum
 from functools import lru_cache
@@ -6,9 +6,9 @@ from io import BytesIO
 from typing import Final
 
 MEDIA_TYPE: Final = "image/png"
-# A page scales it to what it has reserved; this is enough to read the words.
+# The page scales the picture to its place; at this size the words can be read.
 MAX_SIDE_PX: Final = 1_280
-# One for each size and kind of failure that is in use; a few KB each.
+# One for each size and kind of failure; a few KB each.
 _REMEMBERED: Final = 64
 _BACKGROUND: Final = 0xE8
 _FOREGROUND: Final = 0x55
@@ -24,7 +24,7 @@ TRANSPARENT: Final = bytes.fromhex(
 
 
 class Placeholder(StrEnum):
-    """What is shown instead."""
+    """Which picture is shown instead."""
 
     TRANSPARENT = "transparent"
     ERROR = "error"
@@ -35,8 +35,8 @@ def placeholder_picture(kind: Placeholder, words: str, *, width_px: int, height_
 
     Args:
         kind: which.
-        words: what failed, for people.
-        width_px: of the picture that was asked for; smaller when that is very large.
+        words: what failed.
+        width_px: of the picture that was asked for; a very large one is made smaller.
         height_px: the same.
     """
     if kind is Placeholder.TRANSPARENT:
@@ -47,7 +47,7 @@ def placeholder_picture(kind: Placeholder, words: str, *, width_px: int, height_
 
 @lru_cache(maxsize=_REMEMBERED)
 def _drawn(words: str, width_px: int, height_px: int) -> bytes:
-    from PIL import Image, ImageDraw, ImageFont  # noqa: PLC0415 - 6 MB that a process without failures saves
+    from PIL import Image, ImageDraw, ImageFont  # noqa: PLC0415 - 6 MB, which a process without failures does not need
 
     picture = Image.new("L", (width_px, height_px), _BACKGROUND)
     pen = ImageDraw.Draw(picture)

@@ -1,4 +1,4 @@
-"""Refusals and failures as problem documents (RFC 9457)."""
+"""Errors as problem documents (RFC 9457)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
@@ -17,9 +17,9 @@ from fleet.render.link_signature import PATHS
 from fleet.render.stored import type_of_refusal
 
 MEDIA_TYPE: Final = "application/problem+json"
-# The header that names the type of the error, for whoever sees no body.
+# This header has the type of the error, for callers that do not see the body.
 ERROR_HEADER: Final = "Renderfleet-Error"
-# In the scope of a call: its id.
+# The key in the scope of a call under which its id is.
 REQUEST_ID: Final = "renderfleet.request_id"
 RETRY_AFTER_S: Final = 2
 
@@ -27,20 +27,22 @@ RETRY_AFTER_S: Final = 2
 class Problem(BaseModel):
     """A problem document of RFC 9457; `request_id` and `errors` are extensions."""
 
-    type: ErrorType = Field(description="The stable word for this kind of problem.")
-    title: str = Field(description="What this kind of problem is.", examples=["The request is not valid"])
-    status: int = Field(description="The HTTP status again.", examples=[422])
-    detail: str = Field(
-        description="What is wrong this time, and what helps.", examples=["1 field is not valid"]
+    type: ErrorType = Field(description="The stable name of this kind of problem.")
+    title: str = Field(
+        description="This kind of problem in a short sentence.", examples=["The request is not valid"]
     )
-    request_id: str = Field(description="The id under which the server's log has this call.")
+    status: int = Field(description="The HTTP status of the answer.", examples=[422])
+    detail: str = Field(
+        description="What is wrong in this call, and what to do.", examples=["1 field is not valid"]
+    )
+    request_id: str = Field(description="The id of this call in the server's log.")
     errors: list[FieldError] = Field(
-        description="What is wrong with which field; empty where no field is to blame."
+        description="The fields that are wrong; empty if the error is not about a field."
     )
 
 
 class RefusedError(InvalidRequestError):
-    """A refusal that says more than a sentence: fields, or headers of the answer."""
+    """A refusal with more than a sentence: it names fields, or adds headers to the answer."""
 
     def __init__(
         self,
@@ -56,16 +58,16 @@ class RefusedError(InvalidRequestError):
 
 
 def not_found(what: str) -> RefusedError:
-    """The refusal of a call for something that is not there, or belongs to another tenant.
+    """The refusal of a call for something that does not exist or belongs to another tenant.
 
     Args:
-        what: how `api/http/path_ids.py` calls it.
+        what: one of the names in `api/http/path_ids.py`.
     """
     return RefusedError(ErrorType.NOT_FOUND, f"you have no {what} with this id")
 
 
 def refused_field(field: str | None, message: str, *, allowed: str | None = None) -> RefusedError:
-    """A refusal because of one field, header or parameter; None: because of the body as a whole."""
+    """A refusal because of one field, header or parameter, or (None) because of the whole body."""
     found = FieldError(field=field, message=message, allowed=allowed)
     return RefusedError(ErrorType.INVALID_REQUEST, found.sentence, field_errors=[found])
 
@@ -74,7 +76,7 @@ def refuse_unknown_parameters(given: Iterable[str], *, allowed: Iterable[str]) -
     """Do nothing if all query parameters are known.
 
     Raises:
-        RefusedError: one is not. A typo such as `stat=failed` must not silently mean no filter.
+        RefusedError: one is not. A typing error such as `stat=failed` must not mean "no filter".
     """
     known = sorted(allowed)
     for name in given:
@@ -85,15 +87,15 @@ def refuse_unknown_parameters(given: Iterable[str], *, allowed: Iterable[str]) -
 
 
 def refused_input(error: ValidationError, model: type[BaseModel]) -> RefusedError:
-    """A refusal because of what pydantic found in the body."""
+    """The refusal of a body that pydantic found wrong."""
     if error.error_count() > MAX_FIELD_ERRORS * 10:
-        # A body of unknown names gives an error for each: listing half a million of them takes seconds.
+        # A body can have half a million unknown fields. To list them all would take seconds.
         return RefusedError(ErrorType.INVALID_REQUEST, f"{error.error_count():,} fields are not valid")
     return _refused(error.errors(include_url=False, include_input=False), model)
 
 
 def refused_parameters(errors: Sequence[ErrorDetails]) -> RefusedError:
-    """A refusal because of what FastAPI found in the query."""
+    """The refusal of query parameters that FastAPI found wrong."""
     return _refused(errors, None)
 
 
@@ -119,8 +121,8 @@ def problem_response(error: RenderfleetError, call: Scope) -> Response:
     """The answer for an error that renderfleet raised on purpose.
 
     Args:
-        error: what is answered.
-        call: that failed, with its id in `REQUEST_ID`.
+        error: the error.
+        call: the scope of the call that failed, with its id under `REQUEST_ID`.
     """
     status = error.type.kind.status
     headers = {**(error.headers if isinstance(error, RefusedError) else {}), ERROR_HEADER: error.type.value}
@@ -137,9 +139,9 @@ def problem_response(error: RenderfleetError, call: Scope) -> Response:
 def _is_image_load(call: Scope) -> bool:
     """Whether an `<img>` loads a signed link: only images put image types first into `Accept`.
 
-    Browsers withhold JSON from the images of pages of another site, its status included
-    (ERR_BLOCKED_BY_ORB, https://github.com/annevk/orb). An empty image fails to load all the same, and its
-    status and `ERROR_HEADER` can be seen.
+    Browsers hide JSON from the images of a page of another site, and its status too (ERR_BLOCKED_BY_ORB,
+    https://github.com/annevk/orb). An empty image fails to load as well, but its status and headers can be
+    seen.
     """
     return call.get("path") in PATHS and Headers(scope=call).get("accept", "").startswith("image/")
 

@@ -24,7 +24,7 @@ from fleet.render.options.source import MAX_HTML_BYTES
 JSON: Final = "application/json"
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
-# A request has some dozens; a thousand cookies or blocked hosts are fine. So many wrong ones take 10 ms.
+# A usual request has some dozens of values. To refuse 10,000 wrong ones takes 10 ms.
 MAX_VALUES: Final = 10_000
 _ESCAPE: Final = b"\\u"
 # It is six bytes long and counts as one.
@@ -59,8 +59,8 @@ async def read_json_body(request: Request, limits: BodyLimits) -> bytes:
     """The raw body of a request that declares JSON.
 
     Raises:
-        RefusedError: another media type or encoding (415), too many bytes (413; a declared length is enough,
-            then nothing is read), too many values, or not all of it arrived in time.
+        RefusedError: another media type or encoding (415), too many bytes (413; if the declared length is too
+            large, nothing is read), too many values, or not all of it arrived in time.
         starlette.requests.ClientDisconnect: the caller went away.
     """
     _check_media_type(request)
@@ -95,15 +95,15 @@ async def read_json_body(request: Request, limits: BodyLimits) -> bytes:
 
 
 def _has_more_values(body: bytes, count: int) -> bool:
-    """Whether a JSON text has more values than so many, told by the commas outside of its strings.
+    """Whether a JSON text has more values than this, counted by the commas outside of its strings.
 
-    How deep they lie in each other is bounded by the parser. Only the first look is made at most bodies, and
-    none is more than a pass in C: 15 ms for 4 MiB.
+    Nesting needs no limit here: the parser has one. For most bodies the first count is enough. Each step is
+    one pass in C, all together 15 ms for 4 MiB.
     """
     if body.count(b",") < count:
         return False
     plain = body.replace(b"\\\\", b"").replace(b'\\"', b"")
-    if plain.count(b'"') > 4 * count:  # a name and a text for each
+    if plain.count(b'"') > 4 * count:  # the quotation marks of a name and a text for each value
         return True
     return b"".join(plain.split(b'"')[::2]).count(b",") >= count
 

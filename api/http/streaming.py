@@ -1,4 +1,4 @@
-"""Answers that outlive their first bytes: an artifact on its way, and a refusal of a body still coming in."""
+"""Answers that take time: an artifact from the store, and a refusal while the body is still arriving."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
@@ -19,9 +19,9 @@ log = get_logger(__name__)
 
 
 class StreamedResponse(Response):
-    """Bounded memory, and nothing is fetched for a caller who has left.
+    """An answer that is sent while it is read from the store. Stops reading when the caller has gone.
 
-    Starlette's own StreamingResponse leaves its source open when the caller hangs up; this one closes it.
+    Starlette's own StreamingResponse leaves its source open when the caller closes the connection.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class StreamedResponse(Response):
     async def begun(
         cls, chunks: AsyncGenerator[bytes, None], *, status: int, headers: Mapping[str, str]
     ) -> Self:
-        """An answer whose first bytes have come, so that a silent store is still a proper problem document.
+        """Wait for the first bytes, so that an error of the store can still be a problem document.
 
         Raises:
             Exception: what the source raises before its first chunk.
@@ -44,7 +44,7 @@ class StreamedResponse(Response):
         return cls(first, chunks, status=status, headers=headers)
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it. When the store fails midway, the answer stays incomplete and the connection is cut."""
+        """Send it. If the store fails in the middle, the connection is closed before the answer ends."""
         left = asyncio.create_task(hung_up(receive))
         try:
             async with aclosing(self._rest):
@@ -62,9 +62,9 @@ class StreamedResponse(Response):
 
 
 class LingeringResponse(Response):
-    """A refusal while the body is still coming in: answers at once, then drops what comes for two seconds.
+    """A refusal while the body is still arriving: answers at once, then ignores what arrives for two seconds.
 
-    Closing right away would reset the connection, and callers that write all before they read (Python's
+    To close at once would reset the connection. Callers that send everything before they read (Python's
     urllib, Java's HttpURLConnection) would see a broken pipe instead of the answer.
     """
 
@@ -73,7 +73,7 @@ class LingeringResponse(Response):
         self.headers["Connection"] = "close"
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
-        """Send all of it but its end, then wait for the caller, then end it."""
+        """Send everything except the end of the answer, wait for the rest of the body, then end it."""
         await send(_start(self.status_code, self.raw_headers))
         await send(_body(bytes(self.body), more=True))
         with suppress(TimeoutError):

@@ -20,7 +20,7 @@ from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 from starlette.types import Receive
 
-from api.http.hang_up import Rest
+from api.http.hang_up import CallPause
 from api.http.problems import RefusedError
 from fleet.database import Database
 from fleet.errors import ErrorType, UnavailableError
@@ -69,14 +69,14 @@ class Watch:
         is_shut_out: whether it is the key. Then the caller is told no more of the job.
     """
 
-    __slots__ = ("_is_for_end", "_rest", "is_over", "is_shut_out", "news")
+    __slots__ = ("_is_for_end", "_pause", "is_over", "is_shut_out", "news")
 
     def __init__(self, news: News | None, *, is_for_end: bool) -> None:
         self.news = news
         self.is_over = False
         self.is_shut_out = False
         self._is_for_end = is_for_end
-        self._rest = Rest()
+        self._pause = CallPause()
         if news is not None:
             self.tell(news)
 
@@ -84,12 +84,12 @@ class Watch:
         """There is a change; wake the caller if that is what it waits for."""
         self.news = news
         if news.job.state.is_terminal or not self._is_for_end:
-            self._rest.wake()
+            self._pause.wake()
 
     def release(self) -> None:
         """Wake the caller for good."""
         self.is_over = True
-        self._rest.wake()
+        self._pause.wake()
 
     def shut_out(self) -> None:
         """Wake the caller for good: its key does not work any more."""
@@ -97,8 +97,8 @@ class Watch:
         self.release()
 
     async def rest(self, *, timeout_s: float, receive: Receive) -> bool:
-        """Wait for a change. Whether the caller is still there; see `Rest.take`."""
-        return self.is_over or await self._rest.take(timeout_s=timeout_s, receive=receive)
+        """Wait for a change. Returns whether the caller is still connected; see `CallPause.wait`."""
+        return self.is_over or await self._pause.wait(timeout_s=timeout_s, receive=receive)
 
 
 @dataclass(slots=True)

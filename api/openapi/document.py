@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI sees of the routes, with all that holds for more than one of them."""
+"""The OpenAPI document: what FastAPI knows of the routes, and what several routes have in common."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -14,7 +14,7 @@ from fleet.render.request import RenderRequest
 from fleet.schedules.request import ScheduleRequest
 from fleet.tenants.requests import KeyRequest, TenantChanges, TenantRequest
 
-# An operator's calls are not limited.
+# Calls of operators have no rate limit.
 _UNLIMITED: Final = ("/v1/admin/", "/v1/fleet")
 # As draft-ietf-httpapi-ratelimit-headers-11 has them: lists of RFC 9651 with one member.
 _LIMIT_HEADERS: Final = {
@@ -24,14 +24,14 @@ _LIMIT_HEADERS: Final = {
         "example": '"default";q=1000;w=2',
     },
     "RateLimit": {
-        "description": "How many of them are left: `r`, which last when they are spread over `t` seconds; "
-        "with `r=0`, the seconds until there is one again.",
+        "description": "How many calls are left: `r`. Spread over `t` seconds, they are within the limit; "
+        "with `r=0`, the next call is allowed after `t` seconds.",
         "schema": {"type": "string"},
         "example": '"default";r=998;t=2',
     },
 }
 _RETRY_AFTER: Final = {
-    "description": "Seconds after which it may be tried again.",
+    "description": "Seconds after which the call may be tried again.",
     "schema": {"type": "integer", "minimum": 1},
 }
 
@@ -44,7 +44,7 @@ _SECURITY_SCHEMES: Final = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer rf_…`"},
     "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
-# What goes the other way (OpenAPI 3.1, "webhooks").
+# Calls that the server makes (OpenAPI 3.1, "webhooks").
 _WEBHOOKS: Final[dict[str, Any]] = {
     "job-ended": {
         "post": {
@@ -55,9 +55,9 @@ _WEBHOOKS: Final[dict[str, Any]] = {
                 "content": {"application/json": {"schema": {"$ref": REF.format(model="WebhookDocument")}}}
             },
             "responses": {
-                "2XX": {"description": "Taken; nothing more is sent."},
-                "410": {"description": "Gone: nothing is sent to this address any more."},
-                "default": {"description": "Tried again, for a day."},
+                "2XX": {"description": "Delivered."},
+                "410": {"description": "Gone: nothing more is sent to this address."},
+                "default": {"description": "Tried again for a day."},
             },
         }
     }
@@ -65,7 +65,7 @@ _WEBHOOKS: Final[dict[str, Any]] = {
 
 
 def openapi_document(app: FastAPI) -> dict[str, Any]:
-    """The whole document, made once and kept in the app."""
+    """The document. It is made once and kept in the app."""
     if app.openapi_schema:
         return app.openapi_schema
     document = get_openapi(
@@ -99,7 +99,7 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
 
 
 def _tell_limits(operations: Mapping[str, dict[str, Any]]) -> None:
-    """Any call may be one too many, and each answer to a caller who is known says how many are left."""
+    """Every call can be refused with 429, and every answer to a valid key says how many calls are left."""
     for operation in operations.values():
         responses = operation["responses"]
         too_many = responses.setdefault("429", problems(429)["responses"][429])
@@ -112,5 +112,5 @@ def _tell_limits(operations: Mapping[str, dict[str, Any]]) -> None:
 
 def _require_key(operations: Mapping[str, dict[str, Any]]) -> None:
     for operation in operations.values():
-        # A signed link is its own permission, and says so.
+        # A signed link needs no key: its operation says so itself.
         operation.setdefault("security", [{name: []} for name in _SECURITY_SCHEMES])

@@ -1,4 +1,4 @@
-"""A signed link in the OpenAPI document, and the list of its parameters."""
+"""Signed links in the OpenAPI document, and the names of their parameters."""
 
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ PLACEHOLDER: Final = "placeholder"
 
 
 def parameter_names(*, is_document: bool) -> list[str]:
-    """What a link may be given beside what signs it."""
+    """The parameters that a link may have, besides those of its signature."""
     return [*PARAMETERS] if is_document else [*PARAMETERS, PLACEHOLDER]
 
 
@@ -24,7 +24,7 @@ def _query(
 _PLACEHOLDER: Final = _query(
     PLACEHOLDER,
     {"type": "string", "enum": list(Placeholder)},
-    "A picture with status 200 instead of an error: one transparent pixel, or one that says what failed.",
+    "A picture with status 200 instead of an error: one transparent pixel, or the words for what failed.",
 )
 _SIGNATURE: Final = (
     _query(
@@ -36,7 +36,7 @@ _SIGNATURE: Final = (
     _query(
         "expires",
         {"type": "integer", "format": "int64"},
-        "Until when the link holds, in Unix seconds.",
+        "Until when the link is valid, in Unix seconds.",
         is_required=True,
     ),
     _query(
@@ -49,7 +49,7 @@ _SIGNATURE: Final = (
 
 
 def read_link_operation(*, is_document: bool) -> dict[str, Any]:
-    """The operation of a signed link: its parameters are the options of a render as text."""
+    """The operation of a signed link. Its parameters are the options of a render, as text."""
     media_types = [name for name in BYTES if (name == "application/pdf") is is_document]
     content = {name: BYTES[name] for name in media_types}
     options = [
@@ -63,7 +63,7 @@ def read_link_operation(*, is_document: bool) -> dict[str, Any]:
         "parameters": [*options, *shown, *_SIGNATURE],
         "responses": {
             "200": {
-                "description": "The artifact, or the placeholder that was asked for.",
+                "description": "The artifact, or the placeholder that the link asks for.",
                 "content": content,
             },
             "206": {"description": "The part that Range asked for.", "content": content},

@@ -1,7 +1,7 @@
 """The page at `/docs`: every call and every document, made from the OpenAPI document by `manual.html`.
 
-Plain HTML without a script: it loads nothing, so it works without the internet and can be tricked into
-nothing (its Content-Security-Policy allows one style, by its hash).
+Plain HTML without scripts. It loads nothing, so it works without the internet. Its Content-Security-Policy
+forbids everything except one style, which it names by its hash.
 """
 
 import base64
@@ -19,7 +19,7 @@ POLICY: Final = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; frame-ancestors 'none'; base-uri 'none'"
 )
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
-# How the page says what bounds a value.
+# How the page names the bounds of a value.
 _BOUNDS: Final = {
     "format": "as",
     "minimum": "from",

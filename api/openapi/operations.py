@@ -1,6 +1,6 @@
-"""What the routes tell the OpenAPI document that FastAPI does not see.
+"""What the OpenAPI document says of bodies and answers.
 
-Bodies and answers bypass it, for speed.
+FastAPI does not know them: the routes read bodies and write answers themselves, because that is faster.
 """
 
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ def _location(of: str) -> dict[str, Any]:
 
 
 def _made(what: str, description: str) -> dict[str, Any]:
-    """The answer to a call that has made something."""
+    """The answer to a call that makes something."""
     return {"responses": {"201": {"description": description, "headers": _location(what)}}}
 
 
@@ -128,7 +128,7 @@ CREATE_BATCH: Final[dict[str, Any]] = {
     "parameters": [
         {
             "name": "Idempotency-Key",
-            **_header("Repeat a call with the same key and get the same jobs, and refusals.", maximum=255),
+            **_header("Repeat a call with the same key and get the same jobs and refusals.", maximum=255),
         }
     ],
     **_takes(
@@ -136,7 +136,7 @@ CREATE_BATCH: Final[dict[str, Any]] = {
         {"two": {"summary": "A picture and a document", "value": {"jobs": _TWO_JOBS}}},
     ),
     "responses": {
-        "200": {"description": "Known by its key, and all jobs have ended.", "content": _BATCH},
+        "200": {"description": "A repeated call, whose jobs have all ended.", "content": _BATCH},
         "202": {"description": "At least one job is accepted.", "content": _BATCH},
         "422": {
             "description": "No item is valid, or the batch itself is not.",
@@ -148,7 +148,9 @@ CREATE_BATCH: Final[dict[str, Any]] = {
 _WEBHOOK: Final = {**_object(url={"type": "string", "maxLength": MAX_URL_LENGTH}), "required": ["url"]}
 CREATE_WEBHOOK: Final[dict[str, Any]] = {
     **_takes(_WEBHOOK, {"webhook": {"value": {"url": "https://example.com/hooks/renders"}}}),
-    "responses": {"200": {"description": "The address is known.", "content": _of("WebhookDetails")}},
+    "responses": {
+        "200": {"description": "The address was registered before.", "content": _of("WebhookDetails")}
+    },
 }
 
 _SCHEDULE: Final = {
@@ -196,7 +198,7 @@ CREATE_TENANT: Final[dict[str, Any]] = {
 }
 CREATE_KEY: Final[dict[str, Any]] = {
     **_takes("KeyRequest", {"shop": {"value": _KEY}}),
-    **_made("key", "The key is made; `key` is shown this once."),
+    **_made("key", "The key is made; `key` is shown only in this answer."),
 }
 
 _EVENTS_EXAMPLE: Final = """\
@@ -222,6 +224,6 @@ READ_EVENTS: Final[dict[str, Any]] = {
             "description": "The stream. It closes after the job's end.",
             "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EVENTS_EXAMPLE}},
         },
-        "204": {"description": "`Last-Event-ID` names the job's end: there is nothing more to come."},
+        "204": {"description": "`Last-Event-ID` names the job's end: no more events follow."},
     },
 }

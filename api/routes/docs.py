@@ -1,4 +1,4 @@
-"""The manual at `/docs`. No key is asked."""
+"""The page at `/docs`. It needs no key."""
 
 from functools import lru_cache
 
@@ -14,7 +14,7 @@ router = APIRouter(include_in_schema=False)
 @router.head("/docs")
 @router.get("/docs")
 def read_manual(request: Request) -> Response:
-    """The calls of this API as a page. Not `async`: to make it would hold up all other calls for 0.05 s."""
+    """The calls of this API as a page. Not `async`: making it would block all other calls for 0.05 s."""
     return HTMLResponse(_page(request.app), headers={CONTENT_SECURITY_POLICY: POLICY})
 
 

@@ -1,4 +1,4 @@
-"""The fleet as its operator sees it: who works, what waits, pause and resume."""
+"""The whole fleet, for its operator: workers, waiting jobs, pause and resume."""
 
 import math
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from fleet.workers import pause, registry
 from fleet.workers.leaks import suspected_leaks
 from fleet.workers.vitals import BrowserVitals, MemoryVitals, Sandbox
 
-# What `suggested_replicas` reckons with.
+# `suggested_replicas` is calculated with these.
 _USUAL_JOB_S: Final = 2.0
 _CLEAR_WITHIN_S: Final = 60.0
 
@@ -34,31 +34,34 @@ class WorkerDocument(BaseModel):
 
     id: UUID = Field(description="The worker's id, new at each start.")
     hostname: str = Field(description="Where it runs.")
-    slots: int = Field(description="Renders at once.")
+    slots: int = Field(description="How many renders can run at the same time.")
     busy: int = Field(description="Slots that are rendering.")
-    browser_generation: int = Field(description="Its count of browsers; 1 is the first.")
+    browser_generation: int = Field(description="The number of its current browser; the first one is 1.")
     browser_age_s: float | None = Field(description="Age of its browser.")
     started_at: datetime = Field(description="When it started.")
     last_seen_at: datetime = Field(description="Its last report.")
-    takes_jobs: bool | None = Field(description="Whether it takes jobs; null when it does not tell.")
-    holds: list[str] = Field(description="Why it takes none.")
+    takes_jobs: bool | None = Field(description="Whether it takes jobs; null if it has not reported that.")
+    holds: list[str] = Field(description="Why it takes no jobs.")
     sandbox: Sandbox | None = Field(
-        description="Whether Chromium's sandbox is on (seen at a page's process), off (CHROMIUM_SANDBOX) or "
-        "unverified (no /proc there); null when it does not tell."
+        description="Chromium's sandbox: on (checked at a page's process), off (CHROMIUM_SANDBOX) or "
+        "unverified (its system has no /proc); null if it has not reported that."
     )
-    cpu_percent: float | None = Field(description="CPU of all its processes lately; 100 is one core.")
+    cpu_percent: float | None = Field(description="Recent CPU use of all its processes; 100 is one core.")
     memory: MemoryVitals | None = Field(description="Its memory, measured every 15 seconds.")
     memory_stands_out: bool = Field(
-        description="Whether its memory is far above its peers', or grows hour after hour: a leak."
+        description="Whether it probably has a leak: it has far more memory than similar workers, or grows "
+        "hour after hour."
     )
-    memory_stands_out_why: str | None = Field(description="In which way.")
+    memory_stands_out_why: str | None = Field(description="Which of the two.")
     browser: BrowserVitals | None = Field(description="Its browsers since it started.")
 
 
 class BacklogDocument(BaseModel):
-    """What is open, over all tenants."""
+    """Jobs of all tenants that have not ended."""
 
-    queued: int = Field(description="Queued jobs, delayed and parked ones included.")
+    queued: int = Field(
+        description="Queued jobs, also those that wait for their time or for their tenant's limit."
+    )
     running: int = Field(description="Running jobs.")
     oldest_queued_s: float = Field(description="Age of the oldest queued job.")
 
@@ -66,24 +69,24 @@ class BacklogDocument(BaseModel):
 class FleetDocument(BaseModel):
     """The whole fleet."""
 
-    paused: bool = Field(description="Whether no job is begun.")
-    paused_at: datetime | None = Field(description="Since when.")
-    pause_reason: str | None = Field(description="Why, in the words of who paused it.")
+    paused: bool = Field(description="Whether the fleet is paused: workers begin no jobs.")
+    paused_at: datetime | None = Field(description="Since when; null: it is not paused.")
+    pause_reason: str | None = Field(description="The reason that was given with the pause.")
     slots: int = Field(description="Slots of all workers.")
     suggested_replicas: int = Field(
-        description="Workers like these that would clear the queue in a minute, at 2 s a job; at least 1."
+        description="How many workers like these would empty the queue in a minute, at 2 s a job; at least 1."
     )
     backlog: BacklogDocument
     workers: list[WorkerDocument] = Field(description="Workers that reported within the last 30 seconds.")
 
 
 class PauseRequest(BaseModel):
-    """What may be said with a pause."""
+    """What a pause may be given."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     reason: str | None = Field(
-        default=None, max_length=200, description="Why, for whoever looks at `GET /v1/fleet`."
+        default=None, max_length=200, description="The reason; `GET /v1/fleet` shows it."
     )
 
 
@@ -100,9 +103,9 @@ async def read_fleet(_operator: Operator, dependencies: OpenDependencies) -> Res
     **problems(401, 403, 413, 415, 422, 503),
 )
 async def pause_fleet(request: Request, operator: Operator, dependencies: OpenDependencies) -> Response:
-    """Begin no job any more, anywhere, from the moment that this answers.
+    """Pause the fleet: when this answers, no worker begins another job.
 
-    Jobs are still accepted and wait; what runs goes on to its end. Needs the scope `admin`.
+    Jobs are still accepted, and wait. Running jobs go on to their end. Needs the scope `admin`.
     """
     wish = await _pause_request(request, dependencies, operator)
     await pause.pause(dependencies.database, reason=wish.reason)
@@ -113,7 +116,7 @@ async def pause_fleet(request: Request, operator: Operator, dependencies: OpenDe
 
 @router.post("/resume", response_model=FleetDocument, **problems(401, 403, 422, 503))
 async def resume_fleet(operator: Operator, dependencies: OpenDependencies) -> Response:
-    """Begin jobs again. Needs the scope `admin`."""
+    """End the pause: workers begin jobs again. Needs the scope `admin`."""
     await pause.resume(dependencies.database)
     log.warning("fleet resumed", key_id=operator.key_id)
     await announce_pause(dependencies.redis)

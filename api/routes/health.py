@@ -1,4 +1,4 @@
-"""Is the process alive, is it ready, how is it doing: for orchestrators and Prometheus. No key is asked."""
+"""Whether the process is alive and ready, and its metrics. For orchestrators and Prometheus; needs no key."""
 
 from enum import StrEnum
 from http import HTTPStatus
@@ -16,51 +16,51 @@ from fleet.telemetry.probes import Condition, DependencyState
 router = APIRouter(tags=["health"])
 
 
-class Readiness(StrEnum):
-    """Whether calls should be sent here."""
+class ApiStatus(StrEnum):
+    """Whether calls should be sent to this process."""
 
     READY = "ready"
     DEGRADED = "degraded"
     UNAVAILABLE = "unavailable"
 
 
-class ReadinessDocument(BaseModel):
-    """Readiness with each dependency.
+class ApiStatusDocument(BaseModel):
+    """Whether calls should be sent to this process, and the state of what it depends on.
 
-    Without Postgres nothing works. Without Redis jobs are accepted and start later. Without S3 no artifact
-    can be stored or read.
+    Without Postgres nothing works. Without Redis, jobs are accepted and start later. Without S3, artifacts
+    cannot be stored or read.
     """
 
-    status: Readiness = Field(description="ready or degraded (200), or unavailable (503).")
+    status: ApiStatus = Field(description="ready or degraded (200), or unavailable (503).")
     dependencies: dict[str, DependencyState] = Field(description="postgres, redis and s3.")
-    warnings: list[str] = Field(description="What is not as it should be, and does not keep calls away.")
+    warnings: list[str] = Field(description="What is wrong, although calls can be sent here.")
 
 
 @router.head("/livez", include_in_schema=False)
 @router.get("/livez", response_model=dict[str, str])
 async def livez() -> Response:
-    """The event loop moves: it is what answers."""
+    """Whether the process is alive: its event loop answers."""
     return Response('{"status":"alive"}', media_type=JSON)
 
 
 @router.head("/readyz", include_in_schema=False)
 @router.get(
     "/readyz",
-    response_model=ReadinessDocument,
-    responses={503: {"model": ReadinessDocument, "description": "Postgres does not answer."}},
+    response_model=ApiStatusDocument,
+    responses={503: {"model": ApiStatusDocument, "description": "Postgres does not answer."}},
 )
 async def readyz(dependencies: OpenDependencies) -> Response:
-    """Each dependency with its status. `degraded` is 200: jobs are accepted without Redis and S3."""
+    """Whether calls should be sent here. `degraded` is 200 too: jobs are accepted without Redis and S3."""
     states = await dependencies.probes.states()
     down = {name for name, state in states.items() if state.status is Condition.DOWN}
-    status = Readiness.UNAVAILABLE if "postgres" in down else Readiness.DEGRADED if down else Readiness.READY
+    status = ApiStatus.UNAVAILABLE if "postgres" in down else ApiStatus.DEGRADED if down else ApiStatus.READY
     warnings = []
     if "postgres" not in down:
         await dependencies.gauges.refresh()
         if count := dependencies.gauges.unsandboxed:
             warnings = [f"workers that render without Chromium's sandbox (CHROMIUM_SANDBOX=off): {count}"]
-    document = ReadinessDocument(status=status, dependencies=dict(states), warnings=warnings)
-    code = HTTPStatus.SERVICE_UNAVAILABLE if status is Readiness.UNAVAILABLE else HTTPStatus.OK
+    document = ApiStatusDocument(status=status, dependencies=dict(states), warnings=warnings)
+    code = HTTPStatus.SERVICE_UNAVAILABLE if status is ApiStatus.UNAVAILABLE else HTTPStatus.OK
     return json_answer(document, code)
 
 

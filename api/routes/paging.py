@@ -1,4 +1,4 @@
-"""Lists in pages, newest first: how many, from where on, and the cursor of the next page."""
+"""Lists in pages, newest first: how many entries, after which one, and the cursor of the next page."""
 
 import uuid
 from collections.abc import Callable, Sequence
@@ -20,10 +20,10 @@ MAX_LIMIT: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class PageOf(Generic[ItemT]):
-    """What one page shows.
+    """The entries of one page.
 
     Attributes:
-        next_cursor: of the page after this one; None on the last one.
+        next_cursor: the cursor of the next page; None on the last page.
     """
 
     items: Sequence[ItemT]
@@ -31,19 +31,19 @@ class PageOf(Generic[ItemT]):
 
 
 class PageParameters(Parameters):
-    """Parameters of every list."""
+    """The parameters of every list."""
 
     limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="Entries on one page.")
     cursor: str | None = Field(
-        default=None, max_length=100, description="`next_cursor` of the page before this one."
+        default=None, max_length=100, description="`next_cursor` of the previous page."
     )
 
     @property
     def before(self) -> UUID:
-        """The page holds what has a smaller id than this: UUIDv7 ids grow with time.
+        """All entries of the page have a smaller id than this. UUIDv7 ids grow with time.
 
         Raises:
-            RefusedError: the cursor is not one of ours.
+            RefusedError: no list gives such a cursor.
         """
         try:
             return LAST_ID if self.cursor is None else uuid.UUID(self.cursor)
@@ -52,7 +52,7 @@ class PageParameters(Parameters):
 
     @property
     def limit_to_read(self) -> int:
-        """How many entries to read: one more than the page shows tells whether there is another page."""
+        """How many entries to read: one more than the page shows, to know whether there is a next page."""
         return self.limit + 1
 
     def page_of(self, found: Sequence[ItemT], id_of: Callable[[ItemT], UUID | str]) -> PageOf[ItemT]:
@@ -60,12 +60,12 @@ class PageParameters(Parameters):
 
         Args:
             found: the entries, newest first.
-            id_of: what the next page goes on behind.
+            id_of: the id of an entry, which becomes the cursor.
         """
         items = found[: self.limit]
         return PageOf(items, next_cursor=str(id_of(items[-1])) if len(found) > len(items) else None)
 
 
 def unusable_cursor() -> RefusedError:
-    """The refusal of a cursor that no list has given."""
+    """The refusal of a cursor that no list gives."""
     return refused_field("cursor", "is not a cursor of this list", allowed="`next_cursor` of an earlier page")

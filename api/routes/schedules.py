@@ -1,4 +1,4 @@
-"""Schedules: jobs at the times of a cron expression."""
+"""Schedules: they make jobs at the times of a cron expression."""
 
 import json
 from datetime import datetime
@@ -30,44 +30,44 @@ router = APIRouter(prefix="/v1/schedules", tags=["schedules"])
 
 
 class ScheduleErrorDocument(BaseModel):
-    """Why the last time made no job."""
+    """Why no job was made at the last time."""
 
-    type: ErrorType = Field(description="The stable word for it.")
+    type: ErrorType = Field(description="The stable name of the error.")
     detail: str = Field(description="What happened.")
-    at: datetime = Field(description="When.")
+    at: datetime = Field(description="When it happened.")
 
 
 class ScheduleLinksDocument(BaseModel):
-    """Where to go from here, as paths on this server."""
+    """Paths on this server."""
 
     self: str
-    jobs: str = Field(description="The jobs that it made, newest first.")
-    last_job: str | None = Field(description="Null until there is one.")
+    jobs: str = Field(description="Its jobs, newest first.")
+    last_job: str | None = Field(description="Its newest job; null before the first.")
 
 
 class ScheduleDocument(BaseModel):
-    """A schedule as its owner sees it. Every field is always there."""
+    """A schedule. Every field is always there."""
 
     id: UUID = Field(description="The schedule's id, a UUIDv7.")
     name: str | None = Field(description="Your own name for it.")
     cron: str = Field(description="The cron expression.")
-    timezone: str = Field(description="The time zone in which it is meant.")
+    timezone: str = Field(description="The time zone of `cron`.")
     job: dict[str, Any] | None = Field(
-        description="What is rendered, without what has its default and without its secrets. In lists null "
-        "when longer than 4 KiB."
+        description="What is rendered, without secrets and without options that have their default. In lists "
+        "it is null if it is longer than 4 KiB."
     )
     sealed_fields: list[str] = Field(
-        description="What `job` was given as secret and is not shown again, such as `html`; a PUT has to "
-        "give it anew."
+        description="The fields of `job` that are secret and not shown again, such as `html`. A PUT has to "
+        "send them again."
     )
     deliver: Deliver = Field(description="always or when_changed.")
-    compare: CompareOptions | None = Field(description="With when_changed: when two pictures count as equal.")
+    compare: CompareOptions | None = Field(description="With when_changed: when two pictures are equal.")
     enabled: bool = Field(description="Whether it makes jobs.")
     next_fires: list[datetime] = Field(description="The next three times; none while it is disabled.")
     last_fired_at: datetime | None = Field(description="When it last made a job.")
     last_job_id: UUID | None = Field(description="The job that it made last.")
     last_error: ScheduleErrorDocument | None = Field(
-        description="Why the last time made no job; null when it made one."
+        description="Why no job was made at the last time; null if one was made."
     )
     created_at: datetime = Field(description="When it was made.")
     links: ScheduleLinksDocument
@@ -98,11 +98,11 @@ class ScheduleListDocument(BaseModel):
     """A page of schedules, newest first."""
 
     schedules: list[ScheduleDocument]
-    next_cursor: str | None = Field(description="`cursor` of the next page; null on the last one.")
+    next_cursor: str | None = Field(description="`cursor` for the next page; null on the last page.")
 
 
 class ScheduleSwitch(BaseModel):
-    """What can be changed by itself."""
+    """The field that PATCH changes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -117,10 +117,10 @@ class ScheduleSwitch(BaseModel):
     **problems(401, 403, 409, 413, 415, 422, 503),
 )
 async def create_schedule(request: Request, tenant: Renderer, dependencies: OpenDependencies) -> Response:
-    """Make a job at each time of a cron expression, once, whatever workers and engines do.
+    """Make a schedule. At each time of its cron expression it makes one job.
 
-    Times that were missed while nothing ran are made up for by one job, for the latest of them. With
-    `deliver`: `when_changed` the webhook is told only of a picture that differs from the last one delivered.
+    If times were missed because nothing ran, one job is made for the latest of them. With `deliver`:
+    `when_changed`, webhooks are sent only for pictures that differ from the last one that was delivered.
     """
     wanted = await dependencies.document(request, ScheduleRequest, tenant)
     schedule = await schedules.create(
@@ -152,7 +152,7 @@ async def list_schedules(
 
 @router.get("/{schedule_id}", response_model=ScheduleDocument, **problems(401, 403, 404, 422, 503))
 async def read_schedule(schedule_id: ScheduleId, tenant: Reader, dependencies: OpenDependencies) -> Response:
-    """Read a schedule, with its next times and why the last one made no job, if it did not."""
+    """Read a schedule, with its next times, and with the error of the last time if there was one."""
     found = await schedules.get(dependencies.database, schedule_id=schedule_id, tenant_id=tenant.id)
     return _found(found)
 
@@ -166,9 +166,9 @@ async def read_schedule(schedule_id: ScheduleId, tenant: Reader, dependencies: O
 async def replace_schedule(
     request: Request, schedule_id: ScheduleId, tenant: Renderer, dependencies: OpenDependencies
 ) -> Response:
-    """Replace a schedule by another under the same id. Jobs that it has made stay as they are.
+    """Replace a schedule by another one with the same id. The jobs that it has made stay as they are.
 
-    When `job`, `deliver` or `compare` are other ones than before, the next picture counts as changed.
+    If `job`, `deliver` or `compare` are not the same as before, the next picture counts as changed.
     """
     wanted = await dependencies.document(request, ScheduleRequest, tenant)
     found = await schedules.replace(
@@ -186,7 +186,7 @@ async def replace_schedule(
 async def switch_schedule(
     request: Request, schedule_id: ScheduleId, tenant: Renderer, dependencies: OpenDependencies
 ) -> Response:
-    """Disable a schedule, or enable it again from its next time on: nothing is made up for."""
+    """Disable a schedule, or enable it again from its next time on. Missed times are skipped."""
     wish = await dependencies.document(request, ScheduleSwitch, tenant)
     found = await schedules.switch(
         dependencies.database, schedule_id=schedule_id, tenant_id=tenant.id, enabled=wish.enabled
@@ -198,7 +198,7 @@ async def switch_schedule(
 async def delete_schedule(
     schedule_id: ScheduleId, tenant: Renderer, dependencies: OpenDependencies
 ) -> Response:
-    """Delete a schedule. Jobs that it has made stay and go on."""
+    """Delete a schedule. The jobs that it has made stay, and running ones go on."""
     if not await schedules.delete(dependencies.database, schedule_id=schedule_id, tenant_id=tenant.id):
         raise not_found(SCHEDULE)
     return Response(status_code=HTTPStatus.NO_CONTENT)

@@ -1,4 +1,4 @@
-"""Webhooks: the addresses that are told of ended jobs, and their secrets."""
+"""Webhooks: the addresses that get a message when a job ends, and their secrets."""
 
 from datetime import datetime
 from http import HTTPStatus
@@ -30,8 +30,8 @@ class WebhookRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     url: PermittedUrl = Field(
-        description="As jobs will name it in `webhook_url`. Query and fragment are left out: all addresses "
-        "that differ in them alone are one webhook.",
+        description="The address that jobs have in `webhook_url`. Addresses that differ only in query and "
+        "fragment are one webhook.",
         examples=["https://example.com/hooks/renders"],
     )
 
@@ -41,18 +41,20 @@ class WebhookSummary(BaseModel):
 
     id: UUID = Field(description="The webhook's id.")
     url: str = Field(description="Its address without query and fragment.")
-    created_at: datetime = Field(description="When it was registered, or first sent to.")
+    created_at: datetime = Field(description="When it was registered, or got its first message.")
     disabled_at: datetime | None = Field(
-        description="When it answered 410 Gone. Nothing is sent there until it is registered again."
+        description="When it answered 410 Gone, or null. Nothing is sent until it is registered again."
     )
 
 
 class WebhookDetails(WebhookSummary):
     """A webhook with its secrets."""
 
-    secret: str = Field(description="Signs what is sent; verify with it.", examples=["whsec_MfKQ9r8G…"])
+    secret: str = Field(
+        description="Signs the messages; use it to verify them.", examples=["whsec_MfKQ9r8G…"]
+    )
     previous_secret_until: datetime | None = Field(
-        description="Until when the secret before the last rotation signs too."
+        description="Until when the previous secret signs too; null: there is none."
     )
 
 
@@ -60,7 +62,7 @@ class WebhookListDocument(BaseModel):
     """A page of webhooks, newest first."""
 
     webhooks: list[WebhookSummary]
-    next_cursor: str | None = Field(description="`cursor` of the next page; null on the last one.")
+    next_cursor: str | None = Field(description="`cursor` for the next page; null on the last page.")
 
 
 @router.post(
@@ -73,9 +75,9 @@ class WebhookListDocument(BaseModel):
 async def create_webhook(request: Request, tenant: Renderer, dependencies: OpenDependencies) -> Response:
     """Register an address and get its secret, before the first job names it.
 
-    A known one is answered with 200 and its present secret, and enabled again if 410 Gone had disabled it.
-    An address that was never registered gets its secret with the first message; `GET /v1/webhooks/{id}`
-    shows it.
+    For an address that is registered already, the answer is 200 with its current secret; if 410 Gone had
+    disabled it, it is enabled again. An address that is not registered gets a secret with its first message;
+    `GET /v1/webhooks/{id}` shows it.
     """
     wish = await dependencies.document(request, WebhookRequest, tenant)
     found = await endpoints.register(
@@ -119,9 +121,9 @@ async def read_webhook(webhook_id: WebhookId, tenant: Renderer, dependencies: Op
 
 @router.post("/{webhook_id}/rotate", response_model=WebhookDetails, **problems(401, 403, 404, 422, 503))
 async def rotate_webhook(webhook_id: WebhookId, tenant: Renderer, dependencies: OpenDependencies) -> Response:
-    """Make a new secret. For 24 hours messages are signed with both, so that no receiver misses one.
+    """Make a new secret. For 24 hours messages are signed with both, so that receivers have time to change.
 
-    A second rotation within that time ends the first secret at once.
+    A second rotation within that time ends the oldest secret at once.
     """
     return _secret_answer(
         await endpoints.rotate(
@@ -132,9 +134,9 @@ async def rotate_webhook(webhook_id: WebhookId, tenant: Renderer, dependencies: 
 
 @router.delete("/{webhook_id}", status_code=204, **problems(401, 403, 404, 422, 503))
 async def delete_webhook(webhook_id: WebhookId, tenant: Renderer, dependencies: OpenDependencies) -> Response:
-    """Forget a webhook and its secret; messages that wait for it fail as `endpoint_deleted`.
+    """Delete a webhook and its secret. Messages that wait for it fail with `endpoint_deleted`.
 
-    A later job that names the address makes it anew, with another secret.
+    A later job with this address makes the webhook again, with another secret.
     """
     is_deleted = await endpoints.delete(
         dependencies.database,

@@ -1,1 +1,1 @@
-"""Tenants: their keys, limits and use."""
+"""Tenants: their API keys, limits and usage."""

@@ -1,4 +1,4 @@
-"""API keys: made, listed, revoked; never read back with their secrets. All SQL of it."""
+"""Makes, lists and revokes API keys. Their secrets are never read back. All SQL for this is here."""
 
 import hashlib
 import secrets
@@ -23,15 +23,15 @@ class IssuedKey:
     """A key that was just made.
 
     Attributes:
-        key: the whole of it, which nobody can show again.
-        id: the part of it that is no secret.
+        key: the whole key, which cannot be shown again.
+        id: the part of the key that is not secret.
     """
 
     key: str
     id: str
 
 
-# Inserting a tenant of a known name gives the known one, so that `keys create` can be repeated.
+# If there is a tenant with this name, it is the result, so that `keys create` can be repeated.
 _UPSERT_TENANT: Final = """
     INSERT INTO tenants (id, name) VALUES ($1, $2)
     ON CONFLICT (name) DO UPDATE SET name = excluded.name
@@ -52,15 +52,16 @@ async def issue_key(
     expires_at: datetime | None = None,
     vault: Vault | None = None,
 ) -> IssuedKey:
-    """Make a key of a tenant that there is.
+    """Make an API key of an existing tenant.
 
     Args:
         connection: to Postgres.
-        tenant_id: whose.
-        name: the operator's own name for it.
-        scopes: what it may do.
+        tenant_id: the tenant.
+        name: the operator's own name for the key.
+        scopes: what the key may do.
         expires_at: when it stops working; None: never.
-        vault: seals the key of its links, and is enrolled (`fleet.vault.enrol`); None: it can sign none.
+        vault: seals the key that checks its links, and is enrolled (`fleet.vault.enrol`); None: the API key
+            cannot sign links.
     """
     key_id = secrets.token_hex(6)
     secret = secrets.token_urlsafe(32)
@@ -79,7 +80,7 @@ async def create_key(
     expires_at: datetime | None = None,
     vault: Vault | None = None,
 ) -> str:
-    """Make a key, and its tenant where there is none of that name. The secret is shown this once only."""
+    """Make an API key, and its tenant if there is none with that name. The key cannot be shown again."""
     async with connection.transaction():
         tenant_id = await connection.fetchval(_UPSERT_TENANT, uuid_utils.uuid7(), tenant_name)
         issued = await issue_key(
@@ -94,14 +95,14 @@ async def create_key(
 
 
 @dataclass(frozen=True, slots=True)
-class Credential:
+class ApiKey:
     """One row of `api_keys`.
 
     Attributes:
-        id: the part of the key that is no secret.
-        last_used_at: to the minute or so; None: never.
-        expires_at: when it stops working by itself; None: never.
-        revoked_at: when it was revoked; None: it was not.
+        id: the part of the key that is not secret.
+        last_used_at: accurate to about a minute; None: never.
+        expires_at: when it stops working; None: never.
+        revoked_at: when it was revoked; None: it is not revoked.
     """
 
     id: str
@@ -116,7 +117,7 @@ class Credential:
 
 
 class Revocation(StrEnum):
-    """What came of revoking a key."""
+    """The result of revoking a key."""
 
     REVOKED = "revoked"
     REVOKED_BEFORE = "revoked_before"
@@ -129,7 +130,7 @@ _COLUMNS: Final = """
     last_used_at, expires_at, revoked_at
 """
 _GET: Final = f"SELECT {_COLUMNS} FROM api_keys JOIN tenants ON tenants.id = tenant_id WHERE api_keys.id = $1"
-# Ids of keys are random: the page goes on behind the key that the last one ended with.
+# Ids of keys are random, so the place of the last key of the previous page is found by its time.
 _LIST: Final = f"""
     SELECT {_COLUMNS} FROM api_keys JOIN tenants ON tenants.id = tenant_id
     WHERE ($1::uuid IS NULL OR tenant_id = $1)
@@ -143,46 +144,46 @@ _LIST_ALL: Final = f"""
     ORDER BY api_keys.created_at DESC, api_keys.id DESC
 """
 _REVOKE: Final = "UPDATE api_keys SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL RETURNING id"
-# Who revokes an admin's key waits here for whoever does the same, and then sees what is left.
+# Two operators who revoke admin keys at the same time run one after the other: the second sees what is left.
 _LOCK_ADMINS: Final = f"""
     SELECT id FROM api_keys WHERE 'admin' = ANY(scopes) AND {IS_VALID} ORDER BY id FOR UPDATE
 """
 _EXISTS: Final = "SELECT EXISTS (SELECT FROM api_keys WHERE id = $1)"
 
 
-async def get(database: Database, key_id: str) -> Credential | None:
+async def get(database: Database, key_id: str) -> ApiKey | None:
     """One key."""
     row = await database.fetchrow(_GET, key_id)
-    return None if row is None else _credential(row)
+    return None if row is None else _api_key(row)
 
 
 async def list_newest(
     database: Database, *, tenant_id: UUID | None, after: str | None, limit: int
-) -> list[Credential]:
+) -> list[ApiKey]:
     """A page of keys, newest first.
 
     Args:
         database: connections to Postgres.
         tenant_id: only this tenant's; None: all.
-        after: the last key of the page before; None for the first page.
-        limit: how many.
+        after: the id of the last key of the previous page; None: the first page.
+        limit: how many keys.
     """
     rows = await database.fetch(_LIST, tenant_id, after, limit)
-    return [_credential(row) for row in rows]
+    return [_api_key(row) for row in rows]
 
 
-async def list_all(connection: DatabaseConnection, *, tenant_name: str | None) -> list[Credential]:
-    """All keys, or those of the tenant of this name, newest first."""
-    return [_credential(row) for row in await connection.fetch(_LIST_ALL, tenant_name)]
+async def list_all(connection: DatabaseConnection, *, tenant_name: str | None) -> list[ApiKey]:
+    """All keys, or those of the tenant with this name, newest first."""
+    return [_api_key(row) for row in await connection.fetch(_LIST_ALL, tenant_name)]
 
 
 async def revoke(connection: DatabaseConnection, key_id: str, *, spares_last_admin: bool) -> Revocation:
-    """End a key for good. Repeating is safe.
+    """Revoke a key. Repeating is safe.
 
     Args:
         connection: to Postgres.
-        key_id: which.
-        spares_last_admin: refuse if it is the only key with the scope `admin` that works.
+        key_id: the key.
+        spares_last_admin: refuse if it is the last working key with the scope `admin`.
     """
     async with connection.transaction():
         admins = [row["id"] for row in await connection.fetch(_LOCK_ADMINS)]
@@ -199,7 +200,7 @@ async def has_admin(connection: DatabaseConnection) -> bool:
     return bool(await connection.fetch(_LOCK_ADMINS))
 
 
-def _credential(row: asyncpg.Record) -> Credential:
-    values = {name: row[name] for name in Credential.__slots__}
+def _api_key(row: asyncpg.Record) -> ApiKey:
+    values = {name: row[name] for name in ApiKey.__slots__}
     values["scopes"] = frozenset(Scope(word) for word in values["scopes"])
-    return Credential(**values)
+    return ApiKey(**values)

@@ -1,4 +1,4 @@
-"""Whose API key is this? All SQL of it."""
+"""Finds the tenant of an API key. All SQL for this is here."""
 
 import hashlib
 import hmac
@@ -15,7 +15,7 @@ from fleet.vault import Purpose, SecretOwner, Vault
 
 @dataclass(frozen=True, slots=True)
 class KeyDigest:
-    """A key as it may be remembered: nobody can make the key of it."""
+    """What may be kept of a key in memory: the key cannot be derived from it."""
 
     id: str
     secret_sha256: bytes
@@ -23,10 +23,11 @@ class KeyDigest:
 
 @dataclass(frozen=True, slots=True)
 class LinkKey:
-    """Whose links an API key signs, and how they are checked.
+    """What checks the links that an API key has signed.
 
     Attributes:
-        key: None: the API key was made without one.
+        tenant: the tenant of the API key.
+        key: the key of the signatures; None: the API key was made without one.
     """
 
     tenant: Tenant
@@ -34,7 +35,7 @@ class LinkKey:
 
 
 _KEY: Final = re.compile(r"rf_([a-z0-9]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
-# The use is written down here, once a minute for each key that is used: no call waits for a statement more.
+# Also records the use, at most once a minute for each key, so that no call waits for another statement.
 _FIND_KEY: Final = f"""
     WITH used AS (
         UPDATE api_keys SET last_used_at = now()
@@ -56,13 +57,13 @@ _ENDED: Final = f"""
 
 
 def digest_of(key: str) -> KeyDigest | None:
-    """What is kept of a key; None for a text that is none."""
+    """The digest of a key; None if the text is not a key."""
     match = _KEY.fullmatch(key)
     return None if match is None else KeyDigest(match[1], hashlib.sha256(match[2].encode()).digest())
 
 
 async def find_by_digest(database: Database, digest: KeyDigest) -> Tenant | None:
-    """The tenant of a key; None for a key that is unknown, revoked or expired."""
+    """The tenant of a key; None if the key is unknown, revoked or expired."""
     row = await database.fetchrow(_FIND_KEY, digest.id, digest.secret_sha256)
     if row is None or not hmac.compare_digest(digest.secret_sha256, row["secret_sha256"]):
         return None
@@ -75,10 +76,10 @@ async def ended_keys(database: Database, key_ids: Sequence[str]) -> list[str]:
 
 
 async def find_link_key(database: Database, vault: Vault, key_id: str) -> LinkKey | None:
-    """What checks the links that this API key has signed; None when it is unknown, revoked or expired.
+    """What checks the links of this API key; None if the key is unknown, revoked or expired.
 
     Raises:
-        UnsealError: this process lacks the key that it is sealed by.
+        UnsealError: this process does not have the key that it is sealed with.
     """
     row = await database.fetchrow(_FIND_LINK_KEY, key_id)
     if row is None:
@@ -88,5 +89,5 @@ async def find_link_key(database: Database, vault: Vault, key_id: str) -> LinkKe
 
 
 def link_key_owner(tenant_id: UUID, key_id: str) -> SecretOwner:
-    """For whom the link key of an API key is sealed."""
+    """The owner of the link key of an API key, for sealing."""
     return SecretOwner(Purpose.LINK_KEY, tenant_id, key_id)

@@ -13,7 +13,7 @@ from fleet.database import Database, DatabaseConnection, command_settings
 from fleet.settings import DataSettings, load_settings
 from fleet.telemetry.logs import LogSettings, configure_logs
 from fleet.tenants import api_keys, manage
-from fleet.tenants.api_keys import Credential, Revocation, create_key
+from fleet.tenants.api_keys import ApiKey, Revocation, create_key
 from fleet.tenants.command import CommandError, checked, entries, run, tell, tenant_named
 from fleet.tenants.requests import USUAL_SCOPES, KeyArguments
 from fleet.tenants.tenant import Scope
@@ -140,7 +140,7 @@ async def _list(connection: DatabaseConnection, *, tenant: str | None, is_json: 
         _print_table([_COLUMNS, *(_row(key) for key in found)])
 
 
-def _document(key: Credential) -> dict[str, object]:
+def _document(key: ApiKey) -> dict[str, object]:
     return {
         "id": key.id,
         "tenant_id": str(key.tenant_id),
@@ -154,7 +154,7 @@ def _document(key: Credential) -> dict[str, object]:
     }
 
 
-def _row(key: Credential) -> tuple[str, ...]:
+def _row(key: ApiKey) -> tuple[str, ...]:
     times = (key.created_at, key.last_used_at, key.expires_at, key.revoked_at)
     moments = ("-" if time is None else time.astimezone(UTC).strftime("%Y-%m-%d %H:%M") for time in times)
     return (key.id, key.tenant_name, key.name, ",".join(sorted(key.scopes)), *moments)

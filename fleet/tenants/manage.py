@@ -1,6 +1,6 @@
-"""Tenants as the operator sees and changes them. All SQL of it.
+"""Makes, lists and changes tenants. All SQL for this is here.
 
-What the tenant's own calls need of it is in `fleet/tenants/authenticate.py`.
+`fleet/tenants/authenticate.py` reads what the calls of a tenant need.
 """
 
 from collections.abc import Mapping
@@ -18,10 +18,10 @@ from fleet.tenants.usage import THIS_MONTH
 
 @dataclass(frozen=True, slots=True)
 class TenantAccount:
-    """One row of `tenants`. A limit that is None is the setting's.
+    """One row of `tenants`. If a limit is None, the setting applies.
 
     Attributes:
-        renders_this_month: jobs that were accepted since the month began (UTC).
+        renders_this_month: how many jobs were accepted since the month began (UTC).
     """
 
     id: UUID
@@ -38,7 +38,7 @@ class TenantAccount:
     renders_this_month: int
 
 
-# What can be changed, by the names of the columns.
+# The columns that can be changed.
 CHANGEABLE: Final = (
     "weight",
     "max_queued",
@@ -61,17 +61,17 @@ _GET: Final = f"SELECT {_COLUMNS} FROM tenants WHERE id = $1"
 _LIST: Final = f"SELECT {_COLUMNS} FROM tenants WHERE id < $1 ORDER BY id DESC LIMIT $2"
 _FIND: Final = f"SELECT {_COLUMNS} FROM tenants WHERE name = $1"
 _NAMES: Final = "SELECT name FROM tenants ORDER BY id DESC LIMIT $1"
-# Enough to find a name that was misspelt; comparing more of them would take seconds.
+# Enough to guess a misspelt name; to compare more names would take seconds.
 _NAMES_COMPARED: Final = 10_000
 
 
 async def create(database: Database, name: str, changes: Mapping[str, object]) -> TenantAccount | None:
-    """Make a tenant; None: there is one of this name.
+    """Make a tenant; None: there is one with this name.
 
     Args:
         database: connections to Postgres.
-        name: of 1 to 100 characters.
-        changes: as `change` takes them.
+        name: 1 to 100 characters.
+        changes: as in `change`.
     """
     async with database.transaction() as connection:
         row = await connection.fetchrow(_INSERT, uuid_utils.uuid7(), name)
@@ -112,7 +112,7 @@ async def list_newest(database: Database, *, before: UUID, limit: int) -> list[T
 
 
 async def find(connection: DatabaseConnection, name: str) -> TenantAccount | None:
-    """The tenant of this name."""
+    """The tenant with this name."""
     row = await connection.fetchrow(_FIND, name)
     return None if row is None else _account(row)
 

@@ -1,9 +1,9 @@
-"""Token buckets: how many calls a tenant may make, and how many of them at once. In Redis, shared by all.
+"""Token buckets in Redis, which all API processes share: how many calls a tenant may make.
 
-A bucket holds `burst` tokens, gets `rate_per_s` a second, and each call takes one. What is stored is one
-number, the time at which the bucket will be full again: the generic cell rate algorithm (ITU-T I.371, annex
-A), which is a token bucket without a counter to refill. A stored time that lies further ahead than that of an
-empty bucket, after a change of the limit or a jump of the clock, becomes that of an empty one.
+A bucket can have `burst` tokens. It gets `rate_per_s` tokens in a second, and each call takes one. Only one
+number is stored: the time at which the bucket will be full again. This is the generic cell rate algorithm
+(ITU-T I.371, annex A), a token bucket without a counter that has to be refilled. After a change of the limit,
+or a jump of the clock, the stored time can be later than that of an empty bucket. Then the bucket is empty.
 """
 
 import hashlib
@@ -19,13 +19,13 @@ from redis.exceptions import NoScriptError
 
 KEY: Final = "renderfleet:bucket:{}"
 
-# Microseconds of a time since 1970 do not all fit into a double.
+# A double cannot represent each microsecond of a time since 1970 exactly.
 _TOLERANCE_S: Final = 1e-6
 _WHOLE: Final = 1e-3
 _MAX_REMEMBERED: Final = 10_000
 
-# By Redis' own clock, so that API processes whose clocks differ share one bucket. A full bucket needs no key.
-# %.17g: Lua's own format keeps 14 digits.
+# Uses Redis' clock, because the clocks of the API processes can differ. A full bucket needs no key. %.17g is
+# there because Lua itself writes only 14 digits.
 _TAKE: Final = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1e6
@@ -44,17 +44,17 @@ if admitted == 1 or full_at < known then
 end
 return {admitted, string.format('%.17g', (empty - full_at) * rate)}
 """
-# The name by which Redis knows a script; it protects nothing.
+# Redis finds a script by this digest. It is not used for security.
 _TAKE_DIGEST: Final = hashlib.sha1(_TAKE.encode(), usedforsecurity=False).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class RateLimit:
     """How many calls a tenant may make.
 
     Attributes:
-        rate_per_s: in the long run; above 0.
-        burst: at once, after a pause; at least 1.
+        rate_per_s: calls in a second, on average; above 0.
+        burst: calls at once after a pause; at least 1.
     """
 
     rate_per_s: float
@@ -62,52 +62,54 @@ class Limit:
 
     @property
     def window_s(self) -> int:
-        """Whole seconds in which an empty bucket fills up."""
+        """Seconds until an empty bucket is full, rounded up."""
         return math.ceil(self.burst / self.rate_per_s)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What came of a call, and what is left.
+class RateLimitResult:
+    """Whether a call is allowed, and what is left.
 
     Attributes:
-        tokens: in the bucket, after the call.
+        limit: the limit that was applied.
+        is_admitted: whether the call is allowed.
+        tokens: how many tokens the bucket has after the call.
     """
 
-    limit: Limit
+    limit: RateLimit
     is_admitted: bool
     tokens: float
 
     @property
     def remaining(self) -> int:
-        """Calls that may be made at once."""
+        """How many calls may be made at once."""
         return max(0, math.floor(self.tokens + _WHOLE))
 
     @property
     def window_s(self) -> int:
-        """Seconds over which `remaining` calls are no more than the rate; with none left, until there is one.
+        """Seconds over which `remaining` calls can be spread evenly without a refusal.
 
-        So that who spreads the calls that are left evenly over this time is not refused.
+        If no call is left, the seconds until the next one is allowed.
         """
         missing = self.remaining or 1 - self.tokens
         return max(1, math.ceil(missing / self.limit.rate_per_s - _WHOLE))
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class CountedCall:
     """A call to be counted.
 
     Attributes:
-        name: of the bucket: whose call it is.
-        limit: of the bucket.
+        name: the name of the bucket, such as the tenant's id.
+        limit: the limit of the bucket.
     """
 
     name: UUID | str
-    limit: Limit
+    limit: RateLimit
 
 
-async def take(redis: ArqRedis, calls: Sequence[Call]) -> list[Standing]:
-    """Take a token for each call out of its bucket, in order, if there is one. One round trip for all.
+async def take(redis: ArqRedis, calls: Sequence[CountedCall]) -> list[RateLimitResult]:
+    """Take a token for each call, in order, if its bucket has one. All calls take one round trip.
 
     Raises:
         redis.exceptions.RedisError: Redis does not answer.
@@ -119,12 +121,12 @@ async def take(redis: ArqRedis, calls: Sequence[Call]) -> list[Standing]:
         if isinstance(answer, Exception):
             raise answer
     return [
-        Standing(call.limit, is_admitted=bool(answer[0]), tokens=float(answer[1]))
+        RateLimitResult(call.limit, is_admitted=bool(answer[0]), tokens=float(answer[1]))
         for call, answer in zip(calls, answers, strict=True)
     ]
 
 
-async def _run(redis: ArqRedis, calls: Sequence[Call], *, by_digest: bool) -> list[Any]:
+async def _run(redis: ArqRedis, calls: Sequence[CountedCall], *, by_digest: bool) -> list[Any]:
     async with redis.pipeline(transaction=False) as pipe:
         for call in calls:
             arguments = (1, KEY.format(call.name), repr(call.limit.rate_per_s), str(call.limit.burst))
@@ -137,18 +139,18 @@ async def _run(redis: ArqRedis, calls: Sequence[Call], *, by_digest: bool) -> li
 
 
 class LocalBuckets:
-    """The same buckets in the memory of one process, for as long as Redis does not answer."""
+    """The same buckets in the memory of one process, while Redis does not answer."""
 
     def __init__(self) -> None:
         self._full_at: OrderedDict[UUID | str, float] = OrderedDict()
 
-    def take(self, name: UUID | str, limit: Limit, *, now: float) -> Standing:
-        """Take a token out of the bucket of this name, if there is one.
+    def take(self, name: UUID | str, limit: RateLimit, *, now: float) -> RateLimitResult:
+        """Take a token from the bucket with this name, if it has one.
 
         Args:
-            name: whose bucket.
-            limit: of the bucket.
-            now: seconds on a clock that never goes back.
+            name: the name of the bucket.
+            limit: the limit of the bucket.
+            now: seconds on a monotonic clock.
         """
         empty = now + limit.burst / limit.rate_per_s
         full_at = min(max(self._full_at.get(name, 0.0), now), empty)
@@ -159,4 +161,4 @@ class LocalBuckets:
         self._full_at.move_to_end(name)
         if len(self._full_at) > _MAX_REMEMBERED:
             self._full_at.popitem(last=False)
-        return Standing(limit, is_admitted, tokens=(empty - full_at) * limit.rate_per_s)
+        return RateLimitResult(limit, is_admitted, tokens=(empty - full_at) * limit.rate_per_s)

@@ -1,4 +1,4 @@
-"""What an operator may say of a tenant and of an API key, checked in one place for API and commands."""
+"""What an operator may set for a tenant or an API key. API and commands check it with these models."""
 
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -19,14 +19,14 @@ MAX_RENDERS: Final = 10**12
 MAX_ENTRIES: Final = 100
 _USUAL_WEIGHT: Final = 1.0
 
-# What an operator calls a tenant or a key.
+# The name that an operator gives to a tenant or a key.
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=NO_CONTROL_CHARACTERS)]
 _Entry = Annotated[str, StringConstraints(min_length=1, max_length=300, strip_whitespace=True)]
 _Entries = Annotated[tuple[_Entry, ...], Field(max_length=MAX_ENTRIES)]
 
 
 class TenantChanges(BaseModel):
-    """What is to be another way. What is not named stays; null takes the setting again, or the usual."""
+    """Changes of a tenant. What is not given stays; null: the setting or the usual value applies again."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -35,38 +35,41 @@ class TenantChanges(BaseModel):
         ge=MIN_WEIGHT,
         le=MAX_WEIGHT,
         allow_inf_nan=False,
-        description="Share of a busy fleet; 1 is usual.",
+        description="Its share of a busy fleet; the usual one is 1.",
     )
     max_queued: int | None = Field(
-        default=None, ge=0, le=MAX_COUNT, description="Queued jobs that it may have; more are refused."
+        default=None, ge=0, le=MAX_COUNT, description="How many queued jobs it may have; more are refused."
     )
     max_running: int | None = Field(
-        default=None, ge=1, le=MAX_COUNT, description="Its jobs that run at once; more wait."
+        default=None,
+        ge=1,
+        le=MAX_COUNT,
+        description="How many of its jobs may run at the same time; more wait.",
     )
     max_requests_per_s: float | None = Field(
         default=None,
         ge=MIN_REQUESTS_PER_S,
         le=MAX_REQUESTS_PER_S,
         allow_inf_nan=False,
-        description="Calls that it may make in a second, over all API processes.",
+        description="How many calls it may make in a second, over all API processes.",
     )
     burst: int | None = Field(
-        default=None, ge=1, le=MAX_BURST, description="Calls that it may make at once, after a pause."
+        default=None, ge=1, le=MAX_BURST, description="How many calls it may make at once after a pause."
     )
     max_renders_per_month: int | None = Field(
         default=None,
         ge=0,
         le=MAX_RENDERS,
-        description="Jobs that it may have accepted in a calendar month (UTC).",
+        description="How many jobs may be accepted in a calendar month (UTC).",
     )
     egress_allow: _Entries | None = Field(
         default=None,
-        description="Networks that its jobs reach besides what everybody's do, as in EGRESS_ALLOW.",
+        description="Networks that its jobs may reach besides everybody's, written as in EGRESS_ALLOW.",
         examples=[["10.1.0.0/16", "192.0.2.7:8443"]],
     )
     egress_deny: _Entries | None = Field(
         default=None,
-        description="Networks and hosts that its jobs do not reach, as in EGRESS_DENY.",
+        description="Networks and hosts that its jobs may not reach, written as in EGRESS_DENY.",
         examples=[["198.51.100.0/24", "*.example.net"]],
     )
 
@@ -85,7 +88,7 @@ class TenantChanges(BaseModel):
 
     @property
     def changes(self) -> dict[str, Any]:
-        """Values by the names of their columns; only what was named."""
+        """The new values by the names of their columns, only of what was given."""
         usual: dict[str, Any] = {"weight": _USUAL_WEIGHT, "egress_allow": (), "egress_deny": ()}
         named = {
             name: getattr(self, name) for name in TenantChanges.model_fields if name in self.model_fields_set
@@ -94,9 +97,11 @@ class TenantChanges(BaseModel):
 
 
 class TenantRequest(TenantChanges):
-    """A tenant to make."""
+    """A new tenant."""
 
-    name: Name = Field(description="The operator's name for it; there is one of each.", examples=["acme"])
+    name: Name = Field(
+        description="The operator's name for it; no two tenants have the same.", examples=["acme"]
+    )
 
 
 MAX_LIFETIME_S: Final = 3650 * 24 * 3600
@@ -104,24 +109,24 @@ USUAL_SCOPES: Final = frozenset({Scope.RENDER, Scope.READ})
 
 
 class KeyOptions(BaseModel):
-    """What API and command both ask of a key to make."""
+    """What the API and the command both ask for a new key."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Name = Field(default="default", description="The operator's name for it.", examples=["checkout"])
     scopes: Annotated[frozenset[Scope], Field(min_length=1)] = Field(
         default=USUAL_SCOPES,
-        description="What it may do. `links` signs links and does nothing else; `admin` is the operator's, "
-        "for the whole fleet.",
-        # A set has no order, and the document is to be the same in every process.
+        description="What it may do. `links` signs links and nothing else; `admin` is for the operator of "
+        "the whole fleet.",
+        # A set has no order, but the OpenAPI document must be the same in every process.
         json_schema_extra={"default": [scope.value for scope in sorted(USUAL_SCOPES)]},
     )
 
 
 class KeyRequest(KeyOptions):
-    """A key to make, as the API is asked for it."""
+    """A new key, as the API is asked for it."""
 
-    tenant_id: UUID = Field(description="Whose it is.")
+    tenant_id: UUID = Field(description="The tenant that it belongs to.")
     expires_in_s: int | None = Field(
         default=None,
         ge=1,
@@ -131,7 +136,7 @@ class KeyRequest(KeyOptions):
 
 
 class KeyArguments(KeyOptions):
-    """A key to make, as the command is asked for it."""
+    """A new key, as the command is asked for it."""
 
     tenant: Name
     expires_in_days: float | None = Field(default=None, gt=0, le=MAX_LIFETIME_S / (24 * 3600))

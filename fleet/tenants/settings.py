@@ -1,4 +1,4 @@
-"""What a tenant may have and do that has no limits of its own."""
+"""The limits of tenants that have none of their own."""
 
 from pydantic import Field
 
@@ -6,7 +6,7 @@ from fleet.settings import FleetSettings
 
 
 class TenantSettings(FleetSettings):
-    """What a tenant may have and do that has no limits of its own (`python -m fleet.limits`)."""
+    """The limits of tenants that have none of their own (`python -m fleet.limits` gives them some)."""
 
     tenant_max_queued: int = Field(
         default=100_000,
@@ -40,5 +40,5 @@ class TenantSettings(FleetSettings):
 
     @property
     def max_running(self) -> int | None:
-        """The cap on running jobs; None: there is none."""
+        """How many jobs of a tenant may run at the same time; None: no limit."""
         return self.tenant_max_running or None

@@ -1,4 +1,4 @@
-"""A tenant as a call meets it, and what its key allows."""
+"""The tenant of a call, and the scopes of its key."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +9,7 @@ import asyncpg
 
 
 class Scope(StrEnum):
-    """What a key may do."""
+    """What an API key may do."""
 
     RENDER = "render"
     READ = "read"
@@ -19,16 +19,17 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """Who calls, as its API key says. A limit that is None is the setting's.
+    """The tenant of an API key. If a limit is None, the setting applies.
 
     Attributes:
-        weight: its share of a busy fleet; 1 is usual.
+        key_id: the id of the API key.
+        weight: its share of a busy fleet; the usual one is 1.
         max_queued: how many queued jobs it may have.
-        max_requests_per_s: how many calls it may make.
-        burst: how many of them may come at once.
-        max_renders_per_month: how many jobs it may have accepted in a month (UTC).
-        egress_allow: what it reaches besides the settings' addresses, as `EGRESS_ALLOW` is written.
-        egress_deny: what it does not reach, as `EGRESS_DENY` is written.
+        max_requests_per_s: how many calls it may make in a second.
+        burst: how many calls it may make at once after a pause.
+        max_renders_per_month: how many jobs may be accepted in a month (UTC).
+        egress_allow: networks that it may reach besides those of the settings, written as in `EGRESS_ALLOW`.
+        egress_deny: networks and hosts that it may not reach, written as in `EGRESS_DENY`.
     """
 
     id: UUID
@@ -43,11 +44,11 @@ class Tenant:
     egress_deny: tuple[str, ...] = ()
 
 
-# When a key counts.
+# The condition for a valid key.
 IS_VALID: Final = (
     "api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > now())"
 )
-# What `tenant_from_row` reads, of keys that are joined with their tenant.
+# The columns that `tenant_from_row` reads, from `api_keys` joined with `tenants`.
 TENANT_COLUMNS: Final = """
     tenants.id AS tenant_id, api_keys.id AS key_id, scopes, weight, max_queued, max_requests_per_s, burst,
     max_renders_per_month, egress_allow, egress_deny

@@ -1,9 +1,8 @@
-"""How many jobs of a tenant were accepted in this calendar month. All SQL of it but the counting.
+"""Reads how many jobs of a tenant were accepted in this calendar month.
 
-The trigger `month_counts_jobs` counts in the transaction that accepts. Each new job counts once, whatever
-made it: a call, an item of a batch, a schedule, a job run anew. What the fleet tries again does not count
-again, and nothing is given back for a job that fails or is cancelled. Months are UTC's, by the database's
-clock.
+The trigger `month_counts_jobs` counts them, in the transaction that accepts the job. Each new job counts
+once: of a call, of a batch, of a schedule, or run again by its owner. Further attempts of the fleet do not
+count. A job that fails or is cancelled still counts. Months are in UTC, by the clock of the database.
 """
 
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from uuid import UUID
 
 from fleet.database import Database
 
-# The first moment of this month, without a zone and meant in UTC.
+# The first moment of this month in UTC, as a timestamp without a time zone.
 THIS_MONTH: Final = "date_trunc('month', now() AT TIME ZONE 'UTC')"
 
 _READ: Final = f"""
@@ -23,11 +22,11 @@ _READ: Final = f"""
 
 
 @dataclass(frozen=True, slots=True)
-class Month:
-    """A tenant's month so far.
+class MonthUsage:
+    """What a tenant has used in this month.
 
     Attributes:
-        accepted: jobs.
+        accepted: the number of jobs that were accepted.
         left_s: seconds until the next month begins.
     """
 
@@ -35,9 +34,9 @@ class Month:
     left_s: float
 
 
-async def read(database: Database, tenant_id: UUID) -> Month:
-    """This month as it is now."""
+async def read(database: Database, tenant_id: UUID) -> MonthUsage:
+    """The usage of this month until now."""
     row = await database.fetchrow(_READ, tenant_id)
     if row is None:
         raise RuntimeError("a sum gave no row")
-    return Month(row["accepted"], float(row["left_s"]))
+    return MonthUsage(row["accepted"], float(row["left_s"]))

@@ -1,1 +1,1 @@
-"""Calls of the operator: tenants and keys."""
+"""Calls for operators: tenants and API keys."""

@@ -1,4 +1,4 @@
-"""API keys as the operator has them: make, list, read, revoke."""
+"""API keys, for operators: make, list, read, revoke."""
 
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -18,7 +18,7 @@ from api.routes.paging import PageParameters, unusable_cursor
 from fleet.errors import ErrorType
 from fleet.telemetry.logs import get_logger
 from fleet.tenants import api_keys, manage
-from fleet.tenants.api_keys import Credential, Revocation, issue_key
+from fleet.tenants.api_keys import ApiKey, Revocation, issue_key
 from fleet.tenants.requests import KeyRequest
 from fleet.tenants.tenant import Scope
 from fleet.vault import enrol
@@ -30,18 +30,20 @@ router = APIRouter(prefix="/v1/admin/keys", tags=["admin"])
 class KeyDocument(BaseModel):
     """A key without its secret."""
 
-    id: str = Field(description="The part of it that is no secret.", examples=["0a1b2c3d4e5f"])
-    tenant_id: UUID = Field(description="Whose it is.")
+    id: str = Field(description="The part of the key that is not secret.", examples=["0a1b2c3d4e5f"])
+    tenant_id: UUID = Field(description="The tenant that it belongs to.")
     tenant_name: str = Field(description="That tenant's name.")
     name: str = Field(description="The operator's name for it.")
     scopes: list[Scope] = Field(description="What it may do.")
     created_at: datetime = Field(description="When it was made.")
-    last_used_at: datetime | None = Field(description="Its last use, to the minute or so; null: never.")
+    last_used_at: datetime | None = Field(
+        description="When it was last used, accurate to about a minute; null: never."
+    )
     expires_at: datetime | None = Field(description="When it stops working; null: never.")
-    revoked_at: datetime | None = Field(description="When it was revoked; null: it was not.")
+    revoked_at: datetime | None = Field(description="When it was revoked; null: it is not revoked.")
 
     @classmethod
-    def of(cls, key: Credential) -> Self:
+    def of(cls, key: ApiKey) -> Self:
         """The document of a key."""
         return cls(
             id=key.id,
@@ -59,27 +61,29 @@ class KeyDocument(BaseModel):
 class IssuedKeyDocument(KeyDocument):
     """A key that was just made, with its secret."""
 
-    key: str = Field(description="The whole key; it is shown this once.", examples=["rf_0a1b2c3d4e5f_…"])
+    key: str = Field(
+        description="The whole key; it is shown only in this answer.", examples=["rf_0a1b2c3d4e5f_…"]
+    )
 
 
 class KeyListDocument(BaseModel):
     """A page of keys, newest first."""
 
     keys: list[KeyDocument]
-    next_cursor: str | None = Field(description="`cursor` of the next page; null on the last one.")
+    next_cursor: str | None = Field(description="`cursor` for the next page; null on the last page.")
 
 
 class KeyListParameters(PageParameters):
     """Parameters of listing keys."""
 
-    tenant_id: UUID | None = Field(default=None, description="Only this tenant's.")
+    tenant_id: UUID | None = Field(default=None, description="Only keys of this tenant.")
 
     @property
     def after(self) -> str | None:
-        """The key that the page goes on behind. Ids of keys are random, so they say nothing of their order.
+        """The id of the last key of the previous page. Ids of keys are random, so they have no order.
 
         Raises:
-            RefusedError: the cursor is not one of ours.
+            RefusedError: no list gives such a cursor.
         """
         if self.cursor is not None and not is_key_id(self.cursor):
             raise unusable_cursor()
@@ -99,7 +103,7 @@ async def create_key(request: Request, operator: Operator, dependencies: OpenDep
     if await manage.get(dependencies.database, wanted.tenant_id) is None:
         raise not_found(TENANT)
     lifetime_s = wanted.expires_in_s
-    await enrol(dependencies.database, dependencies.vault)  # the key of its links is sealed
+    await enrol(dependencies.database, dependencies.vault)  # because the key that checks its links is sealed
     async with dependencies.database.connection() as connection:
         issued = await issue_key(
             connection,
@@ -142,10 +146,9 @@ async def read_key(_operator: Operator, key_id: KeyId, dependencies: OpenDepende
 async def revoke_key(operator: Operator, key_id: KeyId, dependencies: OpenDependencies) -> Response:
     """Revoke a key; repeating is safe. Needs the scope `admin`.
 
-    Calls with it are refused at once by the API process that answers, within `API_KEY_CACHE_S` by the others.
-    Waits and event streams that are open end at once there, and within about a second elsewhere.
-    Its jobs go on. The last key with the scope `admin` that works is not revoked (409): make another one
-    first.
+    The API process that answers refuses the key at once, the others within `API_KEY_CACHE_S`. Open waits and
+    event streams of the key end at once there, and within about a second elsewhere. Jobs go on. The last
+    working key with the scope `admin` is not revoked (409): make another one first.
     """
     async with dependencies.database.connection() as connection:
         outcome = await api_keys.revoke(connection, key_id, spares_last_admin=True)
@@ -162,7 +165,7 @@ async def revoke_key(operator: Operator, key_id: KeyId, dependencies: OpenDepend
     return json_answer(KeyDocument.of(await _get(dependencies, key_id)))
 
 
-async def _get(dependencies: Dependencies, key_id: str) -> Credential:
+async def _get(dependencies: Dependencies, key_id: str) -> ApiKey:
     found = await api_keys.get(dependencies.database, key_id)
     if found is None:
         raise not_found(KEY)

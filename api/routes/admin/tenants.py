@@ -1,4 +1,4 @@
-"""Tenants as the operator has them: make, list, read, change."""
+"""Tenants, for operators: make, list, read, change."""
 
 from datetime import datetime
 from http import HTTPStatus
@@ -26,27 +26,29 @@ router = APIRouter(prefix="/v1/admin/tenants", tags=["admin"])
 
 
 class TenantLinksDocument(BaseModel):
-    """Where to go from here, as paths on this server."""
+    """Paths on this server."""
 
     self: str
     keys: str = Field(description="Its API keys.")
 
 
 class TenantDocument(BaseModel):
-    """A tenant as the operator sees it. A limit that is null is the setting's."""
+    """A tenant. If a limit is null, the setting applies."""
 
     id: UUID = Field(description="The tenant's id, a UUIDv7.")
     name: str = Field(description="The operator's name for it.")
     created_at: datetime = Field(description="When it was made.")
-    weight: float = Field(description="Share of a busy fleet; 1 is usual.")
-    max_queued: int | None = Field(description="Queued jobs that it may have.")
-    max_running: int | None = Field(description="Its jobs that run at once.")
-    max_requests_per_s: float | None = Field(description="Calls that it may make in a second.")
-    burst: int | None = Field(description="Calls that it may make at once, after a pause.")
-    max_renders_per_month: int | None = Field(description="Jobs that it may have accepted in a month (UTC).")
-    renders_this_month: int = Field(description="Jobs that were accepted since the month began (UTC).")
-    egress_allow: list[str] = Field(description="Networks that its jobs reach besides what everybody's do.")
-    egress_deny: list[str] = Field(description="Networks and hosts that its jobs do not reach.")
+    weight: float = Field(description="Its share of a busy fleet; the usual one is 1.")
+    max_queued: int | None = Field(description="How many queued jobs it may have.")
+    max_running: int | None = Field(description="How many of its jobs may run at the same time.")
+    max_requests_per_s: float | None = Field(description="How many calls it may make in a second.")
+    burst: int | None = Field(description="How many calls it may make at once after a pause.")
+    max_renders_per_month: int | None = Field(description="How many jobs may be accepted in a month (UTC).")
+    renders_this_month: int = Field(description="How many jobs were accepted since the month began (UTC).")
+    egress_allow: list[str] = Field(
+        description="Networks that its jobs may reach besides those of everybody."
+    )
+    egress_deny: list[str] = Field(description="Networks and hosts that its jobs may not reach.")
     links: TenantLinksDocument
 
     @classmethod
@@ -73,7 +75,7 @@ class TenantListDocument(BaseModel):
     """A page of tenants, newest first."""
 
     tenants: list[TenantDocument]
-    next_cursor: str | None = Field(description="`cursor` of the next page; null on the last one.")
+    next_cursor: str | None = Field(description="`cursor` for the next page; null on the last page.")
 
 
 @router.post(
@@ -84,11 +86,13 @@ class TenantListDocument(BaseModel):
     **problems(401, 403, 409, 413, 415, 422, 503),
 )
 async def create_tenant(request: Request, operator: Operator, dependencies: OpenDependencies) -> Response:
-    """Make a tenant, with limits of its own where they are named. Needs the scope `admin`."""
+    """Make a tenant, with the limits that are given. Needs the scope `admin`."""
     wanted = await dependencies.document(request, TenantRequest, operator)
     account = await manage.create(dependencies.database, wanted.name, wanted.changes)
     if account is None:
-        raise RefusedError(ErrorType.TENANT_EXISTS, "there is a tenant of this name; change it with PATCH")
+        raise RefusedError(
+            ErrorType.TENANT_EXISTS, "there is a tenant with this name already; change it with PATCH"
+        )
     log.info("tenant made", tenant_id=str(account.id), by_key_id=operator.key_id)
     return json_answer(TenantDocument.of(account), HTTPStatus.CREATED, {"Location": _path(account)})
 
@@ -108,7 +112,7 @@ async def list_tenants(
 
 @router.get("/{tenant_id}", response_model=TenantDocument, **problems(401, 403, 404, 422, 503))
 async def read_tenant(_operator: Operator, tenant_id: TenantId, dependencies: OpenDependencies) -> Response:
-    """Read a tenant, with how many renders of this month it has used. Needs the scope `admin`."""
+    """Read a tenant, with the number of its renders in this month. Needs the scope `admin`."""
     return _found(await manage.get(dependencies.database, tenant_id))
 
 
@@ -121,10 +125,10 @@ async def read_tenant(_operator: Operator, tenant_id: TenantId, dependencies: Op
 async def change_tenant(
     request: Request, operator: Operator, tenant_id: TenantId, dependencies: OpenDependencies
 ) -> Response:
-    """Change limits and addresses: what is not named stays, null takes the setting again.
+    """Change limits and addresses. What is not given stays as it is; null: the setting applies again.
 
-    Holds at once on the API process that answers, within `API_KEY_CACHE_S` on the others, and for addresses
-    also for jobs that have not begun. Needs the scope `admin`.
+    The API process that answers follows at once, the others within `API_KEY_CACHE_S`. Changed addresses apply
+    to jobs that have not begun, too. Needs the scope `admin`.
     """
     wanted = await dependencies.document(request, TenantChanges, operator)
     if not wanted.changes:

@@ -1,4 +1,4 @@
-"""Artifacts: by redirect to the store, or streamed through this process."""
+"""Artifacts: a redirect to the store, or the file itself."""
 
 from http import HTTPStatus
 from typing import Annotated, Final
@@ -22,10 +22,10 @@ router = APIRouter(prefix="/v1/jobs", tags=["artifacts"])
 
 
 class ArtifactParameters(Parameters):
-    """Parameters of fetching an artifact."""
+    """The parameters of reading an artifact."""
 
     proxy: bool = Field(
-        default=False, description="Stream through this server instead of redirecting to the store."
+        default=False, description="Answer with the file itself instead of a redirect to the store."
     )
 
 
@@ -40,10 +40,10 @@ async def read_artifact(
     dependencies: OpenDependencies,
     parameters: Annotated[ArtifactParameters, Query()],
 ) -> Response:
-    """Redirect to a presigned address of the artifact, or stream it with `proxy=true`.
+    """Redirect to a presigned address of the artifact. With `proxy=true`, answer with the file itself.
 
-    Streaming understands one Range, If-Range and If-None-Match. HEAD never redirects, since a presigned
-    address is signed for GET alone.
+    The file can be asked for with one Range, If-Range and If-None-Match. HEAD never redirects, because a
+    presigned address works only for GET.
     """
     job = await dependencies.job_of(tenant, job_id)
     _require_artifact(job)
@@ -71,5 +71,5 @@ def _require_artifact(job: Job) -> None:
     if job.artifact_erased_at is not None:
         raise RefusedError(
             ErrorType.ARTIFACT_EXPIRED,
-            f"it was kept until {job.erase_at:%Y-%m-%dT%H:%M:%SZ} (retention_s); render it anew",
+            f"it was kept until {job.erase_at:%Y-%m-%dT%H:%M:%SZ} (retention_s); render it again",
         )

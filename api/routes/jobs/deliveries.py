@@ -1,4 +1,4 @@
-"""Deliveries: what was sent to webhooks about a job, and sending it again."""
+"""Messages to webhooks about a job: list them, and send one again."""
 
 from datetime import datetime
 from http import HTTPStatus
@@ -22,25 +22,29 @@ router = APIRouter(prefix="/v1/jobs", tags=["webhooks"])
 
 
 class AttemptDocument(BaseModel):
-    """One attempt to deliver."""
+    """One attempt to send a message."""
 
-    attempt: int = Field(description="From 1; it never begins anew.")
+    attempt: int = Field(description="Its number, from 1. A message that is sent again goes on counting.")
     at: datetime = Field(description="When it began.")
-    http_status: int | None = Field(description="What the receiver answered; null: nothing.")
-    duration_ms: float | None = Field(description="Null while it is under way, or when its sender was lost.")
-    error: DeliveryError | None = Field(description="Why it failed; null for success.")
+    http_status: int | None = Field(
+        description="The status that the receiver answered; null: it did not answer."
+    )
+    duration_ms: float | None = Field(
+        description="How long it took; null while it is running, or if its worker was lost."
+    )
+    error: DeliveryError | None = Field(description="Why it failed; null if it did not.")
 
 
 class DeliveryDocument(BaseModel):
-    """A message about a job to a webhook."""
+    """A message to a webhook about a job."""
 
     id: UUID = Field(description="The receiver's `webhook-id`, the same in all attempts.")
     url: str = Field(description="The webhook's address without query and fragment.")
     status: MessageState = Field(description="pending, delivered or failed.")
-    error: DeliveryError | None = Field(description="Why the last attempt failed, or all of them.")
+    error: DeliveryError | None = Field(description="Why the last attempt failed; null if it did not.")
     created_at: datetime = Field(description="When the job ended.")
     next_attempt_at: datetime | None = Field(
-        description="When it is tried next, unless the attempt under way succeeds; null when it has ended."
+        description="When the next attempt is due, unless the running one succeeds; null when it has ended."
     )
     attempts: list[AttemptDocument] = Field(description="The newest 100 attempts, oldest first.")
 
@@ -53,7 +57,7 @@ class DeliveriesDocument(BaseModel):
 
 @router.get("/{job_id}/deliveries", response_model=DeliveriesDocument, **problems(401, 403, 404, 422, 503))
 async def list_deliveries(job_id: JobId, tenant: Reader, dependencies: OpenDependencies) -> Response:
-    """What was sent about a job and how it went; empty before its end and without `webhook_url`."""
+    """List the messages about a job. The list is empty before the job ends, and without `webhook_url`."""
     return await _deliveries(dependencies, tenant, job_id)
 
 
@@ -66,9 +70,9 @@ async def list_deliveries(job_id: JobId, tenant: Reader, dependencies: OpenDepen
 async def redeliver(
     job_id: JobId, delivery_id: DeliveryId, tenant: Renderer, dependencies: OpenDependencies
 ) -> Response:
-    """Send a message again now, delivered or failed, with the same `webhook-id` and a new schedule.
+    """Send a message again now, delivered or failed, with the same `webhook-id` and new attempts.
 
-    One that is being sent at this moment is left alone. A webhook that 410 Gone had disabled is enabled.
+    If it is being sent at this moment, nothing changes. A webhook that 410 Gone had disabled is enabled.
     """
     is_known = await outbox.redeliver(
         dependencies.database, message_id=delivery_id, job_id=job_id, tenant_id=tenant.id

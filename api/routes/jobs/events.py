@@ -1,4 +1,4 @@
-"""A job's changes as they happen: Server-Sent Events."""
+"""The changes of a job as they happen, as Server-Sent Events."""
 
 from http import HTTPStatus
 
@@ -26,23 +26,25 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 async def read_events(
     request: Request, job_id: JobId, tenant: Reader, dependencies: OpenDependencies
 ) -> Response:
-    """Follow a job: one event with its present state, one for each change, and the stream closes at its end.
+    """Follow a job: one event for its current status and one for each change. The stream closes at its end.
 
-    The event's name is the status, its data the job document on one line, its id `{attempt}-{status}`. A
-    reader that reconnects with `Last-Event-ID` gets what it has missed and nothing twice, or 204 if it has
-    seen the job's end, which tells an `EventSource` to stop. Of a change that was over before it was seen,
-    the document lacks what is no longer known. A comment keeps a silent connection alive.
+    The name of an event is the status, its data is the job document on one line, and its id is
+    `{attempt}-{status}`. A caller that reconnects with `Last-Event-ID` gets the events that it has missed,
+    and none twice. If it has seen the job's end, it gets 204, which tells an `EventSource` to stop. In the
+    event of a past change, fields that are not known any more are null. Comments keep a silent connection
+    open.
     """
     if dependencies.waiters.is_full_for(tenant.id):
         raise RefusedError(
-            ErrorType.TOO_MANY_WAITERS, "this server follows no more jobs at the moment; poll, or try again"
+            ErrorType.TOO_MANY_WAITERS,
+            "this server follows as many jobs as it may; poll the job, or try again later",
         )
     job = await dependencies.job_of(tenant, job_id)
     now, seen = Moment.of(job), Moment.parse(request.headers.get("last-event-id", ""))
     if seen is not None and seen == now and now.state.is_terminal:
         return Response(status_code=HTTPStatus.NO_CONTENT, headers={"Cache-Control": "no-store"})
     if seen is not None and seen != now and not seen.leads_to(now):
-        seen = None  # not of this job
+        seen = None  # the id of another job's event
     return EventStream(
         job,
         tenant=tenant,

@@ -152,10 +152,10 @@ async def cancel_job(
 
 
 class JobListParameters(PageParameters):
-    """Parameters of listing jobs."""
+    """The parameters of listing jobs."""
 
     status: State | None = Field(default=None, description="Only jobs with this status.")
-    schedule_id: UUID | None = Field(default=None, description="Only jobs that this schedule made.")
+    schedule_id: UUID | None = Field(default=None, description="Only jobs of this schedule.")
     quarantined: bool | None = Field(
         default=None, description="true: only jobs in quarantine; false: only the others."
     )
@@ -165,7 +165,7 @@ class JobListParameters(PageParameters):
 async def list_jobs(
     tenant: Reader, dependencies: OpenDependencies, parameters: Annotated[JobListParameters, Query()]
 ) -> Response:
-    """List your jobs, newest first. Pages do not shift when new jobs arrive."""
+    """List your jobs, newest first. New jobs do not move entries from one page to another."""
     found = await list_newest(
         dependencies.database,
         tenant_id=tenant.id,

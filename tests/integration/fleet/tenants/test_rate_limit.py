@@ -8,15 +8,15 @@ import pytest
 from arq.connections import ArqRedis
 
 from fleet.tenants import rate_limit
-from fleet.tenants.rate_limit import KEY, Call, Limit, LocalBuckets, Standing
+from fleet.tenants.rate_limit import KEY, CountedCall, LocalBuckets, RateLimit, RateLimitResult
 
-SLOW = Limit(rate_per_s=0.01, burst=3)
+SLOW = RateLimit(rate_per_s=0.01, burst=3)
 
 
 class Buckets(Protocol):
     """A place that holds buckets, and a clock that can be moved on."""
 
-    async def take(self, name: UUID, limit: Limit) -> Standing:
+    async def take(self, name: UUID, limit: RateLimit) -> RateLimitResult:
         """Take a token."""
 
     async def let_pass(self, seconds: float) -> None:
@@ -27,8 +27,8 @@ class InRedis:
     def __init__(self, redis: ArqRedis) -> None:
         self._redis = redis
 
-    async def take(self, name: UUID, limit: Limit) -> Standing:
-        [standing] = await rate_limit.take(self._redis, [Call(name, limit)])
+    async def take(self, name: UUID, limit: RateLimit) -> RateLimitResult:
+        [standing] = await rate_limit.take(self._redis, [CountedCall(name, limit)])
         return standing
 
     async def let_pass(self, seconds: float) -> None:
@@ -44,7 +44,7 @@ class InMemory:
         self._buckets = LocalBuckets()
         self._now = 1_000.0
 
-    async def take(self, name: UUID, limit: Limit) -> Standing:
+    async def take(self, name: UUID, limit: RateLimit) -> RateLimitResult:
         return self._buckets.take(name, limit, now=self._now)
 
     async def let_pass(self, seconds: float) -> None:
@@ -56,7 +56,7 @@ def place(request: pytest.FixtureRequest, redis: ArqRedis) -> Buckets:
     return InRedis(redis) if request.param == "redis" else InMemory()
 
 
-async def admitted(place: Buckets, name: UUID, limit: Limit, times: int) -> int:
+async def admitted(place: Buckets, name: UUID, limit: RateLimit, times: int) -> int:
     return sum([(await place.take(name, limit)).is_admitted for _ in range(times)])
 
 
@@ -95,7 +95,7 @@ async def test_everybody_has_a_bucket_of_their_own(place: Buckets) -> None:
 
 
 async def test_who_gets_a_higher_limit_does_not_pay_the_debt_of_the_low_one(place: Buckets) -> None:
-    name, fast = uuid4(), Limit(rate_per_s=1.0, burst=2)
+    name, fast = uuid4(), RateLimit(rate_per_s=1.0, burst=2)
     assert await admitted(place, name, SLOW, 3) == 3
     assert not (await place.take(name, fast)).is_admitted, "an empty bucket stays empty"
     await place.let_pass(1.01)
@@ -103,7 +103,7 @@ async def test_who_gets_a_higher_limit_does_not_pay_the_debt_of_the_low_one(plac
 
 
 async def test_what_is_left_lasts_when_it_is_spread_as_told(place: Buckets) -> None:
-    name, limit = uuid4(), Limit(rate_per_s=0.5, burst=10)
+    name, limit = uuid4(), RateLimit(rate_per_s=0.5, burst=10)
     standing = await place.take(name, limit)
     assert (standing.remaining, standing.window_s) == (9, 18)
     for _ in range(20):
@@ -112,20 +112,20 @@ async def test_what_is_left_lasts_when_it_is_spread_as_told(place: Buckets) -> N
 
 
 async def test_many_at_once_share_one_bucket(redis: ArqRedis) -> None:
-    calls = [Call(uuid4(), Limit(rate_per_s=0.01, burst=20))] * 10
+    calls = [CountedCall(uuid4(), RateLimit(rate_per_s=0.01, burst=20))] * 10
     found = await asyncio.gather(*(rate_limit.take(redis, calls) for _ in range(6)))
     assert sum(standing.is_admitted for standings in found for standing in standings) == 20
 
 
 async def test_calls_of_several_are_answered_in_order(redis: ArqRedis) -> None:
-    one, other = Call(uuid4(), SLOW), Call(uuid4(), Limit(rate_per_s=0.01, burst=1))
+    one, other = CountedCall(uuid4(), SLOW), CountedCall(uuid4(), RateLimit(rate_per_s=0.01, burst=1))
     found = await rate_limit.take(redis, [one, other, one, other])
     assert [standing.is_admitted for standing in found] == [True, True, True, False]
     assert [standing.remaining for standing in found] == [2, 0, 1, 0]
 
 
 async def test_redis_forgets_a_bucket_when_it_is_full(redis: ArqRedis) -> None:
-    call = Call(uuid4(), Limit(rate_per_s=0.5, burst=10))
+    call = CountedCall(uuid4(), RateLimit(rate_per_s=0.5, burst=10))
     await rate_limit.take(redis, [call])
     left_ms = await redis.pttl(KEY.format(call.name))
     assert 0 < left_ms <= 2001
@@ -135,7 +135,7 @@ async def test_redis_forgets_a_bucket_when_it_is_full(redis: ArqRedis) -> None:
 
 async def test_a_redis_that_lost_its_scripts_is_told_again(redis: ArqRedis) -> None:
     await redis.script_flush()
-    found = await rate_limit.take(redis, [Call(uuid4(), SLOW)] * 4)
+    found = await rate_limit.take(redis, [CountedCall(uuid4(), SLOW)] * 4)
     assert [standing.is_admitted for standing in found] == [True, True, True, False]
     [known] = await redis.script_exists(rate_limit._TAKE_DIGEST)  # noqa: SLF001 - a round trip less from now on
     assert known

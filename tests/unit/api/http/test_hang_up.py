@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from api.http.hang_up import Rest
+from api.http.hang_up import CallPause
 
 
 class Line:
@@ -26,36 +26,36 @@ def line() -> Line:
     return Line()
 
 
-async def pausing(rest: Rest, line: Line, *, timeout_s: float = 30) -> asyncio.Task[bool]:
-    task = asyncio.create_task(rest.take(timeout_s=timeout_s, receive=line.receive))
+async def pausing(pause: CallPause, line: Line, *, timeout_s: float = 30) -> asyncio.Task[bool]:
+    task = asyncio.create_task(pause.wait(timeout_s=timeout_s, receive=line.receive))
     await asyncio.sleep(0)
     assert not task.done()
     return task
 
 
 async def test_a_wake_ends_the_pause_at_once(line: Line) -> None:
-    rest = Rest()
-    task = await pausing(rest, line)
-    rest.wake()
+    pause = CallPause()
+    task = await pausing(pause, line)
+    pause.wake()
     assert await asyncio.wait_for(task, timeout=1) is True
 
 
 async def test_a_wake_before_the_pause_is_not_lost_and_counts_once(line: Line) -> None:
-    rest = Rest()
-    rest.wake()
-    rest.wake()
-    assert await asyncio.wait_for(rest.take(timeout_s=30, receive=line.receive), timeout=1) is True
-    await pausing(rest, line, timeout_s=0.01)
+    pause = CallPause()
+    pause.wake()
+    pause.wake()
+    assert await asyncio.wait_for(pause.wait(timeout_s=30, receive=line.receive), timeout=1) is True
+    await pausing(pause, line, timeout_s=0.01)
 
 
 async def test_the_pause_ends_in_time(line: Line) -> None:
     started = time.monotonic()
-    assert await Rest().take(timeout_s=0.05, receive=line.receive) is True
+    assert await CallPause().wait(timeout_s=0.05, receive=line.receive) is True
     assert 0.04 < time.monotonic() - started < 5
 
 
 async def test_hanging_up_ends_the_pause_and_the_rest_of_a_body_does_not(line: Line) -> None:
-    task = await pausing(Rest(), line)
+    task = await pausing(CallPause(), line)
     line.say("http.request")
     await asyncio.sleep(0)
     assert not task.done()
@@ -64,38 +64,38 @@ async def test_hanging_up_ends_the_pause_and_the_rest_of_a_body_does_not(line: L
 
 
 async def test_a_wake_and_another_and_the_end_of_the_time_together_are_one(line: Line) -> None:
-    rest = Rest()
-    task = await pausing(rest, line, timeout_s=0.01)
+    pause = CallPause()
+    task = await pausing(pause, line, timeout_s=0.01)
     time.sleep(0.02)  # noqa: ASYNC251 - the loop finds time and wakes due in the same turn
-    rest.wake()
-    rest.wake()
+    pause.wake()
+    pause.wake()
     assert await asyncio.wait_for(task, timeout=1) is True
-    task = await pausing(rest, line)
-    rest.wake()
+    task = await pausing(pause, line)
+    pause.wake()
     assert await asyncio.wait_for(task, timeout=1) is True
 
 
 async def test_a_wake_after_the_time_was_over_does_no_harm(line: Line) -> None:
-    rest = Rest()
-    task = asyncio.create_task(rest.take(timeout_s=0, receive=line.receive))
+    pause = CallPause()
+    task = asyncio.create_task(pause.wait(timeout_s=0, receive=line.receive))
     await asyncio.sleep(0)  # it pauses, and its time is over before it runs again
     for _ in range(3):
-        rest.wake()
+        pause.wake()
         await asyncio.sleep(0)
     assert await asyncio.wait_for(task, timeout=1) is True
 
 
 async def test_a_cancelled_caller_is_cancelled_also_while_it_is_woken(line: Line) -> None:
-    rest = Rest()
-    task = await pausing(rest, line)
-    rest.wake()
+    pause = CallPause()
+    task = await pausing(pause, line)
+    pause.wake()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    rest = Rest()
-    task = await pausing(rest, line)
+    pause = CallPause()
+    task = await pausing(pause, line)
     task.cancel()
     await asyncio.sleep(0)
-    rest.wake()
+    pause.wake()
     with pytest.raises(asyncio.CancelledError):
         await task
