@@ -23,8 +23,12 @@ def _split(value: object) -> object:
     return value
 
 
-def _with_a_port(address: str) -> str:
-    # Several hosts, separated by commas, are for the driver to read.
+def with_readable_port(address: str) -> str:
+    """The address itself, which may have several hosts, separated by commas: those are for the driver to read.
+
+    Raises:
+        ValueError: its port cannot be read.
+    """
     try:
         "," in urlsplit(address).netloc or urlsplit(address).port
     except ValueError:
@@ -39,7 +43,7 @@ _Port = Annotated[int, Field(ge=1, le=65_535)]
 # Lists are written with commas, not as JSON, which is what pydantic-settings would read.
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 # An address whose port can be read. Its own error says nothing of its text, which may have a password.
-Address = Annotated[str, AfterValidator(_with_a_port)]
+Address = Annotated[str, AfterValidator(with_readable_port)]
 Ports = Annotated[tuple[_Port, ...], NoDecode, BeforeValidator(_split)]
 
 

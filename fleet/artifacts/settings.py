@@ -3,7 +3,7 @@
 from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url
 from pydantic import Field, ValidationInfo, field_validator
 
-from fleet.settings import PREFIX, Address, FleetSettings
+from fleet.settings import PREFIX, FleetSettings, with_readable_port
 
 
 class StorageSettings(FleetSettings):
@@ -12,12 +12,12 @@ class StorageSettings(FleetSettings):
     s3_bucket: str = Field(
         default="renderfleet", min_length=3, max_length=63, description="Bucket that holds the artifacts."
     )
-    s3_endpoint_url: Address | None = Field(
+    s3_endpoint_url: str | None = Field(
         default=None,
         pattern=r"^https?://",
         description="Address of an S3 server that is not Amazon's. Empty: Amazon's.",
     )
-    s3_public_endpoint_url: Address | None = Field(
+    s3_public_endpoint_url: str | None = Field(
         default=None,
         pattern=r"^https?://",
         description="Address by which callers reach the same S3 server; presigned addresses use it. Empty: "
@@ -48,7 +48,9 @@ class StorageSettings(FleetSettings):
     @field_validator("s3_endpoint_url", "s3_public_endpoint_url")
     @classmethod
     def _boto3_takes_it(cls, url: str | None) -> str | None:
-        if url and not (is_valid_endpoint_url(url) or is_valid_ipv6_endpoint_url(url)):
+        if url is None:
+            return None
+        if not (is_valid_endpoint_url(with_readable_port(url)) or is_valid_ipv6_endpoint_url(url)):
             raise ValueError(
                 "its host is no address and no host name of letters, digits, hyphens and dots, such as "
                 "http://s3.example.com:9000"

@@ -26,7 +26,6 @@ PYDANTIC = frozenset(get_args(core_schema.ErrorType))
 RAISES: Mapping[str, set[str]] = {
     "any": set(),
     "bool": {"bool_type", "bool_parsing"},
-    "chain": set(),
     "datetime": {
         "datetime_type",
         "datetime_parsing",
