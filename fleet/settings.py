@@ -24,7 +24,7 @@ def _split(value: object) -> object:
 
 
 def with_readable_port(address: str) -> str:
-    """The address itself, which may have several hosts, separated by commas: those are for the driver to read.
+    """The address itself. Several hosts, separated by commas, are left to the driver to read.
 
     Raises:
         ValueError: its port cannot be read.
