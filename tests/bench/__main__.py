@@ -1,4 +1,4 @@
-"""`python -m tests.bench [case ...] [--quick]`, which is what `make bench` runs."""
+"""`python -m tests.bench [case ...] [--quick]`, which `make bench` calls."""
 
 import argparse
 import asyncio
@@ -40,7 +40,7 @@ from tests.bench.report.readme import quote
 from tests.bench.report.report import PLOTS, Section, facts, write_section
 from tests.kit.paths import ROOT
 
-# The longest case, cgroup, takes seven minutes on two cores that do nothing else.
+# The longest case, cgroup, takes seven minutes on two otherwise idle cores.
 _CASE_TIMEOUT_S: Final = 1200.0
 
 CASES: Final[dict[str, Callable[[Bench], Awaitable[Section]]]] = {
@@ -74,7 +74,7 @@ def _arguments(words: list[str]) -> argparse.Namespace:
         "python -m tests.bench", description="Measures renderfleet on this machine."
     )
     parser.add_argument("cases", nargs="*", metavar="case", help=f"{', '.join(CASES)}; by default all")
-    parser.add_argument("--quick", action="store_true", help="few rounds, to see that all works; no page")
+    parser.add_argument("--quick", action="store_true", help="few rounds, to check that all works; no docs")
     parser.add_argument("--docs", type=Path, help="folder for benchmarks.md and its plots (default: docs)")
     arguments = parser.parse_args(words)
     unknown = set(arguments.cases) - set(CASES)
@@ -88,12 +88,12 @@ def _arguments(words: list[str]) -> argparse.Namespace:
 
 async def _run(arguments: argparse.Namespace, command: str, progress: Progress) -> None:
     task = asyncio.current_task()
-    if task is not None:  # SIGINT cancels it already
+    if task is not None:  # asyncio already does this for SIGINT
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     chromium = find_chromium().version
     for name in arguments.cases:
         with tempfile.TemporaryDirectory(prefix="renderfleet-bench-", ignore_cleanup_errors=True) as folder:
-            os.environ["MPLCONFIGDIR"] = folder  # matplotlib leaves its caches there, not in somebody's home
+            os.environ["MPLCONFIGDIR"] = folder  # for the caches of matplotlib
             docs = arguments.docs or Path(folder)
             bench = Bench(name, Path(folder), docs / PLOTS, arguments.quick, progress)
             load = OtherLoad()
@@ -105,11 +105,11 @@ async def _run(arguments: argparse.Namespace, command: str, progress: Progress) 
             if arguments.docs:
                 progress.line(f"written: {write_section(docs, name, section, words, list(CASES))}")
                 if arguments.docs == ROOT / "docs" and quote(ROOT / "README.md", name, section):
-                    progress.line("written: what README.md quotes of it")
+                    progress.line("written: the table in README.md")
 
 
 def main(words: list[str]) -> int:
-    """Run the cases; returns the exit code."""
+    """Run the cases, and return the exit code."""
     arguments = _arguments(words)
     os.chdir(ROOT)
     process_tree.adopt_orphans()

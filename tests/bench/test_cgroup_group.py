@@ -1,4 +1,4 @@
-"""Memory groups of both layouts, on files that look like the kernel's."""
+"""Memory groups of cgroups v1 and v2, with files like those of the kernel."""
 
 import subprocess
 from pathlib import Path
@@ -25,7 +25,7 @@ def mount_v2(root: Path, switched_on: str = "cpu memory") -> Path:
 
 
 def kernel(group: MemoryGroup, **files: str) -> dict[str, str]:
-    """Put the kernel's files into a group, as mkdir does on a real mount; what was in them."""
+    """Write the kernel's files into a group, as mkdir does on a real mount; what the files contained."""
     written = {path.name: path.read_text() for path in group.folder.iterdir()}
     for name, text in files.items():
         (group.folder / name.replace("__", ".")).write_text(text)

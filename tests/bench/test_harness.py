@@ -1,4 +1,4 @@
-"""The harness counts and compares rightly: a benchmark that is wrong is worse than none."""
+"""Tests of the benchmark's own functions for measuring, comparing and reporting."""
 
 import asyncio
 import os
@@ -17,8 +17,8 @@ from tests.bench.report.measure import (
     figure,
     interleave,
     percentile,
-    quiet,
     ratios,
+    until_idle,
 )
 from tests.bench.report.report import Aim, Section, Table, write_section
 
@@ -36,9 +36,9 @@ def test_cpu_of_descendants_that_have_ended_is_counted() -> None:
         child.communicate(b"\n")
 
 
-async def test_a_tree_that_does_nothing_is_quiet() -> None:
+async def test_a_tree_that_does_nothing_is_idle() -> None:
     async with asyncio.timeout(5):
-        await quiet(os.getpid())
+        await until_idle(os.getpid())
 
 
 def test_our_own_load_is_not_that_of_others() -> None:

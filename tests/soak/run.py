@@ -14,7 +14,7 @@ from typing import Final
 import asyncpg
 
 from tests.bench.clients.product import Product
-from tests.bench.report.measure import cpu_by_part, difference, quiet
+from tests.bench.report.measure import cpu_by_part, difference, until_idle
 from tests.chaos.clients.supervised_process import SupervisedProcess
 from tests.chaos.clients.waiting import until
 from tests.kit.browser_stage import browser_pids as browsers_in
@@ -125,7 +125,7 @@ class _Run:
         """Measure the memory of workers that have nothing to do, with one browser and a warm page each."""
 
         async def is_settled() -> bool:
-            await quiet(*self._fleet.pids.values())
+            await until_idle(*self._fleet.pids.values())
             return all(one.browsers == 1 for one in (await self._memory()).values())
 
         if not await until(is_settled, _SETTLE_S):

@@ -32,13 +32,13 @@ _LONG: Final = "backlog"
 _BATCH: Final = 1_000
 _LEASE: Final = timedelta(seconds=15)
 _SWEEP_INTERVAL: Final = timedelta(seconds=5)
-# Within what the rounds of one queue differ among themselves.
+# The rounds of one queue differ by about as much.
 _FLAT: Final = 1.25
 
 
 @dataclass(frozen=True, slots=True)
-class World:
-    """A queue of its own: a database, a numbered Redis, an API process."""
+class BacklogStage:
+    """A separate queue: a database in Postgres and in Redis, and an API process."""
 
     product: Product
     api: Api
@@ -50,7 +50,7 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One block: so many POSTs, then as many pickups, then one sweep."""
+    """Results of one block: some POSTs, then as many pickups, then one sweep."""
 
     post_ms: float
     post_p99_ms: float
@@ -62,7 +62,7 @@ class Round:
 
 
 async def run(bench: Bench) -> Section:
-    """Measure and describe."""
+    """Measure, and make the section."""
     queued = bench.pick(100_000, 20_000)
     count = bench.pick(200, 100)
     async with AsyncExitStack() as stack:
@@ -71,30 +71,30 @@ async def run(bench: Bench) -> Section:
         load = await stack.enter_async_context(
             responder("tests.bench.clients.load", environment=engines.variables, log=log)
         )
-        worlds = {
-            name: await _world(stack, engines, f"queue_{number}", number)
+        stages = {
+            name: await _stage(stack, engines, f"stage{number}", number)
             for number, name in enumerate((_EMPTY, _LONG))
         }
-        await _fill(bench, worlds[_LONG], queued)
+        await _fill(bench, stages[_LONG], queued)
 
-        def block(world: World, count: int) -> Callable[[], Awaitable[Round]]:
-            return lambda: _block(world, load, count)
+        def block(stage: BacklogStage, count: int) -> Callable[[], Awaitable[Round]]:
+            return lambda: _block(stage, load, count)
 
-        for world in worlds.values():
-            await _block(world, load, 20)  # the first calls open connections and plan statements
+        for stage in stages.values():
+            await _block(stage, load, 20)  # the first calls open connections and plan statements
         rounds = bench.pick(9, 2)
         results = await interleave(
-            {name: block(world, count) for name, world in worlds.items()},
+            {name: block(stage, count) for name, stage in stages.items()},
             rounds=rounds,
             tell=bench.teller("POST and pickup", rounds),
         )
-        left = await worlds[_LONG].redis.zcard(arq_adapter.QUEUE)
+        left = await stages[_LONG].redis.zcard(arq_adapter.QUEUE)
     if left != queued:
         raise ProductError(f"The backlog should have stayed at {queued} ids, but Redis holds {left}.")
     return _section(bench, queued, count, results)
 
 
-async def _world(stack: AsyncExitStack, engines: Product, name: str, number: int) -> World:
+async def _stage(stack: AsyncExitStack, engines: Product, name: str, number: int) -> BacklogStage:
     product = await engines.with_database(name, redis_number=number)
     api = stack.enter_context(product.api(f"api-{number}"))
     pool = await Database.open(DatabaseSettings(database_url=product.database_url), application="bench")
@@ -103,12 +103,12 @@ async def _world(stack: AsyncExitStack, engines: Product, name: str, number: int
     stack.push_async_callback(redis.aclose, close_connection_pool=True)
     await product.api_ready(api)
     sweeper = Sweeper(pool, redis, lease=_LEASE, interval=_SWEEP_INTERVAL)
-    return World(product, api, pool, redis, uuid_utils.uuid7(), sweeper)
+    return BacklogStage(product, api, pool, redis, uuid_utils.uuid7(), sweeper)
 
 
-async def _fill(bench: Bench, world: World, count: int) -> None:
-    """Queue jobs as the API would, in bulk: rows by COPY, ids by the carrier. They are an hour old."""
-    tenant_id = await world.pool.fetchval("SELECT id FROM tenants")
+async def _fill(bench: Bench, stage: BacklogStage, count: int) -> None:
+    """Queue jobs that are an hour old, in bulk: rows by COPY, ids by the product's own function."""
+    tenant_id = await stage.pool.fetchval("SELECT id FROM tenants")
     text, digest = json.dumps(DOCUMENT), bytes(32)
     then = datetime.now(UTC) - timedelta(hours=1)
     times = ("queued_at", "dispatched_at", "created_at", "run_after")
@@ -116,36 +116,36 @@ async def _fill(bench: Bench, world: World, count: int) -> None:
     for start in range(0, count, 20 * _BATCH):
         ids = [uuid_utils.uuid7() for _ in range(min(20 * _BATCH, count - start))]
         rows = [(job_id, tenant_id, text, digest, 3, then, then, then, then) for job_id in ids]
-        async with world.pool.connection() as connection:
+        async with stage.pool.connection() as connection:
             await connection.copy_records_to_table("jobs", records=rows, columns=columns, timeout=60)
         for batch in range(0, len(ids), _BATCH):
             queued = [Waiting(Delivery(job_id, 1), tenant_id) for job_id in ids[batch : batch + _BATCH]]
-            if not await dispatch.dispatch(world.redis, queued):
+            if not await dispatch.dispatch(stage.redis, queued):
                 raise ProductError("Redis did not take the backlog.")
         bench.say(f"{start + len(ids):,} of {count:,} jobs queued")
-    # What autovacuum does within a minute of such a burst.
-    async with world.pool.connection() as connection:
+    # autovacuum would do this within a minute.
+    async with stage.pool.connection() as connection:
         await connection.execute("VACUUM ANALYZE jobs", timeout=60)
 
 
-async def _block(world: World, load: Responder, count: int) -> Round:
-    engine_pids = world.product.engine_pids.values()
-    pids = (world.api.child.pid, *engine_pids)
+async def _block(stage: BacklogStage, load: Responder, count: int) -> Round:
+    engine_pids = stage.product.engine_pids.values()
+    pids = (stage.api.child.pid, *engine_pids)
     before = cpu_s(*pids)
     answer = await load.ask(
         host=LOOPBACK,
-        port=world.api.port,
-        request=world.api.request("POST", "/v1/jobs", document=DOCUMENT).decode(),
+        port=stage.api.port,
+        request=stage.api.request("POST", "/v1/jobs", document=DOCUMENT).decode(),
         connections=1,
         requests=count,
     )
     if answer["statuses"] != {str(HTTPStatus.ACCEPTED.value): count}:
         raise ProductError(f"Not every POST was answered with 202: {answer['statuses']}")
     posted, engines_before = cpu_s(*pids), cpu_s(*engine_pids)
-    pickups_ms = [await _pick_up(world) for _ in range(count)]
+    pickups_ms = [await _pick_up(stage) for _ in range(count)]
     picked = cpu_s(*engine_pids)
     started = time.perf_counter()
-    await world.sweeper.sweep()
+    await stage.sweeper.sweep()
     sweep_ms = (time.perf_counter() - started) * 1000
     return Round(
         post_ms=percentile(answer["latencies_ms"], 50),
@@ -158,12 +158,12 @@ async def _block(world: World, load: Responder, count: int) -> Round:
     )
 
 
-async def _pick_up(world: World) -> float:
-    """Take the first id and claim its job, as a worker does; milliseconds."""
+async def _pick_up(stage: BacklogStage) -> float:
+    """Take the first id and claim its job, as a worker does; the time in milliseconds."""
     started = time.perf_counter()
-    [taken] = await fair_queue.take(world.redis, 1)
+    [taken] = await fair_queue.take(stage.redis, 1)
     delivery = dispatch.parse_delivery_id(taken)
-    attempt = await claim.claim(world.pool, delivery, worker_id=world.worker_id, lease=_LEASE)
+    attempt = await claim.claim(stage.pool, delivery, worker_id=stage.worker_id, lease=_LEASE)
     elapsed_ms = (time.perf_counter() - started) * 1000
     if attempt is None:
         raise ProductError(f"The job {delivery.job_id} was in Redis but could not be claimed.")

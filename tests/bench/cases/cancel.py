@@ -16,7 +16,7 @@ _AIM_MS: Final = 1000.0
 
 
 async def run(bench: Bench) -> Section:
-    """Measure and describe."""
+    """Measure, and make the section."""
     count = bench.pick(100, 5)
     async with AsyncExitStack() as stack:
         settings = {"EGRESS_ALLOW": "127.0.0.1", "BROWSER_MAX_PAGES": "1"}

@@ -1,4 +1,4 @@
-"""What every case is given."""
+"""What every case gets."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from deploy.embedded.install.progress import Progress
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """One case's run.
+    """The run of one case.
 
     Attributes:
-        name: the case's.
-        folder: where it may write; removed afterwards.
-        plots: where its pictures go.
-        is_quick: whether to measure only enough to see that everything works.
-        progress: tells the person who waits.
+        name: of the case.
+        folder: for temporary files; removed afterwards.
+        plots: folder for its plots.
+        is_quick: whether to measure only enough to check that everything works.
+        progress: prints the progress.
     """
 
     name: str
@@ -26,13 +26,13 @@ class Bench:
     progress: Progress
 
     def say(self, text: str) -> None:
-        """One line of progress."""
+        """Print one line of progress."""
         self.progress.line(f"{self.name}: {text}")
 
     def teller(self, what: str, rounds: int) -> Callable[[int, str], None]:
-        """For `measure.interleave`."""
+        """A function that prints the progress of `measure.interleave`."""
         return lambda number, name: self.say(f"{what}, round {number} of {rounds}: {name}")
 
     def pick(self, full: int, quick: int) -> int:
-        """How many, by how much time there is."""
+        """`quick` in a quick run, otherwise `full`."""
         return quick if self.is_quick else full

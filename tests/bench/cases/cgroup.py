@@ -28,17 +28,17 @@ _READY_TIMEOUT_S: Final = 60.0
 _STOP_TIMEOUT_S: Final = 20.0
 _LOOK_S: Final = 0.1
 _COUNT: Final = 200
-# As in a container with a read-only root: profiles, results and Chromium's shared memory count as memory.
+# As in a container with a read-only file system: profiles, results and Chromium's shared memory use memory.
 _TMPFS: Final = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a folder is made in it
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """What is compared.
+    """A container to compare.
 
     Attributes:
-        slots: BROWSER_MAX_PAGES, and how many renders are asked for at a time.
-        limit_mib: of the worker's memory; None: there is none.
+        slots: BROWSER_MAX_PAGES, and how many renders are requested at a time.
+        limit_mib: limit of the worker's memory; None: no limit.
     """
 
     slots: int
@@ -61,13 +61,13 @@ _LARGE: Final = Container(4, 1024)
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """One worker's life in a group.
+class ContainerResult:
+    """Result of one worker in a group.
 
     Attributes:
         mixed: its renders.
-        end: the group after the last render.
-        own_peak_bytes: the most that its processes held for themselves, seen ten times a second.
+        end: memory of the group after the last render.
+        own_peak_bytes: highest own memory of its processes, measured ten times a second.
     """
 
     mixed: Mixed
@@ -76,7 +76,7 @@ class Outcome:
 
 
 async def run(bench: Bench) -> Section:
-    """Measure and describe."""
+    """Measure, and make the section."""
     count = bench.pick(_COUNT, 20)
     async with AsyncExitStack() as stack:
         environment = clean_environment(HOME=str(bench.folder), TMPDIR=str(bench.folder))
@@ -90,8 +90,8 @@ async def run(bench: Bench) -> Section:
         api = stack.enter_context(product.api())
         await product.api_ready(api)
 
-        def live(container: Container) -> Callable[[], Awaitable[Outcome]]:
-            return lambda: _live(product, api, container, f"http://{LOOPBACK}:{port}", count)
+        def live(container: Container) -> Callable[[], Awaitable[ContainerResult]]:
+            return lambda: _run_worker(product, api, container, f"http://{LOOPBACK}:{port}", count)
 
         containers = (_SMALL, _SMALL.unlimited, _LARGE, _LARGE.unlimited)
         rounds = bench.pick(2, 1)
@@ -103,8 +103,10 @@ async def run(bench: Bench) -> Section:
     return _section(bench, results, count)
 
 
-async def _live(product: Product, api: Api, container: Container, address: str, count: int) -> Outcome:
-    """One worker from its start to its end, with all its renders."""
+async def _run_worker(
+    product: Product, api: Api, container: Container, address: str, count: int
+) -> ContainerResult:
+    """Start a worker, do all renders, and stop it."""
     limit_bytes = container.limit_mib * _MIB if container.limit_mib else None
     _forget_files()
     with (
@@ -118,15 +120,15 @@ async def _live(product: Product, api: Api, container: Container, address: str, 
             end = group.read()
             if not child.running:
                 raise ProductError(f"The worker {child.end} in {container.name}:\n{child.log_tail()}")
-        return Outcome(mixed, end, max(peaks))
+        return ContainerResult(mixed, end, max(peaks))
 
 
 @contextmanager
 def _worker(product: Product, group: MemoryGroup, slots: int, scratch: str) -> Iterator[ChildProcess]:
-    """A worker whose whole tree is in the group; the engines and the API stay outside."""
+    """Start a worker with all its processes in the group; the engines and the API are outside."""
     own = {"RENDERFLEET_BROWSER_MAX_PAGES": str(slots), "RENDERFLEET_DATA_DIR": scratch, "HOME": scratch}
     variables = {**product.variables, **own}
-    # Root joins the group, then gives up its powers.
+    # It joins the group as root, then gives up root's rights.
     inner = product.worker_program(variables)
     program = Program(inner.name, group.joining(inner.wrapped()), inner.log, variables)
     child = ChildProcess.start(program)
@@ -142,14 +144,14 @@ async def _ready(child: ChildProcess) -> None:
             while "worker ready" not in child.log_text():
                 if not child.running:
                     raise ProductError(f"The worker {child.end}:\n{child.log_tail()}")
-                await asyncio.sleep(_LOOK_S)  # a log tells nobody that it grew
+                await asyncio.sleep(_LOOK_S)  # a log that grows causes no event
     except TimeoutError:
         raise ProductError(f"The worker did not get ready:\n{child.log_tail()}") from None
 
 
 @asynccontextmanager
 async def _watching(group: MemoryGroup) -> AsyncIterator[list[int]]:
-    """What the group's processes hold for themselves, ten times a second while the block runs."""
+    """Measure the own memory of the group's processes ten times a second while the block runs."""
     seen = [group.read().own_bytes]
 
     async def watch() -> None:
@@ -165,9 +167,9 @@ async def _watching(group: MemoryGroup) -> AsyncIterator[list[int]]:
 
 
 def _forget_files() -> None:
-    """Drop the pages of the programs from the page cache, so that the group is charged for its own.
+    """Drop the pages of the programs from the page cache, so that they count in the group.
 
-    A page belongs to the group that read it first. A container usually is the first.
+    A page counts in the group that has read it first, which is usually a container's own group.
     """
     if not hasattr(os, "posix_fadvise"):
         return
@@ -182,7 +184,7 @@ def _forget_files() -> None:
                     os.close(descriptor)
 
 
-def _section(bench: Bench, results: dict[str, list[Outcome]], count: int) -> Section:
+def _section(bench: Bench, results: dict[str, list[ContainerResult]], count: int) -> Section:
     section = Section("A worker in a small container")
     section.aims = [_aim(container, results[container.name], count) for container in (_SMALL, _LARGE)]
     section.parts.append(
@@ -235,11 +237,11 @@ def _section(bench: Bench, results: dict[str, list[Outcome]], count: int) -> Sec
     return section
 
 
-def _own_peak(outcomes: list[Outcome]) -> Spread:
+def _own_peak(outcomes: list[ContainerResult]) -> Spread:
     return Spread.of([outcome.own_peak_bytes / _MIB for outcome in outcomes])
 
 
-def _aim(container: Container, outcomes: list[Outcome], count: int) -> Aim:
+def _aim(container: Container, outcomes: list[ContainerResult], count: int) -> Aim:
     worst = min(count - len(outcome.mixed.failed) for outcome in outcomes)
     kills = sum(outcome.end.kills for outcome in outcomes)
     return Aim(

@@ -15,8 +15,8 @@ from tests.bench.report.measure import (
     difference,
     figure,
     interleave,
-    quiet,
     ratios,
+    until_idle,
 )
 from tests.bench.report.report import Aim, Section, Table
 
@@ -39,18 +39,18 @@ _WHY_HTTP: Final = (
     "connection for each request, on purpose: no two requests share one, so that there is nothing to "
     "smuggle. That costs Chromium a connection each time, too."
 )
-# Less is a page without its pictures.
+# A screenshot with fewer bytes is of a page without its pictures.
 _LEAST_BYTES: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some renders, per render.
+    """Some renders. All figures are per render.
 
     Attributes:
-        wall_ms: median.
+        wall_ms: median of the wall time.
         parts_ms: CPU by kind of program.
-        connections: that the proxy was asked for; 0 without it.
+        connections: how many the proxy was asked for; 0 without it.
     """
 
     wall_ms: float
@@ -67,7 +67,7 @@ Blocks = Mapping[str, Sequence[Block]]
 
 
 async def run(bench: Bench) -> Section:
-    """Measure and describe."""
+    """Measure, and make the section."""
     environment = clean_environment(HOME=str(bench.folder), TMPDIR=str(bench.folder))
     site_words = ("tests.bench.clients.egress_site", str(bench.folder))
     browser_words = ("tests.bench.clients.egress_browser", str(find_chromium().executable), str(bench.folder))
@@ -90,7 +90,7 @@ async def _compare(bench: Bench, browser: Responder, scheme: str, url: str) -> B
 
     contenders = {DIRECT: render(through_proxy=False), PROXIED: render(through_proxy=True)}
     for contender in contenders.values():
-        await contender()  # what is seen for the first time costs more
+        await contender()  # the first render of a page costs more
     rounds = bench.pick(_ROUNDS, 2)
     return await interleave(contenders, rounds=rounds, tell=bench.teller(scheme, rounds))
 
@@ -98,7 +98,7 @@ async def _compare(bench: Bench, browser: Responder, scheme: str, url: str) -> B
 async def _render(browser: Responder, url: str, count: int, *, through_proxy: bool) -> Block:
     before = cpu_by_part(browser.pid)
     answer = await browser.ask(url=url, count=count, through_proxy=through_proxy)
-    await quiet(browser.pid)
+    await until_idle(browser.pid)
     spent = difference(before, cpu_by_part(browser.pid))
     if answer["size_bytes"] < _LEAST_BYTES:
         raise ProductError(f"{url} was not loaded: its picture has {answer['size_bytes']} bytes.")

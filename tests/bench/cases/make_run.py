@@ -21,7 +21,7 @@ _GIVE_UP_S: Final = 60.0
 
 
 async def run(bench: Bench) -> Section:
-    """Measure and describe."""
+    """Measure, and make the section."""
     environment = {**os.environ, "DATA_DIR": str(bench.folder / "data"), "API_HOST": LOOPBACK}
     ready_s: list[float] = []
     stop_s: list[float] = []
@@ -38,7 +38,7 @@ async def run(bench: Bench) -> Section:
 
 
 async def _once(environment: dict[str, str]) -> tuple[float, float]:
-    """Seconds until ready, and from SIGTERM to the end of the launcher and all that it started."""
+    """Seconds until ready, and from SIGTERM to the end of the launcher and all its processes."""
     clock = asyncio.get_running_loop().time
     started = clock()
     launcher = await asyncio.create_subprocess_exec(

@@ -1,4 +1,4 @@
-"""(m) What a worker takes: idle, at work, and while it uploads 300 MB; by kind of process."""
+"""(m) The memory of a worker by kind of process: idle, at work, and while it uploads 300 MB."""
 
 import asyncio
 import statistics
@@ -29,7 +29,7 @@ _IDLE_S: Final = 2.0
 _UPLOAD_BYTES: Final = 300_000_000
 _UPLOAD: Final = "uploading 300 MB"
 _IDLE: Final = "idle"
-# A PDF holds the files of its pictures as they are: a hundred of 3 MB make the artifact.
+# A PDF contains the files of its pictures unchanged: a hundred files of 3 MB make the artifact.
 _PICTURES: Final = 100
 _PICTURE_BYTES: Final = _UPLOAD_BYTES // _PICTURES
 
@@ -37,7 +37,7 @@ Moments = list[tuple[float, Memory]]  # by the wall clock
 
 
 async def run(bench: Bench) -> Section:
-    """Measure and describe."""
+    """Measure, and make the section."""
     rounds = bench.pick(5, 1)
     states: dict[str, list[list[Memory]]] = {}
     async with AsyncExitStack() as stack:
@@ -51,20 +51,20 @@ async def run(bench: Bench) -> Section:
             bench.folder,
             egress_allow=f"{LOOPBACK}:{site.ready['port']}",
             browser_max_pages=str(_SLOTS),
-            render_memory_limit_mb="4096",  # the renderer of the large document holds all of it
+            render_memory_limit_mb="4096",  # the renderer has the whole large document in memory
         )
         ready = await stack.enter_context(product).migrated()
         api = stack.enter_context(ready.api())
         await ready.api_ready(api)
         for number in range(1, rounds + 1):
             bench.say(f"round {number} of {rounds}")
-            for state, memory in (await _live(bench, ready, api, address)).items():
+            for state, memory in (await _run_worker(bench, ready, api, address)).items():
                 states.setdefault(state, []).append(memory)
     return _section(bench, states)
 
 
-async def _live(bench: Bench, product: Product, api: Api, address: str) -> dict[str, list[Memory]]:
-    """One worker from its start to its end: everything that was seen of it, by what it did."""
+async def _run_worker(bench: Bench, product: Product, api: Api, address: str) -> dict[str, list[Memory]]:
+    """Start a worker, measure it in all states, and stop it. Returns the measurements by state."""
     states = {}
     with product.worker() as child:
         await product.worker_ready(child)
@@ -85,7 +85,7 @@ async def _live(bench: Bench, product: Product, api: Api, address: str) -> dict[
 
 
 async def _upload(api: Api, address: str) -> tuple[float, float]:
-    """Have a document of 300 MB rendered; when its upload began and ended, by the wall clock."""
+    """Render a document of 300 MB; when its upload began and ended, by the wall clock."""
     url = f"{address}/gallery?n={_PICTURES}&bytes={_PICTURE_BYTES}"
     job = await render(api, {"url": url, "format": "pdf"})
     if job["status"] != "succeeded" or job["artifact"]["size_bytes"] < _UPLOAD_BYTES:
@@ -96,7 +96,7 @@ async def _upload(api: Api, address: str) -> tuple[float, float]:
 
 @asynccontextmanager
 async def _watched(pid: int) -> AsyncIterator[Moments]:
-    """What a worker takes, several times a second while the block runs."""
+    """Measure a worker's memory several times a second while the block runs."""
     seen: Moments = []
 
     async def look() -> None:
@@ -111,17 +111,17 @@ async def _watched(pid: int) -> AsyncIterator[Moments]:
         looking.cancel()
         await asyncio.wait((looking,))
     if looking.done() and not looking.cancelled():
-        looking.result()  # raises what ended it
+        looking.result()  # raises the error that has ended it
 
 
 def _memories(moments: Moments) -> list[Memory]:
     if not moments:
-        raise ProductError("A state of the worker was over before anybody looked.")
+        raise ProductError("A state of the worker was over before it was measured.")
     return [memory for _, memory in moments]
 
 
 def _mib(lives: Sequence[Sequence[Memory]], value: Callable[[Memory], float]) -> Spread:
-    """The median of each life, and of those the median and the spread."""
+    """The median of each round, and of those the median and the spread."""
     return Spread.of([statistics.median(value(memory) for memory in life) / _MIB for life in lives])
 
 

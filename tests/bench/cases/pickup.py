@@ -22,12 +22,13 @@ _HTML: Final = "<!doctype html><title>tiny</title><h1>Hello</h1>"
 _AIM_P50_MS: Final = 5.0
 _AIM_P99_MS: Final = 20.0
 _WAIT_S: Final = 60
-# Long enough for the worker to close the last page and make the next one, and never in step with its timers.
+# Long enough for the worker to close the last page and make the next one. It is random, so that jobs are not
+# synchronised with the worker's timers.
 _PAUSE_S: Final = (0.1, 0.25)
 _TELL_EVERY: Final = 50
 
-# now() is the start of a transaction. Both are one statement long: the first is the INSERT that accepts the
-# job, the second the UPDATE that claims it.
+# now() is the start of a transaction. Both transactions have one statement: the INSERT that accepts the job,
+# and the UPDATE that claims it.
 _PICKUPS: Final = """
     SELECT j.id, extract(epoch FROM a.started_at - j.queued_at)::float8 * 1000 AS pickup_ms, a.started_at
     FROM jobs j JOIN attempts a ON a.job_id = j.id AND a.attempt = 1
@@ -35,7 +36,7 @@ _PICKUPS: Final = """
 
 
 async def run(bench: Bench) -> Section:
-    """Measure and describe."""
+    """Measure, and make the section."""
     count = bench.pick(200, 20)
     async with AsyncExitStack() as stack:
         product = await stack.enter_context(Product.start(bench.folder)).migrated()
@@ -73,7 +74,7 @@ async def run(bench: Bench) -> Section:
 
 
 async def _post(api: Api, caller: Caller) -> tuple[UUID, datetime, float]:
-    """Enqueue one job and wait for its end; when it was sent, and how many milliseconds its 202 took."""
+    """Submit a job and wait for its end; when it was sent, and how many milliseconds its 202 took."""
     request = api.request("POST", "/v1/jobs", document={"html": _HTML})
     sent_at, started = datetime.now(UTC), time.perf_counter()
     answer = await caller.call(request)

@@ -27,7 +27,7 @@ from tests.bench.report.report import Aim, Plot, Section, Table
 from tests.kit.vaults import VAULT
 
 _RUNNING: Final = 200
-# A few free slots beside them, as a fleet has that is not full.
+# There are a few free slots, as in a fleet that is not full.
 _FREE: Final = 4
 _AIM_P99_MS: Final = 50.0
 _LEASE: Final = timedelta(seconds=15)
@@ -43,7 +43,7 @@ _PICKUPS: Final = """
 
 
 class Waiter:
-    """A worker's attempts without the render: they claim, are renewed, and wait until told to end."""
+    """Attempts that render nothing: they claim jobs, renew their leases, and wait until they are ended."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -63,7 +63,7 @@ class Waiter:
             await self._changed.wait_for(lambda: attempt.job_id not in self._held)
 
     async def holds(self, job_ids: set[UUID]) -> None:
-        """Wait until all of these run."""
+        """Wait until all of these jobs run."""
         async with self._changed:
             await self._changed.wait_for(lambda: job_ids <= self._held.keys())
 
@@ -84,7 +84,7 @@ class Waiter:
 
 
 async def run(bench: Bench) -> Section:
-    """Measure and describe."""
+    """Measure, and make the section."""
     count = bench.pick(300, 20)
     with Product.start(bench.folder) as engines:
         product = await engines.migrated()
@@ -120,10 +120,10 @@ async def _send(database: Database, redis: ArqRedis, tenant_id: UUID) -> UUID:
 
 @asynccontextmanager
 async def _working(waiter: Waiter, redis_url: str) -> AsyncIterator[None]:
-    """A worker with 204 slots, in this process."""
+    """Run a worker with 204 slots in this process."""
 
     async def nothing(_ctx: dict[Any, Any]) -> None:
-        """Neither start nor stop needs anything here."""
+        """Nothing is to do at start and stop."""
 
     worker = CarrierWorker(
         waiter.run,

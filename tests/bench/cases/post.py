@@ -1,4 +1,4 @@
-"""(b) What a POST costs: alone, and how many a second one API process accepts."""
+"""(b) The latency of a single POST, and how many POSTs a second one API process accepts."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from tests.bench.report.measure import Spread, cpu_s, figure, interleave, percen
 from tests.bench.report.plots import bars
 from tests.bench.report.report import Aim, Plot, Section, Table
 
-# Never rendered: there is no worker.
+# The jobs are never rendered, because there is no worker.
 DOCUMENT: Final = {
     "url": "https://example.com/a/page?of=an+ordinary+length",
     "format": "png",
@@ -33,7 +33,7 @@ _AIM_JOBS_PER_S: Final = 500.0
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One block of POSTs at one number of connections."""
+    """Results of one block of POSTs with one number of connections."""
 
     jobs_per_s: float
     p50_ms: float
@@ -44,7 +44,7 @@ class Round:
 
 
 async def run(bench: Bench) -> Section:
-    """Measure and describe."""
+    """Measure, and make the section."""
     with Product.start(bench.folder, log_level="info") as engines:
         product = await engines.migrated()
         with product.api() as api:
@@ -111,7 +111,7 @@ async def _block(
 
 
 async def _verify(connection: "asyncpg.Connection[asyncpg.Record]", redis: ArqRedis, accepted: int) -> None:
-    """Accepted means: a row in Postgres, and an id in Redis."""
+    """Check that each accepted job has a row in Postgres and an id in Redis."""
     rows = await connection.fetchval("SELECT count(*) FROM jobs WHERE state = 'queued'")
     ids = await redis.zcard(arq_adapter.QUEUE)
     if not rows == ids == accepted:

@@ -1,4 +1,4 @@
-"""(i) Whether renders notice that their worker's browser is being replaced."""
+"""(i) Whether renders take longer while their worker's browser is being replaced."""
 
 import asyncio
 import json
@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from deploy.embedded.processes.process import ChildProcess
 from tests.bench.cases.case import Bench
+from tests.bench.clients.logging_worker import GIVEN, LEFT
 from tests.bench.clients.product import Api, Product, ProductError
-from tests.bench.clients.telling_worker import GIVEN, LEFT
-from tests.bench.report.measure import Spread, cpu_s, figure, percentile, quiet
+from tests.bench.report.measure import Spread, cpu_s, figure, percentile, until_idle
 from tests.bench.report.plots import distribution
 from tests.bench.report.report import Aim, Plot, Section, Table
 from tests.site.server import Site
@@ -21,17 +21,17 @@ from worker.pool.replacement_stats import Meeting
 
 _AIM_RATIO: Final = 1.25
 _AIM_WAIT_MS: Final = 50.0
-# So often that hundreds of renders meet a replacement, so seldom that most do not.
+# So that hundreds of renders overlap with a replacement, but most do not.
 _AGE_S: Final = 3.0
 _SLOTS: Final = 2
-# One page alone: of pages of different length, the long ones meet a replacement more often.
+# Only one page: of different pages, slow ones overlap with a replacement more often.
 _PAGE: Final = "/photo"
 _WAIT_S: Final = 60
-_MODULE: Final = "tests.bench.clients.telling_worker"
+_MODULE: Final = "tests.bench.clients.logging_worker"
 
 
 class Part(StrEnum):
-    """What a render met of a replacement."""
+    """How a render overlapped with a replacement."""
 
     APART = "apart"
     BESIDE = "of these, beside the launch or the old one's end"
@@ -43,9 +43,9 @@ class Rendered:
     """One render.
 
     Attributes:
-        total_ms: its attempt: waiting for a page, rendering, upload.
-        waited_ms: for its slot and its page.
-        making_ms: for the page alone: nothing when a warm one was there.
+        total_ms: duration of its attempt: waiting for a page, rendering, upload.
+        waited_ms: how long it waited for its slot and its page.
+        making_ms: how long making the page took; 0 when a warm page was ready.
     """
 
     part: Part
@@ -61,12 +61,12 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """What was measured under one load.
+    """Results under one load.
 
     Attributes:
-        callers: how many renders were under way at any time.
-        recycles: replacements meanwhile.
-        cpu_ms: of the worker for each render, the replacements included.
+        callers: how many renders ran at a time.
+        recycles: how many replacements there were.
+        cpu_ms: CPU of the worker per render, replacements included.
     """
 
     callers: int
@@ -81,7 +81,7 @@ class Level:
 
 
 async def run(bench: Bench) -> Section:
-    """Measure and describe."""
+    """Measure, and make the section."""
     async with AsyncExitStack() as stack:
         site = stack.enter_context(Site())
         settings = {
@@ -96,7 +96,7 @@ async def run(bench: Bench) -> Section:
         await product.api_ready(api)
         await product.worker_ready(worker)
         url = site.url(_PAGE)
-        await _block(api, worker, url, callers=_SLOTS, count=6)  # pages that were never seen cost more
+        await _block(api, worker, url, callers=_SLOTS, count=6)  # the first render of a page costs more
         levels = [await _level(bench, api, worker, url, callers) for callers in (1, _SLOTS)]
     return _section(bench, levels)
 
@@ -109,14 +109,14 @@ async def _level(bench: Bench, api: Api, worker: ChildProcess, url: str, callers
         bench.say(f"{callers} at a time, round {number} of {count}")
         spent = cpu_s(worker.pid)
         found = await _block(api, worker, url, callers=callers, count=bench.pick(260, 24))
-        await quiet(worker.pid)
+        await until_idle(worker.pid)
         cpu_ms.append((cpu_s(worker.pid) - spent) / len(found) * 1000)
         rounds.append(found)
     return Level(callers, rounds, _recycles(worker) - before, Spread.of(cpu_ms))
 
 
 async def _block(api: Api, worker: ChildProcess, url: str, *, callers: int, count: int) -> list[Rendered]:
-    """So many renders, each caller with one of them under way."""
+    """Do `count` renders with `callers` callers, each with one render at a time."""
     turns = iter(range(count))
     jobs: list[dict[str, Any]] = []
     request = api.request("POST", "/v1/jobs", document={"url": url}, prefer=f"wait={_WAIT_S}")
@@ -213,7 +213,7 @@ _LEVELS: Final = (
 
 
 def _split(found: Sequence[Rendered]) -> tuple[list[Rendered], list[Rendered]]:
-    """Those that met a replacement, and the others."""
+    """The renders that overlapped with a replacement, and the others."""
     met = [one for one in found if one.part is not Part.APART]
     return met, [one for one in found if one.part is Part.APART]
 

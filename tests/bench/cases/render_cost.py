@@ -1,4 +1,4 @@
-"""(a) What a render costs through the whole service, against bare Playwright and against Chromium itself."""
+"""(a) What a render costs with the whole service, compared with plain Playwright and with Chromium itself."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ from deploy.embedded.processes.process import ChildProcess
 from tests.bench.cases.case import Bench
 from tests.bench.clients.product import Api, Product, ProductError, find_chromium
 from tests.bench.clients.responder import Responder, responder
-from tests.bench.report.measure import cpu_by_part, cpu_s, difference, interleave, quiet
+from tests.bench.report.measure import cpu_by_part, cpu_s, difference, interleave, until_idle
 from tests.bench.report.render_report import OURS, PLAYWRIGHT, RAW, Block, section_of
 from tests.bench.report.report import Section
 
@@ -26,8 +26,8 @@ class PageCase:
     Attributes:
         name: in the report.
         path: on the test site.
-        count: renders in a block; more of the cheap ones, because CPU is told in ticks of 10 ms.
-        full_page: whether all of it is wanted, or the window.
+        count: renders in a block; more of cheap pages, because CPU time is counted in ticks of 10 ms.
+        full_page: whether the picture is of the whole page, or of the window.
     """
 
     name: str
@@ -48,14 +48,14 @@ _WAIT_S: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The whole service, ready."""
+    """The whole service, ready to render."""
 
     product: Product
     api: Api
     worker: ChildProcess
 
     async def render(self, url: str, page: PageCase, count: int) -> Block:
-        """POST, wait for the end, `count` times one after the other."""
+        """Submit `count` jobs one after the other, and wait for the end of each."""
         document = {"url": url, "full_page": True} if page.full_page else {"url": url}
         request = self.api.request("POST", "/v1/jobs", document=document, prefer=f"wait={_WAIT_S}")
         engines = self.product.engine_pids
@@ -67,7 +67,7 @@ class Service:
             answers.append(await caller.call(request))
             walls_ms.append((time.perf_counter() - started) * 1000)
         caller.close()
-        await quiet(self.worker.pid, self.api.child.pid)
+        await until_idle(self.worker.pid, self.api.child.pid)
         spent = {name: cpu / count * 1000 for name, cpu in difference(before, self._reading()).items()}
         jobs = [answer.json() for answer in answers]
         for answer, job in zip(answers, jobs, strict=True):
@@ -88,7 +88,7 @@ class Service:
 
 
 async def run(bench: Bench) -> Section:
-    """Measure and describe."""
+    """Measure, and make the section."""
     async with AsyncExitStack() as stack:
         site = await stack.enter_async_context(
             responder(
@@ -109,7 +109,7 @@ async def run(bench: Bench) -> Section:
 
 
 def _environment(bench: Bench) -> dict[str, str]:
-    """For processes that are not the product's, in the same folder."""
+    """Variables for processes that are not the product's, in the same folder."""
     return clean_environment(HOME=str(bench.folder), TMPDIR=str(bench.folder))
 
 
@@ -132,14 +132,14 @@ async def _contender(stack: AsyncExitStack, bench: Bench, kind: str) -> Responde
 
 
 async def _idle(bench: Bench, service: Service, others: dict[str, Responder]) -> dict[str, float]:
-    """CPU milliseconds a second of everything while nothing is asked of it."""
+    """CPU milliseconds per second of all processes while they are idle."""
     pids = {
         "worker": service.worker.pid,
         "API": service.api.child.pid,
         **service.product.engine_pids,
         **{name: contender.pid for name, contender in others.items()},
     }
-    await quiet(*pids.values())
+    await until_idle(*pids.values())
     seconds = bench.pick(10, 2)
     bench.say(f"idle for {seconds} s")
     before = {name: cpu_s(pid) for name, pid in pids.items()}
@@ -160,7 +160,7 @@ async def _compare(
 
     contenders = {OURS: ours, **{name: other(contender) for name, contender in others.items()}}
     for contender in contenders.values():
-        await contender()  # a page that was never seen costs more: code caches, fonts, the site's pictures
+        await contender()  # the first render of a page costs more: code caches, fonts, pictures
     rounds = bench.pick(6, 2)
     return await interleave(contenders, rounds=rounds, tell=bench.teller(page.name, rounds))
 
@@ -168,7 +168,7 @@ async def _compare(
 async def _render(contender: Responder, page: PageCase, url: str, count: int) -> Block:
     before = cpu_by_part(contender.pid)
     answer = await contender.ask(url=url, full_page=page.full_page, count=count)
-    await quiet(contender.pid)
+    await until_idle(contender.pid)
     spent = difference(before, cpu_by_part(contender.pid))
     parts_ms = {name: cpu / count * 1000 for name, cpu in spent.items()}
     return Block(

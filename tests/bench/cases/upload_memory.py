@@ -18,7 +18,7 @@ _SMALL_BYTES: Final = 100_000
 _AIM_MIB: Final = 16
 
 _OURS: Final = "fleet.artifacts.store"
-# What is compared, and what the child calls it.
+# The compared ways to upload, and their names in the child process.
 _WAYS: Final = {
     _OURS: "artifacts",
     "boto3 upload_file, defaults": "boto3",
@@ -27,7 +27,7 @@ _WAYS: Final = {
 
 
 async def run(bench: Bench) -> Section:
-    """Measure and describe."""
+    """Measure, and make the section."""
     small, large = bench.folder / "small.pdf", bench.folder / "large.pdf"
     _write(small, _SMALL_BYTES)
     _write(large, _SIZE_BYTES)
@@ -50,7 +50,7 @@ async def run(bench: Bench) -> Section:
 
 
 def _write(path: Path, size_bytes: int) -> None:
-    """Bytes that nothing can compress or share."""
+    """Write random bytes, which cannot be compressed or shared."""
     block = os.urandom(_MIB)
     with path.open("wb") as file:
         for _ in range(size_bytes // _MIB):

@@ -1,4 +1,4 @@
-"""(g) What waiting callers cost: memory, CPU, connections to Postgres, and the moment when all are woken."""
+"""(g) What waiting callers cost: memory, CPU, connections to Postgres; and how fast all get their answers."""
 
 import asyncio
 import resource
@@ -41,7 +41,7 @@ _INSERT: Final = """
     INSERT INTO jobs (id, tenant_id, request, request_digest, max_attempts)
     SELECT id, (SELECT id FROM tenants), '{}', '\\x00', 3 FROM unnest($1::uuid[]) AS id
 """
-# As the worker's statement does it, for all of them in one transaction.
+# Like the worker's statement, for all jobs in one transaction.
 _END: Final = """
     UPDATE jobs SET state = 'failed', attempt = 1, error_type = 'tls_error', finished_at = now()
     WHERE id = ANY($1::uuid[])
@@ -49,7 +49,7 @@ _END: Final = """
 _CONNECTIONS: Final = """
     SELECT count(*) FROM pg_stat_activity WHERE application_name = 'renderfleet-api'
 """
-# What each caller must have got in the end, in this order.
+# What the answer of each caller must contain, in this order.
 _STREAM: Final = ("HTTP/1.1 200", "event: queued", "event: running", '"status":"failed"')
 _ANSWER: Final = ("HTTP/1.1 200", '"status":"failed"')
 
@@ -72,7 +72,7 @@ _ROWS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One crowd: while it waits, and when it is woken."""
+    """Results with some number of callers: while they wait, and when their jobs end."""
 
     rss_mib: float
     pss_mib: float
@@ -88,35 +88,35 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True)
-class World:
-    """The product without a worker, the callers and the one who enqueues meanwhile."""
+class WaitingStage:
+    """The product without a worker, the callers, and a client that submits jobs meanwhile."""
 
     bench: Bench
     product: Product
     api: Api
     connection: "asyncpg.Connection[asyncpg.Record]"
     redis: ArqRedis
-    crowd: Responder
+    callers: Responder
     load: Responder
 
 
 async def run(bench: Bench) -> Section:
-    """Measure and describe."""
+    """Measure, and make the section."""
     many = bench.pick(_MANY, 400)
     _check_descriptors(many)
     rounds = bench.pick(3, 1)
     results: dict[str, list[Round]] = {name: [] for name in (_NOBODY, _FEW, _ALL, _ONE_JOB)}
     async with AsyncExitStack() as stack:
-        world = await _world(stack, bench)
-        await _post(world, requests=50)  # the first calls open connections and load code
-        results[_NOBODY].append(await _waiting(world))
-        # Once, and before the many: what a process has taken it keeps, to use it again.
+        stage = await _stage(stack, bench)
+        await _post(stage, requests=50)  # the first calls open connections and load code
+        results[_NOBODY].append(await _waiting(stage))
+        # First with few callers: a process keeps the memory that it has once used.
         bench.say(f"{many // 10:,} callers")
-        results[_FEW].append(await _crowd(world, many // 10, jobs=many // 10))
+        results[_FEW].append(await _measure_waiters(stage, many // 10, jobs=many // 10))
         for number in range(rounds):
             for name, jobs in ((_ALL, many), (_ONE_JOB, 1)):
                 bench.say(f"round {number + 1} of {rounds}: {many:,} callers, jobs: {jobs:,}")
-                results[name].append(await _crowd(world, many, jobs=jobs))
+                results[name].append(await _measure_waiters(stage, many, jobs=jobs))
     return _section(bench, many, results)
 
 
@@ -126,8 +126,8 @@ def _check_descriptors(many: int) -> None:
         raise ProductError(f"{many:,} callers need more file descriptors than `ulimit -Hn` allows: {hard:,}.")
 
 
-async def _world(stack: AsyncExitStack, bench: Bench) -> World:
-    # A tenant alone may take nine tenths of the places.
+async def _stage(stack: AsyncExitStack, bench: Bench) -> WaitingStage:
+    # One tenant may have at most nine tenths of all waiting calls.
     places = str(_MANY * 5 // 4)
     engines = stack.enter_context(Product.start(bench.folder, log_level="info", api_max_waiters=places))
     product = await engines.migrated()
@@ -137,66 +137,70 @@ async def _world(stack: AsyncExitStack, bench: Bench) -> World:
     stack.push_async_callback(connection.close)
     redis = arq_adapter.connect(product.redis_url, timeout_s=5)
     stack.push_async_callback(redis.aclose, close_connection_pool=True)
-    crowd, load = [
+    callers, load = [
         await stack.enter_async_context(
-            responder(f"tests.bench.{name}", environment=product.variables, log=bench.folder / f"{name}.log")
+            responder(
+                f"tests.bench.clients.{name}",
+                environment=product.variables,
+                log=bench.folder / f"{name}.log",
+            )
         )
-        for name in ("crowd", "load")
+        for name in ("waiting_callers", "load")
     ]
-    return World(bench, product, api, connection, redis, crowd, load)
+    return WaitingStage(bench, product, api, connection, redis, callers, load)
 
 
-async def _crowd(world: World, callers: int, *, jobs: int) -> Round:
-    """Let them come, measure while they wait, end their jobs, and see all of them answered."""
+async def _measure_waiters(stage: WaitingStage, callers: int, *, jobs: int) -> Round:
+    """Connect callers, measure while they wait, end their jobs, and wait until all are answered."""
     ids = [uuid_utils.uuid7() for _ in range(jobs)]
-    await world.connection.execute("TRUNCATE jobs CASCADE")
-    await world.redis.flushdb()
-    await world.connection.execute(_INSERT, ids)
-    await _come(
-        world, [f"/v1/jobs/{ids[number % jobs]}/events" for number in range(0, callers, 2)], stream=True
+    await stage.connection.execute("TRUNCATE jobs CASCADE")
+    await stage.redis.flushdb()
+    await stage.connection.execute(_INSERT, ids)
+    await _connect(
+        stage, [f"/v1/jobs/{ids[number % jobs]}/events" for number in range(0, callers, 2)], stream=True
     )
     paths = [f"/v1/jobs/{ids[number % jobs]}?wait={_WAIT_S}" for number in range(1, callers, 2)]
-    await _come(world, paths, stream=False)
-    await _taken(world, callers)
-    before = await _waiting(world)
-    return await _woken(world, before, ids)
+    await _connect(stage, paths, stream=False)
+    await _until_taken(stage, callers)
+    before = await _waiting(stage)
+    return await _wake(stage, before, ids)
 
 
-async def _come(world: World, paths: list[str], *, stream: bool) -> None:
-    requests = [world.api.request("GET", path).decode() for path in paths]
-    await world.crowd.ask(host=LOOPBACK, port=world.api.port, requests=requests, is_stream=stream)
+async def _connect(stage: WaitingStage, paths: list[str], *, stream: bool) -> None:
+    requests = [stage.api.request("GET", path).decode() for path in paths]
+    await stage.callers.ask(host=LOOPBACK, port=stage.api.port, requests=requests, is_stream=stream)
 
 
-async def _taken(world: World, callers: int) -> None:
-    """Wait until the API itself counts them."""
-    caller = await world.api.connect()
+async def _until_taken(stage: WaitingStage, callers: int) -> None:
+    """Wait until the API's metrics count all callers."""
+    caller = await stage.api.connect()
     try:
         async with asyncio.timeout(_WAIT_S / 2):
             while True:
-                text = (await caller.call(world.api.request("GET", "/metrics"))).body.decode()
+                text = (await caller.call(stage.api.request("GET", "/metrics"))).body.decode()
                 counts = [line for line in text.splitlines() if line.startswith("renderfleet_waiters{")]
                 if sum(float(line.rpartition(" ")[2]) for line in counts) == callers:
                     return
-                await asyncio.sleep(0.1)  # a count that nobody announces
+                await asyncio.sleep(0.1)  # a changed metric causes no event
     except TimeoutError:
         raise ProductError(
             f"The API does not hold {callers:,} waiting callers: {counts}. On a busy machine the first may "
-            f"have waited {_WAIT_S} s before the last came."
+            f"have waited {_WAIT_S} s before the last connected."
         ) from None
     finally:
         caller.close()
 
 
-async def _waiting(world: World) -> Round:
-    seconds = world.bench.pick(5, 1)
-    api_pid, engine_pids = world.api.child.pid, world.product.engine_pids.values()
-    await asyncio.sleep(1)  # what their coming has left to do
+async def _waiting(stage: WaitingStage) -> Round:
+    seconds = stage.bench.pick(5, 1)
+    api_pid, engine_pids = stage.api.child.pid, stage.product.engine_pids.values()
+    await asyncio.sleep(1)  # the API finishes its work for new connections
     memory = psutil.Process(api_pid).memory_full_info()
     api_before, engines_before = cpu_s(api_pid), cpu_s(*engine_pids)
     await asyncio.sleep(seconds)
     api_s, engines_s = cpu_s(api_pid) - api_before, cpu_s(*engine_pids) - engines_before
-    connections = await world.connection.fetchval(_CONNECTIONS)
-    latencies_ms = await _post(world, requests=world.bench.pick(300, 50))
+    connections = await stage.connection.fetchval(_CONNECTIONS)
+    latencies_ms = await _post(stage, requests=stage.bench.pick(300, 50))
     return Round(
         rss_mib=memory.rss / _MIB,
         pss_mib=memory.pss / _MIB,
@@ -209,12 +213,12 @@ async def _waiting(world: World) -> Round:
     )
 
 
-async def _post(world: World, **limit: float) -> list[float]:
-    """POSTs, one after the other; each latency in milliseconds."""
-    answer = await world.load.ask(
+async def _post(stage: WaitingStage, **limit: float) -> list[float]:
+    """Send POSTs one after the other; the latency of each in milliseconds."""
+    answer = await stage.load.ask(
         host=LOOPBACK,
-        port=world.api.port,
-        request=world.api.request("POST", "/v1/jobs", document=DOCUMENT).decode(),
+        port=stage.api.port,
+        request=stage.api.request("POST", "/v1/jobs", document=DOCUMENT).decode(),
         connections=1,
         **limit,
     )
@@ -224,20 +228,20 @@ async def _post(world: World, **limit: float) -> list[float]:
     return latencies_ms
 
 
-async def _woken(world: World, waiting: Round, ids: list[UUID]) -> Round:
+async def _wake(stage: WaitingStage, waiting: Round, ids: list[UUID]) -> Round:
     """End all jobs in one transaction and announce each, as workers do."""
-    answers = asyncio.create_task(world.crowd.ask(stream=_STREAM, answer=_ANSWER))
-    posts = asyncio.create_task(_post(world, seconds=world.bench.pick(4, 1)))
+    answers = asyncio.create_task(stage.callers.ask(stream=_STREAM, answer=_ANSWER))
+    posts = asyncio.create_task(_post(stage, seconds=stage.bench.pick(4, 1)))
     await asyncio.sleep(0.2)  # POSTs are on their way
-    await world.connection.execute(_END, ids, timeout=30)
+    await stage.connection.execute(_END, ids, timeout=30)
     ended_at = time.monotonic()
-    async with world.redis.pipeline(transaction=False) as pipeline:
+    async with stage.redis.pipeline(transaction=False) as pipeline:
         for job_id in ids:
             pipeline.publish(CHANGES, job_id.bytes)
         await pipeline.execute()
     highest_mib = waiting.highest_mib
     while not (answers.done() and posts.done()):
-        highest_mib = max(highest_mib, _rss_mib(world.api))
+        highest_mib = max(highest_mib, _rss_mib(stage.api))
         await asyncio.sleep(0.05)
     answer, latencies_ms = await asyncio.gather(answers, posts)
     if answer["wrong"]:

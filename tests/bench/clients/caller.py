@@ -1,4 +1,4 @@
-"""A lean HTTP/1.1 client on one keep-alive connection: it must not eat the CPU that it helps to measure."""
+"""A small HTTP/1.1 client on one keep-alive connection. It uses little CPU, so that it does not disturb."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ class Answer:
 def http_request(
     method: str, path: str, *, host: str, headers: Mapping[str, str], document: object = None
 ) -> bytes:
-    """The bytes of a request, made once and sent as often as wanted."""
+    """The bytes of a request, which can be sent many times."""
     body = b"" if document is None else json.dumps(document).encode()
     fields = [f"{name}: {text}" for name, text in headers.items()]
     lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", *fields]
@@ -54,7 +54,7 @@ class Caller(asyncio.Protocol):
             self._transport.close()
 
     async def call(self, request: bytes) -> Answer:
-        """Send a request and wait for the whole answer, which must say its length.
+        """Send a request and wait for the complete answer, which must have a Content-Length.
 
         Raises:
             ConnectionError: the server closed the connection.
@@ -67,7 +67,7 @@ class Caller(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the event loop."""
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's own class is no subclass of it
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's class is no subclass of it
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the event loop."""

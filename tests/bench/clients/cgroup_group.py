@@ -1,6 +1,6 @@
-"""A group of processes that may have so much memory and no more, as a container has it; of cgroups v1 or v2.
+"""A group of processes with a memory limit, as a container has it, with cgroups v1 or v2.
 
-Only root may make one, on a machine that lets it. Groups of v1 and v2 say the same under other names.
+Only root can make one, if the machine allows it. v1 and v2 have the same figures under different names.
 Sources: https://docs.kernel.org/admin-guide/cgroup-v1/memory.html and .../cgroup-v2.html#memory
 """
 
@@ -19,20 +19,21 @@ _POLL_S: Final = 0.05
 
 
 class GroupError(Exception):
-    """A group cannot be made or removed; the text is for people."""
+    """A group cannot be made or removed; the message is for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """What files are called.
+    """Names of the files of a memory cgroup.
 
     Attributes:
-        limits: file and value for each limit; `None` stands for the bytes. Those of swap may be missing.
-        own: lines of `memory.stat` with what no file on disk holds: it can only go with its process.
+        limits: file and value of each limit; `None` stands for the limit in bytes. Those of swap may be
+            missing.
+        own: lines of `memory.stat` with memory that is not in any file: it is freed only with its process.
         cache: the line with pages of files, shared memory included.
         shared: the line with shared memory.
-        reads: the line with how often a page had to be read from disk while a process waited for it.
-        kills: the file with a line `oom_kill`.
+        reads: the line that counts how often a process waited for a page that was read from disk.
+        kills: the file with the line `oom_kill`.
     """
 
     limits: Mapping[str, str | None]
@@ -63,13 +64,13 @@ _V2: Final = _Layout(
 
 @dataclass(frozen=True, slots=True)
 class GroupMemory:
-    """A group at one moment.
+    """Memory of a group at one time.
 
     Attributes:
-        own_bytes: anonymous and shared memory: the kernel cannot take it back.
-        cache_bytes: of programs and files: the kernel drops them when it needs the room.
+        own_bytes: anonymous and shared memory: the kernel cannot free it.
+        cache_bytes: pages of programs and files: the kernel drops them when it needs memory.
         reads: how often a process waited for a page that was read from disk, since the group was made.
-        kills: processes that the kernel has ended for want of memory.
+        kills: processes that the kernel has killed because memory ran out.
     """
 
     own_bytes: int
@@ -88,15 +89,15 @@ class MemoryGroup:
     @classmethod
     @contextmanager
     def made(cls, name: str, limit_bytes: int | None, mount: Path = MOUNT) -> Iterator[Self]:
-        """A group, which goes away with the block; its processes must have ended by then.
+        """Make a group. It is removed at the end of the block; its processes must have ended then.
 
         Args:
-            name: part of its folder's name.
-            limit_bytes: of everything that is counted in it, swap included; None: it counts alone.
-            mount: where cgroups are; another one is for tests.
+            name: part of the name of its folder.
+            limit_bytes: of all memory of the group, swap included; None: it only counts.
+            mount: where cgroups are mounted; tests give another folder.
 
         Raises:
-            GroupError: this machine does not let us, or a process stayed in it.
+            GroupError: this machine does not allow it, or a process is still in the group.
         """
         parent, layout = _parent(mount)
         group = cls(parent / f"{_PREFIX}-{name}", layout)
@@ -106,8 +107,8 @@ class MemoryGroup:
                 group._limit(limit_bytes)
         except OSError as error:
             raise GroupError(
-                f"Cannot make a memory group: {error}. Only root can, outside of containers or in one that "
-                "may write /sys/fs/cgroup."
+                f"Cannot make a memory group: {error}. Only root can do it, outside of containers or in one "
+                "that may write /sys/fs/cgroup."
             ) from error
         try:
             yield group
@@ -115,7 +116,7 @@ class MemoryGroup:
             group._remove()
 
     def joining(self, command: Sequence[str]) -> tuple[str, ...]:
-        """The command, run in this group. To be root's: what gives up root's powers comes after it."""
+        """Words that run the command in this group. They need root's rights."""
         return ("sh", "-c", _JOIN, str(self.folder / "cgroup.procs"), *command)
 
     def read(self) -> GroupMemory:
@@ -142,13 +143,13 @@ class MemoryGroup:
             except OSError as error:
                 if time.monotonic() > deadline:
                     raise GroupError(f"Cannot remove the memory group {self.folder}: {error}.") from error
-                time.sleep(_POLL_S)  # the last process has ended, the kernel has not counted it out yet
+                time.sleep(_POLL_S)  # the last process has ended, but the kernel still counts it for a moment
             else:
                 return
 
 
 def _parent(mount: Path) -> tuple[Path, _Layout]:
-    """Where groups of ours go, and how they look."""
+    """The folder for groups, and the names of their files."""
     if (mount / "memory/memory.limit_in_bytes").exists():
         return mount / "memory", _V1
     controllers = mount / "cgroup.controllers"

@@ -1,4 +1,4 @@
-"""What the service is compared with: bare Playwright, and Chromium over its own protocol with nobody between.
+"""What the service is compared with: plain Playwright, and Chromium over its DevTools protocol.
 
 `python -m tests.bench.clients.contender playwright|raw EXECUTABLE FOLDER`: one browser, a fresh context for
 each render, window of 1280 x 720, load event, PNG.
@@ -31,7 +31,7 @@ HEIGHT_PX: Final = 720
 # Address, whether the whole page is wanted -> picture.
 RenderPage = Callable[[str, bool], Awaitable[bytes]]
 
-# What a sober user of Chromium would pass; the sandbox stays on, as in the product.
+# Ordinary flags for Chromium. The sandbox is on, as in the product.
 _FLAGS: Final = (
     "--remote-debugging-port=0",
     "--hide-scrollbars",
@@ -43,7 +43,7 @@ _FLAGS: Final = (
 )
 _LOADED: Final = "Page.loadEventFired"
 _START_TIMEOUT_S: Final = 20.0
-# Right after a load Chromium may have no frame yet and refuse, which Playwright passes on to its caller. All
+# Right after a load Chromium may have no frame yet and refuse a screenshot; Playwright raises that error. All
 # three try again.
 _NO_FRAME: Final = "Unable to capture"
 _RETRY_S: Final = 0.01
@@ -51,7 +51,7 @@ _RETRY_S: Final = 0.01
 
 @asynccontextmanager
 async def playwright(executable: str, _folder: Path) -> AsyncIterator[RenderPage]:
-    """As its manual shows it."""
+    """Playwright, used as in its manual."""
     async with async_playwright() as started:
         browser = await started.chromium.launch(executable_path=executable, chromium_sandbox=True)
 
@@ -60,7 +60,7 @@ async def playwright(executable: str, _folder: Path) -> AsyncIterator[RenderPage
             try:
                 page = await context.new_page()
                 await page.goto(url)
-                return await insist(lambda: page.screenshot(full_page=full_page))
+                return await capture_with_retries(lambda: page.screenshot(full_page=full_page))
             finally:
                 await context.close()
 
@@ -68,8 +68,8 @@ async def playwright(executable: str, _folder: Path) -> AsyncIterator[RenderPage
         await browser.close()
 
 
-async def insist(capture: Callable[[], Awaitable[T]]) -> T:
-    """Capture, again as long as there is no frame."""
+async def capture_with_retries(capture: Callable[[], Awaitable[T]]) -> T:
+    """Take a screenshot; try again while Chromium has no frame."""
     while True:
         try:
             return await capture()
@@ -80,7 +80,7 @@ async def insist(capture: Callable[[], Awaitable[T]]) -> T:
 
 
 class Devtools:
-    """The protocol with nothing around it: commands, answers, and one event that is waited for."""
+    """A minimal client of the DevTools protocol: commands, answers, and the load event."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
@@ -121,7 +121,7 @@ class Devtools:
 
 @asynccontextmanager
 async def launched(executable: str, profile: Path, *flags: str) -> AsyncIterator[str]:
-    """Chromium, started by hand: its DevTools address. Whoever asks for it tells it to end."""
+    """Start Chromium; its DevTools address. The caller has to close it by a DevTools command."""
     process = await asyncio.create_subprocess_exec(
         executable, *_FLAGS, *flags, f"--user-data-dir={profile}", stderr=asyncio.subprocess.DEVNULL
     )
@@ -135,7 +135,7 @@ async def launched(executable: str, profile: Path, *flags: str) -> AsyncIterator
 
 @asynccontextmanager
 async def raw(executable: str, folder: Path) -> AsyncIterator[RenderPage]:
-    """The limit: what Chromium itself costs for the same picture as the product's."""
+    """Chromium over DevTools: what Chromium itself costs for the same picture as the product's."""
     async with (
         launched(executable, folder / "raw-profile") as address,
         connect(address, max_size=None, compression=None, ping_interval=None, proxy=None) as socket,
@@ -192,7 +192,7 @@ async def _capture(devtools: Devtools, session: str, *, full_page: bool) -> str:
         size = (await devtools.send("Page.getLayoutMetrics", session))["cssContentSize"]
         clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
         params |= {"captureBeyondViewport": True, "clip": clip}
-    answer = await insist(lambda: devtools.send("Page.captureScreenshot", session, **params))
+    answer = await capture_with_retries(lambda: devtools.send("Page.captureScreenshot", session, **params))
     picture: str = answer["data"]
     return picture
 
@@ -214,5 +214,5 @@ async def _main(kind: str, executable: str, folder: str) -> None:
 
 
 if __name__ == "__main__":
-    # uvloop is what the product uses, and the limit shall have; bare Playwright runs on asyncio's own loop.
+    # Chromium over DevTools gets uvloop, as in the product; plain Playwright gets asyncio's own loop.
     (uvloop.run if sys.argv[1] == "raw" else asyncio.run)(_main(*sys.argv[1:]))

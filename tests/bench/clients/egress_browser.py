@@ -1,6 +1,7 @@
-"""One Chromium, whose pages go straight to their targets or through the egress proxy in this process.
+"""One Chromium whose pages connect to their targets directly, or through the egress proxy in this process.
 
-`python -m tests.bench.clients.egress_browser EXECUTABLE FOLDER`. A question: url, count, through_proxy.
+`python -m tests.bench.clients.egress_browser EXECUTABLE FOLDER`. Fields of a question: url, count,
+through_proxy.
 """
 
 import base64
@@ -15,7 +16,7 @@ from websockets.asyncio.client import connect
 
 from fleet.egress.networks import split_network
 from fleet.egress.policy import AddressPolicy
-from tests.bench.clients.contender import Devtools, insist, launched, loaded_page
+from tests.bench.clients.contender import Devtools, capture_with_retries, launched, loaded_page
 from tests.bench.clients.responder import Document, respond
 from worker.egress.outbound.resolver import SystemResolver
 from worker.egress.port import Port
@@ -24,18 +25,20 @@ from worker.egress.terms import Terms
 from worker.settings import EgressProxySettings
 
 LOOPBACK: Final = AddressPolicy(allow=(split_network("127.0.0.0/8"), split_network("::1")))
-# The certificate of the test site is nobody's; both ways pay for its check alike.
+# The certificate of the test site is signed by an unknown authority. Checking it costs the same both ways.
 _MORE_FLAGS: Final = ("--ignore-certificate-errors",)
 
 
 async def _render(devtools: Devtools, url: str, port: Port | None) -> bytes:
-    # Chromium leaves loopback out of any proxy unless told otherwise.
+    # By default Chromium connects to loopback without the proxy.
     proxy = {}
     if port is not None:
         proxy = {"proxyServer": f"http://127.0.0.1:{port.number}", "proxyBypassList": "<-loopback>"}
     params: dict[str, Any] = {"format": "png", "optimizeForSpeed": True}
     async with loaded_page(devtools, url, **proxy) as session:
-        answer = await insist(lambda: devtools.send("Page.captureScreenshot", session, **params))
+        answer = await capture_with_retries(
+            lambda: devtools.send("Page.captureScreenshot", session, **params)
+        )
     return base64.b64decode(answer["data"])
 
 
@@ -67,7 +70,7 @@ async def _main(executable: str, folder: Path) -> None:
             return {"walls_ms": walls_ms, "size_bytes": len(picture), "connections": connections}
 
         await respond(answer)
-        with suppress(RuntimeError):  # it may be gone before it has answered
+        with suppress(RuntimeError):  # it may end before it has answered
             await devtools.send("Browser.close")
     await egress.stop()
 

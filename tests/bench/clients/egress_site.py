@@ -1,6 +1,6 @@
-"""A page with 50 sub-resources over http and https, kept alive, in a process whose CPU is nobody's.
+"""A page with 50 sub-resources over http and https with keep-alive, in a process that is not measured.
 
-`python -m tests.bench.clients.egress_site FOLDER`: tells its two ports.
+`python -m tests.bench.clients.egress_site FOLDER`: prints its two ports.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from PIL import Image
 from tests.bench.clients.responder import Document, respond
 from tests.site.pictures import photo
 
-# About what the HTTP Archive finds on a median page: mostly pictures, some scripts and styles, 1 MB in all.
+# About the median page of the HTTP Archive: mostly pictures, some scripts and styles, 1 MB in all.
 PICTURES: Final = 34
 SCRIPTS: Final = 12
 STYLES: Final = 4
@@ -38,7 +38,7 @@ def _page() -> bytes:
 
 
 class Server(asyncio.Protocol):
-    """One kept-alive connection of HTTP/1.1; nothing but GET is asked of it."""
+    """One keep-alive connection of HTTP/1.1; it answers GET only."""
 
     def __init__(self, contents: dict[bytes, bytes]) -> None:
         self._contents = contents
@@ -72,7 +72,7 @@ def _thumbnail(number: int) -> bytes:
 
 
 def contents() -> dict[bytes, bytes]:
-    """The whole site, answers ready to be sent."""
+    """All answers of the site, ready to be sent."""
     photos = [_thumbnail(number) for number in range(_PHOTOS)]
     return {
         b"/": _answer(_page(), "text/html"),

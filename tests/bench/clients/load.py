@@ -1,4 +1,4 @@
-"""The client of the load cases: N connections, each of which sends as soon as it is answered."""
+"""The client of the load cases: N connections; each sends the next request as soon as it has an answer."""
 
 import asyncio
 import time
@@ -12,7 +12,7 @@ from tests.bench.clients.responder import Document, respond
 
 
 async def _answer(question: Document) -> Document:
-    """Question: host, port, request (text), connections, and how many `requests` or `seconds` in all."""
+    """Fields of a question: host, port, request (text), connections, and `requests` or `seconds` in all."""
     request = question["request"].encode()
     address = (question["host"], question["port"])
     callers = [await Caller.connect(*address) for _ in range(question["connections"])]

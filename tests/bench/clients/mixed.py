@@ -1,4 +1,4 @@
-"""Renders of every usual sort, for cases that need a worker at work."""
+"""Renders of all usual kinds, for cases that need a busy worker."""
 
 import asyncio
 import itertools
@@ -25,7 +25,7 @@ _INVOICE: Final = "<!doctype html><title>invoice</title><h1>Invoice 42</h1><p>Th
 
 Document = dict[str, Any]
 
-# Ten sorts: a path on the test site or HTML, and options. The largest has nearly 8 million pixels.
+# Ten kinds: a path on the test site or HTML, and options. The largest has nearly 8 million pixels.
 _SORTS: Final[tuple[Document, ...]] = (
     {"path": "/photo"},
     {"path": "/dashboard", "device_scale_factor": 2},
@@ -46,7 +46,7 @@ WORDS: Final = (
 
 
 def documents(address: str) -> Iterator[Document]:
-    """Requests without an end, sort after sort; `address` is the test site's."""
+    """An endless sequence of requests, one kind after the other; `address` is the test site's."""
     for sort in itertools.cycle(_SORTS):
         request = dict(sort)
         if "path" in request:
@@ -56,11 +56,11 @@ def documents(address: str) -> Iterator[Document]:
 
 @dataclass(frozen=True, slots=True)
 class Mixed:
-    """What came of it.
+    """Result of mixed renders.
 
     Attributes:
         elapsed_s: from the first call to the last answer.
-        jobs: their documents.
+        jobs: the documents of the jobs.
     """
 
     elapsed_s: float
@@ -78,7 +78,7 @@ class Mixed:
 
 
 async def render_mixed(api: Api, address: str, *, count: int, in_flight: int) -> Mixed:
-    """Ask for so many renders, so many at a time, and wait for their ends."""
+    """Request `count` renders, `in_flight` at a time, and wait until they have ended."""
     requests = itertools.islice(documents(address), count)
     jobs: list[Document] = []
 
@@ -93,7 +93,7 @@ async def render_mixed(api: Api, address: str, *, count: int, in_flight: int) ->
 
 
 async def render(api: Api, request: Document) -> Document:
-    """One job from its POST to its end, however long that takes.
+    """Submit a job and wait until it has ended.
 
     Raises:
         ProductError: it was not accepted.

@@ -1,4 +1,4 @@
-"""The product as its user runs it: engines, API, workers as processes, in a folder that goes away."""
+"""Runs the product as users do: engines, API and workers as processes, in a temporary folder."""
 
 import asyncio
 import sys
@@ -28,11 +28,11 @@ _POLL_S: Final = 0.02
 
 
 class ProductError(Exception):
-    """Something of the product is missing, does not start or gives a wrong answer; the text is for people."""
+    """A part of the product is missing, does not start or gives a wrong answer; the message is for people."""
 
 
 def find_chromium() -> chromium.Chromium:
-    """The Chromium that `make run` would take; nothing is installed.
+    """The Chromium that `make run` would use; nothing is installed.
 
     Raises:
         ProductError: there is none.
@@ -52,7 +52,7 @@ class Api:
     key: str
 
     def request(self, method: str, path: str, *, document: object = None, **headers: str) -> bytes:
-        """A call with the key; header names with underscores."""
+        """The bytes of a call with the API key. Names of headers are given with underscores."""
         named = {name.replace("_", "-").title(): text for name, text in headers.items()}
         return http_request(
             method,
@@ -63,7 +63,7 @@ class Api:
         )
 
     async def connect(self) -> Caller:
-        """A connection to it."""
+        """Open a connection to the API."""
         return await Caller.connect(LOOPBACK, self.port)
 
 
@@ -84,11 +84,11 @@ class Product:
     @classmethod
     @contextmanager
     def start(cls, folder: Path, **settings: str) -> Iterator[Self]:
-        """Start the engines on an empty database; they end with the block.
+        """Start the engines with an empty database; they are stopped at the end of the block.
 
         Args:
-            folder: where everything of it lies.
-            settings: of API and workers, named without the prefix and in small letters.
+            folder: for all files.
+            settings: of API and workers; names without the prefix and in lower case.
         """
         with Engines.start(folder / "data") as engines:
             named = {f"RENDERFLEET_{name.upper()}": text for name, text in settings.items()}
@@ -97,7 +97,7 @@ class Product:
                 **engines.environment,
                 "RENDERFLEET_DATA_DIR": str(folder / "data"),
                 "RENDERFLEET_SECRET_KEYS": new_key(),
-                # One tenant makes all calls: they are counted as ever, and none is refused.
+                # One tenant makes all calls: they are counted as usual, but the limits are high enough.
                 "RENDERFLEET_TENANT_MAX_REQUESTS_PER_S": "100000",
                 "RENDERFLEET_CHROMIUM_EXECUTABLE": str(find_chromium().executable),
                 **named,
@@ -105,7 +105,7 @@ class Product:
             yield cls(engines, folder, variables)
 
     async def with_database(self, name: str, *, redis_number: int) -> Self:
-        """The same engines with a database and a numbered Redis of its own: a world beside the others."""
+        """The same engines, with another database in Postgres and in Redis."""
         connection = await asyncpg.connect(self.engines.database_url)
         try:
             await connection.execute(f"CREATE DATABASE {name}")
@@ -118,7 +118,7 @@ class Product:
         return await replace(self, variables={**self.variables, **urls}).migrated()
 
     async def migrated(self) -> Self:
-        """With tables, a tenant and a key."""
+        """Run the migrations, and create a tenant and an API key."""
         command = (sys.executable, "-m", "migrations")
         program = Program("migrations", command, self.folder / "migrations.log", self.variables)
         await asyncio.to_thread(run_to_end, program, timeout_s=_MIGRATIONS_TIMEOUT_S)
@@ -141,12 +141,12 @@ class Product:
 
     @property
     def engine_pids(self) -> dict[str, int]:
-        """The engines' processes by name."""
+        """The process ids of the engines, by name."""
         return {engine.title: engine.child.pid for engine in self.engines.all if engine.child is not None}
 
     @contextmanager
     def api(self, name: str = "api") -> Iterator[Api]:
-        """One API process, started as `make run` does. Wait with `api_ready`."""
+        """Start an API process as `make run` does. `api_ready` waits until it is ready."""
         port = free_port()
         listen = ("--factory", "api.main:create_app", "--host", LOOPBACK, "--port", str(port))
         fast = (
@@ -162,11 +162,11 @@ class Product:
             yield Api(child, port, self.key)
 
     def worker(self, module: str = "worker") -> AbstractContextManager[ChildProcess]:
-        """One worker process, by the module that starts it. Wait with `worker_ready`."""
+        """Start a worker process by its module. `worker_ready` waits until it is ready."""
         return self._child("worker", module)
 
     def worker_program(self, variables: Mapping[str, str]) -> Program:
-        """A worker with other variables, for who starts it in a way of their own."""
+        """The program of a worker with other variables, for callers that start it themselves."""
         command = (sys.executable, "-m", "worker")
         return Program("worker", command, self.folder / "worker.log", variables, unprivileged=True)
 
@@ -181,7 +181,7 @@ class Product:
             child.stop(_STOP_TIMEOUT_S)
 
     async def api_ready(self, api: Api) -> None:
-        """Wait until the API and all that it needs answers.
+        """Wait until the API and all its dependencies answer.
 
         Raises:
             ProductError: it ended, or took too long.
@@ -189,7 +189,7 @@ class Product:
         await self._until(api.child, lambda: _answers_ready(api))
 
     async def worker_ready(self, child: ChildProcess) -> None:
-        """Wait until a worker has reported itself, which it does when its browser is up.
+        """Wait until a worker has written its row, which it does when it has a browser.
 
         Raises:
             ProductError: it ended, or took too long.
@@ -210,7 +210,7 @@ class Product:
                 while not await is_ready():
                     if not child.running:
                         raise ProductError(f"{child.program.name} {child.end}:\n{child.log_tail()}")
-                    await asyncio.sleep(_POLL_S)  # it tells nobody when it is ready
+                    await asyncio.sleep(_POLL_S)  # there is no event when it is ready
         except TimeoutError:
             raise ProductError(f"{child.program.name} did not get ready:\n{child.log_tail()}") from None
 

@@ -1,4 +1,4 @@
-"""A child process that answers each line of JSON with one: what is measured must not share our process."""
+"""A child process that answers each line of JSON with a line, so that it can be measured separately."""
 
 import asyncio
 import json
@@ -21,22 +21,22 @@ Document = dict[str, Any]
 
 
 class ResponderError(Exception):
-    """The child ended, or says that it cannot do what was asked; the text is for people."""
+    """The child has ended or cannot do what it was asked for; the message is for people."""
 
 
 class Responder:
-    """Our end of it. Make it with `responder`.
+    """The parent's side. Create it with `responder`.
 
     Attributes:
-        ready: what the child said when it was ready.
-        pid: its process.
+        ready: the line that the child has written when it was ready.
+        pid: process id of the child.
     """
 
     ready: Document
 
     def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
         if process.stdin is None or process.stdout is None:
-            raise ValueError("a responder is talked to through pipes")
+            raise ValueError("a responder needs pipes for stdin and stdout")
         self._asks = process.stdin
         self._answers = process.stdout
         self._log = log
@@ -46,7 +46,7 @@ class Responder:
         """Send a question and wait for its answer.
 
         Raises:
-            ResponderError: there is none, or not within two minutes.
+            ResponderError: there is no answer within two minutes.
         """
         try:
             async with asyncio.timeout(_ANSWER_TIMEOUT_S):
@@ -54,29 +54,31 @@ class Responder:
                 await self._asks.drain()
                 return await self.answer()
         except TimeoutError:
-            raise ResponderError(f"A process of the benchmark does not answer.{self._last_words()}") from None
+            raise ResponderError(
+                f"A process of the benchmark does not answer.{self._log_excerpt()}"
+            ) from None
 
     async def answer(self) -> Document:
-        """The next line that the child says.
+        """The next line that the child writes.
 
         Raises:
             ResponderError: it ended.
         """
         line = await self._answers.readline()
         if not line:
-            raise ResponderError(f"A process of the benchmark has ended.{self._last_words()}")
+            raise ResponderError(f"A process of the benchmark has ended.{self._log_excerpt()}")
         answer: Document = json.loads(line)
         return answer
 
-    def _last_words(self) -> str:
-        return f" Its last words:\n{self._log.read_text(errors='replace')[-_TAIL:]}"
+    def _log_excerpt(self) -> str:
+        return f" The end of its log:\n{self._log.read_text(errors='replace')[-_TAIL:]}"
 
 
 @asynccontextmanager
 async def responder(
     module: str, *words: str, environment: Mapping[str, str], log: Path
 ) -> AsyncIterator[Responder]:
-    """Start `python -m MODULE WORDS` and wait until it says that it is ready; it ends with the block.
+    """Start `python -m MODULE WORDS` and wait until it is ready; it is ended at the end of the block.
 
     Raises:
         ResponderError: it ended at once.
@@ -109,7 +111,7 @@ async def responder(
 async def _end(process: asyncio.subprocess.Process) -> None:
     family = process_tree.descendants(process.pid)
     if process.stdin is not None:
-        process.stdin.close()  # the end of its questions is its word to stop
+        process.stdin.close()  # the child stops at the end of its input
     try:
         async with asyncio.timeout(_STOP_TIMEOUT_S):
             await process.wait()
@@ -120,7 +122,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 async def respond(answer: Callable[[Document], Awaitable[Document]], **ready: Any) -> None:
-    """The child's end: say that we are ready, then answer until there are no more questions."""
+    """The child's side: write that it is ready, then answer questions until the end of its input."""
     loop = asyncio.get_running_loop()
     questions = asyncio.StreamReader(limit=_ANSWER_LIMIT_BYTES)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(questions), sys.stdin)

@@ -1,4 +1,4 @@
-"""The pages of tests/site in a process of their own, whose CPU is nobody's in the comparison."""
+"""Serves the pages of tests/site in a process of its own, which is not measured."""
 
 import asyncio
 

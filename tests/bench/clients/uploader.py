@@ -1,4 +1,4 @@
-"""One upload in a fresh process that watches its own memory."""
+"""One upload in a new process that measures its own memory."""
 
 import asyncio
 import gc
@@ -24,8 +24,8 @@ _STATUS: Final = Path("/proc/self/status")
 class Peak:
     """Highest PSS and RSS in bytes while the block runs, sampled every 5 ms.
 
-    PSS: shared pages are divided among those who share them (Linux; elsewhere USS). RSS on Linux by the
-    kernel's own high-water mark, which misses no moment: writing 5 to clear_refs sets it back (proc(5)).
+    PSS divides shared memory among the processes that share it (Linux; USS on other systems). On Linux, RSS
+    is the kernel's peak value, which misses no moment; writing 5 to clear_refs resets it (proc(5)).
     """
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ def _high_water_bytes() -> int:
 
 
 async def _answer(question: Document) -> Document:
-    """Question: `way`, a small file to `warm_up` with, the `path` of the large one."""
+    """Fields of a question: `way`, `warm_up` (path of a small file), `path` of the large file."""
     settings = load_settings(StorageSettings)
     artifacts = Artifacts(settings)
     client = boto3.client("s3", endpoint_url=settings.s3_endpoint_url)

@@ -1,4 +1,4 @@
-"""What a tree of processes costs, and how to compare things on a machine whose speed drifts."""
+"""Measures the CPU of a process tree, and compares things on a machine whose speed changes."""
 
 import asyncio
 import math
@@ -14,8 +14,7 @@ import psutil
 
 T = TypeVar("T")
 
-# A tree counts as quiet when it used no more than this much CPU in this much time: an idle Chromium still
-# ticks now and then.
+# A process tree counts as idle if it used at most this much CPU in this time: an idle Chromium uses a little.
 _QUIET_CPU_S: Final = 0.011
 _QUIET_FOR_S: Final = 0.1
 _QUIET_TIMEOUT_S: Final = 1.5
@@ -34,7 +33,7 @@ def cpu_by_part(pid: int) -> dict[str, float]:
     parts: dict[str, float] = {}
     root = psutil.Process(pid)
     for process in [root, *root.children(recursive=True)]:
-        with suppress(psutil.NoSuchProcess):  # it ended meanwhile: the next reading finds it with its parent
+        with suppress(psutil.NoSuchProcess):  # it has ended: its time is in its parent at the next reading
             times = process.cpu_times()
             part = _part(process.name())
             spent = times.user + times.system + times.children_user + times.children_system
@@ -43,7 +42,7 @@ def cpu_by_part(pid: int) -> dict[str, float]:
 
 
 def cpu_s(*pids: int) -> float:
-    """CPU seconds of one or more trees, without the parts."""
+    """CPU seconds of one or more process trees."""
     return sum(sum(cpu_by_part(pid).values()) for pid in pids)
 
 
@@ -58,12 +57,12 @@ def _part(name: str) -> str:
 
 
 def difference(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
-    """What was spent between two readings of `cpu_by_part`."""
+    """The difference between two readings of `cpu_by_part`."""
     return {part: after[part] - before.get(part, 0.0) for part in after}
 
 
-async def quiet(*pids: int) -> None:
-    """Wait until these trees have done what they do after an answer: close a page, make the next one."""
+async def until_idle(*pids: int) -> None:
+    """Wait until these process trees are idle: after an answer they close a page and make the next one."""
     deadline = time.monotonic() + _QUIET_TIMEOUT_S
     before = cpu_s(*pids)
     while time.monotonic() < deadline:
@@ -80,10 +79,10 @@ async def interleave(
     rounds: int,
     tell: Callable[[int, str], None],
 ) -> dict[str, list[T]]:
-    """Run A B C, B C A, C A B, ... and return each one's results in order of the rounds.
+    """Run A B C, B C A, C A B, ... and return the results of each, in the order of the rounds.
 
-    What slows the machine down for a while hits all of them, and nobody always runs first. The results of one
-    round belong together: compare them with `ratios`, pair by pair.
+    So a slow phase of the machine affects all of them, and none always runs first. Compare results of the
+    same round, with `ratios`.
     """
     names = list(contenders)
     results: dict[str, list[T]] = {name: [] for name in names}
@@ -96,13 +95,13 @@ async def interleave(
 
 
 def ratios(values: Sequence[float], reference: Sequence[float]) -> "Spread":
-    """How many times the reference, round by round, without rounds whose reference is less than one tick."""
+    """Value divided by reference, for each round; without rounds in which the reference is below one tick."""
     pairs = zip(values, reference, strict=True)
     return Spread.of([value / base for value, base in pairs if base > 0] or [math.nan])
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest value that so many percent of all do not exceed (nearest rank)."""
+    """The percentile by the nearest-rank method: at least `percent` % of the values are not above it."""
     return sorted(values)[max(0, math.ceil(len(values) * percent / 100) - 1)]
 
 
@@ -116,7 +115,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: Iterable[float]) -> Self:
-        """Of at least one value."""
+        """Compute it from at least one value."""
         known = sorted(values)
         return cls(statistics.median(known), known[0], known[-1])
 
@@ -125,7 +124,7 @@ class Spread:
 
 
 def figure(value: float) -> str:
-    """Three digits that matter: 0.123, 1.23, 12.3, 1,234."""
+    """A number with three significant digits: 0.123, 1.23, 12.3, 1,234."""
     if value == 0 or math.isnan(value):
         return "0" if value == 0 else "?"
     rounded = float(f"{value:.3g}")
@@ -134,7 +133,7 @@ def figure(value: float) -> str:
 
 
 class OtherLoad:
-    """How busy the machine was with things that are not ours, which a reader of the figures must know."""
+    """Measures how much CPU other programs use, which readers of the figures must know."""
 
     def __init__(self) -> None:
         self._started = time.monotonic()
@@ -142,7 +141,7 @@ class OtherLoad:
         self._own = cpu_s(os.getpid())
 
     def share(self) -> float:
-        """Part of all cores that others used since the start of this object, from 0 to 1."""
+        """The share of all cores that other programs have used since this object was created, from 0 to 1."""
         elapsed = (time.monotonic() - self._started) * (os.cpu_count() or 1)
         others = (_machine_busy_s() - self._busy) - (cpu_s(os.getpid()) - self._own)
         return min(1.0, max(0.0, others / elapsed))

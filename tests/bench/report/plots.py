@@ -1,4 +1,4 @@
-"""Small plots: bars with their spread. matplotlib is loaded late: it must not be there while we measure."""
+"""Small plots: bars with their spread. matplotlib is loaded only when plots are drawn, after measuring."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from tests.bench.report.measure import Spread, figure
 
-# Readable in grey and by people who do not tell red from green (Okabe and Ito's palette).
+# Colours that differ also in grey and for colour-blind people (Okabe and Ito's palette).
 COLOURS: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#999999")
 _DPI: Final = 110
 
@@ -58,7 +58,7 @@ def stacks(
     groups: Sequence[str],
     bars_of: Mapping[str, Sequence[Layer]],
 ) -> Path:
-    """Groups of stacked bars; the total of what is not pale stands above each."""
+    """Groups of stacked bars; above each is the total of its parts, without the pale ones."""
     figure_, axes = canvas(title, unit)
     width = 0.8 / len(bars_of)
     seen: set[str] = set()
@@ -85,7 +85,7 @@ def stacks(
 
 
 def distribution(file: Path, *, title: str, unit: str, series: Mapping[str, Sequence[float]]) -> Path:
-    """How many percent of all values lie below each one."""
+    """The cumulative distribution: which percentage of the values is below each value."""
     figure_, axes = canvas(title, "% of all")
     for number, (label, values) in enumerate(series.items()):
         known = sorted(values)
@@ -101,7 +101,7 @@ def distribution(file: Path, *, title: str, unit: str, series: Mapping[str, Sequ
 
 
 def canvas(title: str, unit: str) -> tuple[Any, Any]:
-    """A figure and its axes, with a title and a unit upwards."""
+    """A figure and its axes, with a title and a unit for the vertical axis."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - see the module's first line
 
     figure_ = Figure(figsize=(8, 3.6), dpi=_DPI)
@@ -117,14 +117,14 @@ def canvas(title: str, unit: str) -> tuple[Any, Any]:
 def finish(
     file: Path, figure_: Any, axes: Any, groups: Sequence[str] | None, *, legend_beside: bool = False
 ) -> Path:
-    """Add a legend, and words below the groups of bars if there are any; write the file.
+    """Add a legend, and labels below the groups of bars if there are any; write the file.
 
     Args:
-        file: the picture.
+        file: for the plot.
         figure_: from `canvas`.
         axes: from `canvas`.
-        groups: the words.
-        legend_beside: puts the legend where it hides nothing, because lines go everywhere.
+        groups: the labels.
+        legend_beside: put the legend beside the plot, where it covers no lines.
     """
     if groups is not None:
         axes.set_xticks(range(len(groups)), groups)

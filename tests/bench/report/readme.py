@@ -1,4 +1,4 @@
-"""README.md quotes a table of the benchmarks; the bench that writes the one writes the other."""
+"""Copies tables of the benchmarks into README.md."""
 
 import re
 from pathlib import Path
@@ -12,13 +12,13 @@ _PATTERN: Final = r"<!-- figures: {case} -->\n(.*?)\n<!-- end of figures -->"
 
 
 def quoted(readme: str, case: str) -> str | None:
-    """The table of a case that stands in the README; None when it quotes none."""
+    """The table of a case in the README; None if it has no table of that case."""
     found = re.search(_PATTERN.format(case=case), readme, re.DOTALL)
     return found[1] if found else None
 
 
 def quote(readme: Path, case: str, section: Section) -> bool:
-    """Put the first table of a section where the README quotes that case; whether it does."""
+    """Copy the first table of a section into the README. False: the README has no place for that case."""
     text = readme.read_text()
     before = quoted(text, case)
     table = next((part for part in section.parts if isinstance(part, Table)), None)

@@ -1,4 +1,4 @@
-"""The section of the case `render_cost`: which sums are compared, and where the service's CPU goes."""
+"""The section of the case `render_cost`: compares CPU and time, and shows which processes use the CPU."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ ENGINES: Final = ("Redis", "Postgres", "S3")
 _PARTS: Final = (CHROMIUM, DRIVER, PYTHON, API)
 
 _AIM_RATIO: Final = 1.25
-# The same encoder at the same settings: pictures may differ by a frame of an animation, not by more.
+# Both use the same encoder with the same settings: pictures may differ by a frame of an animation only.
 _SAME_SIZE: Final = 0.02
 
 _METHOD: Final = (
@@ -43,13 +43,13 @@ _JUDGED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some renders of one page by one contender, per render.
+    """Some renders of one page by one contender. All figures are per render.
 
     Attributes:
-        wall_ms: median.
-        cpu_ms: what is compared: the contender's tree; of the service, API and worker trees.
+        wall_ms: median of the wall time.
+        cpu_ms: CPU of the contender's processes; of the service: of the API and the worker.
         parts_ms: the same by kind of program.
-        engines_ms: Redis, Postgres and S3, by name. Beside, never in `cpu_ms`.
+        engines_ms: CPU of Redis, Postgres and S3, by name. It is not part of `cpu_ms`.
         size_bytes: of the picture.
     """
 
@@ -64,10 +64,10 @@ Blocks = Mapping[str, Sequence[Block]]  # by contender
 
 
 def section_of(bench: Bench, idle_ms: Mapping[str, float], pages: Mapping[str, Blocks]) -> Section:
-    """Describe what was measured of each page.
+    """Make the section from the measurements of each page.
 
     Raises:
-        ProductError: the service's pictures are not the same as those of raw DevTools.
+        ProductError: the service's pictures differ from those of raw DevTools.
     """
     _require_same_output(pages)
     section = Section("Cost of a render: the whole service against Playwright and Chromium itself")

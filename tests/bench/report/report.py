@@ -1,4 +1,4 @@
-"""docs/benchmarks.md: a section a case, rewritten when the case runs again, the others kept."""
+"""Writes docs/benchmarks.md: one section per case. A run replaces the sections of its cases only."""
 
 import os
 import platform
@@ -39,7 +39,7 @@ class Table:
     rows: Sequence[Sequence[str]]
 
     def markdown(self) -> str:
-        """As GitHub reads it; all columns but the first are figures, to the right."""
+        """The table for GitHub. All columns except the first are aligned right."""
         rule = ["---", *("---:" for _ in self.header[1:])]
         return "\n".join("| " + " | ".join(row) + " |" for row in (self.header, rule, *self.rows))
 
@@ -57,7 +57,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """What was wanted, and what came out."""
+    """An aim, what was measured, and whether the aim is met."""
 
     aim: str
     measured: str
@@ -70,10 +70,10 @@ class Aim:
 
 @dataclass(slots=True)
 class Section:
-    """What a case has to say, in the order in which it stands on the page.
+    """The section of a case.
 
     Attributes:
-        parts: paragraphs, tables, and the paths of plots with their descriptions.
+        parts: paragraphs, tables and plots, in order.
     """
 
     title: str
@@ -91,7 +91,7 @@ class Section:
         return "\n\n".join([f"## {self.title}", *blocks])
 
     def text(self) -> str:
-        """Title, aims and tables for a terminal; the words are in the page."""
+        """Title, aims and tables for a terminal, without the paragraphs."""
         tables = [part for part in self.parts if isinstance(part, Table)]
         return "\n\n".join([self.title, *(table.text() for table in [*tables, *self._aims()])])
 
@@ -101,18 +101,18 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A picture beside the page."""
+    """A plot in a file next to the page."""
 
     file: Path
     description: str
 
     def markdown(self) -> str:
-        """The picture, by its place beside the page."""
+        """The plot, with its path relative to the page."""
         return f"![{self.description}]({PLOTS}/{self.file.name})"
 
 
 def facts(*, chromium: str, command: str, other_load: float) -> str:
-    """What the figures of a section depend on."""
+    """The conditions under which the figures of a section were measured."""
     memory_gib = psutil.virtual_memory().total / 2**30
     return (
         f"*{datetime.now(UTC):%Y-%m-%d}, `{command}`: {os.cpu_count()} cores ({_processor()}), "
@@ -129,11 +129,11 @@ def _processor() -> str:
 
 
 def write_section(docs: Path, case: str, section: Section, facts_line: str, order: Sequence[str]) -> Path:
-    """Put a section into the page, in the place of its older self; returns the page's path."""
+    """Write a section into the page, in place of the earlier one. Returns the path of the page."""
     page = docs / PAGE
     sections = _read_sections(page)
     sections[case] = f"{section.markdown()}\n\n{textwrap.fill(facts_line, _WIDTH)}\n"
-    # What other commands have written stays, behind it.
+    # Sections that other commands have written are kept, after these.
     known = [*(name for name in order if name in sections), *(name for name in sections if name not in order)]
     aims = [row for name in known for row in _aims_of(sections[name])]
     overview = Table(_AIMS_HEADER, aims).markdown() + "\n" if aims else ""
@@ -151,7 +151,7 @@ def _read_sections(page: Path) -> dict[str, str]:
 
 
 def _aims_of(section: str) -> list[list[str]]:
-    """The rows of a section's table of aims, read back, so that the overview also holds cases not run now."""
+    """The rows of a section's table of aims, so that the overview contains cases that did not run, too."""
     lines = section.splitlines()
     header = "| " + " | ".join(_AIMS_HEADER) + " |"
     if header not in lines:

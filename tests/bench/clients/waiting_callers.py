@@ -1,4 +1,4 @@
-"""Thousands of callers that wait for jobs, each on a connection of its own, in one lean process."""
+"""Thousands of callers that wait for jobs, each on a connection of its own, in one small process."""
 
 import asyncio
 import resource
@@ -10,7 +10,7 @@ import uvloop
 
 from tests.bench.clients.responder import Document, respond
 
-# How many connect at once: fewer than what a listening socket queues.
+# How many connect at once: fewer than the backlog of a listening socket.
 _CONNECTING: Final = 64
 _LAST_CHUNK: Final = b"\r\n0\r\n\r\n"
 _HEAD_END: Final = b"\r\n\r\n"
@@ -18,10 +18,10 @@ _LENGTH: Final = b"\r\ncontent-length: "
 
 
 class _Waiter(asyncio.Protocol):
-    """One caller. It keeps what it gets, which is some kilobytes.
+    """One caller. It keeps the answer, which has some kilobytes.
 
     Attributes:
-        is_in: done when the server has taken the call, as far as that can be seen from here.
+        is_in: done when the server has accepted the call, as far as the client can see.
         answered_at: when the answer was complete, on the machine's monotonic clock.
     """
 
@@ -70,34 +70,35 @@ class _Waiter(asyncio.Protocol):
         return len(body) == int(length)
 
 
-class _Crowd:
+class _WaitingCallers:
     """All of them."""
 
     def __init__(self) -> None:
         self._waiters: list[_Waiter] = []
 
     async def answer(self, question: Document) -> Document:
-        """Either let callers come, or wait for all their answers.
+        """Either connect callers, or wait for all their answers.
 
-        To come: host, port, requests (texts), is_stream. For the answers: stream and answer, the texts that
-        each of them must hold, in order; it says when each was there and how many were something else.
+        To connect: host, port, requests (texts), is_stream. For the answers: stream and answer, the texts
+        that each must contain, in order. The result says when each answer was complete, and how many were
+        wrong.
         """
         if "requests" in question:
-            return await self._come(question)
+            return await self._connect(question)
         return await self._all_answered(question["stream"], question["answer"])
 
-    async def _come(self, question: Document) -> Document:
+    async def _connect(self, question: Document) -> Document:
         gate = asyncio.Semaphore(_CONNECTING)
         loop = asyncio.get_running_loop()
 
-        async def come(request: str) -> None:
+        async def connect(request: str) -> None:
             waiter = _Waiter(request.encode(), is_stream=question["is_stream"])
             self._waiters.append(waiter)
             async with gate:
                 await loop.create_connection(lambda: waiter, question["host"], question["port"])
                 await waiter.is_in
 
-        await asyncio.gather(*(come(request) for request in question["requests"]))
+        await asyncio.gather(*(connect(request) for request in question["requests"]))
         return {"waiting": len(self._waiters)}
 
     async def _all_answered(self, stream: Sequence[str], answer: Sequence[str]) -> Document:
@@ -125,4 +126,4 @@ def _holds(answer: bytes, texts: Sequence[str]) -> bool:
 if __name__ == "__main__":
     _, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (_hard, _hard))
-    uvloop.run(respond(_Crowd().answer))
+    uvloop.run(respond(_WaitingCallers().answer))

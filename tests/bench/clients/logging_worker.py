@@ -1,8 +1,7 @@
-"""`python -m tests.bench.clients.telling_worker`: a worker that logs which renders met a replacement.
+"""`python -m tests.bench.clients.logging_worker`: a worker that logs which renders overlapped a replacement.
 
-The worker knows it to the millisecond (`worker/pool/replacement_stats.py`), but tells sums alone; from
-outside, a launch is seen when it is over. The product has no switch for this; it is made talkative from here,
-before it starts.
+The worker knows this to the millisecond (`worker/pool/replacement_stats.py`), but reports only sums. The
+product has no setting for this, so this module changes the code of the product before it starts.
 """
 
 import sys
@@ -20,37 +19,37 @@ from worker.pool.replacement_stats import Tally, Visit
 GIVEN: Final = "a page was given"
 LEFT: Final = "a render left the pool"
 
-log = get_logger("tests.bench.clients.telling_worker")
+log = get_logger("tests.bench.clients.logging_worker")
 
 
-def _tell_of_pages() -> None:
+def _log_pages() -> None:
     take = Generation.take
 
-    async def telling(self: Generation) -> Page | None:
+    async def logged(self: Generation) -> Page | None:
         began_at = time.monotonic()
         page = await take(self)
         took_ms = round(1000 * (time.monotonic() - began_at), 2)
         log.info(GIVEN, took_ms=took_ms, ordinal=self.numbers.renders)
         return page
 
-    Generation.take = telling  # type: ignore[method-assign]  # that is what it adds
+    Generation.take = logged  # type: ignore[method-assign]  # on purpose
 
 
-def _tell_of_visits() -> None:
+def _log_visits() -> None:
     visit = Tally.visit
 
     @contextmanager
-    def telling(self: Tally) -> Iterator[Visit]:
+    def logged(self: Tally) -> Iterator[Visit]:
         with visit(self) as found:
             try:
                 yield found
             finally:
                 log.info(LEFT, meeting=found.meeting, waited_ms=round(1000 * (found.waited_s or 0), 2))
 
-    Tally.visit = telling  # type: ignore[method-assign]  # that is what it adds
+    Tally.visit = logged  # type: ignore[method-assign]  # on purpose
 
 
 if __name__ == "__main__":
-    _tell_of_pages()
-    _tell_of_visits()
+    _log_pages()
+    _log_visits()
     sys.exit(main.main())
