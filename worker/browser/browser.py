@@ -264,19 +264,8 @@ class Browser:
         await self._connection.browser.send("Browser.getVersion")
 
     async def prove_working(self) -> None:
-        """Answer, then make a browser context: 3 ms.
-
-        A browser that is ending may still answer one question, but not two. Of 50 whose driver was killed,
-        30 answered a ping after they had closed their pages, and none made a context after that.
-
-        Raises:
-            ConnectionLostError: it has ended.
-            ProtocolError: it refuses.
-        """
-        await self.ping()
-        created = await self._connection.browser.send("Target.createBrowserContext", disposeOnDetach=True)
-        context_id = created["browserContextId"]
-        self._connection.browser.post("Target.disposeBrowserContext", browserContextId=context_id)
+        """See `DevToolsConnection.prove_working`."""
+        await self._connection.prove_working()
 
     async def wait_lost(self) -> None:
         """Return when the browser has ended, whoever ended it."""

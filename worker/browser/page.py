@@ -6,6 +6,7 @@ thrown away. What one can do with the page is here; what a render does with it i
 
 import asyncio
 import base64
+import contextlib
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ from typing import Any, Final, Unpack
 
 from fleet.telemetry.logs import get_logger
 from worker.browser.child_frames import ChildFrames
-from worker.browser.devtools import DevToolsConnection, DevToolsError, Params, Session
+from worker.browser.devtools import DevToolsConnection, DevToolsError, Params, ProtocolError, Session
 from worker.browser.flags import EVERYTHING_THROUGH_PROXY
 from worker.browser.loading import Lifecycle
 from worker.browser.network_service import is_network_service
@@ -32,6 +33,8 @@ DEFAULT_HEIGHT_PX: Final = 720
 # pages do as in browsers that have none. Takes no time that could be measured (docs/browser.md).
 _NO_SERVICE_WORKERS: Final = "delete Navigator.prototype.serviceWorker"
 _CLOSE_TIMEOUT_S: Final = 5
+# Whatever has ended says so within milliseconds; the rest is for a machine that is busy.
+_ALIVE_TIMEOUT_S: Final = 2.0
 _WORLD: Final = "renderfleet"
 _NET_ERROR: Final = re.compile(r"net::ERR_\w+")
 _PDF_CHUNK_BYTES: Final = 256 * 1024
@@ -200,6 +203,32 @@ class Page:
         if "exceptionDetails" in answer:
             raise EvaluationError(answer["exceptionDetails"].get("text", "the script threw"))
         return answer["result"].get("value")
+
+    async def require_alive(self) -> None:
+        """Do nothing if its renderer runs, be it busy.
+
+        For after a command was refused: a renderer that ends while it is at one makes Chromium refuse that
+        command before it says that the renderer has ended.
+
+        Raises:
+            TargetCrashedError: it has ended.
+            ConnectionLostError: the browser has.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_ALIVE_TIMEOUT_S):
+                try:
+                    await self.evaluate("0")
+                except ProtocolError:
+                    await self._session.future()  # ended, and about to be told so; or else the time is over
+
+    async def has_working_browser(self) -> bool:
+        """Whether the browser itself goes on."""
+        try:
+            async with asyncio.timeout(_ALIVE_TIMEOUT_S):
+                await self._connection.prove_working()
+        except (TimeoutError, DevToolsError):
+            return False
+        return True
 
     async def loading_state(self) -> tuple[str, bool]:
         """`document.readyState`: `loading`, `interactive` or `complete`; and whether it waits for fonts."""

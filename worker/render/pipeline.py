@@ -16,10 +16,11 @@ from fleet.jobs.facts import ArtifactFacts, PageFacts
 from fleet.render.options.output import Format
 from fleet.render.request import RenderRequest
 from fleet.telemetry.metrics import RENDER_SECONDS
-from worker.browser.devtools import ConnectionLostError, DevToolsError, TargetCrashedError
+from worker.browser.devtools import DevToolsError
 from worker.browser.page import Page
 from worker.egress.terms import Terms
 from worker.render import egress_report
+from worker.render.browser_errors import render_error
 from worker.render.context import Render
 from worker.render.net_errors import OF_THE_NETWORK
 from worker.render.steps import (
@@ -107,7 +108,7 @@ async def render(
     try:
         timings_s = await run_steps(work)
     except DevToolsError as error:
-        raise _render_error(error, page, output_path.parent) from error
+        raise await render_error(error, page, output_path.parent) from error
     except RenderError as error:
         if error.type is ErrorType.BROWSER_UNAVAILABLE and is_almost_full(output_path.parent):
             raise full_error(output_path.parent) from error
@@ -148,22 +149,6 @@ def _report_egress(work: Render) -> None:
     if error := egress_report.outage(work.page):
         raise error
     work.warnings.extend(egress_report.warnings(work.page.port.record))
-
-
-def _render_error(error: DevToolsError, page: Page, folder: Path) -> RenderError:
-    """What the job's owner is told of a browser that did not do what it should."""
-    if page.memory.excess is not None and isinstance(error, TargetCrashedError):
-        return RenderError(ErrorType.MEMORY_LIMIT_EXCEEDED, str(page.memory.excess))
-    if page.memory.misuse is not None and isinstance(error, TargetCrashedError):
-        return RenderError(ErrorType.CONTENT_REJECTED, page.memory.misuse)
-    # On a full disk renderers crash first, then the browser: that is not the page's doing.
-    if is_almost_full(folder):
-        return full_error(folder)
-    if isinstance(error, TargetCrashedError):
-        return RenderError(ErrorType.PAGE_CRASHED, "the page's renderer process ended")
-    if isinstance(error, ConnectionLostError):
-        return RenderError(ErrorType.BROWSER_UNAVAILABLE, "the browser ended during the render")
-    return RenderError(ErrorType.INTERNAL_ERROR, "the browser refused a step of the render")
 
 
 def _rendered(work: Render, timings_s: dict[Stage, float]) -> Rendered:

@@ -36,8 +36,7 @@ async def run(render: Render) -> None:
     async with render.until_ready("the beginning of the response"):
         navigation = await page.navigate(request.url)
         if navigation.error == ABORTED and not navigation.is_download:
-            # A renderer that died meanwhile aborts the navigation too, but cannot answer.
-            await page.evaluate("0")
+            await page.require_alive()  # a renderer that died meanwhile aborts the navigation too
         if navigation.error:
             raise await _failure(render, navigation)
 
