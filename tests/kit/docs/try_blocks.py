@@ -185,7 +185,7 @@ class Machine:
 
     def presuppose(self) -> None:
         """What the pages presuppose: the tenant acme, and its key with the example's id."""
-        command = [sys.executable, "-m", "fleet.keys", "create", "--tenant", "acme"]
+        command = [sys.executable, "-m", "fleet.keys", "create", "--tenant", "acme", "--new-tenant"]
         made = subprocess.run(
             command, cwd=self.place, env=self.environment, check=True, stdout=subprocess.PIPE, text=True
         )
