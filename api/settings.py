@@ -158,7 +158,7 @@ class LinkSettings(FleetSettings):
         ge=0,
         le=3600,
         description="Seconds after a failed render in which loads of the same link get the same error, "
-        "without a new attempt.",
+        "without a new attempt. The picture of a page that answered 4xx or 5xx is kept for so long, too.",
     )
     link_wait_s: float = Field(
         default=55.0,

@@ -157,7 +157,10 @@ async def _artifact(load: _Load, job: Job) -> Response:
 def _max_age_s(load: _Load, job: Job) -> int:
     """Seconds for which caches on the way may serve it: as long as we would, and as the link holds."""
     age_s = (datetime.now(UTC) - (job.finished_at or job.created_at)).total_seconds()
-    return max(0, int(min(load.render.cache_ttl_s - age_s, load.link.expires - time.time())))
+    ttl_s = load.render.cache_ttl_s
+    if job.page is not None and job.page.is_error:  # the page may be well again in a moment
+        ttl_s = min(ttl_s, load.dependencies.settings.links.link_failure_ttl_s)
+    return max(0, int(min(ttl_s - age_s, load.link.expires - time.time())))
 
 
 def _filename(render: RenderRequest, job: Job) -> str:

@@ -7,7 +7,10 @@ not know, and a field that a release adds has a default, for the rows that were 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
+
+# RFC 9110, section 15: 4xx is the client's fault, 5xx the server's.
+FIRST_ERROR_STATUS: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +62,8 @@ class PageFacts(_Facts):
     final_url: str | None = None
     http_status: int | None = None
     title: str | None = None
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the target itself answered that something is wrong (4xx, 5xx)."""
+        return self.http_status is not None and self.http_status >= FIRST_ERROR_STATUS

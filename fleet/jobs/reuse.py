@@ -11,6 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from fleet.database import Database
+from fleet.jobs.facts import FIRST_ERROR_STATUS
 from fleet.jobs.job import JOB_COLUMNS, Job, job_from_row
 
 
@@ -37,6 +38,8 @@ _STORED: Final = "state = 'succeeded' AND artifact_erased_at IS NULL"
 _FIND: Final = f"""
     (SELECT 1 AS rank, 'artifact' AS what, {JOB_COLUMNS} FROM jobs
      WHERE {_EQUAL} AND {_STORED} AND finished_at > now() - $3::interval
+       AND (coalesce((page->>'http_status')::int, 0) < {FIRST_ERROR_STATUS}
+            OR finished_at > now() - $4::interval)
      ORDER BY finished_at DESC LIMIT 1)
     UNION ALL
     (SELECT 2, 'open', {JOB_COLUMNS} FROM jobs
@@ -68,7 +71,7 @@ async def find_rendered(
         digest: of the request, as `fleet.jobs.insert.render_digest` makes it.
         tenant_id: whose.
         max_age: how old an artifact may be.
-        failed_within: how old a failure may be.
+        failed_within: how old a failure may be, and the picture of an error page.
     """
     row = await database.fetchrow(_FIND, tenant_id, digest, max_age, failed_within)
     return None if row is None else Found(Find(row["what"]), job_from_row(row))

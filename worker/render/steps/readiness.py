@@ -25,6 +25,8 @@ _ENDED: Final = (
     "to an app or to an address without content"
 )
 MAX_TITLE_LENGTH: Final = 1_000
+# Of an answer without a body: a redirect that leads nowhere, and errors. An empty 200 is what was wanted.
+_FIRST_REFUSED_STATUS: Final = 300
 # Documents that may follow each other by script or meta refresh; as many as HTTP redirects in Chromium.
 _MAX_DOCUMENTS: Final = 20
 _FONTS_TIMEOUT_MS: Final = round(FONTS_TIMEOUT_S * 1000)
@@ -41,6 +43,7 @@ _ASK: Final = """(async () => {
     fonts,
     url: location.href.slice(0, %d),
     status: entry?.responseStatus ?? 0,
+    isEmpty: entry?.responseEnd > 0 && entry.decodedBodySize === 0,
     title: document.title.slice(0, %d),
   };
 })()"""
@@ -52,6 +55,7 @@ class _Answer(TypedDict):
     fonts: bool
     url: str
     status: int
+    isEmpty: bool
     title: str
 
 
@@ -60,7 +64,8 @@ async def run(render: Render) -> None:
 
     Raises:
         RenderError: `navigation_timeout`, `connection_failed` when the page led to an address that does not
-            load or its transfer broke off, or `url_blocked` when it led to one that may not be rendered.
+            load or its transfer broke off, `url_blocked` when it led to one that may not be rendered, or
+            `http_status_rejected` when there is nothing to show but a status.
     """
     answer, end = await _wait(render)
     unreachable_url = render.page.lifecycle.unreachable_url
@@ -73,6 +78,9 @@ async def run(render: Render) -> None:
     if end is LoadEnd.WITHOUT_FONTS or not answer["fonts"]:
         render.warnings.append(f"fonts: not all were loaded within {_FONTS_TIMEOUT_MS} ms")
     _check_final_address(render, answer["url"])
+    if answer["isEmpty"] and answer["status"] >= _FIRST_REFUSED_STATUS:
+        detail = f"the target answered {answer['status']} with an empty body: there is no page to show"
+        raise RenderError(ErrorType.HTTP_STATUS_REJECTED, detail)
     render.page_facts = PageFacts(
         final_url=answer["url"],
         http_status=answer["status"] or None,

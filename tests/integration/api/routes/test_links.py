@@ -83,6 +83,20 @@ async def test_what_is_older_than_wanted_is_rendered_anew(
     assert await fleet.jobs() == 2
 
 
+async def test_the_picture_of_an_error_page_is_kept_no_longer_than_an_error(
+    anyone: httpx.AsyncClient, signer: Signer, fleet: Fleet
+) -> None:
+    """The page may be well again in a moment: neither we nor caches show its error for a day."""
+    await fleet.loaded(anyone, signer.link())
+    await fleet.database.execute("""UPDATE jobs SET page = '{"http_status": 500}'""")
+    answer = await anyone.get(signer.link())
+    assert answer.content == CONTENT
+    assert 0 < int(answer.headers["cache-control"].rpartition("=")[2]) <= 30
+    await fleet.database.execute("UPDATE jobs SET finished_at = finished_at - interval '31 s'")
+    await fleet.loaded(anyone, signer.link())
+    assert await fleet.jobs() == 2
+
+
 async def test_what_was_erased_or_lost_is_rendered_anew(
     anyone: httpx.AsyncClient, signer: Signer, fleet: Fleet
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from fleet.errors import ErrorType, RenderError
-from tests.kit.browser_stage import FORBIDDEN_HOST, BrowserStage
+from tests.kit.browser_stage import FORBIDDEN_HOST, SITE_DOMAIN, BrowserStage
 from tests.site.pages import BAND_PX, band_colour
 
 pytest_plugins = ("tests.kit.browser_fixtures",)
@@ -222,8 +222,22 @@ async def test_error_page_with_a_body_is_rendered(shared: BrowserStage, path: st
     assert rendered.page.title == title
 
 
-async def test_error_without_a_body_is_rendered_empty(shared: BrowserStage) -> None:
-    assert (await shared.render("/status?code=500&empty=1")).page.http_status == 500
+@pytest.mark.parametrize("status", [300, 302, 401, 404, 500, 503])
+async def test_a_status_without_a_body_is_no_page(shared: BrowserStage, status: int) -> None:
+    error = await refusal(shared, f"/status?code={status}&empty=1")
+    assert (error.type, error.retryable) == (ErrorType.HTTP_STATUS_REJECTED, False)
+    assert error.detail == f"the target answered {status} with an empty body: there is no page to show"
+
+
+@pytest.mark.parametrize("how", ["redirect", "redirect-by-script", "redirect-by-meta"])
+async def test_a_status_without_a_body_is_no_page_wherever_one_is_led(shared: BrowserStage, how: str) -> None:
+    to = f"http://other{SITE_DOMAIN}:{shared.site.port}/status?code=500%26empty=1"
+    error = await refusal(shared, f"/{how}?to={to}", format="pdf")
+    assert error.type is ErrorType.HTTP_STATUS_REJECTED
+
+
+async def test_success_without_a_body_is_an_empty_page(shared: BrowserStage) -> None:
+    assert (await shared.render("/status?code=200&empty=1")).page.http_status == 200
 
 
 @pytest.mark.parametrize(
