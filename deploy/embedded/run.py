@@ -33,7 +33,7 @@ from fleet.setting_names import unknown
 
 COMMAND_TIMEOUT_S: Final = 120.0
 READY_TIMEOUT_S: Final = 90.0
-# Where commands look for the address of Postgres when nobody tells them (fleet/database.py).
+# Commands read the address of Postgres from this file if no setting contains it (fleet/database.py).
 URL_FILE: Final = "database-url"
 LOWEST_ORDINARY_PORT: Final = 1024
 

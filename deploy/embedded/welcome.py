@@ -48,7 +48,7 @@ def welcome(settings: LaunchSettings, key_file: Path) -> str:
 
 
 def _command(data_dir: Path) -> str:
-    """Our Python, told of the data folder where commands would not find it by themselves."""
+    """The command for this Python, with DATA_DIR if its commands would not use the same folder by default."""
     python = _typed(Path(sys.executable))
     is_found = data_dir == Path(DEFAULT_DATA_DIR).absolute()
     return python if is_found else f"{PREFIX}DATA_DIR={_typed(data_dir)} {python}"

@@ -79,7 +79,7 @@ def mislabelled(handler: Any, _: Query) -> None:
 
 
 def not_stored(handler: Any, query: Query) -> None:
-    """An answer that any page may have and nobody may store, of `size` bytes, sent after `ms`."""
+    """An answer of `size` bytes after `ms` milliseconds, for pages of all origins; it may not be cached."""
     handler.begin(200, "text/plain", **{"Cache-Control": "no-store", "Access-Control-Allow-Origin": "*"})
     handler.wfile.flush()
     handler.site.stopping.wait(int(query.get("ms", "0")) / 1000)

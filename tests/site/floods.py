@@ -1,4 +1,4 @@
-"""Pages that send the processes which all pages share more than a page needs, or open many windows."""
+"""Pages that overload the processes that all pages share, or open many windows."""
 
 from collections.abc import Callable
 from functools import partial

@@ -143,7 +143,7 @@ def many_cookies(query: Query) -> str:
 
 
 def silent_font(query: Query) -> str:
-    """Its only font never comes; `more` is what it has beside."""
+    """A page whose only font never arrives; `more` is added to the page."""
     face = "@font-face{font-family:silent;src:url(/silent)}h1{font-family:silent}"
     return document("silent font", f"<h1>Hello</h1>{query.get('more', '')}", f"<style>{face}</style>")
 
@@ -160,7 +160,7 @@ def with_part(query: Query) -> str:
 
 
 def given(query: Query) -> str:
-    """The document that the address holds."""
+    """The document that the address contains."""
     return query["html"]
 
 

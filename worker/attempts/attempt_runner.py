@@ -41,8 +41,8 @@ from worker.pool.supervisor import NoPageError
 from worker.render.pipeline import render
 from worker.settings import EgressProxySettings
 
-# A page that is slow and a browser that hangs look alike. So before a job fails for good because of time, the
-# browser has to show that it works.
+# A slow page and a hanging browser both cause timeouts. So before a job fails because of a timeout, a canary
+# render checks that the browser works.
 _MAY_BE_THE_BROWSERS: Final = frozenset((ErrorType.NAVIGATION_TIMEOUT, ErrorType.RENDER_TIMEOUT))
 
 log = get_logger(__name__)

@@ -1,1 +1,1 @@
-"""Whether this worker lives and can render, and who is told."""
+"""Checks whether a worker is alive and can render, and reports it: over HTTP, in metrics, to the fleet."""

@@ -138,7 +138,7 @@ class Canary:
         """Render a canary if one is due and allowed. Returns after how many seconds to call this again."""
         due_in_s = self._due_at(spread=random.uniform(0.9, 1.1)) - _now()  # noqa: S311 - spreads load
         if due_in_s > 0:
-            # A worker that becomes busy is looked at when its first job may be stalled.
+            # A worker may become busy before. Then this is called again when its first job may be stalled.
             return min(due_in_s, _STALLED_S)
         if not self._is_allowed():
             return _NOT_ALLOWED_PAUSE_S
@@ -146,7 +146,7 @@ class Canary:
         return 0
 
     async def browser_works(self, generation: int | None) -> bool:
-        """Whether the browser is not to blame for a render that ran out of time; renders a canary to know.
+        """Whether the browser works, so that a render timed out for another reason; renders a canary to know.
 
         Args:
             generation: the browser of the render; None: it had none.

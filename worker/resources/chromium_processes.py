@@ -91,7 +91,7 @@ def read_threads(pid: int) -> int:
 
 def put_behind_others(pid: int) -> None:
     """Give all threads of a process the lowest priority; threads that it starts afterwards inherit it."""
-    with contextlib.suppress(OSError):  # it has ended, or belongs to somebody else
+    with contextlib.suppress(OSError):  # it has ended, or belongs to another user
         for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - as above
             os.setpriority(os.PRIO_PROCESS, int(thread), _LOWEST_PRIORITY)
 

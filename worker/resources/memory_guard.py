@@ -48,8 +48,8 @@ _FLOOD: Final = (
     "the page kept the browser, which all pages share, busy with data, frames, requests or calls without end"
 )
 
-# A renderer has 8 to 20 threads without workers. The kernel gives each thread a turn of the CPU, so a page
-# with many workers would leave the others none: above the first figure it works only while CPU is idle.
+# A renderer without web workers has 8 to 20 threads. The kernel divides the CPU among threads, so a page with
+# many workers would leave little to others. Above _EQUAL_THREADS a page gets only CPU that is otherwise idle.
 _EQUAL_THREADS: Final = 28
 _MAX_THREADS: Final = 150
 _MANY_THREADS: Final = f"the page started more than {_MAX_THREADS} threads, such as workers"
@@ -170,7 +170,7 @@ class MemoryGuard:
                 self._kill(page, MemoryExcess(MemoryHolder.RENDERER, used_bytes, self._render_limit_bytes))
         self._kill_large(unassigned)
         self._assign_shared_growth()
-        flooding = self._shared_cpu.look(time.monotonic(), self._processes.services, self._rendering)
+        flooding = self._shared_cpu.check(time.monotonic(), self._processes.services, self._rendering)
         if flooding is not None:
             self.end_misuse(flooding, _FLOOD)
         for page in self._rendering:
@@ -183,17 +183,17 @@ class MemoryGuard:
 
     @property
     def is_rendering(self) -> bool:
-        """Whether there is any page to watch."""
+        """Whether any page is rendering."""
         return bool(self._rendering)
 
     def end_busiest(self) -> None:
-        """The browser process does not answer: end the page that is clearly busier than the others."""
+        """End the page that is clearly busiest. Call this when the browser process does not answer."""
         page = self._shared_cpu.busiest()
         if page is not None and page in self._rendering:
             self.end_misuse(page, _FLOOD)
 
     def end_misuse(self, page: PageMemory, misuse: str) -> None:
-        """End a page that does to the shared processes what pages may not do; the words are its owner's."""
+        """End a page that overloads what all pages share. `misuse` says so, for the job's owner."""
         if page.misuse is not None or page.excess is not None:
             return
         page.misuse = misuse

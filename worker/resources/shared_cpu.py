@@ -1,12 +1,12 @@
-"""Divides the CPU of the processes that all pages share among the pages, and names one that takes too much.
+"""Divides the CPU time of the processes that all pages share among the pages, and finds a page with too much.
 
-A page can flood the browser process or the network service: with cookies, addresses of megabytes, frames.
-Others' pages then wait for these processes. Which page a process works for is told by nobody. But a page that
-floods is busy in its renderer meanwhile, so what the shared processes took is divided by how much CPU each
-page's renderers took lately. What counts is only CPU of a process that is busy for most of the time: that is
-what others wait for.
+A page can overload the browser process or the network service: with cookies, addresses of megabytes, frames.
+Then other pages wait for these processes. Chromium does not tell for which page a process works. But a page
+that overloads them is busy in its renderer meanwhile. So the CPU time of the shared processes is divided by
+how much CPU time the renderers of each page used lately. Only a process that is busy counts, because only for
+such a process other pages wait.
 
-A page may take a moment of such CPU: its share is a level that sinks steadily.
+A page may use such CPU time for a moment: its share falls steadily, like the level of a leaky bucket.
 Formats: proc_pid_stat(5).
 """
 
@@ -20,11 +20,11 @@ from worker.resources.page_memory import CAPTURE_BYTES_PER_PIXEL, PageMemory
 
 # A page that loads 300 small files takes 0.6 s of the two processes.
 LIMIT_S: Final = 1.5
-_SINKS_PER_S: Final = 0.2
-# A process that takes less of a core keeps nobody waiting.
+_LEAK_PER_S: Final = 0.2
+# Pages do not have to wait for a process that uses less of a core than this.
 _BUSY: Final = 0.25
-# What a renderer did counts half as much half a second later: the shared processes may be behind.
-_FADES: Final = 0.5
+# CPU time of a renderer counts half as much half a second later: the shared processes may work on it later.
+_DECAY: Final = 0.5
 _STEP_S: Final = 0.5
 _LEAST_S: Final = 0.1
 _CLEARLY: Final = 3.0
@@ -34,13 +34,13 @@ _TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(slots=True)
-class _Account:
-    """One page's part.
+class _CpuUse:
+    """CPU time of one page.
 
     Attributes:
-        cpu_s: of its renderers when they were last looked at.
-        lately_s: what they took lately, older parts faded.
-        level_s: its share of the shared processes, sunk.
+        cpu_s: CPU time of its renderers at the last check.
+        lately_s: what they used lately; older parts count less.
+        level_s: its share of the CPU time of the shared processes, which falls steadily.
     """
 
     cpu_s: float
@@ -50,43 +50,43 @@ class _Account:
 
 @dataclass(slots=True)
 class SharedCpu:
-    """The accounts of the pages of one browser."""
+    """CPU time of the pages of one browser."""
 
-    _accounts: WeakKeyDictionary[PageMemory, _Account] = field(default_factory=WeakKeyDictionary)
+    _uses: WeakKeyDictionary[PageMemory, _CpuUse] = field(default_factory=WeakKeyDictionary)
     _shared_s: Mapping[int, float] = field(default_factory=dict)
-    _looked_at: float = 0.0
+    _checked_at: float = 0.0
 
-    def look(self, now: float, shared: Iterable[int], pages: Iterable[PageMemory]) -> PageMemory | None:
-        """Look, if it is time to; returns a page that has taken more than `LIMIT_S`.
+    def check(self, now: float, shared: Iterable[int], pages: Iterable[PageMemory]) -> PageMemory | None:
+        """Measure, if half a second has passed since the last time. Returns a page that is above `LIMIT_S`.
 
         Args:
-            now: seconds of a clock that never goes back.
-            shared: the processes that count.
-            pages: those that render.
+            now: seconds of a monotonic clock.
+            shared: the shared processes.
+            pages: the pages that render.
         """
-        elapsed_s = now - self._looked_at
+        elapsed_s = now - self._checked_at
         if elapsed_s < _STEP_S:
             return None
-        self._looked_at = now
+        self._checked_at = now
         busy_s = self._busy_s(shared, elapsed_s)
-        accounts = {page: self._account(page) for page in pages}
-        if any(page.allowance_bytes > _LARGE_PICTURE_BYTES for page in accounts):
-            busy_s = 0.0  # a picture is made, which is no flood, and nobody knows how much else there was
-        total_s = sum(account.lately_s for account in accounts.values())
-        for account in accounts.values():
-            share_s = busy_s * account.lately_s / total_s if total_s else 0.0
-            account.level_s = max(0.0, account.level_s + share_s - _SINKS_PER_S * elapsed_s)
-        worst = max(accounts, key=lambda page: accounts[page].level_s, default=None)
-        return worst if worst is not None and accounts[worst].level_s > LIMIT_S else None
+        uses = {page: self._update(page) for page in pages}
+        if any(page.allowance_bytes > _LARGE_PICTURE_BYTES for page in uses):
+            busy_s = 0.0  # taking a large picture needs CPU time, too, and the two cannot be told apart
+        total_s = sum(use.lately_s for use in uses.values())
+        for use in uses.values():
+            share_s = busy_s * use.lately_s / total_s if total_s else 0.0
+            use.level_s = max(0.0, use.level_s + share_s - _LEAK_PER_S * elapsed_s)
+        worst = max(uses, key=lambda page: uses[page].level_s, default=None)
+        return worst if worst is not None and uses[worst].level_s > LIMIT_S else None
 
     def busiest(self) -> PageMemory | None:
-        """The page that is to blame for a browser process that does not answer; None: nobody clearly is.
+        """The page that makes the browser process not answer; None: no page clearly does.
 
-        Its renderers took a tenth of a core at least, and three times as much as those of any other page.
+        Its renderers used at least a tenth of a core, and three times as much as those of any other page.
         """
-        if any(page.allowance_bytes > _LARGE_PICTURE_BYTES for page in self._accounts):
+        if any(page.allowance_bytes > _LARGE_PICTURE_BYTES for page in self._uses):
             return None
-        ranked = sorted(self._accounts.items(), key=lambda item: item[1].lately_s, reverse=True)
+        ranked = sorted(self._uses.items(), key=lambda item: item[1].lately_s, reverse=True)
         rest = ranked[1][1].lately_s if len(ranked) > 1 else 0.0
         if not ranked or ranked[0][1].lately_s < max(_LEAST_S, _CLEARLY * rest):
             return None
@@ -94,15 +94,15 @@ class SharedCpu:
 
     def _busy_s(self, shared: Iterable[int], elapsed_s: float) -> float:
         before, self._shared_s = self._shared_s, {pid: _cpu_s(pid) for pid in shared}
-        took = (cpu_s - before[pid] for pid, cpu_s in self._shared_s.items() if pid in before)
-        return sum(cpu_s for cpu_s in took if cpu_s > _BUSY * elapsed_s)
+        used = (cpu_s - before[pid] for pid, cpu_s in self._shared_s.items() if pid in before)
+        return sum(cpu_s for cpu_s in used if cpu_s > _BUSY * elapsed_s)
 
-    def _account(self, page: PageMemory) -> _Account:
+    def _update(self, page: PageMemory) -> _CpuUse:
         cpu_s = sum(_cpu_s(pid) for pid in page.renderers)
-        account = self._accounts.setdefault(page, _Account(cpu_s))
-        new_s, account.cpu_s = max(0.0, cpu_s - account.cpu_s), cpu_s
-        account.lately_s = account.lately_s * _FADES + new_s
-        return account
+        use = self._uses.setdefault(page, _CpuUse(cpu_s))
+        new_s, use.cpu_s = max(0.0, cpu_s - use.cpu_s), cpu_s
+        use.lately_s = use.lately_s * _DECAY + new_s
+        return use
 
 
 def _cpu_s(pid: int) -> float:

@@ -142,13 +142,13 @@ async def raw(executable: str, folder: Path) -> AsyncIterator[RenderPage]:
     ):
         devtools = Devtools(socket)
         yield lambda url, full_page: _render(devtools, url, full_page=full_page)
-        with suppress(RuntimeError):  # it may be gone before it has answered
+        with suppress(RuntimeError):  # it may end before it has answered
             await devtools.send("Browser.close")
 
 
 async def _address(port_file: Path) -> str:
     async with asyncio.timeout(_START_TIMEOUT_S):
-        while len(found := _lines(port_file)) < 2:  # noqa: ASYNC110 - Chromium tells nobody that it listens
+        while len(found := _lines(port_file)) < 2:  # noqa: ASYNC110 - there is no event when Chromium listens
             await asyncio.sleep(0.01)
     return f"ws://127.0.0.1:{found[0]}{found[1]}"
 

@@ -42,7 +42,7 @@ def look(cpu: SharedCpu, shared: int, pages: list[PageMemory], *, for_s: float) 
     process = psutil.Process(shared)
     began_s, deadline = process.cpu_times().user, time.monotonic() + END_S
     while (spent_s := process.cpu_times().user - began_s) < for_s and time.monotonic() < deadline:
-        blamed = cpu.look(1000 + 1.2 * spent_s, [shared], pages)
+        blamed = cpu.check(1000 + 1.2 * spent_s, [shared], pages)
         if blamed is not None:
             return blamed
         time.sleep(0.01)
