@@ -38,6 +38,7 @@ RAISES: Mapping[str, set[str]] = {
     "frozenset": {"frozen_set_type"},
     "function-after": {"value_error"},
     "function-before": {"value_error"},
+    "function-wrap": {"value_error"},
     "int": {"int_type", "int_parsing", "int_from_float", "int_parsing_size", "finite_number"},
     "is-instance": set(),  # stands beside what reads text
     "json-or-python": set(),
