@@ -23,7 +23,7 @@ CHECKS = (
     "missing_required_header",
     "ignored_auth",
 )
-LIMIT_S = 60  # of a machine that does other things besides
+LIMIT_S = 100  # against a hang; it takes 50 s on a machine with two free cores
 
 
 async def schemathesis(port: int, key: str, folder: Path, *options: str) -> tuple[int, str]:
