@@ -8,10 +8,10 @@ from typing import Final
 from arq.connections import ArqRedis
 
 from fleet.database import Database
-from fleet.jobs.job import Job, waiting
+from fleet.jobs.job import Job, queued_job
 from fleet.jobs.recover import mark_undispatched
-from fleet.queue.delivery import Waiting
 from fleet.queue.dispatch import dispatch
+from fleet.queue.entry import QueuedJob
 from fleet.telemetry.logs import get_logger
 
 # A Redis that refuses says so at once. One that is frozen costs the first caller the whole time-out; for so
@@ -38,15 +38,15 @@ class Handover:
             jobs: new, of one tenant.
             weight: the tenant's.
         """
-        ready = [queued for job in jobs if (queued := waiting(job, weight=weight)) is not None]
+        ready = [queued for job in jobs if (queued := queued_job(job, weight=weight)) is not None]
         if not ready or await self._dispatched(ready):
             return
         try:
-            await mark_undispatched(self._database, [queued.delivery for queued in ready])
+            await mark_undispatched(self._database, [queued.entry for queued in ready])
         except Exception:
             log.exception("cannot note that redis lacks jobs, the sweeper will see", jobs=len(ready))
 
-    async def _dispatched(self, ready: Sequence[Waiting]) -> bool:
+    async def _dispatched(self, ready: Sequence[QueuedJob]) -> bool:
         if time.monotonic() < self._silent_until:
             return False
         try:

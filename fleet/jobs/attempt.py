@@ -19,7 +19,7 @@ from fleet.errors import ErrorType
 from fleet.jobs.claim import JobAttempt
 from fleet.jobs.facts import ArtifactFacts, PageFacts
 from fleet.jobs.job import State
-from fleet.queue.delivery import WAITING_COLUMNS, Waiting, waiting_from_row
+from fleet.queue.entry import QUEUED_JOB_COLUMNS, QueuedJob, queued_job_from_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ _PUT_BACK: Final = f"""
             failure_count = failure_count + $4, crash_count = crash_count + $5
         FROM tenants
         WHERE jobs.id = $1 AND attempt = $2 AND state = 'running' AND tenants.id = jobs.tenant_id
-        RETURNING jobs.attempt, jobs.state, {WAITING_COLUMNS}
+        RETURNING jobs.attempt, jobs.state, {QUEUED_JOB_COLUMNS}
     ), recorded AS (
         UPDATE attempts
         SET finished_at = now(), outcome = CASE freed.state WHEN 'queued' THEN $6 ELSE freed.state END,
@@ -171,11 +171,11 @@ class PutBack:
 
     Attributes:
         state: queued, or cancelled or expired when that was due.
-        waiting: for the line; None when the job has ended.
+        queued: the job, to be put into Redis; None when it has ended.
     """
 
     state: State
-    waiting: Waiting | None
+    queued: QueuedJob | None
 
 
 async def _put_back(
@@ -189,7 +189,7 @@ async def _put_back(
     if row is None:
         return None
     state = State(row["state"])
-    return PutBack(state, waiting_from_row(row) if state is State.QUEUED else None)
+    return PutBack(state, queued_job_from_row(row) if state is State.QUEUED else None)
 
 
 async def retry_later(

@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 
 from fleet.database import Database
-from fleet.queue.delivery import WAITING_COLUMNS, Delivery, Waiting, waiting_from_row
+from fleet.queue.entry import QUEUED_JOB_COLUMNS, QueuedJob, QueueEntry, queued_job_from_row
 from fleet.render.sealed import SealedRequest
 
 
@@ -98,23 +98,23 @@ _UNPARK: Final = f"""
     )
     UPDATE jobs SET parked = false, dispatch = dispatch + 1, dispatched_at = now()
     FROM next, tenants WHERE jobs.id = next.id AND tenants.id = jobs.tenant_id
-    RETURNING {WAITING_COLUMNS}
+    RETURNING {QUEUED_JOB_COLUMNS}
 """
 
 
 async def claim(
     database: Database,
-    delivery: Delivery,
+    entry: QueueEntry,
     *,
     worker_id: UUID,
     lease: timedelta,
     max_running: int | None = None,
 ) -> JobAttempt | None:
-    """Take a queued job. None: somebody else did, it ended, it may not run now, or this delivery is stale.
+    """Take a queued job. None: somebody else did, it ended, it may not run now, or this entry is out of date.
 
     Args:
         database: connections to Postgres.
-        delivery: what came through Redis.
+        entry: what came through Redis.
         worker_id: who claims.
         lease: how long the claim holds without a heartbeat.
         max_running: jobs that a tenant without a cap of its own may run at once; None: any number.
@@ -123,19 +123,19 @@ async def claim(
         UnavailableError: Postgres does not answer; whether the claim was made is not known, and the lease
             decides: nobody renews it.
     """
-    arguments = (delivery.job_id, delivery.dispatch, worker_id, lease, max_running)
+    arguments = (entry.job_id, entry.dispatch, worker_id, lease, max_running)
     row = await database.fetchrow(_CLAIM, *arguments)
     if row is not None:
         return _attempt(row, is_capped=False)
-    row = await _claim_capped(database, delivery, worker_id, lease, max_running)
+    row = await _claim_capped(database, entry, worker_id, lease, max_running)
     return None if row is None else _attempt(row, is_capped=True)
 
 
 async def _claim_capped(
-    database: Database, delivery: Delivery, worker_id: UUID, lease: timedelta, max_running: int | None
+    database: Database, entry: QueueEntry, worker_id: UUID, lease: timedelta, max_running: int | None
 ) -> asyncpg.Record | None:
     """Claim for a tenant with a cap, or park the job when the cap is reached."""
-    ids = (delivery.job_id, delivery.dispatch)
+    ids = (entry.job_id, entry.dispatch)
     async with database.transaction() as connection:
         cap = await connection.fetchval(_CAP, *ids, max_running)
         if cap is None:
@@ -166,11 +166,11 @@ def _attempt(row: asyncpg.Record, *, is_capped: bool) -> JobAttempt:
     )
 
 
-async def unpark(database: Database, tenant_id: UUID, *, count: int) -> list[Waiting]:
+async def unpark(database: Database, tenant_id: UUID, *, count: int) -> list[QueuedJob]:
     """Let so many parked jobs of a tenant go on: each had its turn and did not run, so it goes first.
 
     Raises:
         UnavailableError: Postgres does not answer; the sweeper does it later.
     """
     rows = await database.fetch(_UNPARK, tenant_id, count)
-    return [replace(waiting_from_row(row), has_run=True, is_paid=True) for row in rows]
+    return [replace(queued_job_from_row(row), has_run=True, is_paid=True) for row in rows]

@@ -14,7 +14,7 @@ from uuid import UUID
 import asyncpg
 
 from fleet.jobs.facts import ArtifactFacts, PageFacts
-from fleet.queue.delivery import Delivery, Waiting
+from fleet.queue.entry import QueuedJob, QueueEntry
 
 
 class State(StrEnum):
@@ -98,9 +98,9 @@ def job_from_row(row: asyncpg.Record) -> Job:
     return Job(**values)
 
 
-def waiting(job: Job, *, weight: float) -> Waiting | None:
+def queued_job(job: Job, *, weight: float) -> QueuedJob | None:
     """A job that was just accepted, on its way into the line; None when it is to run later."""
     if job.dispatched_at is None or job.state is not State.QUEUED:
         return None
-    delivery = Delivery(job.id, job.dispatch)
-    return Waiting(delivery, job.tenant_id, weight, job.priority, has_run=job.attempt > 0)
+    entry = QueueEntry(job.id, job.dispatch)
+    return QueuedJob(entry, job.tenant_id, weight, job.priority, has_run=job.attempt > 0)

@@ -13,7 +13,7 @@ from uuid import UUID
 from fleet.database import Database
 from fleet.errors import ErrorType
 from fleet.jobs.job import State
-from fleet.queue.delivery import WAITING_COLUMNS, Delivery, Waiting, waiting_from_row
+from fleet.queue.entry import QUEUED_JOB_COLUMNS, QueuedJob, QueueEntry, queued_job_from_row
 
 # A job whose worker or browser died this often is not given to a third: it is probably what kills them.
 CRASH_CAP: Final = 3
@@ -36,7 +36,7 @@ _TAKE_EXPIRED: Final = f"""
             quarantined_at = CASE WHEN next_state = 'failed' THEN now() END,
             dispatch = dispatch + 1, queued_at = now(), run_after = now(), dispatched_at = now()
         FROM lost, tenants WHERE jobs.id = lost.id AND tenants.id = jobs.tenant_id
-        RETURNING jobs.attempt, jobs.state, {WAITING_COLUMNS}
+        RETURNING jobs.attempt, jobs.state, {QUEUED_JOB_COLUMNS}
     ), recorded AS (
         UPDATE attempts SET finished_at = now(), outcome = 'lost', error_type = $4, error_detail = $5
         FROM moved WHERE attempts.job_id = moved.id AND attempts.attempt = moved.attempt
@@ -62,7 +62,7 @@ _ROOM: Final = """
 # between), and the head of the line (a worker may have died between taking the id and claiming).
 _QUEUED: Final = "id, dispatch, tenant_id, priority, attempt, queued_at"
 _SUSPECTS: Final = f"""
-    SELECT {WAITING_COLUMNS} FROM (
+    SELECT {QUEUED_JOB_COLUMNS} FROM (
         (SELECT {_QUEUED} FROM jobs
          WHERE state = 'queued' AND dispatched_at IS NULL AND run_after <= now() AND NOT parked LIMIT $1)
         UNION
@@ -77,13 +77,13 @@ _SUSPECTS: Final = f"""
 """
 # After a flush everything is missing: walk the line from where the last page ended.
 _QUEUED_AFTER: Final = f"""
-    SELECT {WAITING_COLUMNS}, queued_at FROM jobs JOIN tenants ON tenants.id = jobs.tenant_id
+    SELECT {QUEUED_JOB_COLUMNS}, queued_at FROM jobs JOIN tenants ON tenants.id = jobs.tenant_id
     WHERE state = 'queued' AND queued_at >= $1 AND run_after <= now() AND dispatched_at IS NOT NULL
     ORDER BY queued_at LIMIT $2
 """
 # Nobody has handed these over: they were to run later (a retry, `run_at`), or Redis was silent.
 _DUE: Final = f"""
-    SELECT {WAITING_COLUMNS} FROM jobs JOIN tenants ON tenants.id = jobs.tenant_id
+    SELECT {QUEUED_JOB_COLUMNS} FROM jobs JOIN tenants ON tenants.id = jobs.tenant_id
     WHERE state = 'queued' AND dispatched_at IS NULL AND run_after <= now() AND NOT parked
     ORDER BY run_after LIMIT $1
 """
@@ -103,7 +103,7 @@ _MARK_UNDISPATCHED: Final = """
 class Expired:
     """Jobs taken from workers whose lease ran out: queued again, or ended."""
 
-    requeued: Sequence[Waiting]
+    requeued: Sequence[QueuedJob]
     ended: Sequence[tuple[UUID, State]]
 
 
@@ -112,15 +112,15 @@ async def take_expired(database: Database, *, lease: timedelta, limit: int) -> E
     detail = "the worker disappeared during the attempt, as did those before it; not tried again"
     rows = await database.fetch(_TAKE_EXPIRED, lease, limit, CRASH_CAP, ErrorType.WORKER_LOST, detail)
     return Expired(
-        requeued=[waiting_from_row(row) for row in rows if row["state"] == State.QUEUED],
+        requeued=[queued_job_from_row(row) for row in rows if row["state"] == State.QUEUED],
         ended=[(row["id"], State(row["state"])) for row in rows if row["state"] != State.QUEUED],
     )
 
 
-async def expire(database: Database, *, limit: int) -> list[Delivery]:
+async def expire(database: Database, *, limit: int) -> list[QueueEntry]:
     """End queued jobs whose time is over; what of them is in Redis."""
     rows = await database.fetch(_EXPIRE, limit)
-    return [Delivery(row["id"], row["dispatch"]) for row in rows]
+    return [QueueEntry(row["id"], row["dispatch"]) for row in rows]
 
 
 async def room_of_parked(database: Database, *, max_running: int | None) -> dict[UUID, int]:
@@ -129,40 +129,40 @@ async def room_of_parked(database: Database, *, max_running: int | None) -> dict
     return {row["id"]: row["room"] for row in rows if row["room"] > 0}
 
 
-async def suspects(database: Database, *, limit: int, grace: timedelta, window: timedelta) -> list[Waiting]:
+async def suspects(database: Database, *, limit: int, grace: timedelta, window: timedelta) -> list[QueuedJob]:
     """Queued jobs that may be missing from Redis, in a bounded number.
 
     Args:
         database: connections to Postgres.
         limit: rows of each kind.
-        grace: how long a delivery or a claim may be under way.
+        grace: how long it may take to send an entry, or to claim a job with it.
         window: how long ago a hand-over is looked at once more.
     """
     rows = await database.fetch(_SUSPECTS, limit, grace, window)
-    return [waiting_from_row(row) for row in rows]
+    return [queued_job_from_row(row) for row in rows]
 
 
-async def queued_from(database: Database, start: datetime, *, limit: int) -> tuple[list[Waiting], datetime]:
+async def queued_from(database: Database, start: datetime, *, limit: int) -> tuple[list[QueuedJob], datetime]:
     """A page of the whole line in order of time, and where the next page starts."""
     rows = await database.fetch(_QUEUED_AFTER, start, limit)
-    return [waiting_from_row(row) for row in rows], rows[-1]["queued_at"] if rows else start
+    return [queued_job_from_row(row) for row in rows], rows[-1]["queued_at"] if rows else start
 
 
-async def due(database: Database, *, limit: int) -> list[Waiting]:
+async def due(database: Database, *, limit: int) -> list[QueuedJob]:
     """Queued jobs whose time has come and that nobody has handed to Redis."""
     rows = await database.fetch(_DUE, limit)
-    return [waiting_from_row(row) for row in rows]
+    return [queued_job_from_row(row) for row in rows]
 
 
-async def mark_dispatched(database: Database, deliveries: Sequence[Delivery]) -> None:
+async def mark_dispatched(database: Database, entries: Sequence[QueueEntry]) -> None:
     """Remember that these were handed to Redis just now."""
     await database.execute(
-        _MARK_DISPATCHED, [sent.job_id for sent in deliveries], [sent.dispatch for sent in deliveries]
+        _MARK_DISPATCHED, [sent.job_id for sent in entries], [sent.dispatch for sent in entries]
     )
 
 
-async def mark_undispatched(database: Database, deliveries: Sequence[Delivery]) -> None:
+async def mark_undispatched(database: Database, entries: Sequence[QueueEntry]) -> None:
     """Remember that Redis did not take these, so that the next sweep carries them over."""
     await database.execute(
-        _MARK_UNDISPATCHED, [sent.job_id for sent in deliveries], [sent.dispatch for sent in deliveries]
+        _MARK_UNDISPATCHED, [sent.job_id for sent in entries], [sent.dispatch for sent in entries]
     )

@@ -29,7 +29,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 
 from fleet.queue import fair_queue
-from fleet.queue.fair_queue import Entry
+from fleet.queue.fair_queue import QueuedId
 from fleet.telemetry.logs import get_logger
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def connect(url: str, *, timeout_s: float, max_connections: int = 64) -> ArqRedi
     )
 
 
-async def send(redis: ArqRedis, entries: Sequence[Entry]) -> None:
+async def send(redis: ArqRedis, entries: Sequence[QueuedId]) -> None:
     """Put entries into the queue and ring, in one round trip for each 250 of them.
 
     Sending an id that is there already changes nothing.
@@ -107,7 +107,7 @@ async def send(redis: ArqRedis, entries: Sequence[Entry]) -> None:
             await _send(redis, part, by_digest=False)
 
 
-async def _send(redis: ArqRedis, entries: Sequence[Entry], *, by_digest: bool) -> None:
+async def _send(redis: ArqRedis, entries: Sequence[QueuedId], *, by_digest: bool) -> None:
     now_ms = int(time.time() * 1000)
     payload = serialize_job(FUNCTION, (), {}, None, now_ms, serializer=serialize)
     pipe: Pipeline = redis.pipeline(transaction=False)
@@ -143,7 +143,7 @@ class CarrierWorker(Worker):
             max_jobs=max_jobs,
             job_timeout=cast("Any", None),
             keep_result=0,
-            # arq counts deliveries of an id, the sweeper may repeat one, and retries are decided in Postgres.
+            # arq counts how often it ran an id. The sweeper may send it again; Postgres decides on retries.
             max_tries=1_000_000,
             # arq drains before it cancels only when the wait is truthy.
             job_completion_wait=cast("Any", max(shutdown_grace_s, 0.001)),
@@ -208,10 +208,10 @@ class CarrierWorker(Worker):
                 log.warning("redis does not answer, trying again", error=repr(error))
                 await asyncio.sleep(_REDIS_RETRY_S)
                 continue
-            for delivery_id in taken:
+            for entry_id in taken:
                 # A second copy of what runs here is dropped: arq's books are kept by id.
-                if delivery_id not in self.tasks:
-                    self._start(delivery_id)
+                if entry_id not in self.tasks:
+                    self._start(entry_id)
 
     async def _wait_for_slot(self) -> None:
         self._slot_freed.clear()
@@ -222,22 +222,22 @@ class CarrierWorker(Worker):
         # The union with a plain list in redis-py's types is for its synchronous clients.
         await cast("Awaitable[object]", self.pool.blpop([BELL], timeout=cast("Any", _BELL_TIMEOUT_S)))
 
-    def _start(self, delivery_id: str) -> None:
+    def _start(self, entry_id: str) -> None:
         # arq only logs the score, as the time of enqueueing that it is with stock arq.
-        task = self.loop.create_task(self.run_job(delivery_id, 0))
-        self.tasks[delivery_id] = task
-        task.add_done_callback(lambda done: self._ended(delivery_id, done))
+        task = self.loop.create_task(self.run_job(entry_id, 0))
+        self.tasks[entry_id] = task
+        task.add_done_callback(lambda done: self._ended(entry_id, done))
 
-    def _ended(self, delivery_id: str, task: asyncio.Task[Any]) -> None:
-        del self.tasks[delivery_id]
+    def _ended(self, entry_id: str, task: asyncio.Task[Any]) -> None:
+        del self.tasks[entry_id]
         self._slot_freed.set()
         error = None if task.cancelled() else task.exception()
         if isinstance(error, (RedisError, OSError)):
             # Either the attempt never began, then its row is queued and the sweeper finds it, or it ended and
             # arq could not remove its keys, which expire.
-            log.warning("redis does not answer", delivery=delivery_id, error=repr(error))
+            log.warning("redis does not answer", entry=entry_id, error=repr(error))
         elif error is not None:
-            log.error("an attempt escaped its own error handling", delivery=delivery_id, exc_info=error)
+            log.error("an attempt escaped its own error handling", entry=entry_id, exc_info=error)
 
     def drain(self) -> None:
         """Take no new job; jobs that run get the grace time, then they are handed back. Again: at once."""

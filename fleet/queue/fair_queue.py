@@ -130,7 +130,7 @@ _TAKE_DIGEST: Final = _digest(_TAKE)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class QueuedId:
     """One id on its way into the queue.
 
     Attributes:
@@ -156,7 +156,7 @@ class Entry:
         return (self.id, self.tenant, repr(1 / self.weight), str(lead), *flags)
 
 
-def enter(pipe: "Pipeline", entries: Iterable[Entry], *, by_digest: bool = True) -> None:
+def enter(pipe: "Pipeline", entries: Iterable[QueuedId], *, by_digest: bool = True) -> None:
     """Add entries to the queue as one command of a pipeline.
 
     Args:

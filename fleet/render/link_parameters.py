@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from fleet.render.options.delivery import MAX_RETENTION_S, DeliveryOptions
+from fleet.render.options.job import MAX_RETENTION_S, JobOptions
 from fleet.render.options.output import Format
 from fleet.render.request import RENDER_GROUPS, RenderRequest
 from fleet.render.sealed import SECRET_FIELDS
@@ -148,7 +148,7 @@ def _kind(annotation: Any) -> type:
 PARAMETERS: Final[Mapping[str, Parameter]] = {
     parameter.name: parameter for group in RENDER_GROUPS for parameter in _parameters(group)
 } | {
-    CACHE_TTL: Parameter(CACHE_TTL, int, DeliveryOptions.model_fields[CACHE_TTL].description or ""),
+    CACHE_TTL: Parameter(CACHE_TTL, int, JobOptions.model_fields[CACHE_TTL].description or ""),
 }
 
 

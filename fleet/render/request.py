@@ -8,8 +8,8 @@ from pydantic_core import Url
 from fleet.egress.hosts import HostPatterns
 from fleet.field_errors import rule_error
 from fleet.render.options.blocking import BlockingOptions
-from fleet.render.options.delivery import DeliveryOptions
 from fleet.render.options.identity import IdentityOptions
+from fleet.render.options.job import JobOptions
 from fleet.render.options.output import Format, OutputOptions
 from fleet.render.options.pdf import PdfOptions
 from fleet.render.options.readiness import ReadinessOptions
@@ -27,7 +27,7 @@ class RenderRequest(
     ScreenshotOptions,
     PdfOptions,
     OutputOptions,
-    DeliveryOptions,
+    JobOptions,
 ):
     """The groups side by side, as one flat document. Unknown fields are refused."""
 
@@ -58,11 +58,9 @@ class RenderRequest(
         return f"{self.model_dump_json(include=_RENDERED)}\n{self.html or ''}".encode()
 
 
-# All groups but that of delivery, which no page sees. Each has a file of its name in worker/render/steps.
+# All groups but that of the job, which no page sees. Each has a file of its name in worker/render/steps.
 RENDER_GROUPS: Final = tuple(
-    group
-    for group in RenderRequest.__bases__
-    if issubclass(group, BaseModel) and group is not DeliveryOptions
+    group for group in RenderRequest.__bases__ if issubclass(group, BaseModel) and group is not JobOptions
 )
 # The options that reach the page, besides `html`.
 _RENDERED: Final = {name for group in RENDER_GROUPS for name in group.model_fields} - {"html"}

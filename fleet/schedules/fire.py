@@ -20,7 +20,7 @@ from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType
 from fleet.jobs.insert import NewJob, insert_statement
 from fleet.jobs.read import count_queued
-from fleet.queue.delivery import WAITING_COLUMNS, Waiting, waiting_from_row
+from fleet.queue.entry import QUEUED_JOB_COLUMNS, QueuedJob, queued_job_from_row
 from fleet.render.request import RenderRequest
 from fleet.render.sealed import SealedRequest
 from fleet.schedules.plan import Due, Plan, ScheduleRefusal, plan
@@ -53,7 +53,7 @@ _FIRE: Final = f"""
             last_error_detail = NULL, last_error_at = NULL
         FROM due WHERE schedules.id = due.id
     )
-    SELECT {WAITING_COLUMNS} FROM made AS jobs JOIN tenants ON tenants.id = jobs.tenant_id
+    SELECT {QUEUED_JOB_COLUMNS} FROM made AS jobs JOIN tenants ON tenants.id = jobs.tenant_id
 """
 # Without a time to come there is nothing left to do but to disable it.
 _SKIP: Final = f"""
@@ -76,7 +76,7 @@ class Fired:
 
     schedule_id: UUID
     scheduled_for: datetime
-    result: Waiting | ScheduleRefusal
+    result: QueuedJob | ScheduleRefusal
     has_missed: bool
 
 
@@ -168,14 +168,14 @@ async def _refusal(
 
 async def _make(
     database: Database, vault: Vault, due: Due, planned: Plan, request: RenderRequest
-) -> Waiting | None:
+) -> QueuedJob | None:
     # Without a render_digest: an equal request of a call is not answered with a schedule's job.
     new = NewJob.of(request, vault, due.tenant_id)._replace(
         schedule_id=due.id, scheduled_for=planned.scheduled_for, render_digest=None
     )
     arguments = (due.id, due.fire_at, due.revision, planned.next_fire_at, *new)
     row = await writing_sealed(database, vault, lambda: database.fetchrow(_FIRE, *arguments))
-    return None if row is None else waiting_from_row(row)
+    return None if row is None else queued_job_from_row(row)
 
 
 async def _skip(

@@ -24,8 +24,9 @@ ATTEMPTS_DISCARDED: Final = Counter(
 ATTEMPTS_HANDED_BACK: Final = Counter(
     "renderfleet_attempts_handed_back", "Attempts that a stopping worker handed back to the queue."
 )
-DELIVERIES_DROPPED: Final = Counter(
-    "renderfleet_deliveries_dropped", "Deliveries from Redis that claimed nothing: duplicates or ended jobs."
+QUEUE_ENTRIES_DROPPED: Final = Counter(
+    "renderfleet_queue_entries_dropped",
+    "Queue entries that claimed no job: duplicates, or jobs that have ended.",
 )
 PICKUP_SECONDS: Final = Histogram(
     "renderfleet_pickup_seconds", "Time from the commit that queued a job to its claim.", buckets=SECONDS

@@ -13,7 +13,7 @@ from fleet.database import Database
 from fleet.egress.policy import AddressPolicy
 from fleet.egress.settings import EgressSettings
 from fleet.jobs import accept, read
-from fleet.jobs.job import Job, waiting
+from fleet.jobs.job import Job, queued_job
 from fleet.queue import dispatch
 from fleet.render.request import RenderRequest
 from tests.kit.gate import Gate
@@ -49,7 +49,7 @@ class Stage:
         """Accept and dispatch a job, as the API does."""
         request = RenderRequest.model_validate(options, context={"egress": policy})
         job = (await accept.accept(self.database, VAULT, tenant_id=self.tenant_id, request=request)).job
-        ready = waiting(job, weight=1)
+        ready = queued_job(job, weight=1)
         await dispatch.dispatch(self.redis, [ready] if ready else [])
         return job
 

@@ -19,7 +19,7 @@ from fleet.jobs import accept, claim
 from fleet.jobs import attempt as attempts
 from fleet.jobs.attempt import AttemptOutcome
 from fleet.jobs.job import Job, State
-from fleet.queue.delivery import Delivery
+from fleet.queue.entry import QueueEntry
 from fleet.render.request import RenderRequest
 from fleet.webhooks import endpoints, outbox
 from fleet.webhooks.endpoints import Endpoint
@@ -101,7 +101,7 @@ class WebhookStage:
         """A job that has ended, so its message is in the outbox."""
         job = await self.accepted(url, tenant_id)
         attempt = await claim.claim(
-            self.database, Delivery(job.id, 1), worker_id=uuid4(), lease=timedelta(seconds=60)
+            self.database, QueueEntry(job.id, 1), worker_id=uuid4(), lease=timedelta(seconds=60)
         )
         assert attempt is not None
         assert await attempts.finish(self.database, attempt, OUTCOMES[state])

@@ -23,13 +23,12 @@ from fleet.jobs import claim
 from fleet.jobs.attempt import AttemptOutcome
 from fleet.jobs.claim import JobAttempt
 from fleet.jobs.job import State
-from fleet.queue import dispatch
 from fleet.queue.announcements import announce_change
-from fleet.queue.delivery import Delivery
+from fleet.queue.entry import QueueEntry
 from fleet.render.request import RenderRequest
 from fleet.render.stored import read_stored
 from fleet.telemetry.logs import bind, get_logger
-from fleet.telemetry.metrics import DELIVERIES_DROPPED, PICKUP_SECONDS
+from fleet.telemetry.metrics import PICKUP_SECONDS, QUEUE_ENTRIES_DROPPED
 from fleet.vault import Purpose, SecretOwner, Vault
 from worker.attempts.comparison import Comparison
 from worker.attempts.ending import AttemptPage, Ending, to_the_end
@@ -71,11 +70,11 @@ class AttemptRunner:
     browser_works: Callable[[int | None], Awaitable[bool]]
 
     async def run(self, ctx: dict[str, Any]) -> None:
-        """Run one delivery; arq calls this function. Errors of the attempt are recorded, not raised."""
-        delivery = dispatch.parse_delivery_id(ctx["job_id"])
-        attempt = await self._claim(delivery)
+        """Attempt the job of one queue entry; arq calls this. Errors are recorded, not raised."""
+        entry = QueueEntry.parse(ctx["job_id"])
+        attempt = await self._claim(entry)
         if attempt is None:
-            DELIVERIES_DROPPED.inc()
+            QUEUE_ENTRIES_DROPPED.inc()
             return
         PICKUP_SECONDS.observe(attempt.pickup_s)
         with bind(job_id=str(attempt.job_id), attempt=attempt.attempt):
@@ -95,18 +94,18 @@ class AttemptRunner:
                     await to_the_end(self.ending.record(attempt, outcome))
             await announcing  # ended long ago, unless Redis does not answer
 
-    async def _claim(self, delivery: Delivery) -> JobAttempt | None:
-        # Repeated until Postgres answers: if it gave up, the sweeper would only deliver the same id again.
+    async def _claim(self, entry: QueueEntry) -> JobAttempt | None:
+        # Repeated until Postgres answers: if it gave up, the sweeper would only send the same entry again.
         return await until_answered(
             lambda: claim.claim(
                 self.database,
-                delivery,
+                entry,
                 worker_id=self.worker_id,
                 lease=self.lease,
                 max_running=self.max_running_of_tenant,
             ),
             failing="cannot claim",
-            job_id=str(delivery.job_id),
+            job_id=str(entry.job_id),
         )
 
     async def _work(self, attempt: JobAttempt, attempt_page: AttemptPage) -> AttemptOutcome:

@@ -103,11 +103,11 @@ class Ending:
         self, attempt: JobAttempt, put_back: PutBack, delay: timedelta = timedelta()
     ) -> None:
         """Dispatch the job if it may run now, and announce it. The sweeper dispatches jobs with a delay."""
-        if put_back.waiting is None:
+        if put_back.queued is None:
             JOBS_FINISHED.labels(put_back.state, "").inc()
             self.wake_sender()
         elif not delay:
-            await dispatch.dispatch(self.redis, [put_back.waiting])
+            await dispatch.dispatch(self.redis, [put_back.queued])
         await announce_change(self.redis, attempt.job_id)
 
     async def _dispatch_parked_job(self, attempt: JobAttempt) -> None:

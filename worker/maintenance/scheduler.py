@@ -16,7 +16,7 @@ from fleet.egress.policy import AddressPolicy
 from fleet.errors import UnavailableError
 from fleet.jobs.recover import mark_undispatched
 from fleet.queue import dispatch
-from fleet.queue.delivery import Waiting
+from fleet.queue.entry import QueuedJob
 from fleet.schedules.fire import Fired, fire_due, seconds_to_next
 from fleet.schedules.plan import ScheduleRefusal
 from fleet.telemetry.logs import get_logger
@@ -91,16 +91,16 @@ class Scheduler:
                     return _LOCKED_PAUSE_S
                 for fire in fired:
                     _log(fire)
-                await self._dispatch([fire.result for fire in fired if isinstance(fire.result, Waiting)])
+                await self._dispatch([fire.result for fire in fired if isinstance(fire.result, QueuedJob)])
         except UnavailableError as error:
             log.warning("cannot fire schedules", error=repr(error.__cause__))
             return _LONGEST_SLEEP_S
 
-    async def _dispatch(self, made: Sequence[Waiting]) -> None:
+    async def _dispatch(self, made: Sequence[QueuedJob]) -> None:
         """Put jobs into the queue. Redis is tried once per call of `fire_due`: a failure takes seconds."""
         self._redis_answers = self._redis_answers and await dispatch.dispatch(self._redis, made)
         if not self._redis_answers:
-            await mark_undispatched(self._database, [waiting.delivery for waiting in made])
+            await mark_undispatched(self._database, [job.entry for job in made])
 
 
 def _log(fire: Fired) -> None:
@@ -110,5 +110,5 @@ def _log(fire: Fired) -> None:
         log.warning("schedule made no job", **facts, error_type=fire.result.type, detail=fire.result.detail)
     else:
         SCHEDULE_FIRES.labels("").inc()
-        job_id = str(fire.result.delivery.job_id)
+        job_id = str(fire.result.entry.job_id)
         log.info("schedule fired", **facts, job_id=job_id, has_missed=fire.has_missed)

@@ -19,7 +19,7 @@ from fleet.jobs import claim, recover
 from fleet.jobs.job import State
 from fleet.queue import dispatch
 from fleet.queue.announcements import announce_change
-from fleet.queue.delivery import Waiting
+from fleet.queue.entry import QueuedJob
 from fleet.telemetry.logs import get_logger
 from fleet.telemetry.metrics import JOBS_FINISHED, SWEPT
 from fleet.workers import registry
@@ -79,7 +79,7 @@ class Sweeper:
         try:
             queued = await recover.due(self._database, limit=self._suspects_at_once)
             if queued and await dispatch.dispatch_missing(self._redis, queued) is not None:
-                await recover.mark_dispatched(self._database, [job.delivery for job in queued])
+                await recover.mark_dispatched(self._database, [job.entry for job in queued])
         except UnavailableError as error:
             log.debug("delayed jobs not dispatched, the next sweep does it", error=repr(error.__cause__))
 
@@ -102,13 +102,13 @@ class Sweeper:
         expired = await recover.take_expired(self._database, lease=self._lease, limit=_EXPIRED_AT_ONCE)
         for queued in expired.requeued:
             SWEPT.labels("lease_expired").inc()
-            log.warning("lease expired, queued again", job_id=str(queued.delivery.job_id))
+            log.warning("lease expired, queued again", job_id=str(queued.entry.job_id))
         await dispatch.dispatch(self._redis, expired.requeued)
         for job_id, state in expired.ended:
             error_type = ErrorType.WORKER_LOST if state is State.FAILED else None
             JOBS_FINISHED.labels(state, error_type or "").inc()
             log.warning("lease expired, job ended", job_id=str(job_id), state=state, error_type=error_type)
-        await self._announce([*(job.delivery.job_id for job in expired.requeued), *dict(expired.ended)])
+        await self._announce([*(job.entry.job_id for job in expired.requeued), *dict(expired.ended)])
 
     async def _expire(self) -> None:
         over = await recover.expire(self._database, limit=_EXPIRED_AT_ONCE)
@@ -145,7 +145,7 @@ class Sweeper:
                 return
             start = end
 
-    async def _send_missing(self, queued: list[Waiting]) -> int | None:
+    async def _send_missing(self, queued: list[QueuedJob]) -> int | None:
         sent = await dispatch.dispatch_missing(self._redis, queued)
         if sent is None:
             return None

@@ -36,8 +36,8 @@ from fleet.jobs.job import Job, State
 from fleet.jobs.read import list_newest
 from fleet.jobs.reuse import Find, keep_rendered
 from fleet.queue.announcements import announce_cancel, announce_change
-from fleet.queue.delivery import Delivery
 from fleet.queue.dispatch import withdraw
+from fleet.queue.entry import QueueEntry
 from fleet.render.request import RenderRequest
 from fleet.telemetry.metrics import CACHE_LOOKUPS, JOBS_FINISHED
 from fleet.tenants.tenant import Scope, Tenant
@@ -142,7 +142,7 @@ async def cancel_job(
             raise RefusedError(ErrorType.JOB_FINISHED, f"the job ended as {ended.state.value}")
         if job.state.is_terminal:
             JOBS_FINISHED.labels(job.state, "").inc()
-            await withdraw(dependencies.redis, Delivery(job.id, job.dispatch))
+            await withdraw(dependencies.redis, QueueEntry(job.id, job.dispatch))
             await announce_change(dependencies.redis, job.id)
         else:
             await announce_cancel(dependencies.redis, job.id)

@@ -17,7 +17,7 @@ from deploy.embedded.engines.ports import LOOPBACK
 from fleet.database import Database, DatabaseSettings
 from fleet.jobs import claim
 from fleet.queue import arq_adapter, dispatch, fair_queue
-from fleet.queue.delivery import Delivery, Waiting
+from fleet.queue.entry import QueuedJob, QueueEntry
 from tests.bench.cases.case import Bench
 from tests.bench.cases.post import DOCUMENT
 from tests.bench.clients.product import Api, Product, ProductError
@@ -119,7 +119,7 @@ async def _fill(bench: Bench, stage: BacklogStage, count: int) -> None:
         async with stage.pool.connection() as connection:
             await connection.copy_records_to_table("jobs", records=rows, columns=columns, timeout=60)
         for batch in range(0, len(ids), _BATCH):
-            queued = [Waiting(Delivery(job_id, 1), tenant_id) for job_id in ids[batch : batch + _BATCH]]
+            queued = [QueuedJob(QueueEntry(job_id, 1), tenant_id) for job_id in ids[batch : batch + _BATCH]]
             if not await dispatch.dispatch(stage.redis, queued):
                 raise ProductError("Redis did not take the backlog.")
         bench.say(f"{start + len(ids):,} of {count:,} jobs queued")
@@ -162,11 +162,11 @@ async def _pick_up(stage: BacklogStage) -> float:
     """Take the first id and claim its job, as a worker does; the time in milliseconds."""
     started = time.perf_counter()
     [taken] = await fair_queue.take(stage.redis, 1)
-    delivery = dispatch.parse_delivery_id(taken)
-    attempt = await claim.claim(stage.pool, delivery, worker_id=stage.worker_id, lease=_LEASE)
+    entry = QueueEntry.parse(taken)
+    attempt = await claim.claim(stage.pool, entry, worker_id=stage.worker_id, lease=_LEASE)
     elapsed_ms = (time.perf_counter() - started) * 1000
     if attempt is None:
-        raise ProductError(f"The job {delivery.job_id} was in Redis but could not be claimed.")
+        raise ProductError(f"The job {entry.job_id} was in Redis but could not be claimed.")
     return elapsed_ms
 
 

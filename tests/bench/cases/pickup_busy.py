@@ -15,9 +15,10 @@ from fleet.jobs import accept, claim
 from fleet.jobs import attempt as attempts
 from fleet.jobs.attempt import AttemptOutcome
 from fleet.jobs.claim import JobAttempt
-from fleet.jobs.job import State, waiting
+from fleet.jobs.job import State, queued_job
 from fleet.queue import arq_adapter, dispatch
 from fleet.queue.arq_adapter import CarrierWorker
+from fleet.queue.entry import QueueEntry
 from fleet.render.request import RenderRequest
 from tests.bench.cases.case import Bench
 from tests.bench.clients.product import Product
@@ -53,8 +54,8 @@ class Waiter:
 
     async def run(self, ctx: dict[str, Any]) -> None:
         """What arq calls."""
-        delivery = dispatch.parse_delivery_id(ctx["job_id"])
-        attempt = await claim.claim(self._database, delivery, worker_id=self._worker_id, lease=_LEASE)
+        entry = QueueEntry.parse(ctx["job_id"])
+        attempt = await claim.claim(self._database, entry, worker_id=self._worker_id, lease=_LEASE)
         if attempt is None:
             return
         async with self._changed:
@@ -113,7 +114,7 @@ async def run(bench: Bench) -> Section:
 
 async def _send(database: Database, redis: ArqRedis, tenant_id: UUID) -> UUID:
     job = (await accept.accept(database, VAULT, tenant_id=tenant_id, request=_REQUEST)).job
-    queued = waiting(job, weight=1)
+    queued = queued_job(job, weight=1)
     await dispatch.dispatch(redis, [queued] if queued else [])
     return job.id
 

@@ -21,7 +21,7 @@ from fleet.jobs.attempt import AttemptOutcome
 from fleet.jobs.claim import JobAttempt
 from fleet.jobs.facts import ArtifactFacts, PageFacts
 from fleet.jobs.job import State
-from fleet.queue.delivery import Delivery
+from fleet.queue.entry import QueueEntry
 
 REQUEST = {"html": "<p>hello</p>"}
 CONTENT = bytes(range(256)) * 4096  # 1 MiB: several chunks of the store
@@ -50,7 +50,7 @@ def problem(answer: httpx.Response, status: int, type_: ErrorType) -> dict[str, 
 
 async def claim(pool: Database, job_id: str) -> JobAttempt:
     attempt = await claims.claim(
-        pool, Delivery(UUID(job_id), 1), worker_id=uuid4(), lease=timedelta(seconds=60)
+        pool, QueueEntry(UUID(job_id), 1), worker_id=uuid4(), lease=timedelta(seconds=60)
     )
     assert attempt is not None
     return attempt

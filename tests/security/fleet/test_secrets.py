@@ -14,7 +14,7 @@ from arq.connections import ArqRedis
 from deploy.embedded.engines.engines import Engines
 from fleet.errors import ErrorType
 from fleet.jobs import accept
-from fleet.jobs.job import State, waiting
+from fleet.jobs.job import State, queued_job
 from fleet.queue import dispatch
 from fleet.queue.arq_adapter import connect
 from fleet.render.request import RenderRequest
@@ -190,7 +190,7 @@ async def test_what_cannot_be_unsealed_fails_with_a_word_for_it(stage: Stage) ->
     request = RenderRequest(html=f"<p>{HTML}</p>", max_attempts=1)
     job = (await accept.accept(stage.database, VAULT, tenant_id=stage.tenant_id, request=request)).job
     await stage.database.execute("UPDATE jobs SET secrets = secrets || '\\x00'")
-    ready = waiting(job, weight=1)
+    ready = queued_job(job, weight=1)
     assert ready is not None
     await dispatch.dispatch(stage.redis, [ready])
     async with stage.worker() as process:

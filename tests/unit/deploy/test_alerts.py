@@ -139,7 +139,7 @@ def test_the_dashboard_shows_every_metric() -> None:
     missing = {
         name for name in SAMPLES if name.removesuffix("_bucket") == name and not name.endswith(SUFFIXES)
     } - shown
-    assert missing <= {"up", "renderfleet_deliveries_dropped_total"}
+    assert missing <= {"up", "renderfleet_queue_entries_dropped_total"}
 
 
 def test_the_panels_do_not_overlap() -> None:

@@ -14,7 +14,7 @@ from fleet.jobs import claim as claims
 from fleet.jobs.attempt import AttemptOutcome
 from fleet.jobs.claim import JobAttempt
 from fleet.jobs.job import Job, State
-from fleet.queue.delivery import Delivery, Waiting
+from fleet.queue.entry import QueuedJob, QueueEntry
 from fleet.render.request import RenderRequest
 from fleet.vault import Purpose, SecretOwner
 from tests.kit.facts import PICTURE
@@ -31,7 +31,7 @@ async def accepted(database: Database, tenant_id: UUID) -> Job:
 
 
 async def claimed(database: Database, job: Job, *, dispatch: int = 1, lease: timedelta = LEASE) -> JobAttempt:
-    attempt = await claims.claim(database, Delivery(job.id, dispatch), worker_id=uuid4(), lease=lease)
+    attempt = await claims.claim(database, QueueEntry(job.id, dispatch), worker_id=uuid4(), lease=lease)
     assert attempt is not None
     return attempt
 
@@ -46,11 +46,11 @@ async def state_of(database: Database, job: Job) -> Job:
     return found
 
 
-async def test_one_delivery_to_fifty_workers_is_claimed_once(database: Database, tenant_id: UUID) -> None:
+async def test_one_entry_for_fifty_workers_is_claimed_once(database: Database, tenant_id: UUID) -> None:
     job = await accepted(database, tenant_id)
-    delivery = Delivery(job.id, job.dispatch)
+    entry = QueueEntry(job.id, job.dispatch)
     found = await asyncio.gather(
-        *(claims.claim(database, delivery, worker_id=uuid4(), lease=LEASE) for _ in range(50))
+        *(claims.claim(database, entry, worker_id=uuid4(), lease=LEASE) for _ in range(50))
     )
     assert len([claim for claim in found if claim is not None]) == 1
     assert (await state_of(database, job)).attempt == 1
@@ -66,8 +66,8 @@ async def test_a_stale_dispatch_claims_nothing(database: Database, tenant_id: UU
     first = await claimed(database, job)
     went = await attempts.hand_back(database, first)
     assert went is not None
-    assert went.waiting == Waiting(Delivery(job.id, 2), tenant_id, has_run=True)
-    assert await claims.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=LEASE) is None
+    assert went.queued == QueuedJob(QueueEntry(job.id, 2), tenant_id, has_run=True)
+    assert await claims.claim(database, QueueEntry(job.id, 1), worker_id=uuid4(), lease=LEASE) is None
     assert (await claimed(database, job, dispatch=2)).attempt == 2
 
 
@@ -77,7 +77,7 @@ async def test_a_finish_after_the_lease_went_to_another_is_refused(
     job = await accepted(database, tenant_id)
     zombie = await claimed(database, job, lease=NO_LEASE)
     expired = await recover.take_expired(database, lease=NO_LEASE, limit=10)
-    assert expired.requeued == [Waiting(Delivery(job.id, 2), tenant_id, has_run=True)]
+    assert expired.requeued == [QueuedJob(QueueEntry(job.id, 2), tenant_id, has_run=True)]
     heir = await claimed(database, job, dispatch=2)
     assert not await attempts.finish(database, zombie, DONE)
     assert await attempts.hand_back(database, zombie) is None
@@ -113,7 +113,7 @@ async def test_a_renewal_of_another_attempt_holds_nothing(database: Database, te
 async def test_a_job_whose_cancelling_is_wanted_is_not_claimed(database: Database, tenant_id: UUID) -> None:
     job = await accepted(database, tenant_id)
     await database.execute("UPDATE jobs SET cancel_requested = true")
-    assert await claims.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=LEASE) is None
+    assert await claims.claim(database, QueueEntry(job.id, 1), worker_id=uuid4(), lease=LEASE) is None
 
 
 async def test_a_wanted_cancel_comes_back_with_the_heartbeat(database: Database, tenant_id: UUID) -> None:
@@ -167,17 +167,17 @@ async def test_a_delayed_retry_cannot_be_claimed_before_its_time(database: Datab
         error_detail="away",
     )
     assert went is not None
-    assert went.waiting is not None
-    delivery = went.waiting.delivery
-    assert await claims.claim(database, delivery, worker_id=uuid4(), lease=LEASE) is None
-    assert went.waiting not in await recover.suspects(
+    assert went.queued is not None
+    entry = went.queued.entry
+    assert await claims.claim(database, entry, worker_id=uuid4(), lease=LEASE) is None
+    assert went.queued not in await recover.suspects(
         database, limit=10, grace=timedelta(), window=timedelta(hours=1)
     )
     await database.execute("UPDATE jobs SET run_after = now()")
-    assert went.waiting in await recover.suspects(
+    assert went.queued in await recover.suspects(
         database, limit=10, grace=timedelta(), window=timedelta(hours=1)
     )
-    assert await claims.claim(database, delivery, worker_id=uuid4(), lease=LEASE) is not None
+    assert await claims.claim(database, entry, worker_id=uuid4(), lease=LEASE) is not None
 
 
 async def test_the_third_lost_worker_fails_the_job(database: Database, tenant_id: UUID) -> None:
@@ -185,7 +185,7 @@ async def test_the_third_lost_worker_fails_the_job(database: Database, tenant_id
     for dispatch in (1, 2):
         await claimed(database, job, dispatch=dispatch, lease=NO_LEASE)
         expired = await recover.take_expired(database, lease=NO_LEASE, limit=10)
-        assert [queued.delivery.job_id for queued in expired.requeued] == [job.id]
+        assert [queued.entry.job_id for queued in expired.requeued] == [job.id]
     await claimed(database, job, dispatch=3, lease=NO_LEASE)
     expired = await recover.take_expired(database, lease=NO_LEASE, limit=10)
     assert list(expired.ended) == [(job.id, State.FAILED)]
@@ -208,7 +208,7 @@ async def test_sweeps_at_the_same_time_share_the_work(database: Database, tenant
     for _ in range(20):
         await claimed(database, await accepted(database, tenant_id), lease=NO_LEASE)
     swept = await asyncio.gather(*(recover.take_expired(database, lease=NO_LEASE, limit=5) for _ in range(8)))
-    taken = [delivery for one in swept for delivery in one.requeued]
+    taken = [job for one in swept for job in one.requeued]
     assert len(taken) == len(set(taken)) == 20
 
 

@@ -14,9 +14,9 @@ from fleet.jobs import attempt as attempts
 from fleet.jobs.attempt import AttemptOutcome
 from fleet.jobs.cancel import cancel as cancel_job
 from fleet.jobs.claim import JobAttempt
-from fleet.jobs.job import Job, State, waiting
+from fleet.jobs.job import Job, State, queued_job
 from fleet.queue import dispatch
-from fleet.queue.delivery import Delivery
+from fleet.queue.entry import QueueEntry
 from fleet.render.request import RenderRequest
 from tests.kit.facts import PICTURE
 from tests.kit.vaults import VAULT
@@ -33,7 +33,7 @@ async def accepted(database: Database, tenant_id: UUID, **options: object) -> Jo
 
 
 async def claimed(database: Database, job: Job, *, lease: timedelta = LEASE) -> JobAttempt:
-    attempt = await claim.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=lease)
+    attempt = await claim.claim(database, QueueEntry(job.id, 1), worker_id=uuid4(), lease=lease)
     assert attempt is not None
     return attempt
 
@@ -60,7 +60,7 @@ async def put_back(database: Database, attempt: JobAttempt) -> State:
         error_detail="away",
     )
     assert went is not None
-    assert (went.waiting is None) == went.state.is_terminal
+    assert (went.queued is None) == went.state.is_terminal
     return went.state
 
 
@@ -71,7 +71,7 @@ async def test_a_queued_job_is_cancelled_at_once_and_for_good(database: Database
     assert ended.state is State.CANCELLED
     assert ended.finished_at is not None
     assert await cancelled(database, job) is None
-    assert await claim.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=LEASE) is None
+    assert await claim.claim(database, QueueEntry(job.id, 1), worker_id=uuid4(), lease=LEASE) is None
 
 
 async def test_a_running_job_is_asked_to_end_any_number_of_times(database: Database, tenant_id: UUID) -> None:
@@ -125,7 +125,7 @@ async def test_a_job_expires_in_the_queue(database: Database, redis: ArqRedis, t
     await sweeper.sweep()
     assert await state_of(database, job) is State.QUEUED
     await database.execute("UPDATE jobs SET expires_at = now()")
-    assert await claim.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=LEASE) is None
+    assert await claim.claim(database, QueueEntry(job.id, 1), worker_id=uuid4(), lease=LEASE) is None
     await sweeper.sweep()
     assert await state_of(database, job) is State.EXPIRED
 
@@ -152,11 +152,11 @@ async def test_a_job_of_later_is_neither_sent_nor_claimed_before(
 ) -> None:
     later = datetime.now(UTC) + timedelta(hours=1)
     job = await accepted(database, tenant_id, run_at=later.isoformat())
-    assert waiting(job, weight=1) is None
+    assert queued_job(job, weight=1) is None
     sweeper = Sweeper(database, redis, lease=LEASE, interval=timedelta(seconds=5))
     await sweeper.sweep()
     assert await redis.zcard("renderfleet:queue") == 0
-    assert await claim.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=LEASE) is None
+    assert await claim.claim(database, QueueEntry(job.id, 1), worker_id=uuid4(), lease=LEASE) is None
     await database.execute("UPDATE jobs SET run_after = now()")
     await sweeper.sweep()
     assert await redis.zcard("renderfleet:queue") == 1
@@ -172,7 +172,7 @@ async def test_every_end_puts_one_message_into_the_outbox(
     assert await messages(database) == 0
     if path == "expire":
         await database.execute("UPDATE jobs SET expires_at = now()")
-        assert await recover.expire(database, limit=10) == [Delivery(job.id, 1)]
+        assert await recover.expire(database, limit=10) == [QueueEntry(job.id, 1)]
     elif path == "finish":
         assert attempt is not None
         outcome = AttemptOutcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="x")
@@ -207,8 +207,8 @@ async def test_postgres_itself_lets_nothing_leave_a_terminal_state(
 
 async def test_a_cancelled_job_leaves_the_line(database: Database, redis: ArqRedis, tenant_id: UUID) -> None:
     job = await accepted(database, tenant_id)
-    ready = waiting(job, weight=1)
+    ready = queued_job(job, weight=1)
     assert ready is not None
     await dispatch.dispatch(redis, [ready])
-    await dispatch.withdraw(redis, ready.delivery)
+    await dispatch.withdraw(redis, ready.entry)
     assert await redis.zcard("renderfleet:queue") == 0

@@ -34,7 +34,7 @@ from fleet.jobs.attempt import AttemptOutcome
 from fleet.jobs.cancel import cancel as cancel_job
 from fleet.jobs.claim import JobAttempt
 from fleet.jobs.job import Job, State
-from fleet.queue.delivery import Delivery
+from fleet.queue.entry import QueueEntry
 from fleet.render.request import RenderRequest
 from fleet.telemetry.metrics import ERASED
 from tests.kit.facts import PICTURE
@@ -68,7 +68,9 @@ class Past:
 
     async def claim(self, job: Job) -> JobAttempt:
         dispatch = await self.database.fetchval("SELECT dispatch FROM jobs WHERE id = $1", job.id)
-        found = await claims.claim(self.database, Delivery(job.id, dispatch), worker_id=uuid4(), lease=LEASE)
+        found = await claims.claim(
+            self.database, QueueEntry(job.id, dispatch), worker_id=uuid4(), lease=LEASE
+        )
         assert found is not None
         return found
 

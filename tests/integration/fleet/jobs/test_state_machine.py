@@ -1,6 +1,6 @@
 """The states of a job against Postgres itself: any order of calls by any number of workers, also frozen ones.
 
-Hypothesis plays workers, owner, operator and sweeper; every delivery may arrive again, every attempt may come
+Hypothesis plays workers, owner, operator and sweeper; every entry may arrive again, every attempt may come
 back from the dead. A model that fits in one's head says after each step what each row must read.
 """
 
@@ -34,7 +34,7 @@ from fleet.jobs.cancel import cancel as cancel_job
 from fleet.jobs.claim import JobAttempt
 from fleet.jobs.job import State
 from fleet.jobs.recover import CRASH_CAP
-from fleet.queue.delivery import Delivery
+from fleet.queue.entry import QueueEntry
 from fleet.render.request import RenderRequest
 from fleet.workers import pause
 from tests.kit.facts import PICTURE
@@ -158,24 +158,24 @@ class Queue(RuleBasedStateMachine):
         self.models[job.id] = Model(is_told)
 
     def claim(self, pick: int, *, age: int) -> None:
-        """A worker gets the present delivery or an older one; any of them any number of times."""
+        """A worker gets the present entry or an older one; any of them any number of times."""
         job_id = self.recent_job(pick)
         model = self.models[job_id]
-        delivery = Delivery(job_id, model.dispatch - age)
+        entry = QueueEntry(job_id, model.dispatch - age)
         may_run = (
             model.state is State.QUEUED
-            and model.dispatch == delivery.dispatch
+            and model.dispatch == entry.dispatch
             and not model.is_parked
             and not model.is_overdue
         )
         has_room = self.cap is None or self.running() < self.cap
-        attempt = self.run(claims.claim(self.pool, delivery, worker_id=uuid4(), lease=LEASE))
+        attempt = self.run(claims.claim(self.pool, entry, worker_id=uuid4(), lease=LEASE))
         assert (attempt is not None) == (may_run and has_room and not self.is_paused)
         if attempt is not None:
             model.state, model.attempt = State.RUNNING, model.attempt + 1
             assert (attempt.attempt, attempt.crash_count) == (model.attempt, model.crashes)
             self.held.append(attempt)
-        elif model.state is State.QUEUED and model.dispatch == delivery.dispatch and not has_room:
+        elif model.state is State.QUEUED and model.dispatch == entry.dispatch and not has_room:
             model.is_parked = True
 
     def holds(self, attempt: JobAttempt) -> bool:
@@ -286,9 +286,9 @@ class Queue(RuleBasedStateMachine):
         assert (self.tenant_id in room) == (has_room and has_parked)
         for tenant_id, count in room.items():
             for freed in self.run(claims.unpark(self.pool, tenant_id, count=count)):
-                model = self.models[freed.delivery.job_id]
+                model = self.models[freed.entry.job_id]
                 model.is_parked, model.dispatch = False, model.dispatch + 1
-                assert freed.delivery.dispatch == model.dispatch
+                assert freed.entry.dispatch == model.dispatch
 
     @invariant()
     def rows_are_as_modelled(self) -> None:

@@ -15,8 +15,7 @@ from fleet.jobs.attempt import AttemptOutcome
 from fleet.jobs.cancel import cancel as cancel_job
 from fleet.jobs.claim import JobAttempt
 from fleet.jobs.job import Job, State
-from fleet.queue import dispatch
-from fleet.queue.delivery import Delivery
+from fleet.queue.entry import QueueEntry
 from fleet.render.request import RenderRequest
 from tests.kit.vaults import VAULT
 from worker.maintenance.sweeper import Sweeper
@@ -35,8 +34,8 @@ async def accepted(database: Database, tenant_id: UUID, count: int, **options: o
 async def claim(
     database: Database, job: Job, dispatch: int = 1, *, cap: int | None = None
 ) -> JobAttempt | None:
-    delivery = Delivery(job.id, dispatch)
-    return await claims.claim(database, delivery, worker_id=uuid4(), lease=LEASE, max_running=cap)
+    entry = QueueEntry(job.id, dispatch)
+    return await claims.claim(database, entry, worker_id=uuid4(), lease=LEASE, max_running=cap)
 
 
 async def parked(database: Database) -> int:
@@ -73,7 +72,7 @@ async def test_an_end_lets_the_next_one_go_on_before_all_others(
     assert [await claim(database, job) for job in (second, third)] == [None, None]
     assert await attempts.finish(database, attempt, FAILED)
     [freed] = await claims.unpark(database, tenant_id, count=1)
-    assert freed.delivery == Delivery(second.id, 2)
+    assert freed.entry == QueueEntry(second.id, 2)
     assert freed.has_run
     assert freed.is_paid, "the turn in which it was parked counts for the one to come"
     assert await parked(database) == 1
@@ -99,9 +98,7 @@ async def test_a_parked_job_is_not_sent_again_by_a_sweep_until_there_is_room(
     assert await redis.zcard("renderfleet:queue") == 0
     await attempts.finish(database, attempt, FAILED)  # by a worker that died before it let the next one go on
     await sweeper.sweep()
-    assert await redis.zrange("renderfleet:queue", 0, -1) == [
-        dispatch.delivery_id(Delivery(second.id, 2)).encode()
-    ]
+    assert await redis.zrange("renderfleet:queue", 0, -1) == [QueueEntry(second.id, 2).id.encode()]
 
 
 async def test_the_urgent_one_of_the_parked_goes_on_first(database: Database, tenant_id: UUID) -> None:
@@ -111,7 +108,7 @@ async def test_the_urgent_one_of_the_parked_goes_on_first(database: Database, te
     for job in (running, usual, urgent):
         await claim(database, job)
     [freed] = await claims.unpark(database, tenant_id, count=1)
-    assert freed.delivery.job_id == urgent.id
+    assert freed.entry.job_id == urgent.id
 
 
 async def test_a_parked_job_can_be_cancelled_and_can_expire(database: Database, tenant_id: UUID) -> None:
@@ -123,5 +120,5 @@ async def test_a_parked_job_can_be_cancelled_and_can_expire(database: Database, 
     assert ended is not None
     assert ended.state is State.CANCELLED
     await database.execute("UPDATE jobs SET expires_at = now() WHERE id = $1", expiring.id)
-    assert await recover.expire(database, limit=10) == [Delivery(expiring.id, 1)]
+    assert await recover.expire(database, limit=10) == [QueueEntry(expiring.id, 1)]
     assert await parked(database) == 0

@@ -12,7 +12,7 @@ from arq.connections import ArqRedis
 from deploy.embedded.engines.engines import Engines
 from fleet.queue import arq_adapter, dispatch
 from fleet.queue.arq_adapter import CarrierWorker
-from fleet.queue.delivery import Delivery, Waiting
+from fleet.queue.entry import QueuedJob, QueueEntry
 
 Work = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -21,8 +21,8 @@ TENANT = UUID(int=1)
 STOP_S = 15.0
 
 
-def new_waiting(number: int = 1) -> Waiting:
-    return Waiting(Delivery(UUID(int=uuid_utils.uuid7().int), number), TENANT)
+def new_job(number: int = 1) -> QueuedJob:
+    return QueuedJob(QueueEntry(UUID(int=uuid_utils.uuid7().int), number), TENANT)
 
 
 class Recorder:
@@ -93,12 +93,12 @@ async def running(
 
 async def test_what_is_sent_is_run_in_order_of_acceptance(engines: Engines, redis: ArqRedis) -> None:
     work = Recorder()
-    deliveries = [new_waiting() for _ in range(5)]
-    for sent in deliveries:
+    jobs = [new_job() for _ in range(5)]
+    for sent in jobs:
         await dispatch.dispatch(redis, [sent])
     async with running(engines.redis_url, work.run, slots=1):
         await work.has_run(5)
-    assert work.ran == [dispatch.delivery_id(sent.delivery) for sent in deliveries]
+    assert work.ran == [sent.entry.id for sent in jobs]
     assert await redis.keys("arq:*") == []
 
 
@@ -108,7 +108,7 @@ async def test_never_more_at_once_than_slots_and_a_freed_slot_takes_the_next(
     work = Recorder()
     work.may_end.clear()
     async with running(engines.redis_url, work.run, slots=3):
-        await dispatch.dispatch(redis, [new_waiting() for _ in range(7)])
+        await dispatch.dispatch(redis, [new_job() for _ in range(7)])
         await work.has_run(3)
         work.may_end.set()
         await work.has_run(7)
@@ -121,7 +121,7 @@ async def test_of_three_slots_only_as_many_are_used_as_are_allowed(engines: Engi
     async with running(engines.redis_url, work.run, slots=3) as worker:
         worker.allow(2, "another reason")
         worker.allow(1, "a reason")
-        await dispatch.dispatch(redis, [new_waiting() for _ in range(6)])
+        await dispatch.dispatch(redis, [new_job() for _ in range(6)])
         await work.has_run(1)
         work.may_end.set()
         await work.has_run(3)
@@ -142,7 +142,7 @@ async def test_why_no_job_is_taken_can_be_asked(engines: Engines, redis: ArqRedi
         worker.hold("b")
         assert (worker.holds, worker.running) == (["a", "b"], 0)
         worker.release("a")
-        await dispatch.dispatch(redis, [new_waiting()])
+        await dispatch.dispatch(redis, [new_job()])
         worker.release("b")
         await work.has_run(1)
         assert worker.holds == []
@@ -153,7 +153,7 @@ async def test_every_one_of_150_slots_runs(engines: Engines, redis: ArqRedis) ->
     """Stock arq looks at the first hundred ids and leaves the other slots empty."""
     work = Recorder()
     work.may_end.clear()
-    await dispatch.dispatch(redis, [new_waiting() for _ in range(400)])
+    await dispatch.dispatch(redis, [new_job() for _ in range(400)])
     async with running(engines.redis_url, work.run, slots=150):
         await work.has_run(150)
         assert await redis.zcard(arq_adapter.QUEUE) == 250
@@ -165,10 +165,10 @@ async def test_every_one_of_150_slots_runs(engines: Engines, redis: ArqRedis) ->
 async def test_an_id_that_was_run_before_is_run_again(engines: Engines, redis: ArqRedis) -> None:
     """The sweeper may send one twice; the claim in Postgres decides, not a counter of tries in Redis."""
     work = Recorder()
-    delivery = new_waiting()
+    job = new_job()
     async with running(engines.redis_url, work.run):
         for times in range(1, 4):
-            await dispatch.dispatch(redis, [delivery])
+            await dispatch.dispatch(redis, [job])
             await work.has_run(times)
             # arq removes its keys after the work has returned, and Redis tells nobody.
             while await redis.keys("arq:*"):  # noqa: ASYNC110
@@ -176,13 +176,13 @@ async def test_an_id_that_was_run_before_is_run_again(engines: Engines, redis: A
 
 
 async def test_an_id_that_was_cancelled_before_is_run_again(engines: Engines, redis: ArqRedis) -> None:
-    """A stopping worker leaves arq's counter of tries in Redis; it must not swallow the next delivery."""
-    delivery = new_waiting()
+    """A stopping worker leaves arq's counter of tries in Redis; it must not swallow the next entry."""
+    job = new_job()
     for _ in range(2):
         work = Recorder()
         work.may_end.clear()
         async with running(engines.redis_url, work.run) as worker:
-            await dispatch.dispatch(redis, [delivery])
+            await dispatch.dispatch(redis, [job])
             await work.has_run(1)
             worker.drain()
 
@@ -190,14 +190,14 @@ async def test_an_id_that_was_cancelled_before_is_run_again(engines: Engines, re
 async def test_a_second_copy_of_what_runs_is_dropped(engines: Engines, redis: ArqRedis) -> None:
     work = Recorder()
     work.may_end.clear()
-    first, second = new_waiting(), new_waiting()
+    first, second = new_job(), new_job()
     async with running(engines.redis_url, work.run):
         await dispatch.dispatch(redis, [first])
         await work.has_run(1)
         await dispatch.dispatch(redis, [first, second])
         await work.has_run(2)
         work.may_end.set()
-    assert work.ran == [dispatch.delivery_id(first.delivery), dispatch.delivery_id(second.delivery)]
+    assert work.ran == [first.entry.id, second.entry.id]
 
 
 async def test_a_restart_of_redis_ends_neither_the_worker_nor_the_work(
@@ -206,13 +206,13 @@ async def test_a_restart_of_redis_ends_neither_the_worker_nor_the_work(
     work = Recorder()
     work.may_end.clear()
     async with running(engines.redis_url, work.run):
-        await dispatch.dispatch(redis, [new_waiting()])
+        await dispatch.dispatch(redis, [new_job()])
         await work.has_run(1)
         engines.redis.kill()
-        assert not await dispatch.dispatch(redis, [new_waiting()])
+        assert not await dispatch.dispatch(redis, [new_job()])
         work.may_end.set()
         await asyncio.to_thread(engines.redis.start)
-        assert await dispatch.dispatch(redis, [new_waiting()])
+        assert await dispatch.dispatch(redis, [new_job()])
         await work.has_run(2)
 
 
@@ -228,14 +228,14 @@ async def test_a_second_stop_cancels_what_the_first_would_have_waited_for(
     work = Recorder()
     work.may_end.clear()
     async with running(engines.redis_url, work.run) as worker:
-        await dispatch.dispatch(redis, [new_waiting()])
+        await dispatch.dispatch(redis, [new_job()])
         await work.has_run(1)
         worker.drain()
     assert not work.may_end.is_set()
 
 
 async def test_missing_names_exactly_what_redis_does_not_hold(redis: ArqRedis) -> None:
-    held, lost = new_waiting(), new_waiting()
+    held, lost = new_job(), new_job()
     await dispatch.dispatch(redis, [held])
-    assert await dispatch.dispatch_missing(redis, [held, lost]) == [lost.delivery]
+    assert await dispatch.dispatch_missing(redis, [held, lost]) == [lost.entry]
     assert await dispatch.dispatch_missing(redis, [held, lost]) == []

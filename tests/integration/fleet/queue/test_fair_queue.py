@@ -8,15 +8,15 @@ import pytest
 from arq.connections import ArqRedis
 
 from fleet.queue import arq_adapter, fair_queue
-from fleet.queue.fair_queue import HEAD_START, Entry
+from fleet.queue.fair_queue import HEAD_START, QueuedId
 
 
-async def enter(redis: ArqRedis, *entries: Entry) -> None:
+async def enter(redis: ArqRedis, *entries: QueuedId) -> None:
     await arq_adapter.send(redis, entries)
 
 
-def many(tenant: str, count: int, *, weight: float = 1.0, priority: int = 5) -> list[Entry]:
-    return [Entry(f"{tenant}{number:05}", tenant, weight, priority) for number in range(count)]
+def many(tenant: str, count: int, *, weight: float = 1.0, priority: int = 5) -> list[QueuedId]:
+    return [QueuedId(f"{tenant}{number:05}", tenant, weight, priority) for number in range(count)]
 
 
 @pytest.mark.parametrize("priority", [0, 5, 9])
@@ -27,10 +27,10 @@ async def test_ten_thousand_queued_delay_no_job_of_another_that_has_nothing_wait
     await enter(redis, *many("a", 10_000, priority=priority))
     for _ in range(10):
         await fair_queue.take(redis, 4)
-    await enter(redis, Entry("b0", "b"))
+    await enter(redis, QueuedId("b0", "b"))
     assert await fair_queue.take(redis, 1) == ["b0"]
     for number in range(1, 10):
-        await enter(redis, Entry(f"b{number}", "b"))
+        await enter(redis, QueuedId(f"b{number}", "b"))
         assert f"b{number}" in await fair_queue.take(redis, 2)
 
 
@@ -38,14 +38,14 @@ async def test_a_tenant_that_was_not_served_for_a_round_is_next(redis: ArqRedis)
     await enter(redis, *(entry for tenant in "acdef" for entry in many(tenant, 100, priority=9)))
     for number in range(10):
         await fair_queue.take(redis, 7 + number)
-        await enter(redis, Entry(f"b{number}", "b"))
+        await enter(redis, QueuedId(f"b{number}", "b"))
         assert await fair_queue.take(redis, 1) == [f"b{number}"]
 
 
 async def test_of_tenants_that_begin_to_wait_the_first_one_goes_first(redis: ArqRedis) -> None:
     await enter(redis, *many("a", 100))
     await fair_queue.take(redis, 10)
-    await enter(redis, *(Entry(tenant, tenant) for tenant in "zyxw"))
+    await enter(redis, *(QueuedId(tenant, tenant) for tenant in "zyxw"))
     assert await fair_queue.take(redis, 4) == ["z", "y", "x", "w"]
 
 
@@ -70,16 +70,16 @@ async def test_one_tenants_jobs_go_in_order_of_acceptance(redis: ArqRedis) -> No
 
 async def test_a_level_of_priority_passes_so_many_jobs_and_no_more(redis: ArqRedis) -> None:
     await enter(redis, *many("a", 10 * HEAD_START))
-    await enter(redis, Entry("urgent", "a", priority=6))
+    await enter(redis, QueuedId("urgent", "a", priority=6))
     taken = await fair_queue.take(redis, 10 * HEAD_START + 1)
     assert taken.index("urgent") == pytest.approx(9 * HEAD_START, abs=1)
 
 
 async def test_the_lowest_priority_waits_for_a_bounded_number_of_later_jobs(redis: ArqRedis) -> None:
     await enter(redis, *many("a", 5))
-    await enter(redis, Entry("patient", "a", priority=0))
+    await enter(redis, QueuedId("patient", "a", priority=0))
     for number in range(6 * HEAD_START):
-        await enter(redis, Entry(f"more{number}", "a"))
+        await enter(redis, QueuedId(f"more{number}", "a"))
     taken = await fair_queue.take(redis, 7 * HEAD_START)
     assert taken.index("patient") <= 5 * HEAD_START + 6
 
@@ -93,13 +93,13 @@ async def test_urgent_jobs_do_not_change_a_tenants_share(redis: ArqRedis) -> Non
 async def test_what_was_taken_before_does_not_wait_for_its_tenants_other_jobs(redis: ArqRedis) -> None:
     await enter(redis, *many("a", 100, priority=9))
     first, second = await fair_queue.take(redis, 2)
-    await enter(redis, Entry(first, "a", goes_first=True), Entry(second, "a", goes_first=True))
+    await enter(redis, QueuedId(first, "a", goes_first=True), QueuedId(second, "a", goes_first=True))
     assert await fair_queue.take(redis, 2) == [first, second]
 
 
 async def test_retries_cost_their_tenant_turns(redis: ArqRedis) -> None:
     """A tenant whose jobs are tried three times each has no larger share than others."""
-    await enter(redis, *(Entry(f"a{number}", "a", goes_first=True) for number in range(100)))
+    await enter(redis, *(QueuedId(f"a{number}", "a", goes_first=True) for number in range(100)))
     await fair_queue.take(redis, 1)
     await enter(redis, *many("b", 20))
     taken = await fair_queue.take(redis, 20)
@@ -110,9 +110,9 @@ async def test_a_turn_that_was_not_used_is_given_back_once(redis: ArqRedis) -> N
     """As after parking: the tenant had its turn, and its cap did not let the job begin."""
     await enter(redis, *many("a", 20), *many("b", 20))
     unused, _, _ = await fair_queue.take(redis, 3)
-    await enter(redis, Entry(unused, "a", goes_first=True, is_paid=True))
+    await enter(redis, QueuedId(unused, "a", goes_first=True, is_paid=True))
     assert (await fair_queue.take(redis, 2))[0] == unused
-    many_unused = [Entry(f"unused{number}", "a", goes_first=True, is_paid=True) for number in range(10)]
+    many_unused = [QueuedId(f"unused{number}", "a", goes_first=True, is_paid=True) for number in range(10)]
     await enter(redis, *many_unused)
     taken = await fair_queue.take(redis, 10)
     assert sum(id_.startswith("b") for id_ in taken) >= 4, "a tenant gets no more than the turn of now"
@@ -123,7 +123,7 @@ async def test_what_was_queued_and_cancelled_costs_nothing(redis: ArqRedis) -> N
     await fair_queue.take(redis, 10)
     await fair_queue.leave(redis, *(entry.id for entry in many("b", 1000)))
     await fair_queue.take(redis, 10)
-    await enter(redis, Entry("b", "b"))
+    await enter(redis, QueuedId("b", "b"))
     assert await fair_queue.take(redis, 1) == ["b"]
 
 

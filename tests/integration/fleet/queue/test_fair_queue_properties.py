@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 
 from deploy.embedded.engines.engines import Engines
 from fleet.queue import arq_adapter, fair_queue
-from fleet.queue.fair_queue import DEFAULT_PRIORITY, HEAD_START, Entry
+from fleet.queue.fair_queue import DEFAULT_PRIORITY, HEAD_START, QueuedId
 
 TENANTS = "abcde"
 WEIGHTS = st.sampled_from((0.01, 0.5, 1.0, 1.0, 1.0, 2.0, 3.0, 10.0, 100.0))
@@ -131,7 +131,7 @@ class Model:
                 if other != tenant:
                     wait.given_back[tenant] += 1
         weight = self.weights[tenant]
-        entries = [Entry(j.id, tenant, weight, j.priority, j.goes_first, is_paid) for j in jobs]
+        entries = [QueuedId(j.id, tenant, weight, j.priority, j.goes_first, is_paid) for j in jobs]
         await arq_adapter.send(self.redis, entries)
         self.queued.update({job.id: job for job in jobs})
 
@@ -210,12 +210,12 @@ def test_tenants_that_go_on_waiting_share_by_weight(engines: Engines) -> None:
             async def played() -> None:
                 await redis.flushall()
                 for tenant, weight in zip("ab", weights, strict=False):
-                    jobs = [Entry(f"{tenant}{n}", tenant, weight, n % 10) for n in range(400)]
+                    jobs = [QueuedId(f"{tenant}{n}", tenant, weight, n % 10) for n in range(400)]
                     await arq_adapter.send(redis, jobs)
                 turns = dict.fromkeys("ab", 0.0)
                 for number, priority in enumerate(priorities):
                     # Somebody else, who is always in a hurry, comes and goes.
-                    await arq_adapter.send(redis, [Entry(f"c{number}", "c", weights[2], priority)])
+                    await arq_adapter.send(redis, [QueuedId(f"c{number}", "c", weights[2], priority)])
                     for id_ in await fair_queue.take(redis, 3):
                         if id_[0] in turns:
                             turns[id_[0]] += 1 / weights["ab".index(id_[0])]

@@ -5,7 +5,7 @@ from dataclasses import replace
 from fleet.database import Database
 from fleet.jobs.job import State
 from fleet.queue import dispatch
-from fleet.queue.delivery import Delivery, Waiting
+from fleet.queue.entry import QueuedJob, QueueEntry
 from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope
 from tests.kit.stage import Stage
@@ -31,7 +31,7 @@ _OVERTAKEN_BY = """
 async def queue_many(stage: Stage, count: int) -> None:
     """Queue jobs of the highest priority, without the time that as many calls would take."""
     rows = await stage.database.fetch(_QUEUE_MANY, stage.tenant_id, count)
-    queued = [Waiting(Delivery(row["id"], 1), stage.tenant_id, priority=9) for row in rows]
+    queued = [QueuedJob(QueueEntry(row["id"], 1), stage.tenant_id, priority=9) for row in rows]
     assert await dispatch.dispatch(stage.redis, queued)
 
 

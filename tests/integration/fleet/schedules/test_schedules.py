@@ -157,7 +157,7 @@ async def test_a_job_whose_scheduler_died_between_commit_and_redis_is_found_by_t
     assert await in_line(redis) == set()
     await database.execute("UPDATE jobs SET dispatched_at = dispatched_at - interval '3 seconds'")
     await Sweeper(database, redis, lease=timedelta(0), interval=timedelta(seconds=5)).sweep()
-    assert await in_line(redis) == {str(fired.result.delivery.job_id)}
+    assert await in_line(redis) == {str(fired.result.entry.job_id)}
 
 
 async def test_without_redis_schedules_fire_and_the_sweeper_carries_over(

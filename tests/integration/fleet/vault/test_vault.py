@@ -25,7 +25,7 @@ from fleet.jobs.attempt import AttemptOutcome
 from fleet.jobs.cancel import cancel as cancel_job
 from fleet.jobs.claim import JobAttempt
 from fleet.jobs.job import Job, State
-from fleet.queue.delivery import Delivery
+from fleet.queue.entry import QueueEntry
 from fleet.render.request import RenderRequest
 from fleet.render.sealed import SealedRequest
 from fleet.schedules import fire as firing
@@ -56,7 +56,7 @@ async def accepted(database: Database, tenant_id: UUID, vault: Vault = VAULT) ->
 
 
 async def claimed(database: Database, job: Job, lease: timedelta = LEASE) -> JobAttempt:
-    attempt = await claim.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=lease)
+    attempt = await claim.claim(database, QueueEntry(job.id, 1), worker_id=uuid4(), lease=lease)
     assert attempt is not None
     return attempt
 

@@ -22,7 +22,7 @@ from fleet.jobs.attempt import AttemptOutcome
 from fleet.jobs.claim import JobAttempt
 from fleet.jobs.facts import ArtifactFacts
 from fleet.jobs.job import Job, State
-from fleet.queue.delivery import Delivery
+from fleet.queue.entry import QueueEntry
 from fleet.schedules import schedule as schedules
 from fleet.schedules.request import ScheduleRequest
 from fleet.schedules.schedule import Schedule
@@ -53,7 +53,7 @@ class Watch:
         await Scheduler(self.database, VAULT, self.redis, LOOPBACK, max_queued=0).fire_due()
         job_id = await self.database.fetchval("SELECT last_job_id FROM schedules")
         lease = timedelta(seconds=60)
-        attempt = await claim.claim(self.database, Delivery(job_id, 1), worker_id=uuid4(), lease=lease)
+        attempt = await claim.claim(self.database, QueueEntry(job_id, 1), worker_id=uuid4(), lease=lease)
         assert attempt is not None
         return attempt
 

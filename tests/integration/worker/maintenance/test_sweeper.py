@@ -11,9 +11,8 @@ from deploy.embedded.engines.engines import Engines
 from fleet.database import Database, DatabaseSettings
 from fleet.jobs import accept, claim
 from fleet.jobs.job import Job
-from fleet.queue import dispatch
 from fleet.queue.arq_adapter import QUEUE
-from fleet.queue.delivery import Delivery
+from fleet.queue.entry import QueueEntry
 from fleet.render.request import RenderRequest
 from tests.kit.tcp_forwarder import forwarded
 from tests.kit.vaults import VAULT
@@ -46,7 +45,7 @@ async def in_redis(redis: ArqRedis) -> set[str]:
 
 
 def ids(queued: list[Job]) -> set[str]:
-    return {dispatch.delivery_id(Delivery(job.id, job.dispatch)) for job in queued}
+    return {QueueEntry(job.id, job.dispatch).id for job in queued}
 
 
 async def test_a_job_whose_api_died_before_it_rang_is_sent(
@@ -82,7 +81,7 @@ async def test_an_expired_lease_is_queued_and_sent_again(
     sweep: Sweeper, database: Database, redis: ArqRedis, tenant_id: UUID
 ) -> None:
     [job] = await accepted(database, tenant_id)
-    await claim.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=timedelta(0))
+    await claim.claim(database, QueueEntry(job.id, 1), worker_id=uuid4(), lease=timedelta(0))
     await sweep.sweep()
     assert await in_redis(redis) == {f"{job.id}:2"}
 
@@ -104,7 +103,7 @@ async def test_after_an_outage_of_the_network_the_sweeper_is_patient_for_a_lease
 ) -> None:
     """Living workers could not renew either, and the server itself did not restart."""
     [job] = await accepted(database, tenant_id)
-    await claim.claim(database, Delivery(job.id, 1), worker_id=uuid4(), lease=timedelta(0))
+    await claim.claim(database, QueueEntry(job.id, 1), worker_id=uuid4(), lease=timedelta(0))
     lease = timedelta(seconds=1)
     async with asyncio.timeout(10):
         while await database.fetchval("SELECT now() - pg_postmaster_start_time()") <= lease:  # noqa: ASYNC110 - a clock tells nobody

@@ -17,7 +17,7 @@ from fleet.database import Database
 from fleet.errors import ErrorType, RenderError, RenderfleetError
 from fleet.jobs import accept, claim, read
 from fleet.jobs.job import State
-from fleet.queue.delivery import Delivery
+from fleet.queue.entry import QueueEntry
 from fleet.render.request import RenderRequest
 from tests.kit.browser_stage import BrowserStage, browser_stage, until
 from tests.kit.vaults import VAULT
@@ -114,8 +114,8 @@ async def test_disk_that_is_full_where_no_step_writes_is_named_too(
 ) -> None:
     request = RenderRequest(html="<p>hello</p>")
     job = (await accept.accept(database, VAULT, tenant_id=tenant_id, request=request)).job
-    delivery = Delivery(job.id, job.dispatch)
-    attempt = await claim.claim(database, delivery, worker_id=uuid.uuid4(), lease=timedelta(seconds=15))
+    entry = QueueEntry(job.id, job.dispatch)
+    attempt = await claim.claim(database, entry, worker_id=uuid.uuid4(), lease=timedelta(seconds=15))
     assert attempt is not None
     store = Artifacts(storage_settings)
     ending = Ending(database, redis, store, wake_sender=lambda: None)

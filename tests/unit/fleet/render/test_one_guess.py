@@ -6,7 +6,7 @@ from worker.render import steps
 from worker.render.pipeline import STEPS
 
 # The queue reads these options; no page ever sees them, so there is no step.
-WITHOUT_STEP = {"delivery"}
+WITHOUT_STEP = {"job"}
 
 
 def files(folder: str) -> set[str]:

@@ -100,10 +100,8 @@ async def claim_again(database: Database, held: JobAttempt) -> JobAttempt:
     """Hand the job back and claim it anew."""
     went = await attempts.hand_back(database, held)
     assert went is not None
-    assert went.waiting is not None
-    attempt = await claims.claim(
-        database, went.waiting.delivery, worker_id=uuid4(), lease=timedelta(minutes=1)
-    )
+    assert went.queued is not None
+    attempt = await claims.claim(database, went.queued.entry, worker_id=uuid4(), lease=timedelta(minutes=1))
     assert attempt is not None
     return attempt
 

@@ -10,7 +10,7 @@ from fleet.artifacts.store import Artifacts
 from fleet.database import Database
 from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType
-from fleet.queue.delivery import Waiting
+from fleet.queue.entry import QueuedJob
 from fleet.schedules.fire import fire_due
 from fleet.tenants.tenant import Scope
 from tests.integration.api.conftest import Api
@@ -108,8 +108,8 @@ async def test_a_job_of_a_schedule_is_no_answer(
     await api.client.post("/v1/schedules", json={"cron": "@hourly", "job": REQUEST})
     await database.execute("UPDATE schedules SET next_fire_at = now()")
     [fired] = await fire_due(database, VAULT, AddressPolicy(), max_queued=0, limit=1)
-    assert isinstance(fired.result, Waiting)
-    await succeed(database, artifacts, tmp_path, str(fired.result.delivery.job_id))
+    assert isinstance(fired.result, QueuedJob)
+    await succeed(database, artifacts, tmp_path, str(fired.result.entry.job_id))
     assert (await api.client.post("/v1/jobs", json=CACHED)).status_code == 202
 
 

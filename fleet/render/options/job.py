@@ -1,4 +1,4 @@
-"""What happens around the render: its place in line, its attempts, when, for how long, and who is told."""
+"""The job around the render: its place in the queue, its attempts, when it runs, who is told of its end."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Self
@@ -27,8 +27,8 @@ def _within_the_calendar(moment: datetime) -> datetime:
     return moment
 
 
-class DeliveryOptions(BaseModel):
-    """Options that the queue reads; the page never sees them, so they have no step."""
+class JobOptions(BaseModel):
+    """Options of the job. The page never sees them, so they have no module in `worker/render/steps`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
