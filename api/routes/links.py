@@ -31,7 +31,7 @@ from fleet.errors import ErrorType, RenderError, RenderfleetError
 from fleet.jobs.accept import accept_of_link
 from fleet.jobs.insert import render_digest
 from fleet.jobs.job import Job, State
-from fleet.jobs.reuse import Find, Found, find_rendered
+from fleet.jobs.reuse import ReusableJob, ReuseKind, find_rendered
 from fleet.render.link_parameters import LinkParameterError, read_link
 from fleet.render.link_signature import EXPIRES, KEY, PDF, SCREENSHOT, Link, UnusableLinkError, parse
 from fleet.render.request import RenderRequest
@@ -183,12 +183,12 @@ async def _job(load: _Load, *, max_age_s: int) -> Job:
             async with load.dependencies.turns.of(digest):
                 found = await _found(load, digest, max_age_s) or await _accepted(load)
         if found is not None:
-            CACHE_LOOKUPS.labels("link", found.what).inc()
+            CACHE_LOOKUPS.labels("link", found.kind).inc()
             return _succeeded(await _ended(load, found))
     raise _pending()
 
 
-async def _found(load: _Load, digest: bytes, max_age_s: int) -> Found | None:
+async def _found(load: _Load, digest: bytes, max_age_s: int) -> ReusableJob | None:
     return await find_rendered(
         load.dependencies.database,
         digest,
@@ -198,7 +198,7 @@ async def _found(load: _Load, digest: bytes, max_age_s: int) -> Found | None:
     )
 
 
-async def _accepted(load: _Load) -> Found | None:
+async def _accepted(load: _Load) -> ReusableJob | None:
     """A new job, within all limits; None: a load at another process was faster."""
     dependencies, tenant = load.dependencies, load.tenant
     await dependencies.rates.admit(load.request.scope, tenant)
@@ -206,16 +206,16 @@ async def _accepted(load: _Load) -> Found | None:
         job = await accept_of_link(
             dependencies.database, dependencies.vault, tenant_id=tenant.id, request=load.render
         )
-    return None if job is None else Found(Find.NEW, job)
+    return None if job is None else ReusableJob(ReuseKind.NEW, job)
 
 
-async def _ended(load: _Load, found: Found) -> Job:
+async def _ended(load: _Load, found: ReusableJob) -> Job:
     """The job at its end, or as it is when the time of this load is over."""
     dependencies, job = load.dependencies, found.job
     if job.state.is_terminal:
         return job
     with dependencies.waiters.watch(job.id, tenant=load.tenant) as end:
-        if found.what is Find.NEW:
+        if found.kind is ReuseKind.NEW:
             JOBS_ACCEPTED.inc()
             await dependencies.handover.hand_over([job], weight=load.tenant.weight)
         # An open one that has ended since it was found is told of by the next look of the waiters.

@@ -1,4 +1,4 @@
-"""How a job is accepted: stored once for each idempotency key, and durable from then on."""
+"""Accepting a job: it is stored once for each idempotency key, and is durable from then on."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -26,7 +26,7 @@ class Acceptance:
 
 
 class IdempotencyConflictError(InvalidRequestError):
-    """The idempotency key of a call was used for another call."""
+    """The idempotency key of this call was used for another call before."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -48,7 +48,7 @@ async def accept(
     request: RenderRequest,
     idempotency_key: str | None = None,
 ) -> Acceptance:
-    """Store a job. When this returns, the job is committed: it will reach a terminal state.
+    """Store a job. When this returns, the job is committed, and will end, whatever crashes.
 
     A call that has looked for its key with `find_accepted` before finds here only what another call with the
     same key has made since.
@@ -56,8 +56,8 @@ async def accept(
     Raises:
         IdempotencyConflictError: the key was used with another request before.
         fleet.vault.WrongKeyError: it holds secrets, and this process cannot seal for the fleet.
-        UnavailableError: Postgres does not answer; no row was made, or (the connection broke during the
-            commit) one that the same idempotency key finds again.
+        UnavailableError: Postgres does not answer. Either nothing was stored, or (the connection broke during
+            the commit) a job that the same idempotency key finds.
     """
     new = NewJob.of(request, vault, tenant_id, idempotency_key=idempotency_key)
     job = await _insert(database, vault, new)
@@ -74,17 +74,17 @@ async def accept(
 async def accept_of_link(
     database: Database, vault: Vault, *, tenant_id: UUID, request: RenderRequest
 ) -> Job | None:
-    """Store the job of a signed link; None: there is an open one of a link that renders the same.
+    """Store the job of a signed link. None: an open job of a link renders the same already.
 
     Raises:
-        UnavailableError: Postgres does not answer; no row was made, or (the connection broke during the
-            commit) one that the next call finds open.
+        UnavailableError: Postgres does not answer. Either nothing was stored, or (the connection broke during
+            the commit) a job that the next load of the link finds.
     """
     return await _insert(database, vault, NewJob.of(request, vault, tenant_id)._replace(of_link=True))
 
 
 async def _insert(database: Database, vault: Vault, new: NewJob) -> Job | None:
-    """Store one job; None: one that exists is in conflict with it."""
+    """Store one job. None: it is in conflict with one that exists."""
     row = await writing_sealed(database, vault, lambda: database.fetchrow(_INSERT, *new))
     return None if row is None else job_from_row(row)
 
@@ -102,7 +102,7 @@ async def find_accepted(
     row = await database.fetchrow(_FIND_BY_IDEMPOTENCY_KEY, tenant_id, idempotency_key)
     if row is None:
         return None
-    # A job that runs another one anew has the same request, but was made by another call.
+    # A retry has the same request as its original, but was made by another call.
     is_equal = vault.matches(row["request_digest"], request.canonical(), tenant_id=tenant_id)
     if not is_equal or row["retry_of"] is not None:
         raise IdempotencyConflictError

@@ -1,4 +1,4 @@
-"""Many jobs in one transaction, and the same answer to the same call. All SQL of it."""
+"""Accepting many jobs in one transaction, once for each idempotency key. All SQL of it."""
 
 import asyncio
 import hashlib
@@ -18,14 +18,14 @@ from fleet.jobs.read import get_many
 from fleet.render.request import RenderRequest
 from fleet.vault import Vault, writing_sealed
 
-# Why an item was refused: a problem document, which this module only keeps.
+# Why an item was refused: a problem document, which this module stores and returns as it is.
 ItemRefusal: TypeAlias = Mapping[str, Any]
 
 _INSERT_JOBS: Final = insert_statement(
     own_arguments=4, condition="$2::text IS NULL OR EXISTS (SELECT FROM batch)", of_many=True
 )
-# One statement is one transaction and one round trip. With a key it begins with the batch's own row: who
-# comes second with the same key waits there, and inserts no job.
+# One statement is one transaction and one round trip. With a key it first inserts a row for the batch. A call
+# with the same key at the same time waits for that row, and then inserts no job.
 _ACCEPT: Final = f"""
     WITH batch AS (
         INSERT INTO batches (tenant_id, idempotency_key, digest, items)
@@ -39,11 +39,11 @@ _FIND: Final = "SELECT digest, items FROM batches WHERE tenant_id = $1 AND idemp
 
 @dataclass(frozen=True, slots=True)
 class BatchKey:
-    """What makes a batch the same as an earlier one.
+    """The idempotency key of a batch, and what it belongs to.
 
     Attributes:
-        key: the caller's idempotency key; it has nothing to do with the keys of single jobs.
-        digest: of what was sent, see `digest_of`; stored as a keyed digest of it.
+        key: the key of the call. A single job may have the same key: the two do not affect each other.
+        digest: what `digest_of` makes of the items.
     """
 
     key: str
@@ -52,10 +52,11 @@ class BatchKey:
 
 @dataclass(frozen=True, slots=True)
 class BatchAcceptance:
-    """The answer to `accept_batch`.
+    """What a call made, or has made before under the same idempotency key.
 
     Attributes:
-        items: in the caller's order: a job, why there is none, or None for a job that is forgotten by now.
+        items: in the order of the call: the job, or why the item was refused, or None if the job's row has
+            been deleted since.
         is_new: whether this call made the jobs.
     """
 
@@ -69,9 +70,9 @@ class BatchAcceptance:
 
 
 def digest_of(documents: Sequence[Any]) -> bytes:
-    """SHA-256 of the items as they were sent, whatever their spaces and the order of their fields.
+    """SHA-256 of the items as they were sent. Spaces and the order of fields make no difference.
 
-    Not of what they mean: what is valid today may not be tomorrow, and it must stay the same batch.
+    The items are not validated for this: a repeated call must be recognised also when the rules have changed.
     """
     digest = hashlib.sha256()
     for document in documents:
@@ -87,13 +88,13 @@ async def accept_batch(
     items: Sequence[RenderRequest | ItemRefusal],
     key: BatchKey | None,
 ) -> BatchAcceptance:
-    """Store the jobs among the items, at least one: all of them, or none.
+    """Store the jobs among the items in one transaction. There must be at least one.
 
     Raises:
         IdempotencyConflictError: the key was used with another body before.
         fleet.vault.WrongKeyError: one holds secrets, and this process cannot seal for the fleet.
-        UnavailableError: Postgres does not answer; nothing was stored, or (the connection broke during the
-            commit) a batch that the same key finds again.
+        UnavailableError: Postgres does not answer. Either nothing was stored, or (the connection broke during
+            the commit) a batch that the same key finds.
     """
     new_jobs: list[NewJob] = []
     kept: list[Mapping[str, Any]] = []
@@ -103,7 +104,7 @@ async def accept_batch(
             kept.append({"job": str(new_jobs[-1].id)})
         else:
             kept.append({"error": item})
-        await asyncio.sleep(0)  # writing out a long document takes milliseconds; others get their turn
+        await asyncio.sleep(0)  # a long document takes milliseconds; other calls go on meanwhile
     batch: tuple[Any, ...] = (None, None, None)
     if key is not None:
         batch = (key.key, vault.digest(key.digest, tenant_id=tenant_id), json.dumps(kept))

@@ -1,4 +1,4 @@
-"""The artifact of a job: the name under which people save it, and an address that gives it to them."""
+"""The artifact of a job: its file name for downloads, and its presigned address."""
 
 from fleet.artifacts.keys import SignedAddress
 from fleet.artifacts.store import Artifacts
@@ -6,7 +6,7 @@ from fleet.jobs.job import Job
 
 
 def artifact_filename(job: Job) -> str:
-    """The name under which a browser saves the artifact: the job's id and the key's extension."""
+    """The name under which a browser saves the artifact: the job's id, and the extension of the key."""
     extension = (job.artifact_key or "").rpartition(".")[2]
     return f"{job.id}.{extension}"
 

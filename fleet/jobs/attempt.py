@@ -1,10 +1,11 @@
-"""What a worker does to a job that it has claimed: renew, finish, put back. All SQL of it.
+"""What a worker writes about a job that it has claimed: renew, finish, put back. All SQL of it.
 
-Three rules carry the promise that no accepted job is lost or ends twice:
+Three rules make sure that no accepted job is lost or ends twice:
 
-1. One claim wins, and raises `attempt` (`fleet/jobs/claim.py`).
-2. Every later write is fenced by `id AND attempt AND state = 'running'`. Who lost the lease writes nothing.
-3. Times are the database's clock, never a worker's.
+1. Of several claims one succeeds, and it raises `attempt` (`fleet/jobs/claim.py`).
+2. Every later write has the condition `id AND attempt AND state = 'running'`, which is called the fence. A
+   worker that has lost its lease writes nothing.
+3. Times come from the clock of the database, never from that of a worker.
 """
 
 import json
@@ -24,11 +25,12 @@ from fleet.queue.entry import QUEUED_JOB_COLUMNS, QueuedJob, queued_job_from_row
 
 @dataclass(frozen=True, slots=True)
 class AttemptOutcome:
-    """How an attempt ended, ready to be written.
+    """How an attempt ended.
 
     Attributes:
-        is_quarantined: whether the job is set aside as one that kills what renders it.
-        unchanged: for a scheduled picture, whether it equals the last one; then nobody is told.
+        is_quarantined: whether the job is put into quarantine, because it has crashed too often.
+        unchanged: for a schedule that compares, whether the picture equals the last one; then no webhook is
+            sent.
     """
 
     state: State
@@ -45,7 +47,7 @@ class AttemptOutcome:
     unchanged: bool | None = None
 
 
-# What does not come back is not ours any more. The caller cancels it.
+# An attempt that is not returned belongs to another worker by now. The caller stops it.
 _RENEW: Final = """
     UPDATE jobs SET lease_until = now() + $3
     FROM unnest($1::uuid[], $2::integer[]) AS mine (id, attempt)
@@ -68,7 +70,7 @@ _FINISH: Final = """
     )
     SELECT id FROM finished
 """
-# After a broken commit: did our own finish get through?
+# After the connection broke during the commit: was the job finished by this attempt?
 _IS_OURS: Final = """
     SELECT EXISTS (
         SELECT FROM jobs
@@ -76,8 +78,8 @@ _IS_OURS: Final = """
           AND artifact_key IS NOT DISTINCT FROM $4 AND error_type IS NOT DISTINCT FROM $5
     )
 """
-# Back to the queue: after a failure (counted as failure or crash) or from a stopping worker (not counted).
-# What its owner has cancelled meanwhile, or what has expired, does not go back but ends.
+# Queues a job again: after a failure (which is counted as a failure or a crash), or because the worker stops
+# (which is not counted). A job that was cancelled or has expired meanwhile ends instead.
 _PUT_BACK: Final = f"""
     WITH freed AS (
         UPDATE jobs
@@ -102,17 +104,22 @@ _PUT_BACK: Final = f"""
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """Answer to a heartbeat: the attempts that are still ours, and those whose cancelling is wanted."""
+    """The answer to a heartbeat, as pairs of job id and attempt.
+
+    Attributes:
+        held: attempts that still belong to this worker.
+        to_cancel: those of them whose job is to be cancelled.
+    """
 
     held: frozenset[tuple[UUID, int]]
     to_cancel: frozenset[tuple[UUID, int]]
 
 
 async def renew(database: Database, held: Sequence[tuple[UUID, int]], *, lease: timedelta) -> Renewal:
-    """Prolong the leases of these `(job_id, attempt)` pairs.
+    """Renew the leases of these `(job_id, attempt)` pairs.
 
     Raises:
-        UnavailableError: Postgres does not answer; nothing is known.
+        UnavailableError: Postgres does not answer; which leases were renewed is not known.
     """
     rows = await database.fetch(_RENEW, [pair[0] for pair in held], [pair[1] for pair in held], lease)
     return Renewal(
@@ -126,9 +133,10 @@ def _json(value: object) -> str | None:
 
 
 async def finish(database: Database, attempt: JobAttempt, outcome: AttemptOutcome) -> bool:
-    """End a job. False: the fence refused, the job is no longer this attempt's.
+    """End a job. False: the fence refused, because the job does not belong to this attempt any more.
 
-    Safe to repeat: when an earlier call was cut off in its commit and went through, this one says True.
+    It can be repeated safely: if the connection broke during the commit of an earlier call and the job was
+    finished by it, this call returns True.
 
     Raises:
         UnavailableError: Postgres does not answer; call again.
@@ -167,10 +175,10 @@ async def finish(database: Database, attempt: JobAttempt, outcome: AttemptOutcom
 
 @dataclass(frozen=True, slots=True)
 class PutBack:
-    """Where a job went that was put back.
+    """What became of a job that was put back.
 
     Attributes:
-        state: queued, or cancelled or expired when that was due.
+        state: queued; cancelled or expired if that happened meanwhile.
         queued: the job, to be put into Redis; None when it has ended.
     """
 
@@ -192,7 +200,7 @@ async def _put_back(
     return PutBack(state, queued_job_from_row(row) if state is State.QUEUED else None)
 
 
-async def retry_later(
+async def requeue_failed(
     database: Database,
     attempt: JobAttempt,
     *,
@@ -211,9 +219,9 @@ async def retry_later(
 
 
 async def hand_back(database: Database, attempt: JobAttempt) -> PutBack | None:
-    """Queue the job of a stopping worker again, at once and uncounted. None: the fence refused.
+    """Queue the job of a stopping worker again, at once; nothing is counted. None: the fence refused.
 
     Raises:
-        UnavailableError: Postgres does not answer; the lease will run out instead.
+        UnavailableError: Postgres does not answer. The job is queued again when its lease has run out.
     """
     return await _put_back(database, attempt, timedelta(), (0, 0), ("handed_back", None, None))

@@ -6,7 +6,8 @@ from uuid import UUID
 from fleet.database import Database
 from fleet.jobs.job import JOB_COLUMNS, Job, job_from_row
 
-# What is queued ends at once. What runs is asked to end: its worker learns it by Redis or with its heartbeat.
+# A queued job ends at once. For a running job the wish is noted, and its worker learns of it through Redis or
+# with its next heartbeat.
 _CANCEL: Final = f"""
     UPDATE jobs
     SET cancel_requested = true, parked = false,
@@ -18,9 +19,9 @@ _CANCEL: Final = f"""
 
 
 async def cancel(database: Database, *, job_id: UUID, tenant_id: UUID) -> Job | None:
-    """Cancel an open job of this tenant: a queued one has ended now, a running one is asked to end.
+    """Cancel an open job of this tenant: a queued one ends now, a running one is asked to end.
 
-    None: there is no such job, or it has ended before. Repeating is safe.
+    None: there is no such job, or it has ended before. It can be repeated safely.
     """
     row = await database.fetchrow(_CANCEL, job_id, tenant_id)
     return None if row is None else job_from_row(row)

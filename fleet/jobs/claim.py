@@ -1,7 +1,7 @@
 """How a worker gets a job: the claim, and the cap that a tenant may have on its running jobs.
 
-The claim is one UPDATE from queued to running that raises `attempt`. Redis may deliver an id twice or a
-hundred times; one claim wins. What the worker does to the job from then on is in `fleet/jobs/attempt.py`.
+The claim is one UPDATE from queued to running that raises `attempt`. Redis may give the same entry to many
+workers; one of their claims succeeds. What the worker writes from then on is in `fleet/jobs/attempt.py`.
 """
 
 from dataclasses import dataclass, replace
@@ -18,14 +18,16 @@ from fleet.render.sealed import SealedRequest
 
 @dataclass(frozen=True, slots=True)
 class JobAttempt:
-    """One execution of a job, as claimed. `(job_id, attempt)` is the fence of everything that follows.
+    """One attempt to render a job, as claimed. All later writes name `(job_id, attempt)`.
 
     Attributes:
-        expires_in_s: seconds until the job is given up; None: never.
-        request: as it is stored; its secrets are for this job alone.
-        is_capped: whether its tenant may run only so many jobs at once.
-        egress_allow: what its tenant reaches besides the settings' addresses, as `EGRESS_ALLOW` is written.
-        egress_deny: what its tenant does not reach, as `EGRESS_DENY` is written.
+        request: as it is stored, with its secrets sealed.
+        pickup_s: seconds from the time when the job could be claimed to the claim.
+        queued_s: seconds from the acceptance of the job to the claim.
+        expires_in_s: seconds until the job expires; None: never.
+        is_capped: whether the number of jobs that its tenant may run at once is limited.
+        egress_allow: addresses that its tenant reaches besides those of the settings, as in `EGRESS_ALLOW`.
+        egress_deny: addresses that its tenant does not reach, as in `EGRESS_DENY`.
     """
 
     job_id: UUID
@@ -45,7 +47,7 @@ class JobAttempt:
     egress_deny: tuple[str, ...] = ()
 
 
-# How many jobs of this job's tenant run now. Exact only under the lock that _CAP takes.
+# How many jobs of this job's tenant run now. It is exact only while the lock of _CAP is held.
 _RUNNING_OF_TENANT: Final = """
     (SELECT count(*) FROM jobs AS other WHERE other.tenant_id = jobs.tenant_id AND other.state = 'running')
 """
@@ -68,15 +70,16 @@ _CLAIM_WHERE: Final = """
     SELECT claimed.*, tenants.egress_allow, tenants.egress_deny
     FROM claimed JOIN tenants ON tenants.id = claimed.tenant_id
 """
-# The usual case, one statement: a tenant without a cap.
+# The usual case takes one statement: the tenant has no cap.
 _CLAIM: Final = _CLAIM_WHERE.format(
     permitted="""
     NOT EXISTS (SELECT FROM tenants
                 WHERE tenants.id = jobs.tenant_id AND coalesce(max_running, $5) IS NOT NULL)
 """
 )
-# A tenant with a cap: its claims wait for each other at its row, so that the count is exact. A statement sees
-# what was committed before it began, hence lock and count are two (PostgreSQL's manual, 13.2.1).
+# If the tenant has a cap, claims of its jobs lock its row one after the other, so that the count is exact.
+# Lock and count are two statements, because a statement sees only what was committed before it began
+# (PostgreSQL's manual, 13.2.1).
 _CAP: Final = """
     SELECT coalesce(tenants.max_running, $3) FROM jobs JOIN tenants ON tenants.id = jobs.tenant_id
     WHERE jobs.id = $1 AND jobs.dispatch = $2 AND jobs.state = 'queued'
@@ -84,13 +87,13 @@ _CAP: Final = """
     FOR NO KEY UPDATE OF tenants
 """
 _CLAIM_CAPPED: Final = _CLAIM_WHERE.format(permitted=f"{_RUNNING_OF_TENANT} < $5")
-# Aside, until one of the tenant's running jobs ends: in the queue it would only come up again and again.
+# The job is parked until one of the tenant's running jobs ends. In Redis, it would be taken again and again.
 _PARK: Final = f"""
     UPDATE jobs SET parked = true, dispatched_at = NULL
     WHERE id = $1 AND dispatch = $2 AND state = 'queued' AND run_after <= now() AND NOT parked
       AND {_RUNNING_OF_TENANT} >= $3
 """
-# The longest parked first; a level of priority counts as half a minute.
+# The job that has been queued for longest goes first; each level of priority counts as half a minute.
 _UNPARK: Final = f"""
     WITH next AS (
         SELECT id FROM jobs WHERE parked AND tenant_id = $1
@@ -110,18 +113,18 @@ async def claim(
     lease: timedelta,
     max_running: int | None = None,
 ) -> JobAttempt | None:
-    """Take a queued job. None: somebody else did, it ended, it may not run now, or this entry is out of date.
+    """Claim a queued job. None: another worker did, it ended, it may not run now, or the entry is outdated.
 
     Args:
         database: connections to Postgres.
-        entry: what came through Redis.
-        worker_id: who claims.
-        lease: how long the claim holds without a heartbeat.
+        entry: the entry that was taken from Redis.
+        worker_id: the worker that claims.
+        lease: how long the claim lasts without a heartbeat.
         max_running: jobs that a tenant without a cap of its own may run at once; None: any number.
 
     Raises:
-        UnavailableError: Postgres does not answer; whether the claim was made is not known, and the lease
-            decides: nobody renews it.
+        UnavailableError: Postgres does not answer. Whether the job was claimed is not known; if it was, its
+            lease runs out, and the job is queued again.
     """
     arguments = (entry.job_id, entry.dispatch, worker_id, lease, max_running)
     row = await database.fetchrow(_CLAIM, *arguments)
@@ -134,7 +137,7 @@ async def claim(
 async def _claim_capped(
     database: Database, entry: QueueEntry, worker_id: UUID, lease: timedelta, max_running: int | None
 ) -> asyncpg.Record | None:
-    """Claim for a tenant with a cap, or park the job when the cap is reached."""
+    """Claim a job of a tenant with a cap, or park it if the cap is reached."""
     ids = (entry.job_id, entry.dispatch)
     async with database.transaction() as connection:
         cap = await connection.fetchval(_CAP, *ids, max_running)
@@ -167,10 +170,10 @@ def _attempt(row: asyncpg.Record, *, is_capped: bool) -> JobAttempt:
 
 
 async def unpark(database: Database, tenant_id: UUID, *, count: int) -> list[QueuedJob]:
-    """Let so many parked jobs of a tenant go on: each had its turn and did not run, so it goes first.
+    """Unpark so many jobs of a tenant. They go first in the queue, because they had their turn before.
 
     Raises:
-        UnavailableError: Postgres does not answer; the sweeper does it later.
+        UnavailableError: Postgres does not answer; the sweeper unparks them later.
     """
     rows = await database.fetch(_UNPARK, tenant_id, count)
     return [replace(queued_job_from_row(row), has_run=True, is_paid=True) for row in rows]

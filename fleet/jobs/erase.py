@@ -1,11 +1,11 @@
-"""What is old enough to go: artifacts, orphans, rows. All SQL of it.
+"""Erasing what is old enough: artifacts, orphans and rows. All SQL of it.
 
-An orphan is a stored object that is no job's artifact: its attempt was lost, retried, cancelled or refused by
-the fence after it had uploaded. Keys are exact (`fleet/artifacts/keys.py`), and an attempt that did not
-succeed owns no artifact; so nothing is searched for in the store, and no job can lose what is another one's.
+An orphan is a stored file that is not the artifact of any job: an attempt uploaded it, and then did not
+succeed. The keys of all files that an attempt may have stored are known (`fleet/artifacts/keys.py`). So
+nothing has to be searched for in the store, and no file of another job can be erased.
 
-Objects go first and rows after, so that a store that is away loses nothing but time. Rows stay locked
-meanwhile (SKIP LOCKED): workers that erase at the same time share the work instead of doing it twice.
+Files are erased before rows are marked: if the store does not answer, they are erased later. Rows are locked
+meanwhile (SKIP LOCKED), so that workers that erase at the same time share the work.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,12 +19,12 @@ import asyncpg
 from fleet.artifacts.keys import possible_keys
 from fleet.database import Database
 
-# Removes objects from the store; gives back the keys that it could not remove.
+# Removes files from the store; returns the keys of those that could not be removed.
 Delete: TypeAlias = Callable[[Sequence[str]], Awaitable[set[str]]]
 
 _FIRST_ID: Final = UUID(int=0)
 
-# others: attempts without success, whose objects may lie beside the artifact.
+# others: attempts that did not succeed, and may have stored files too.
 _ERASABLE: Final = """
     SELECT id, tenant_id, created_at, erase_at, artifact_key,
            ARRAY(SELECT attempt FROM attempts
@@ -48,7 +48,7 @@ _MARK_ORPHANS_ERASED: Final = """
     FROM unnest($1::uuid[], $2::integer[]) AS looked_at (job_id, attempt)
     WHERE attempts.job_id = looked_at.job_id AND attempts.attempt = looked_at.attempt
 """
-# Attempts and webhooks go with their job. A webhook that is still to be sent keeps it.
+# The attempts and webhook messages of a job are deleted with it. A message that is still to be sent keeps it.
 _FORGET_JOBS: Final = """
     WITH old AS (
         SELECT id FROM jobs
@@ -76,7 +76,10 @@ _FORGET_BATCHES: Final = """
 
 @dataclass(frozen=True, slots=True)
 class EraseCursor:
-    """How far a walk through what is due has come. What the store refused is passed, not tried for ever."""
+    """How far a pass through the rows that are due has come.
+
+    Rows whose files the store does not remove are left behind, so that a pass comes to an end.
+    """
 
     at: datetime = datetime(2000, 1, 1, tzinfo=UTC)
     job_id: UUID = _FIRST_ID
@@ -88,12 +91,12 @@ START: Final = EraseCursor()
 
 @dataclass(frozen=True, slots=True)
 class EraseStep:
-    """What one step of a walk did.
+    """What one step of a pass did.
 
     Attributes:
-        erased: rows whose objects are gone.
-        refused: rows whose objects the store would not remove; they come up with the next walk.
-        next: where the next step begins; None: this was the last one.
+        erased: rows whose files are erased.
+        refused: rows whose files the store did not remove; the next pass tries them again.
+        next: where the next step begins; None: this was the last step.
     """
 
     erased: int
@@ -104,12 +107,12 @@ class EraseStep:
 async def erase_artifacts(
     database: Database, cursor: EraseCursor, *, delete: Delete, limit: int
 ) -> EraseStep:
-    """Erase what is stored of ended jobs whose retention is over, or of the next `limit` of them.
+    """Erase the files of ended jobs whose retention is over, of at most `limit` jobs.
 
-    Everything that any of the job's attempts may have stored goes, so that of a late zombie nothing is left.
+    The files of all attempts are erased: a worker that had lost its lease may have uploaded one later.
 
     Raises:
-        UnavailableError: Postgres or the store does not answer; nothing was marked, call again later.
+        UnavailableError: Postgres or the store does not answer. Nothing was marked; call again later.
     """
     async with database.transaction() as connection:
         rows = await connection.fetch(_ERASABLE, cursor.at, cursor.job_id, limit)
@@ -133,10 +136,10 @@ def _keys_of_job(row: asyncpg.Record) -> list[str]:
 async def erase_orphans(
     database: Database, cursor: EraseCursor, *, age: timedelta, delete: Delete, limit: int
 ) -> EraseStep:
-    """Erase what attempts without success may have stored, `age` after their end. The job may go on.
+    """Erase the files of attempts that did not succeed, `age` after their end. Their job may still be open.
 
     Raises:
-        UnavailableError: Postgres or the store does not answer; nothing was marked, call again later.
+        UnavailableError: Postgres or the store does not answer. Nothing was marked; call again later.
     """
     async with database.transaction() as connection:
         rows = await connection.fetch(_ORPHANED, age, cursor.at, cursor.job_id, cursor.attempt, limit)
@@ -159,10 +162,10 @@ def _keys_of_attempt(row: asyncpg.Record) -> list[str]:
 
 
 async def forget_jobs(database: Database, *, history: timedelta, limit: int) -> int:
-    """Delete rows of jobs that ended so long ago and of which nothing is stored any more; how many."""
+    """Delete the rows of jobs that ended `history` ago or earlier and have no files; returns how many."""
     return int(await database.fetchval(_FORGET_JOBS, history, limit))
 
 
 async def forget_batches(database: Database, *, history: timedelta, limit: int) -> int:
-    """Delete the idempotency keys of batches that were accepted so long ago; how many."""
+    """Delete the keys of batches that were accepted `history` ago or earlier; returns how many."""
     return int(await database.fetchval(_FORGET_BATCHES, history, limit))

@@ -28,12 +28,12 @@ class NewJob(NamedTuple):
         secrets: the secret part, sealed for this job; None: there is none.
         sealed_fields: the names of the fields in `secrets`, separated by commas.
         request_digest: tells whether a later call with the same idempotency key has the same request.
-        render_digest: tells which jobs render the same; None: this job is no answer for others.
-        run_at: not before this time; None or a time that is over: now.
+        render_digest: the same for all jobs that render the same; None: other calls do not reuse this job.
+        run_at: the job runs at this time or later; None or a time in the past: now.
         expires_in: from now; None: never.
-        retry_of: the ended job that this one runs anew.
-        of_link: whether a signed link asks for it; open ones that render the same exist only once.
-        schedule_id: the schedule that makes it, for its time `scheduled_for`; each time exists only once.
+        retry_of: the ended job whose request this one has.
+        of_link: whether a signed link made it. Of open ones that render the same only one can exist.
+        schedule_id: the schedule that made it, for its time `scheduled_for`. Each time has only one job.
     """
 
     id: UUID
@@ -116,7 +116,7 @@ _TYPES: Final = {
     "schedule_id": "uuid",
     "scheduled_for": "timestamptz",
 }
-# These are stored in another form than they are given; the statement says in which.
+# These fields are not stored as they are given; see the statement.
 _CONVERTED: Final = frozenset({"sealed_fields", "run_at", "expires_in"})
 _UNCHANGED: Final = ", ".join(name for name in _TYPES if name not in _CONVERTED)
 

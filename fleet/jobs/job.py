@@ -1,6 +1,6 @@
-"""A job: its states, its row, and what makes one of the other.
+"""A job: its states, and its row in Postgres.
 
-The picture of all states is in `docs/states.md`.
+`docs/states.md` has a diagram of all states.
 """
 
 import json
@@ -18,7 +18,7 @@ from fleet.queue.entry import QueuedJob, QueueEntry
 
 
 class State(StrEnum):
-    """Where a job is. The last four are terminal: nothing leaves them."""
+    """The state of a job. The last four are terminal: the job has ended, and keeps its state."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -35,7 +35,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One row of `jobs`, without the request itself (which may hold 2 MiB of HTML)."""
+    """One row of `jobs`, without the request, which may have 2 MiB of HTML."""
 
     id: UUID
     tenant_id: UUID
@@ -88,7 +88,7 @@ _READERS: Final[dict[str, Callable[[str], Any]]] = {
 
 
 def job_from_row(row: asyncpg.Record) -> Job:
-    """Make a Job of a row that holds at least the job's columns."""
+    """Make a Job of a row that has `JOB_COLUMNS`."""
     values = {name: row[name] for name in Job.__slots__}
     values["state"] = State(values["state"])
     for name, read in _READERS.items():
@@ -99,7 +99,7 @@ def job_from_row(row: asyncpg.Record) -> Job:
 
 
 def queued_job(job: Job, *, weight: float) -> QueuedJob | None:
-    """A job that was just accepted, on its way into the line; None when it is to run later."""
+    """A job that was just accepted, to be put into Redis. None: it is to run later."""
     if job.dispatched_at is None or job.state is not State.QUEUED:
         return None
     entry = QueueEntry(job.id, job.dispatch)

@@ -1,4 +1,4 @@
-"""Reading jobs: one, a page of them, how many wait."""
+"""Reading jobs: one, a page of them, or how many there are."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,23 +9,24 @@ from fleet.database import Database
 from fleet.jobs.job import JOB_COLUMNS, Job, State, job_from_row
 
 _GET: Final = f"SELECT {JOB_COLUMNS} FROM jobs WHERE id = $1 AND tenant_id = $2"
-# Newest first, from a cursor on: a range of jobs_of_tenant, or with a filter of jobs_of_tenant_by_state,
-# jobs_of_schedule or jobs_quarantined. Each combination is a statement of its own, planned for its own index.
+# Newest first, older than a cursor. This reads a range of the index jobs_of_tenant, or with a filter of
+# jobs_of_tenant_by_state, jobs_of_schedule or jobs_quarantined. Each combination of filters is a statement of
+# its own, so that Postgres plans it for its own index.
 _LIST: Final = f"""
     SELECT {JOB_COLUMNS} FROM jobs WHERE tenant_id = $1 AND id < $2{{filters}} ORDER BY id DESC LIMIT $3
 """
-# An index of queued jobs alone, and no further than the limit that the count is for.
+# Reads an index that has only queued jobs, and stops at the limit.
 _COUNT_QUEUED: Final = """
     SELECT count(*) FROM (SELECT FROM jobs WHERE tenant_id = $1 AND state = 'queued' LIMIT $2) AS queued
 """
-# Of jobs that somebody watches, those that are not as they were when they were last looked at.
+# Of jobs that are watched, those whose state or attempt has changed.
 _CHANGED: Final = """
     SELECT jobs.id FROM unnest($1::uuid[], $2::text[], $3::integer[]) AS known (id, state, attempt)
     JOIN jobs ON jobs.id = known.id
     WHERE jobs.state <> known.state OR jobs.attempt <> known.attempt
 """
 _GET_MANY: Final = f"SELECT {JOB_COLUMNS} FROM jobs WHERE id = ANY($1::uuid[])"
-# Both halves read an index of open jobs alone.
+# All parts read indexes that have only open jobs.
 _BACKLOG: Final = """
     SELECT (SELECT count(*) FROM jobs WHERE state = 'queued') AS queued,
            (SELECT count(*) FROM jobs WHERE state = 'running') AS running,
@@ -35,7 +36,7 @@ LAST_ID: Final = UUID(int=2**128 - 1)
 
 
 async def get(database: Database, *, job_id: UUID, tenant_id: UUID) -> Job | None:
-    """One job of this tenant; None also for a job of somebody else."""
+    """One job of this tenant. None: it has no such job."""
     row = await database.fetchrow(_GET, job_id, tenant_id)
     return None if row is None else job_from_row(row)
 
@@ -78,7 +79,7 @@ async def list_newest(
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """How much is open, over all tenants."""
+    """The open jobs of all tenants."""
 
     queued: int
     running: int
@@ -101,6 +102,6 @@ async def changed(database: Database, known: Sequence[tuple[UUID, State, int]]) 
 
 
 async def get_many(database: Database, job_ids: Sequence[UUID]) -> list[Job]:
-    """Jobs by id, of any tenant, in no order: for callers that were found to own them before."""
+    """Jobs by id, of any tenant, in no particular order. The caller has checked before whose they are."""
     rows = await database.fetch(_GET_MANY, job_ids)
     return [job_from_row(row) for row in rows]

@@ -1,7 +1,7 @@
-"""Words that travel by Redis to whoever listens: a job has changed, cancel this job, look at the pause.
+"""Announcements through Redis: a job has changed, a job is to be cancelled, the fleet was paused or resumed.
 
-All of them are best effort and make things fast, never sure: waiters also look at Postgres each second, and a
-worker learns of a cancel or a pause with its next heartbeat.
+They may get lost: they only make things fast. Callers that wait also look at Postgres each second, and a
+worker learns with its next heartbeat that a job is to be cancelled or that the fleet is paused.
 """
 
 from collections.abc import AsyncIterator
@@ -26,12 +26,12 @@ async def announce_change(redis: ArqRedis, job_id: UUID) -> None:
 
 
 async def announce_cancel(redis: ArqRedis, job_id: UUID) -> None:
-    """Tell the worker that runs this job, whichever it is, that the job is to be cancelled."""
+    """Tell all workers that this job is to be cancelled. The one that runs it will stop it."""
     await _publish(redis, CANCELS, job_id.bytes)
 
 
 async def announce_pause(redis: ArqRedis) -> None:
-    """Tell all workers that the fleet was paused or resumed; Postgres says which."""
+    """Tell all workers that the fleet was paused or resumed. Which of the two, they read in Postgres."""
     await _publish(redis, PAUSES, b"")
 
 
@@ -39,14 +39,14 @@ async def _publish(redis: ArqRedis, channel: str, message: bytes) -> None:
     try:
         await redis.publish(channel, message)
     except (RedisError, OSError) as error:
-        log.debug("redis does not answer, nobody is told", channel=channel, error=repr(error))
+        log.debug("redis does not answer, not announced", channel=channel, error=repr(error))
 
 
 async def listen(redis: ArqRedis, *channels: str) -> AsyncIterator[tuple[str, bytes]]:
     """Messages of these channels, each with its channel's name, until Redis stops answering.
 
     Raises:
-        redis.exceptions.RedisError: Redis does not answer; what is announced meanwhile is missed.
+        redis.exceptions.RedisError: Redis does not answer. What is announced meanwhile is lost.
     """
     async with redis.pubsub() as subscription:
         await subscription.subscribe(*channels)

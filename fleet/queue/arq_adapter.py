@@ -1,14 +1,14 @@
-"""arq, and everything that we know of its insides: the one module that a new version of arq could break.
+"""Sending and taking queue entries with arq. This is the only module that depends on arq's internals.
 
-arq carries job ids from the API to a worker. Both ends differ from stock arq, each for a measured reason:
+arq brings entries from the API to a worker. Sender and worker differ from arq's own, for measured reasons:
 
-- `send` writes what `ArqRedis.enqueue_job` would (the job's key, the sorted set) without its WATCH and reads,
-  as one round trip, together with a doorbell: a list that idle workers block on.
-- `CarrierWorker` takes ids out of the queue for good (`fleet/queue/fair_queue.py`) and waits for the bell.
-  Stock arq polls every 0.5 s (idle pickup p50 232 ms) and re-reads the ids of running jobs (behind 200 of
-  them a pickup takes 135 ms). Taking an id before it is claimed is safe, because Redis is not the truth: a
-  worker that dies in between leaves a queued row, which the sweeper finds.
-- A Redis that is away does not end the worker: running jobs need none, and new ones wait.
+- `send` writes what `ArqRedis.enqueue_job` writes (the job's key, the sorted set) in one round trip, without
+  its WATCH and reads. In the same round trip it pushes to a list on which idle workers block: the bell.
+- `CarrierWorker` removes ids from the queue when it takes them (`fleet/queue/fair_queue.py`), and waits for
+  the bell. arq itself polls every 0.5 s (median pickup by an idle worker 232 ms) and reads the ids of running
+  jobs again (with 200 of them a pickup takes 135 ms). Removing an id before the job is claimed is safe: if
+  the worker dies in between, the row in Postgres is still queued, and the sweeper sends it again.
+- The worker goes on if Redis does not answer: running jobs do not need it, and it takes new ones later.
 
 `tests/unit/fleet/queue/test_arq_canary.py` pins every name of arq that is used or overridden here.
 """
@@ -39,14 +39,14 @@ QUEUE: Final = fair_queue.QUEUE
 BELL: Final = "renderfleet:bell"
 FUNCTION: Final = "run_attempt"
 
-# A script of so many entries holds Redis up for some milliseconds.
+# During a script of so many entries, Redis does nothing else for some milliseconds.
 _ENTRIES_AT_ONCE: Final = 250
-# More rings than waiting workers would only make idle workers look once more in vain.
+# More rings than idle workers would only make them look at an empty queue.
 _MAX_RINGS: Final = 200
-# arq drops the job's key after a day by default, and such a job then fails without any hook. The row in
-# Postgres is what matters; the sweeper writes a lost key again.
+# By default, arq's key of a job expires after a day, and then the job fails in arq without a call of ours. If
+# a key is lost, the sweeper writes it again.
 _KEY_TTL_MS: Final = 7 * 24 * 3600 * 1000
-# The fallback when a ring is lost (a flush, a failover): an idle worker looks at the queue once a second.
+# If a ring is lost (Redis was flushed or failed over): an idle worker looks at the queue once a second.
 _BELL_TIMEOUT_S: Final = 1.0
 _REDIS_RETRY_S: Final = 0.5
 # How long cancelled attempts may take to close their page and write one row.
@@ -56,12 +56,12 @@ log = get_logger(__name__)
 
 
 def serialize(value: dict[str, Any]) -> bytes:
-    """JSON, not arq's pickle: with pickle, write access to Redis would be code execution in a worker."""
+    """Write JSON. With arq's pickle, whoever can write to Redis could execute code in a worker."""
     return json.dumps(value, separators=(",", ":")).encode()
 
 
 def deserialize(data: bytes) -> dict[str, Any]:
-    """The other half of `serialize`."""
+    """Read what `serialize` has written."""
     value: dict[str, Any] = json.loads(data)
     return value
 
@@ -69,7 +69,7 @@ def deserialize(data: bytes) -> dict[str, Any]:
 def connect(url: str, *, timeout_s: float, max_connections: int = 64) -> ArqRedis:
     """A client of Redis with a limit on every wait, which arq's own `create_pool` does not set.
 
-    Connects at the first command. A command is not repeated by itself: every caller here has a better answer.
+    It connects at the first command. Failed commands are not repeated: each caller decides what to do.
     """
     pool = BlockingConnectionPool.from_url(
         url,
@@ -79,7 +79,7 @@ def connect(url: str, *, timeout_s: float, max_connections: int = 64) -> ArqRedi
         socket_connect_timeout=timeout_s,
         socket_keepalive=True,
         health_check_interval=15,
-        retry=Retry(NoBackoff(), 1),  # one fresh connection, for the one that Redis closed while idle
+        retry=Retry(NoBackoff(), 1),  # one new connection, because Redis may have closed an idle one
         retry_on_error=[ConnectionError],
     )
     return ArqRedis(
@@ -92,9 +92,9 @@ def connect(url: str, *, timeout_s: float, max_connections: int = 64) -> ArqRedi
 
 
 async def send(redis: ArqRedis, entries: Sequence[QueuedId]) -> None:
-    """Put entries into the queue and ring, in one round trip for each 250 of them.
+    """Put entries into the queue and ring the bell, in one round trip for each 250 of them.
 
-    Sending an id that is there already changes nothing.
+    An id that is in the queue already stays where it is.
 
     Raises:
         redis.exceptions.RedisError: Redis does not answer.
@@ -120,7 +120,7 @@ async def _send(redis: ArqRedis, entries: Sequence[QueuedId], *, by_digest: bool
 
 
 class CarrierWorker(Worker):
-    """arq's worker with a doorbell instead of polling; it holds no lock and no lease in Redis."""
+    """arq's worker, which waits for the bell instead of polling, and has no lock or lease in Redis."""
 
     def __init__(
         self,
@@ -132,8 +132,8 @@ class CarrierWorker(Worker):
         on_startup: Callable[[dict[Any, Any]], Awaitable[None]],
         on_shutdown: Callable[[dict[Any, Any]], Awaitable[None]],
     ) -> None:
-        # timeout None: the attempt has its own deadline (asyncio.timeout); arq's wait_for can swallow the
-        # cancellation of a shutdown on Python 3.11.
+        # No timeout here: the attempt has its own deadline (asyncio.timeout). With arq's wait_for, the
+        # cancellation at a shutdown may get lost on Python 3.11.
         attempt = func(cast("Any", run_attempt), name=FUNCTION, keep_result=0)
         super().__init__(
             [attempt],
@@ -145,7 +145,7 @@ class CarrierWorker(Worker):
             keep_result=0,
             # arq counts how often it ran an id. The sweeper may send it again; Postgres decides on retries.
             max_tries=1_000_000,
-            # arq drains before it cancels only when the wait is truthy.
+            # With 0, arq would cancel at once instead of waiting for jobs to end.
             job_completion_wait=cast("Any", max(shutdown_grace_s, 0.001)),
             job_serializer=serialize,
             job_deserializer=deserialize,
@@ -162,39 +162,39 @@ class CarrierWorker(Worker):
 
     @property
     def running(self) -> int:
-        """How many jobs this worker has."""
+        """How many jobs this worker runs."""
         return len(self.tasks)
 
     @property
     def holds(self) -> list[str]:
-        """Why it takes no new job; empty when it does."""
+        """Why it takes no new jobs; empty when it takes them."""
         return sorted(self._holds) if self.allow_pick_jobs else ["the worker is stopping"]
 
     def allow(self, at_most: int, because: str) -> None:
-        """Have at most so many jobs at once from now on; what runs goes on. The least of all limits counts.
+        """Run at most so many jobs at once from now on. Running jobs go on. The smallest limit counts.
 
         Args:
-            at_most: the limit, which replaces an earlier one of the same reason.
+            at_most: the limit. It replaces an earlier limit for the same reason.
             because: the reason.
         """
         self._limits[because] = at_most
         self._slot_freed.set()
 
     def hold(self, reason: str) -> None:
-        """Take no new job until `release` of the same reason; what runs goes on."""
+        """Take no new jobs until `release` with the same reason. Running jobs go on."""
         self._holds.add(reason)
 
     def release(self, reason: str) -> None:
-        """Take jobs again, unless there is another reason not to."""
+        """Take new jobs again, unless there is another reason not to."""
         self._holds.discard(reason)
         self._slot_freed.set()
 
     async def main(self) -> None:
-        """Replace arq's polling: take ids while slots are free, wait for the bell or a slot otherwise."""
+        """Take ids while slots are free; else wait for a free slot or the bell. Replaces arq's polling."""
         self.ctx["redis"] = self.pool
         if self.on_startup:
             await self.on_startup(self.ctx)
-        # Cancelling alone is not enough: now and then redis-py kept it to itself, and the worker went on.
+        # Cancelling is not enough to end this: sometimes redis-py swallowed the cancellation.
         while not self._is_over:
             free = min((self.max_jobs, *self._limits.values())) - len(self.tasks)
             if free <= 0 or self._holds or not self.allow_pick_jobs:
@@ -209,7 +209,7 @@ class CarrierWorker(Worker):
                 await asyncio.sleep(_REDIS_RETRY_S)
                 continue
             for entry_id in taken:
-                # A second copy of what runs here is dropped: arq's books are kept by id.
+                # arq keeps its tasks by id, so an id that runs here already is dropped.
                 if entry_id not in self.tasks:
                     self._start(entry_id)
 
@@ -219,11 +219,11 @@ class CarrierWorker(Worker):
             await self._slot_freed.wait()
 
     async def _wait_for_bell(self) -> None:
-        # The union with a plain list in redis-py's types is for its synchronous clients.
+        # The cast is needed because redis-py types this for its synchronous clients, too.
         await cast("Awaitable[object]", self.pool.blpop([BELL], timeout=cast("Any", _BELL_TIMEOUT_S)))
 
     def _start(self, entry_id: str) -> None:
-        # arq only logs the score, as the time of enqueueing that it is with stock arq.
+        # arq itself passes the time of enqueueing as score, and only logs it.
         task = self.loop.create_task(self.run_job(entry_id, 0))
         self.tasks[entry_id] = task
         task.add_done_callback(lambda done: self._ended(entry_id, done))
@@ -233,23 +233,25 @@ class CarrierWorker(Worker):
         self._slot_freed.set()
         error = None if task.cancelled() else task.exception()
         if isinstance(error, (RedisError, OSError)):
-            # Either the attempt never began, then its row is queued and the sweeper finds it, or it ended and
-            # arq could not remove its keys, which expire.
+            # Either the attempt has not begun: its row is still queued, and the sweeper finds it. Or it has
+            # ended, and arq could not remove its keys, which expire.
             log.warning("redis does not answer", entry=entry_id, error=repr(error))
         elif error is not None:
-            log.error("an attempt escaped its own error handling", entry=entry_id, exc_info=error)
+            log.error(
+                "an attempt raised an error that it should have handled", entry=entry_id, exc_info=error
+            )
 
     def drain(self) -> None:
-        """Take no new job; jobs that run get the grace time, then they are handed back. Again: at once."""
+        """Take no new jobs, and hand back those that run after the grace time. A second call: at once."""
         self._stop(None)
 
     def fail(self, error: BaseException) -> None:
-        """Stop as on SIGTERM, then raise `error` from `run`, so that the process exits non-zero."""
+        """Stop as on SIGTERM, then raise `error` from `run`, so that the exit code is not 0."""
         self._failure = error
         self._stop(None)
 
     def handle_sig_wait_for_completion(self, signum: Any) -> None:
-        """Drain on the first signal, cancel on the second."""
+        """On the first signal wait for running jobs, on the second cancel them."""
         self._stop(signum)
 
     def _stop(self, signum: Any) -> None:
@@ -271,11 +273,11 @@ class CarrierWorker(Worker):
             self.main_task.cancel()
 
     async def close(self) -> None:
-        """Wait for cancelled attempts to hand their jobs back, then close; works also while Redis is away."""
+        """Wait until cancelled attempts have handed their jobs back, then close. Does not need Redis."""
         if self.tasks:
             _, stuck = await asyncio.wait(self.tasks.values(), timeout=_HAND_BACK_S)
             for task in stuck:
-                log.error("could not be handed back, its lease will run out", task=task.get_name())
+                log.error("a job could not be handed back, its lease will run out", task=task.get_name())
         if self.on_shutdown:
             await self.on_shutdown(self.ctx)
         await self.pool.aclose(close_connection_pool=True)

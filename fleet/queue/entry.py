@@ -46,7 +46,7 @@ class QueuedJob:
         weight: the tenant's share of the fleet.
         priority: 0 to 9.
         has_run: whether it had its turn before: then it goes before its tenant's other jobs.
-        is_paid: whether nothing was rendered in that turn: then the next one costs its tenant nothing.
+        is_paid: whether nothing was rendered in that turn: then the tenant gets the turn back.
     """
 
     entry: QueueEntry

@@ -2,23 +2,25 @@
 
 Between tenants this is start-time fair queuing (P. Goyal, H. Vin, H. Cheng, "Start-time Fair Queuing: A
 Scheduling Algorithm for Integrated Services Packet Switching Networks", SIGCOMM 1996, section 2). Each tenant
-that waits has one start tag, for its next job. The tenant with the least tag is next: virtual time becomes
-its tag, and the tag grows by `1 / weight`. A tenant that begins to wait gets the larger one of virtual time
-and its last tag. So:
+that has queued jobs has a start tag, which is for its next job. The tenant with the smallest tag is next:
+virtual time becomes this tag, and then the tag grows by `1 / weight`. A tenant that has no queued job gets a
+tag with its next one: virtual time, or its last tag if that is larger. This has the following effects:
 
-- virtual time moves by what was taken, never by how many jobs wait or how urgent they are;
-- whatever a tenant has queued, cancelled or been served before: when it begins to wait, at most
-  `max(1, ceil(other weight / own weight))` jobs of each other tenant are taken before its first one;
-- if all others were served since it was, its job is the next one, after those of tenants that came the same
-  way before it;
-- tenants that go on waiting are served in proportion to their weights.
+- Virtual time follows the jobs that are taken. How many jobs are queued, or how urgent they are, does not
+move
+  it.
+- Whatever a tenant has queued, cancelled or rendered before: from the moment when it has a queued job again,
+  at most `max(1, ceil(other weight / own weight))` jobs of each other tenant are taken before its first one.
+- If a job of each other tenant has been taken since the tenant's last one, its job is the next one, after
+  those of tenants that came before it in the same way.
+- Tenants that always have queued jobs are served in proportion to their weights.
 
-Within a tenant a job stands where it arrived, moved ahead or back by `HEAD_START` jobs for each level of
-priority. So a job of priority 0 waits for a bounded number of later ones.
+Jobs of the same tenant are taken in the order in which they arrived, but each level of priority moves a job
+ahead or back by `HEAD_START` jobs. So a job of priority 0 waits for a limited number of later ones.
 
-All ids are members of one sorted set, in which each tenant has a range of scores of its own: the first id in
-the range is the tenant's next job. All of this may be lost at any time: after a flush every tag starts from
-zero, with the queue itself.
+All ids are members of one sorted set, in which each tenant has a range of scores. The first id in the range
+is the tenant's next job. All of this may get lost at any time: after a flush the queue is empty, and all tags
+begin at zero again.
 """
 
 import hashlib
@@ -34,22 +36,25 @@ if TYPE_CHECKING:
 
 # A sorted set of all ids.
 QUEUE: Final = "renderfleet:queue"
-# A sorted set of the tenants that wait; the score is the start tag of a tenant's next job.
+# A sorted set of the tenants that have queued jobs. The score is the start tag.
 TURNS: Final = "renderfleet:turns"
-# A hash: virtual time (`clock`), and of each tenant its number (which range of scores it has), its start tag,
-# the cost of one of its turns, and how many jobs have arrived since it began to wait.
+# A hash with virtual time (`clock`), and for each tenant: its number, which says what range of scores it has;
+# its start tag; how much its tag grows with each job (`cost`); and how many jobs have arrived since it had
+# none.
 TENANTS: Final = "renderfleet:queue-tenants"
 
 DEFAULT_PRIORITY: Final = 5
-# Jobs of its own tenant that one level of priority overtakes. With 25, priority 9 passes a hundred.
+# How many jobs of its own tenant a job overtakes with each level of priority. Priority 9 overtakes a hundred.
 HEAD_START: Final = 25
 
-# Scores are doubles, exact up to 2^53: ranges for 2^18 tenants, each with places for 2^34 jobs that arrive in
-# the usual way and as many that go first. %.17g: Lua's own format keeps 14 digits of a number.
+# Scores are doubles, which are exact up to 2^53. That is enough for 2^18 tenants, each with places for 2^34
+# jobs that arrive in the usual way and as many that go first. %.17g is needed because Lua keeps 14 digits
+# otherwise.
 #
-# Who comes first goes first: each tenant that begins to wait moves virtual time by ARRIVAL, a millionth of a
-# turn, so that no two tags are alike. A tenant that goes on waiting stands RETURN, a thousandth of a turn,
-# behind its tag: of two tags that are alike the one of a tenant that begins to wait is the lesser one.
+# Tags must not be equal. Each tenant that has its first queued job moves virtual time by ARRIVAL, a millionth
+# of a turn, so that such tenants are served in the order in which they came. When a job is taken, the score
+# of its tenant is RETURN, a thousandth of a turn, more than its tag, so that it goes after a tenant that has
+# just come.
 _HEAD: Final = """
 local QUEUE, TURNS, TENANTS = KEYS[1], KEYS[2], KEYS[3]
 local RANGE, USUAL, ARRIVAL, RETURN = 2 ^ 35, 2 ^ 34, 2 ^ -20, 2 ^ -10
@@ -65,8 +70,9 @@ local function first_ids(number, count)
                     'LIMIT', 0, count)
 end
 """
-# When nothing waits nobody is owed anything: forgetting the tags keeps them few. What waits already keeps its
-# place. Of a turn that was paid and not used the price is given back.
+# When the queue is empty, all tags are deleted, so that they do not become too many. An id that is in the
+# queue already keeps its place. `is_paid`: the tenant had a turn and did not use it, so its tag is moved
+# back.
 _ENTER: Final = f"""{_HEAD}
 if redis.call('ZCARD', QUEUE) == 0 then redis.call('DEL', TURNS, TENANTS) end
 for i = 1, #ARGV, 6 do
@@ -90,7 +96,7 @@ for i = 1, #ARGV, 6 do
   end
 end
 """
-# Ids to which no tenant's turn leads come last: they are there only if part of the keys was lost.
+# Last come ids whose tenant is not in TURNS, which happens only if a part of the keys was lost.
 _TAKE: Final = f"""{_HEAD}
 local taken, count = {{}}, tonumber(ARGV[1])
 while #taken < count do
@@ -121,7 +127,7 @@ _KEYS: Final = (QUEUE, TURNS, TENANTS)
 
 
 def _digest(script: str) -> str:
-    # The name by which Redis knows a script; it protects nothing.
+    # Redis knows a script by its SHA-1. Nothing is protected by it.
     return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
 
 
@@ -131,15 +137,15 @@ _TAKE_DIGEST: Final = _digest(_TAKE)
 
 @dataclass(frozen=True, slots=True)
 class QueuedId:
-    """One id on its way into the queue.
+    """One id that is to be put into the queue, and what decides where it stands.
 
     Attributes:
-        id: what `take` gives back.
-        tenant: whose turn it costs.
-        weight: the tenant's share; what its latest entry says holds for all of its jobs.
+        id: the id, as `take` returns it.
+        tenant: the owner of the job.
+        weight: the tenant's share. The latest one is used for all jobs of the tenant.
         priority: 0 to 9.
-        goes_first: whether it stands in front of the tenant's other jobs.
-        is_paid: whether it was taken before and nothing was rendered: then that turn is given back.
+        goes_first: whether it goes before the tenant's other jobs.
+        is_paid: whether it was taken before and nothing was rendered: then the tenant gets that turn back.
     """
 
     id: str
@@ -150,7 +156,7 @@ class QueuedId:
     is_paid: bool = False
 
     def words(self) -> tuple[str, str, str, str, str, str]:
-        """The script's arguments for this entry."""
+        """The arguments of the script for this id."""
         lead = HEAD_START * (self.priority - DEFAULT_PRIORITY)
         flags = (str(int(self.goes_first)), str(int(self.is_paid)))
         return (self.id, self.tenant, repr(1 / self.weight), str(lead), *flags)
@@ -160,9 +166,10 @@ def enter(pipe: "Pipeline", entries: Iterable[QueuedId], *, by_digest: bool = Tr
     """Add entries to the queue as one command of a pipeline.
 
     Args:
-        pipe: runs it with everything else that belongs to it.
-        entries: in the order in which they arrived.
-        by_digest: name the script instead of sending its text; Redis answers NOSCRIPT when it knows it not.
+        pipe: the pipeline.
+        entries: what to add, in the order of arrival.
+        by_digest: send the digest of the script instead of its text. If Redis does not know the script, it
+            answers NOSCRIPT.
     """
     words = [word for entry in entries for word in entry.words()]
     if by_digest:
@@ -172,10 +179,10 @@ def enter(pipe: "Pipeline", entries: Iterable[QueuedId], *, by_digest: bool = Tr
 
 
 async def take(redis: ArqRedis, count: int) -> list[str]:
-    """At most `count` ids, those whose turn it is.
+    """Take the next ids out of the queue, at most `count`.
 
     Raises:
-        redis.exceptions.RedisError: Redis does not answer; what it took meanwhile is found by the sweeper.
+        redis.exceptions.RedisError: Redis does not answer. If ids were taken, the sweeper sends them again.
     """
     arguments = (len(_KEYS), *_KEYS, str(count))
     try:
@@ -186,7 +193,7 @@ async def take(redis: ArqRedis, count: int) -> list[str]:
 
 
 async def missing(redis: ArqRedis, ids: Sequence[str]) -> list[str]:
-    """Which of these ids the queue does not hold.
+    """Those of these ids that are not in the queue.
 
     Raises:
         redis.exceptions.RedisError: Redis does not answer.
@@ -198,7 +205,7 @@ async def missing(redis: ArqRedis, ids: Sequence[str]) -> list[str]:
 
 
 async def leave(redis: ArqRedis, *ids: str) -> None:
-    """Take ids out of the queue, wherever they stand; those that are not there are fine.
+    """Remove these ids from the queue. Ids that are not in it are ignored.
 
     Raises:
         redis.exceptions.RedisError: Redis does not answer.

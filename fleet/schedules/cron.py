@@ -1,8 +1,9 @@
-"""Cron expressions in a time zone: when they come next, and when they came last. Pure: the time is given.
+"""Cron expressions in a time zone: their next and their latest time. No clock is read: the time is given.
 
-cronsim reads expressions as Debian's cron does, also where clocks are changed (cron(8), "Daylight Saving Time
-and other time changes"): what falls into a skipped hour comes right after it, what falls into a repeated hour
-comes once; an expression whose minute or hour starts with a star simply follows the clock.
+cronsim reads expressions as Debian's cron does, also when clocks are changed (cron(8), "Daylight Saving Time
+and other time changes"). A time in an hour that is skipped comes right after that hour. A time in an hour
+that is repeated comes once. But if the minute or the hour begins with a star, the expression follows the
+clock.
 """
 
 import re
@@ -24,7 +25,7 @@ NICKNAMES: Final = {
     "@monthly": "0 0 1 * *",
     "@yearly": "0 0 1 1 *",
 }
-# Each with what it may hold; `*`, lists, ranges and steps are allowed in all of them.
+# Each field with its values; `*`, lists, ranges and steps are allowed in all of them.
 FIELDS: Final = {
     "minute": "0 to 59",
     "hour": "0 to 23",
@@ -38,12 +39,12 @@ FORM: Final = (
 )
 MAX_LENGTH: Final = 100
 _CHARACTERS: Final = re.compile(r"[0-9A-Za-z*/,#@ -]+")
-# From when the search for a first time starts. It ends after 50 years; a calendar repeats itself after 28.
+# Where the search for a first time begins. It ends after 50 years; the calendar repeats itself after 28.
 _ANY_TIME: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class UnusableCronError(ValueError):
-    """An expression that is malformed or never comes.
+    """An expression that is malformed or has no time at all.
 
     Attributes:
         allowed: what is allowed instead.
@@ -55,12 +56,12 @@ class UnusableCronError(ValueError):
 
 
 class UnknownZoneError(ValueError):
-    """A name that is no time zone; the message may suggest another."""
+    """A name that is not a time zone. The message may suggest one."""
 
 
 @lru_cache(maxsize=1)
 def zone_names() -> frozenset[str]:
-    """The names of all IANA time zones: those of the package, since systems differ."""
+    """The names of all IANA time zones, from the package tzdata, because systems differ."""
     return frozenset(files("tzdata").joinpath("zones").read_text().split())
 
 
@@ -78,17 +79,17 @@ def zone_named(name: str) -> tzinfo:
 
 @dataclass(frozen=True, slots=True)
 class Timetable:
-    """A cron expression in a time zone. All times that go in and out are aware; those that go out are UTC."""
+    """A cron expression in a time zone. All times are aware; those that are returned are in UTC."""
 
     expression: str
     zone: tzinfo
 
     @classmethod
     def parse(cls, expression: str, timezone: str = "UTC") -> Self:
-        """Check and take apart.
+        """Read and check an expression.
 
         Raises:
-            UnusableCronError: the expression is malformed or never comes.
+            UnusableCronError: the expression is malformed or has no time at all.
             UnknownZoneError: there is no such time zone.
         """
         timetable = cls(_five_fields(expression), zone_named(timezone))
@@ -101,8 +102,8 @@ class Timetable:
         Raises:
             UnusableCronError: there is none within 50 years.
         """
-        # cronsim forgets in which of two repeated hours the moment lies: when that is the second one, it may
-        # answer with times of the first.
+        # cronsim does not know in which of two repeated hours the moment is. If it is the second one, it may
+        # return times of the first one.
         for found in self._times(moment):
             if found > moment:
                 return found
@@ -112,10 +113,10 @@ class Timetable:
         )
 
     def latest(self, *, first: datetime, until: datetime) -> datetime:
-        """The last time up to `until`, that one included, if `first` is a time that has come.
+        """The last time that is not later than `until`. `first` is an earlier one.
 
-        Looks backwards from `until`: there may be half a million times between the two. Only near a change of
-        clocks is that not exact, hence the few steps ahead.
+        It searches backwards from `until`, because there may be half a million times in between. Near a
+        change of clocks that is not exact, so it goes some steps forward at the end.
         """
         latest = max(first, min(until, next(self._times(until, backwards=True), first)))
         while (following := self.after(latest)) <= until:
@@ -125,14 +126,14 @@ class Timetable:
     def _times(self, start: datetime, *, backwards: bool = False) -> Iterator[datetime]:
         try:
             times = CronSim(self.expression, start.astimezone(self.zone), reverse=backwards)
-        except CronSimError:  # the day exists in none of the months, which cronsim sees at once
+        except CronSimError:  # no month has such a day, and cronsim says so at once
             return
         for found in times:
             yield found.astimezone(UTC)
 
 
 def _five_fields(expression: str) -> str:
-    """The expression without nicknames, each field of it judged alone."""
+    """The expression with a nickname replaced, after each field was checked alone."""
     words = NICKNAMES.get(expression.strip().lower(), expression).split()
     if len(expression) > MAX_LENGTH or not _CHARACTERS.fullmatch(" ".join(words)):
         raise UnusableCronError("is no cron expression", FORM)

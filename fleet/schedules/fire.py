@@ -1,11 +1,12 @@
-"""How schedules make jobs: each time once, whoever looks, and however many do.
+"""Making the jobs of schedules: one job for each time, however many workers do this at once.
 
-A fire is one statement. It takes the schedule as it was read (same time, same revision), inserts the job and
-moves `next_fire_at` ahead: all of it or nothing, and only for the first who comes. No lock is held while
-anybody thinks, so a worker that is frozen or dies in the middle keeps nobody from firing.
+A schedule fires with one statement, which inserts the job and moves `next_fire_at` ahead. It has an effect
+only if the schedule is still as it was read (same time, same revision), so only the first worker succeeds. No
+lock is held between reading and firing: a worker that freezes or dies in between does not stop the others.
 
-The clock is the database's alone. What was missed is made up for by one job, for the latest time, however
-long ago: as systemd does with `Persistent=true`, and a CronJob of Kubernetes without a deadline.
+Only the clock of the database is used. For times that were missed, one job is made, for the latest of them,
+however long ago it was. systemd does the same with `Persistent=true`, and so does a Kubernetes CronJob
+without a deadline.
 """
 
 from dataclasses import dataclass, replace
@@ -30,7 +31,7 @@ from fleet.vault import Vault, writing_sealed
 _UNTIL_NEXT: Final = """
     SELECT extract(epoch FROM min(next_fire_at) - clock_timestamp()) FROM schedules WHERE enabled
 """
-# Some of the longest due, at random, so that workers that look at the same moment find different ones.
+# A random choice of those that have been due for longest, so that workers do not all read the same ones.
 _DUE: Final = """
     SELECT schedules.id, schedules.tenant_id, cron, timezone, request, secrets, next_fire_at, revision,
            tenants.max_queued, tenants.max_renders_per_month, tenants.egress_allow, tenants.egress_deny, now()
@@ -55,7 +56,7 @@ _FIRE: Final = f"""
     )
     SELECT {QUEUED_JOB_COLUMNS} FROM made AS jobs JOIN tenants ON tenants.id = jobs.tenant_id
 """
-# Without a time to come there is nothing left to do but to disable it.
+# A schedule that has no next time is disabled.
 _SKIP: Final = f"""
     WITH due AS ({_AS_READ})
     UPDATE schedules
@@ -67,11 +68,11 @@ _SKIP: Final = f"""
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """A time that came.
+    """A schedule that has fired.
 
     Attributes:
-        result: the job on its way into the line, or why there is none.
-        has_missed: whether times before it were left out.
+        result: the job, to be put into Redis, or why there is none.
+        has_missed: whether earlier times were missed, for which no job was made.
     """
 
     schedule_id: UUID
@@ -81,7 +82,7 @@ class Fired:
 
 
 async def seconds_to_next(database: Database) -> float | None:
-    """Seconds until the next time of any schedule, negative when it has come; None: there is none."""
+    """Seconds until the next schedule is due; negative if one is due. None: there is none."""
     seconds = await database.fetchval(_UNTIL_NEXT)
     return None if seconds is None else float(seconds)
 
@@ -95,19 +96,19 @@ async def fire_due(
     limit: int,
     max_renders_per_month: int = 0,
 ) -> list[Fired]:
-    """Fire some of the schedules that are due; those that others fire meanwhile are not in the answer.
+    """Fire some of the schedules that are due, and return those that this call has fired.
 
     Args:
         database: connections to Postgres.
-        vault: opens what schedules hold as secret, and seals it for their jobs.
-        policy: which addresses everybody's jobs reach.
-        max_queued: jobs that a tenant without a limit of its own may have queued; 0: any number.
-        limit: how many; each may hold 2 MiB of HTML.
-        max_renders_per_month: jobs that a tenant without a limit of its own may have accepted in a month; 0:
-            any number.
+        vault: opens the secrets of schedules, and seals them for their jobs.
+        policy: the addresses that jobs of all tenants reach.
+        max_queued: how many queued jobs a tenant without a limit of its own may have; 0: any number.
+        limit: how many schedules at most; each may have 2 MiB of HTML.
+        max_renders_per_month: how many jobs a tenant without a limit of its own may have accepted in a month;
+            0: any number.
 
     Raises:
-        UnavailableError: Postgres does not answer. What was fired before that is: the sweeper finds it.
+        UnavailableError: Postgres does not answer. Jobs that were made before are sent by the sweeper.
     """
     rows = await database.fetch(_DUE, limit)
     fired = []
@@ -115,7 +116,7 @@ async def fire_due(
         due = _due(row)
         planned = plan(due, policy, vault)
         if isinstance(planned.request, RenderRequest):
-            refusal = await _refusal(database, due, max_queued, max_renders_per_month)
+            refusal = await _quota_refusal(database, due, max_queued, max_renders_per_month)
             planned = planned if refusal is None else replace(planned, request=refusal)
         result = await _fire(database, vault, due, planned)
         if result is not None:
@@ -143,19 +144,19 @@ def _due(row: asyncpg.Record) -> Due:
 async def _fire(database: Database, vault: Vault, due: Due, planned: Plan) -> Fired | None:
     request = planned.request
     result = (
-        await _skip(database, due, planned, request)
+        await _skip_time(database, due, planned, request)
         if isinstance(request, ScheduleRefusal)
-        else await _make(database, vault, due, planned, request)
+        else await _make_job(database, vault, due, planned, request)
     )
     if result is None:
         return None
     return Fired(due.id, planned.scheduled_for, result, has_missed=planned.scheduled_for > due.fire_at)
 
 
-async def _refusal(
+async def _quota_refusal(
     database: Database, due: Due, max_queued: int, max_renders_per_month: int
 ) -> ScheduleRefusal | None:
-    """Why the tenant may have no more jobs, if so. A limit of 0 in the settings is none."""
+    """Why the tenant may have no more jobs; None: it may. A limit of 0 in the settings means no limit."""
     most = due.max_queued if due.max_queued is not None else max_queued or None
     if most is not None and await count_queued(database, tenant_id=due.tenant_id, limit=most) >= most:
         return ScheduleRefusal(ErrorType.QUOTA_EXCEEDED, "you had as many queued jobs as you may have")
@@ -166,10 +167,10 @@ async def _refusal(
     return None
 
 
-async def _make(
+async def _make_job(
     database: Database, vault: Vault, due: Due, planned: Plan, request: RenderRequest
 ) -> QueuedJob | None:
-    # Without a render_digest: an equal request of a call is not answered with a schedule's job.
+    # Without a render_digest, calls that ask for the same render do not reuse the job of a schedule.
     new = NewJob.of(request, vault, due.tenant_id)._replace(
         schedule_id=due.id, scheduled_for=planned.scheduled_for, render_digest=None
     )
@@ -178,7 +179,7 @@ async def _make(
     return None if row is None else queued_job_from_row(row)
 
 
-async def _skip(
+async def _skip_time(
     database: Database, due: Due, planned: Plan, refusal: ScheduleRefusal
 ) -> ScheduleRefusal | None:
     as_read = (due.id, due.fire_at, due.revision)

@@ -1,4 +1,4 @@
-"""What a due schedule does: one job, or none and why (pure)."""
+"""Deciding what a due schedule does: make one job, or none and why. Needs no database and no clock."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,12 +22,13 @@ class Due:
 
     Attributes:
         request: what to render, as it is stored.
-        fire_at: the first time that was not fired.
-        now: the database's time.
-        max_queued: how many queued jobs its tenant may have; None takes the setting.
-        max_renders_per_month: how many jobs its tenant may have accepted in a month; None takes the setting.
-        egress_allow: what its tenant reaches besides the settings' addresses, as `EGRESS_ALLOW` is written.
-        egress_deny: what its tenant does not reach, as `EGRESS_DENY` is written.
+        fire_at: the first time for which no job was made.
+        now: the time of the database.
+        max_queued: how many queued jobs its tenant may have; None: as many as the setting says.
+        max_renders_per_month: how many jobs its tenant may have accepted in a month; None: as many as the
+            setting says.
+        egress_allow: addresses that its tenant reaches besides those of the settings, as in `EGRESS_ALLOW`.
+        egress_deny: addresses that its tenant does not reach, as in `EGRESS_DENY`.
     """
 
     id: UUID
@@ -46,7 +47,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleRefusal:
-    """Why a time makes no job."""
+    """Why no job is made for a time."""
 
     type: ErrorType
     detail: str
@@ -54,10 +55,11 @@ class ScheduleRefusal:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a due schedule does: one job for `scheduled_for`, or none, and when it comes again.
+    """What a due schedule does: make a job for `scheduled_for`, or none.
 
     Attributes:
-        next_fire_at: None: never, and the schedule is disabled.
+        next_fire_at: the next time; None: there is none, and the schedule is to be disabled.
+        request: what to render, or why no job is made.
     """
 
     scheduled_for: datetime
@@ -66,12 +68,12 @@ class Plan:
 
 
 def plan(due: Due, policy: AddressPolicy, vault: Vault) -> Plan:
-    """What to do with a due schedule. Pure, and raises nothing: one bad schedule must not stop the others.
+    """Decide what to do with a due schedule. It raises nothing: one bad schedule must not stop the others.
 
     Args:
         due: the schedule.
-        policy: which addresses everybody's jobs reach.
-        vault: opens what the schedule holds as secret.
+        policy: the addresses that jobs of all tenants reach.
+        vault: opens the secrets of the schedule.
     """
     try:
         timetable = Timetable.parse(due.cron, due.timezone)

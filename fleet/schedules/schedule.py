@@ -1,4 +1,4 @@
-"""Schedules as their owner sees them: the row, and the SQL that makes, reads, changes and deletes.
+"""Schedules as their owner sees them: the row, and the SQL that creates, reads, changes and deletes it.
 
 How a schedule makes jobs is in `fleet/schedules/fire.py`.
 """
@@ -27,10 +27,10 @@ class Schedule:
     """One row of `schedules`.
 
     Attributes:
-        request: the public part of the template as JSON; None in lists when it is long.
-        sealed_fields: what else the template has, as secret; None: nothing.
+        request: the public part of the request as JSON; None in lists if it is long.
+        sealed_fields: the names of the secret fields of the request; None: there are none.
         next_fire_at: None while it is not enabled.
-        last_error_type: why the last time made no job; None when it did.
+        last_error_type: why no job was made for the last time; None: one was made.
     """
 
     id: UUID
@@ -53,7 +53,7 @@ class Schedule:
 
     @property
     def next_fires(self) -> list[datetime]:
-        """The next times, by the schedule alone: no clock is asked."""
+        """The next times, calculated from `next_fire_at` without a clock."""
         if self.next_fire_at is None:
             return []
         timetable = Timetable.parse(self.cron, self.timezone)
@@ -72,8 +72,8 @@ _COLUMNS_OF_LIST: Final = f"""
     {_ALL_BUT_REQUEST}, CASE WHEN octet_length(request::text) <= 4096 THEN request END AS request
 """
 
-# Two statements: what is counted must have been committed before the count begins, and the lock lets the
-# tenant's other calls wait until this one is.
+# The lock makes other calls of the tenant wait until this one is committed. It is a statement of its own,
+# because the count sees only what was committed before it began.
 _LOCK_TENANT: Final = "SELECT now() FROM tenants WHERE id = $1 FOR NO KEY UPDATE"
 _COUNT: Final = "SELECT count(*) FROM schedules WHERE tenant_id = $1"
 _INSERT: Final = f"""
@@ -87,8 +87,8 @@ _LIST: Final = f"""
     SELECT {_COLUMNS_OF_LIST} FROM schedules WHERE tenant_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3
 """
 _LOCK: Final = f"SELECT {_COLUMNS}, secrets, now() FROM schedules WHERE id = $1 AND tenant_id = $2 FOR UPDATE"
-# What the picture shows, or what counts as equal, is another thing now: the next picture is a first one, also
-# when a job of the old kind is still under way.
+# $13: pictures show something else now, or are compared in another way. Then the last picture is forgotten,
+# and the picture of a job that was made before the change does not take its place.
 _REPLACE: Final = f"""
     UPDATE schedules
     SET name = $2, cron = $3, timezone = $4, deliver = $5, compare_method = $6, compare_threshold = $7,

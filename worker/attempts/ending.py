@@ -16,7 +16,7 @@ from arq.connections import ArqRedis
 from fleet.artifacts.store import Artifacts
 from fleet.database import Database, until_answered
 from fleet.errors import ErrorType, RenderfleetError, UnavailableError
-from fleet.jobs.attempt import AttemptOutcome, PutBack, finish, hand_back, retry_later
+from fleet.jobs.attempt import AttemptOutcome, PutBack, finish, hand_back, requeue_failed
 from fleet.jobs.claim import JobAttempt, unpark
 from fleet.jobs.job import State
 from fleet.queue import dispatch
@@ -150,7 +150,7 @@ class Ending:
             await self.record(attempt, outcome)
             return
         put_back = await until_answered(
-            lambda: retry_later(
+            lambda: requeue_failed(
                 self.database,
                 attempt,
                 delay=decision.delay,

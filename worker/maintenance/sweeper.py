@@ -25,7 +25,7 @@ from fleet.telemetry.metrics import JOBS_FINISHED, SWEPT
 from fleet.workers import registry
 
 # Rows of one step. Redis takes some milliseconds for a ZMSCORE of 5,000 ids.
-_SUSPECTS_AT_ONCE: Final = 1_000
+_CHECKED_AT_ONCE: Final = 1_000
 _PAGE: Final = 5_000
 _EXPIRED_AT_ONCE: Final = 200
 # A queued job may be missing in Redis for this long: between commit and ZADD, or between ZPOPMIN and claim.
@@ -49,7 +49,7 @@ class Sweeper:
         lease: timedelta,
         interval: timedelta,
         max_running_of_tenant: int | None = None,
-        suspects_at_once: int = _SUSPECTS_AT_ONCE,
+        checked_at_once: int = _CHECKED_AT_ONCE,
         page: int = _PAGE,
     ) -> None:
         self._database = database
@@ -58,7 +58,7 @@ class Sweeper:
         self._interval = interval
         self._window = 3 * interval
         self._max_running_of_tenant = max_running_of_tenant
-        self._suspects_at_once = suspects_at_once
+        self._checked_at_once = checked_at_once
         self._page = page
         self._no_lease_expires_until = 0.0
 
@@ -77,7 +77,7 @@ class Sweeper:
     async def dispatch_due(self) -> None:
         """Dispatch delayed jobs that are due. While Postgres or Redis does not answer, it does nothing."""
         try:
-            queued = await recover.due(self._database, limit=self._suspects_at_once)
+            queued = await recover.not_sent(self._database, limit=self._checked_at_once)
             if queued and await dispatch.dispatch_missing(self._redis, queued) is not None:
                 await recover.mark_dispatched(self._database, [job.entry for job in queued])
         except UnavailableError as error:
@@ -86,7 +86,7 @@ class Sweeper:
     async def sweep(self) -> None:
         """Do each kind of recovery once. If Postgres or Redis does not answer, the next sweep does it."""
         try:
-            await self._take_expired()
+            await self._take_back_lost()
             await self._expire()
             await self._unpark()
             await self._dispatch_missing()
@@ -96,22 +96,22 @@ class Sweeper:
             self._no_lease_expires_until = time.monotonic() + self._lease.total_seconds()
             log.warning("sweep not finished", error=repr(error.__cause__))
 
-    async def _take_expired(self) -> None:
+    async def _take_back_lost(self) -> None:
         if time.monotonic() < self._no_lease_expires_until:
             return
-        expired = await recover.take_expired(self._database, lease=self._lease, limit=_EXPIRED_AT_ONCE)
-        for queued in expired.requeued:
+        lost = await recover.take_back_lost(self._database, lease=self._lease, limit=_EXPIRED_AT_ONCE)
+        for queued in lost.requeued:
             SWEPT.labels("lease_expired").inc()
             log.warning("lease expired, queued again", job_id=str(queued.entry.job_id))
-        await dispatch.dispatch(self._redis, expired.requeued)
-        for job_id, state in expired.ended:
+        await dispatch.dispatch(self._redis, lost.requeued)
+        for job_id, state in lost.ended:
             error_type = ErrorType.WORKER_LOST if state is State.FAILED else None
             JOBS_FINISHED.labels(state, error_type or "").inc()
             log.warning("lease expired, job ended", job_id=str(job_id), state=state, error_type=error_type)
-        await self._announce([*(job.entry.job_id for job in expired.requeued), *dict(expired.ended)])
+        await self._announce([*(job.entry.job_id for job in lost.requeued), *dict(lost.ended)])
 
     async def _expire(self) -> None:
-        over = await recover.expire(self._database, limit=_EXPIRED_AT_ONCE)
+        over = await recover.expire_queued(self._database, limit=_EXPIRED_AT_ONCE)
         await dispatch.withdraw(self._redis, *over)
         for ended in over:
             JOBS_FINISHED.labels(State.EXPIRED, "").inc()
@@ -123,24 +123,24 @@ class Sweeper:
             await announce_change(self._redis, job_id)
 
     async def _unpark(self) -> None:
-        room = await recover.room_of_parked(self._database, max_running=self._max_running_of_tenant)
+        room = await recover.free_places(self._database, max_running=self._max_running_of_tenant)
         for tenant_id, count in room.items():
             unparked = await claim.unpark(self._database, tenant_id, count=count)
             SWEPT.labels("parked").inc(len(unparked))
             await dispatch.dispatch(self._redis, unparked)
 
     async def _dispatch_missing(self) -> None:
-        suspects = await recover.suspects(
-            self._database, limit=self._suspects_at_once, grace=_GRACE, window=self._window
+        queued = await recover.possibly_missing(
+            self._database, limit=self._checked_at_once, grace=_GRACE, window=self._window
         )
-        if await self._send_missing(suspects):
+        if await self._send_missing(queued):
             await self._dispatch_all_missing()
 
     async def _dispatch_all_missing(self) -> None:
         """Check every queued job, page by page: if one job is missing, Redis may have lost all its data."""
         start = _BEGINNING
         while True:
-            page, end = await recover.queued_from(self._database, start, limit=self._page)
+            page, end = await recover.queued_since(self._database, start, limit=self._page)
             if not page or await self._send_missing(page) is None or end == start or len(page) < self._page:
                 return
             start = end

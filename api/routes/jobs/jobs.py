@@ -34,7 +34,7 @@ from fleet.jobs.document import JobDocument, JobListDocument
 from fleet.jobs.insert import render_digest
 from fleet.jobs.job import Job, State
 from fleet.jobs.read import list_newest
-from fleet.jobs.reuse import Find, keep_rendered
+from fleet.jobs.reuse import ReuseKind, keep_rendered
 from fleet.queue.announcements import announce_cancel, announce_change
 from fleet.queue.dispatch import withdraw
 from fleet.queue.entry import QueueEntry
@@ -91,7 +91,7 @@ async def _rendered_before(dependencies: Dependencies, tenant: Tenant, render: R
         max_age=timedelta(seconds=render.cache_ttl_s),
         retention=timedelta(seconds=render.retention_s),
     )
-    CACHE_LOOKUPS.labels("job", Find.NEW if job is None else Find.ARTIFACT).inc()
+    CACHE_LOOKUPS.labels("job", ReuseKind.NEW if job is None else ReuseKind.ARTIFACT).inc()
     return job
 
 

@@ -17,7 +17,7 @@ from api.http.request_body import has_body
 from api.openapi.operations import RETRY_JOB, problems
 from api.routes.jobs.enqueue import hand_over_and_answer, idempotency_key
 from fleet.errors import ErrorType
-from fleet.jobs.rerun import Original, find_original, find_replay, replay
+from fleet.jobs.retry import Original, accept_retry, find_accepted_retry, find_original
 from fleet.render.request import RenderRequest
 from fleet.render.stored import StoredRequestError, read_stored
 from fleet.tenants.tenant import Tenant
@@ -38,12 +38,12 @@ async def retry_job(
     _refuse_body(request)
     key = idempotency_key(request)
     original, render = await _original(dependencies, tenant, job_id)
-    accepted = await find_replay(
+    accepted = await find_accepted_retry(
         dependencies.database, job_id=job_id, tenant_id=tenant.id, idempotency_key=key
     )
     if accepted is None:
         async with dependencies.quotas.admitted(tenant):
-            accepted = await replay(
+            accepted = await accept_retry(
                 dependencies.database,
                 dependencies.vault,
                 tenant_id=tenant.id,

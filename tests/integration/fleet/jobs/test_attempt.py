@@ -76,7 +76,7 @@ async def test_a_finish_after_the_lease_went_to_another_is_refused(
 ) -> None:
     job = await accepted(database, tenant_id)
     zombie = await claimed(database, job, lease=NO_LEASE)
-    expired = await recover.take_expired(database, lease=NO_LEASE, limit=10)
+    expired = await recover.take_back_lost(database, lease=NO_LEASE, limit=10)
     assert expired.requeued == [QueuedJob(QueueEntry(job.id, 2), tenant_id, has_run=True)]
     heir = await claimed(database, job, dispatch=2)
     assert not await attempts.finish(database, zombie, DONE)
@@ -128,7 +128,7 @@ async def test_failures_and_crashes_are_counted_apart_and_a_hand_back_is_neither
 ) -> None:
     job = await accepted(database, tenant_id)
     first = await claimed(database, job)
-    await attempts.retry_later(
+    await attempts.requeue_failed(
         database,
         first,
         delay=timedelta(),
@@ -138,7 +138,7 @@ async def test_failures_and_crashes_are_counted_apart_and_a_hand_back_is_neither
     )
     second = await claimed(database, job, dispatch=2)
     assert (second.failure_count, second.crash_count) == (1, 0)
-    await attempts.retry_later(
+    await attempts.requeue_failed(
         database,
         second,
         delay=timedelta(),
@@ -158,7 +158,7 @@ async def test_failures_and_crashes_are_counted_apart_and_a_hand_back_is_neither
 async def test_a_delayed_retry_cannot_be_claimed_before_its_time(database: Database, tenant_id: UUID) -> None:
     job = await accepted(database, tenant_id)
     attempt = await claimed(database, job)
-    went = await attempts.retry_later(
+    went = await attempts.requeue_failed(
         database,
         attempt,
         delay=timedelta(hours=1),
@@ -170,11 +170,11 @@ async def test_a_delayed_retry_cannot_be_claimed_before_its_time(database: Datab
     assert went.queued is not None
     entry = went.queued.entry
     assert await claims.claim(database, entry, worker_id=uuid4(), lease=LEASE) is None
-    assert went.queued not in await recover.suspects(
+    assert went.queued not in await recover.possibly_missing(
         database, limit=10, grace=timedelta(), window=timedelta(hours=1)
     )
     await database.execute("UPDATE jobs SET run_after = now()")
-    assert went.queued in await recover.suspects(
+    assert went.queued in await recover.possibly_missing(
         database, limit=10, grace=timedelta(), window=timedelta(hours=1)
     )
     assert await claims.claim(database, entry, worker_id=uuid4(), lease=LEASE) is not None
@@ -184,10 +184,10 @@ async def test_the_third_lost_worker_fails_the_job(database: Database, tenant_id
     job = await accepted(database, tenant_id)
     for dispatch in (1, 2):
         await claimed(database, job, dispatch=dispatch, lease=NO_LEASE)
-        expired = await recover.take_expired(database, lease=NO_LEASE, limit=10)
+        expired = await recover.take_back_lost(database, lease=NO_LEASE, limit=10)
         assert [queued.entry.job_id for queued in expired.requeued] == [job.id]
     await claimed(database, job, dispatch=3, lease=NO_LEASE)
-    expired = await recover.take_expired(database, lease=NO_LEASE, limit=10)
+    expired = await recover.take_back_lost(database, lease=NO_LEASE, limit=10)
     assert list(expired.ended) == [(job.id, State.FAILED)]
     ended = await state_of(database, job)
     assert (ended.state, ended.error_type) == (State.FAILED, ErrorType.WORKER_LOST)
@@ -200,14 +200,16 @@ async def test_a_freshly_started_postgres_expires_no_lease_for_one_lease(
     await claimed(database, job, lease=NO_LEASE)
     since_start = await database.fetchval("SELECT now() - pg_postmaster_start_time()")
     patient = since_start + timedelta(minutes=1)
-    assert not (await recover.take_expired(database, lease=patient, limit=10)).requeued
-    assert (await recover.take_expired(database, lease=NO_LEASE, limit=10)).requeued
+    assert not (await recover.take_back_lost(database, lease=patient, limit=10)).requeued
+    assert (await recover.take_back_lost(database, lease=NO_LEASE, limit=10)).requeued
 
 
 async def test_sweeps_at_the_same_time_share_the_work(database: Database, tenant_id: UUID) -> None:
     for _ in range(20):
         await claimed(database, await accepted(database, tenant_id), lease=NO_LEASE)
-    swept = await asyncio.gather(*(recover.take_expired(database, lease=NO_LEASE, limit=5) for _ in range(8)))
+    swept = await asyncio.gather(
+        *(recover.take_back_lost(database, lease=NO_LEASE, limit=5) for _ in range(8))
+    )
     taken = [job for one in swept for job in one.requeued]
     assert len(taken) == len(set(taken)) == 20
 

@@ -51,7 +51,7 @@ async def messages(database: Database) -> int:
 
 
 async def put_back(database: Database, attempt: JobAttempt) -> State:
-    went = await attempts.retry_later(
+    went = await attempts.requeue_failed(
         database,
         attempt,
         delay=timedelta(),
@@ -101,7 +101,7 @@ async def test_a_cancelled_job_is_not_queued_again_but_ends(database: Database, 
     went = await attempts.hand_back(database, second)
     assert went is not None
     assert went.state is State.CANCELLED
-    expired = await recover.take_expired(database, lease=NO_LEASE, limit=10)
+    expired = await recover.take_back_lost(database, lease=NO_LEASE, limit=10)
     assert list(expired.ended) == [(lost.id, State.CANCELLED)]
     outcomes = await database.fetch("SELECT outcome FROM attempts ORDER BY job_id")
     assert [row["outcome"] for row in outcomes] == ["cancelled", "cancelled", "lost"]
@@ -143,7 +143,7 @@ async def test_an_expired_job_is_not_queued_again_but_ends(database: Database, t
     await claimed(database, lost, lease=NO_LEASE)
     await database.execute("UPDATE jobs SET expires_at = now()")
     assert await put_back(database, attempt) is State.EXPIRED
-    expired = await recover.take_expired(database, lease=NO_LEASE, limit=10)
+    expired = await recover.take_back_lost(database, lease=NO_LEASE, limit=10)
     assert list(expired.ended) == [(lost.id, State.EXPIRED)]
 
 
@@ -172,7 +172,7 @@ async def test_every_end_puts_one_message_into_the_outbox(
     assert await messages(database) == 0
     if path == "expire":
         await database.execute("UPDATE jobs SET expires_at = now()")
-        assert await recover.expire(database, limit=10) == [QueueEntry(job.id, 1)]
+        assert await recover.expire_queued(database, limit=10) == [QueueEntry(job.id, 1)]
     elif path == "finish":
         assert attempt is not None
         outcome = AttemptOutcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="x")
@@ -181,7 +181,7 @@ async def test_every_end_puts_one_message_into_the_outbox(
     else:
         await cancelled(database, job)
         if path == "lost":
-            await recover.take_expired(database, lease=NO_LEASE, limit=10)
+            await recover.take_back_lost(database, lease=NO_LEASE, limit=10)
         elif attempt is not None:
             await put_back(database, attempt)
     assert await messages(database) == 1

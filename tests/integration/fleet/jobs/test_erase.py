@@ -91,7 +91,7 @@ class Past:
         return job, await self.succeed(await self.claim(job))
 
     async def retry(self, attempt: JobAttempt) -> None:
-        went = await attempts.retry_later(
+        went = await attempts.requeue_failed(
             self.database,
             attempt,
             delay=timedelta(),
@@ -194,7 +194,7 @@ async def test_what_an_attempt_left_without_success_goes_while_its_job_lives_on(
         assert await attempts.hand_back(past.database, attempt)
     elif end == "lost":
         await past.age("jobs", "lease_until", DAY, job.id)
-        assert (await recover.take_expired(past.database, lease=timedelta(0), limit=5)).requeued
+        assert (await recover.take_back_lost(past.database, lease=timedelta(0), limit=5)).requeued
     else:
         failure = {"error_type": ErrorType.RENDER_TIMEOUT, "error_detail": "x"} if end == "failed" else {}
         assert await attempts.finish(past.database, attempt, AttemptOutcome(State(end), **failure))  # type: ignore[arg-type] # either

@@ -199,7 +199,7 @@ class Queue(RuleBasedStateMachine):
         is_crash = chance % 2 == 0
         is_ours = self.holds(attempt)
         went = self.run(
-            attempts.retry_later(
+            attempts.requeue_failed(
                 self.pool,
                 attempt,
                 delay=timedelta(),
@@ -238,7 +238,7 @@ class Queue(RuleBasedStateMachine):
             )
         )
         is_ours = self.holds(attempt)
-        expired = self.run(recover.take_expired(self.pool, lease=timedelta(0), limit=10))
+        expired = self.run(recover.take_back_lost(self.pool, lease=timedelta(0), limit=10))
         assert len(expired.requeued) + len(expired.ended) == is_ours
         if not is_ours:
             return
@@ -267,7 +267,7 @@ class Queue(RuleBasedStateMachine):
             for job_id, model in self.models.items()
             if model.is_overdue and model.state is State.QUEUED
         }
-        assert {ended.job_id for ended in self.run(recover.expire(self.pool, limit=100))} == due
+        assert {ended.job_id for ended in self.run(recover.expire_queued(self.pool, limit=100))} == due
         for job_id in due:
             self.models[job_id].state, self.models[job_id].is_parked = State.EXPIRED, False
 
@@ -280,7 +280,7 @@ class Queue(RuleBasedStateMachine):
         self.run(self.pool.execute("UPDATE tenants SET max_running = $1", cap))
 
     def let_parked_jobs_go_on(self, _chance: int) -> None:
-        room = self.run(recover.room_of_parked(self.pool, max_running=None))
+        room = self.run(recover.free_places(self.pool, max_running=None))
         has_room = self.cap is None or self.running() < self.cap
         has_parked = any(model.is_parked for model in self.models.values())
         assert (self.tenant_id in room) == (has_room and has_parked)

@@ -77,7 +77,7 @@ async def test_an_end_lets_the_next_one_go_on_before_all_others(
     assert freed.is_paid, "the turn in which it was parked counts for the one to come"
     assert await parked(database) == 1
     assert await claim(database, second, dispatch=2) is not None
-    assert await recover.room_of_parked(database, max_running=None) == {}
+    assert await recover.free_places(database, max_running=None) == {}
     assert await redis.zcard("renderfleet:queue") == 0
 
 
@@ -120,5 +120,5 @@ async def test_a_parked_job_can_be_cancelled_and_can_expire(database: Database, 
     assert ended is not None
     assert ended.state is State.CANCELLED
     await database.execute("UPDATE jobs SET expires_at = now() WHERE id = $1", expiring.id)
-    assert await recover.expire(database, limit=10) == [QueueEntry(expiring.id, 1)]
+    assert await recover.expire_queued(database, limit=10) == [QueueEntry(expiring.id, 1)]
     assert await parked(database) == 0

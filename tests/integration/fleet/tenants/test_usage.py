@@ -9,7 +9,7 @@ from fleet.database import Database
 from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType
 from fleet.jobs import accept as acceptance
-from fleet.jobs import accept_batch, rerun
+from fleet.jobs import accept_batch, retry
 from fleet.jobs.accept_batch import BatchKey
 from fleet.render.request import RenderRequest
 from fleet.schedules import fire, schedule
@@ -63,9 +63,9 @@ async def test_a_job_run_anew_and_one_of_a_schedule_count(database: Database, te
         await accept_batch.accept_batch(database, VAULT, tenant_id=tenant_id, items=[request], key=None)
     ).jobs
     await database.execute("UPDATE jobs SET state = 'cancelled', finished_at = now()")
-    original = await rerun.find_original(database, job_id=item.id, tenant_id=tenant_id)
+    original = await retry.find_original(database, job_id=item.id, tenant_id=tenant_id)
     assert original is not None
-    await rerun.replay(database, VAULT, tenant_id=tenant_id, original=original, request=request)
+    await retry.accept_retry(database, VAULT, tenant_id=tenant_id, original=original, request=request)
     assert await count(database, tenant_id) == 2
     await scheduled(database, tenant_id)
     [fired] = await fire.fire_due(database, VAULT, AddressPolicy(), max_queued=0, limit=10)

@@ -18,7 +18,7 @@ from deploy.embedded.engines.engines import Engines
 from fleet.database import Database
 from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType
-from fleet.jobs import accept, claim, recover, rerun
+from fleet.jobs import accept, claim, recover, retry
 from fleet.jobs import attempt as attempts
 from fleet.jobs.accept import Acceptance
 from fleet.jobs.attempt import AttemptOutcome
@@ -86,7 +86,7 @@ async def put_back(database: Database, job: Job, change: Callable[[Database, Job
 async def lose(database: Database, job: Job, change: Callable[[Database, Job], Awaitable[None]]) -> None:
     await claimed(database, job, OVER)
     await change(database, job)
-    await recover.take_expired(database, lease=timedelta(), limit=10)
+    await recover.take_back_lost(database, lease=timedelta(), limit=10)
 
 
 async def crashes_for_the_last_time(database: Database, job: Job) -> None:
@@ -95,7 +95,7 @@ async def crashes_for_the_last_time(database: Database, job: Job) -> None:
 
 async def expire(database: Database, job: Job) -> None:
     await expires(database, job)
-    await recover.expire(database, limit=10)
+    await recover.expire_queued(database, limit=10)
 
 
 STORED = AttemptOutcome(State.SUCCEEDED, artifact_key="k", artifact=PICTURE)
@@ -139,7 +139,7 @@ async def test_what_is_tried_again_keeps_them(database: Database, tenant_id: UUI
     job = await accepted(database, tenant_id)
     before = (await stored(database, job))["secrets"]
     attempt = await claimed(database, job)
-    await attempts.retry_later(
+    await attempts.requeue_failed(
         database,
         attempt,
         delay=timedelta(),
@@ -186,10 +186,10 @@ async def test_of_two_keys_that_a_new_fleet_gets_at_once_one_is_refused(database
 async def test_a_job_whose_secrets_are_erased_has_no_successor(database: Database, tenant_id: UUID) -> None:
     job = await accepted(database, tenant_id)
     await cancel(database, job)
-    original = await rerun.find_original(database, job_id=job.id, tenant_id=tenant_id)
+    original = await retry.find_original(database, job_id=job.id, tenant_id=tenant_id)
     assert original is not None
     with pytest.raises(RuntimeError, match="vanished"):
-        await rerun.replay(database, VAULT, tenant_id=tenant_id, original=original, request=REQUEST)
+        await retry.accept_retry(database, VAULT, tenant_id=tenant_id, original=original, request=REQUEST)
     assert await database.fetchval("SELECT count(*) FROM jobs") == 1
 
 

@@ -69,7 +69,7 @@ async def test_a_flush_is_repaired_in_one_sweep_however_long_the_line(
     database: Database, redis: ArqRedis, tenant_id: UUID
 ) -> None:
     sweep = Sweeper(
-        database, redis, lease=timedelta(0), interval=timedelta(seconds=5), suspects_at_once=3, page=7
+        database, redis, lease=timedelta(0), interval=timedelta(seconds=5), checked_at_once=3, page=7
     )
     queued = await accepted(database, tenant_id, 40)
     await grow_old(database)

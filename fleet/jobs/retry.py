@@ -1,7 +1,7 @@
-"""Running an ended job anew: a new job with the same request. All SQL of it.
+"""Running an ended job again, as a new job with the same request. All SQL of it.
 
-Nothing leaves a terminal state, so the old job stays as it is; only its quarantine is over. What its request
-had as secret was erased at its end: such a job cannot be run anew.
+A job that has ended stays as it is; only its quarantine is over. Its secrets were erased when it ended, so a
+job whose request had secrets cannot be run again.
 """
 
 from collections.abc import Sequence
@@ -17,15 +17,15 @@ from fleet.render.request import RenderRequest
 from fleet.render.sealed import SealedRequest
 from fleet.vault import Vault
 
-REPLAYABLE: Final = frozenset({State.FAILED, State.CANCELLED, State.EXPIRED})
+RETRYABLE_STATES: Final = frozenset({State.FAILED, State.CANCELLED, State.EXPIRED})
 
 _FIND: Final = """
     SELECT id, state, CASE WHEN state = ANY($3::text[]) THEN request END AS request, sealed_fields,
            crash_count
     FROM jobs WHERE id = $1 AND tenant_id = $2
 """
-# The old job is looked at once more: it must be one that may be run anew, whatever the caller has checked.
-_REPLAY: Final = f"""
+# Checks once more that the old job may be run again, whatever the caller has checked.
+_INSERT: Final = f"""
     WITH original AS (
         SELECT id FROM jobs
         WHERE id = $1 AND tenant_id = $2 AND state = ANY($3::text[]) AND sealed_fields IS NULL
@@ -44,12 +44,13 @@ _FIND_BY_IDEMPOTENCY_KEY: Final = f"""
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """A job that may be run anew.
+    """The job that is to be run again.
 
     Attributes:
         request: as it is stored; None when the job is open or has succeeded.
-        erased_fields: what the request had as secret, which is no more; such a job cannot be run anew.
-        crash_count: how often it ended a browser or a worker.
+        erased_fields: the secret fields of the request, which were erased. If there are any, the job cannot
+            be run again.
+        crash_count: how many of its attempts ended because the browser or the worker crashed.
     """
 
     id: UUID
@@ -60,8 +61,8 @@ class Original:
 
 
 async def find_original(database: Database, *, job_id: UUID, tenant_id: UUID) -> Original | None:
-    """A job of this tenant; None also for a job of somebody else."""
-    row = await database.fetchrow(_FIND, job_id, tenant_id, sorted(REPLAYABLE))
+    """Read the job that is to be run again. None: this tenant has no such job."""
+    row = await database.fetchrow(_FIND, job_id, tenant_id, sorted(RETRYABLE_STATES))
     if row is None:
         return None
     return Original(
@@ -73,7 +74,7 @@ async def find_original(database: Database, *, job_id: UUID, tenant_id: UUID) ->
     )
 
 
-async def replay(
+async def accept_retry(
     database: Database,
     vault: Vault,
     *,
@@ -82,42 +83,43 @@ async def replay(
     request: RenderRequest,
     idempotency_key: str | None = None,
 ) -> Acceptance:
-    """Run a job anew that ended without success. It leaves the quarantine in the same transaction.
+    """Store a new job with the request of one that ended without success.
 
-    Times count from now. If the old job has crashed, the new one counts as one that has crashed once: it
-    renders alone, and has the other chances again.
+    In the same transaction the old job leaves the quarantine. Times such as `expires_in_s` count from now. If
+    the old job has crashed, the new one counts as one that has crashed once: it renders alone, and is
+    quarantined after two more crashes.
 
     Args:
         database: connections to Postgres.
-        vault: makes the digests.
-        tenant_id: whose job it is.
+        vault: makes the digests of the request.
+        tenant_id: the owner of both jobs.
         original: the ended job.
-        request: that of the ended job, which has no secrets.
-        idempotency_key: of the call.
+        request: the request of the ended job, which has no secrets.
+        idempotency_key: the key of the call.
 
     Raises:
         IdempotencyConflictError: the key was used with another call before.
-        UnavailableError: Postgres does not answer; nothing was made, or (the connection broke during the
-            commit) a job that the same idempotency key finds again.
+        UnavailableError: Postgres does not answer. Either nothing was stored, or (the connection broke during
+            the commit) a job that the same idempotency key finds.
     """
     new = NewJob.of(request, vault, tenant_id, idempotency_key=idempotency_key)._replace(
         retry_of=original.id, crash_count=min(original.crash_count, 1)
     )
-    row = await database.fetchrow(_REPLAY, original.id, tenant_id, sorted(REPLAYABLE), *new)
+    row = await database.fetchrow(_INSERT, original.id, tenant_id, sorted(RETRYABLE_STATES), *new)
     if row is not None:
         return Acceptance(job_from_row(row), is_new=True)
-    found = await find_replay(
+    found = await find_accepted_retry(
         database, job_id=original.id, tenant_id=tenant_id, idempotency_key=idempotency_key
     )
     if found is None:
-        raise RuntimeError("a job vanished while it was run anew")
+        raise RuntimeError("a job vanished while it was run again")
     return found
 
 
-async def find_replay(
+async def find_accepted_retry(
     database: Database, *, job_id: UUID, tenant_id: UUID, idempotency_key: str | None
 ) -> Acceptance | None:
-    """The job that runs this one anew under this key. None: there is none, or the call has no key.
+    """The retry of this job that an earlier call with the key made. None: there is none, or no key.
 
     Raises:
         IdempotencyConflictError: the key was used with another call before.
