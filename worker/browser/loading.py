@@ -35,7 +35,7 @@ class Lifecycle:
         is_written: whether a script, or we, have written the document (`document.open`) instead of fetching
             it. Chromium says less of such a one.
         has_stopped: whether Chromium has stopped loading before the load event. Nearly always that event will
-            never come; for the document around a video, and for a written one, it may come later.
+            never come; only for the document around a video it comes later.
         parsed_at: when the document was read to the end (`DOMContentLoaded`), by the loop's clock; None: it
             is not.
         asked_url: the address that was asked for last, redirects not followed.

@@ -21,7 +21,6 @@ from worker.browser.loading import Lifecycle
 from worker.browser.network_service import is_network_service
 from worker.browser.open_requests import OpenRequests
 from worker.browser.protocol import Print, Screenshot
-from worker.browser.resource_tree import Resource, read_resources
 from worker.egress.port import Port
 from worker.resources.page_memory import PageMemory
 
@@ -183,8 +182,12 @@ class Page:
         self.lifecycle.restart()
         await self.send("Page.setDocumentContent", frameId=self._frame_id, html=html)
 
-    async def evaluate(self, expression: str) -> Any:
+    async def evaluate(self, expression: str, *, frame_id: str | None = None) -> Any:
         """Run a script in a world of our own: the page cannot see it or change what it calls.
+
+        Args:
+            expression: the script.
+            frame_id: of the frame in whose document it runs; None: the main one.
 
         Returns:
             The result as JSON carries it; a promise is waited for.
@@ -192,7 +195,8 @@ class Page:
         Raises:
             EvaluationError: the script threw.
         """
-        world = await self.send("Page.createIsolatedWorld", frameId=self._frame_id, worldName=_WORLD)
+        frame = frame_id or self._frame_id
+        world = await self.send("Page.createIsolatedWorld", frameId=frame, worldName=_WORLD)
         answer = await self.send(
             "Runtime.evaluate",
             expression=expression,
@@ -234,10 +238,6 @@ class Page:
         """`document.readyState`: `loading`, `interactive` or `complete`; and whether it waits for fonts."""
         state, fonts = await self.evaluate("[document.readyState, document.fonts.status]")
         return state, fonts == "loading"
-
-    async def resources(self) -> list[Resource]:
-        """What its documents have asked for, whether it has come or not."""
-        return list(read_resources((await self.send("Page.getResourceTree"))["frameTree"]))
 
     async def transfer_error(self) -> str:
         """Why the transfer of the current document broke off, as a net error of Chromium; empty: it did not.

@@ -114,6 +114,10 @@ class Port:
         """Addresses of plain requests whose answers have not ended; what passes in tunnels is not known."""
         return [connection.url for connection in self._connections if connection.url]
 
+    def has_tunnels(self) -> bool:
+        """Whether a tunnel is open, be it at work or kept for later; which of the two nobody can see."""
+        return any(connection.is_tunnel for connection in self._connections)
+
     async def close(self) -> None:
         """Listen no more and end every connection; nothing is left when it returns."""
         if self._server is None:

@@ -18,8 +18,6 @@ FONTS_TIMEOUT_S: Final = 3.0
 # How long nothing may happen before the page itself is asked how far it is. Chromium tells most ends of
 # loading at once; of window.stop() in a document that was written, not fetched, it says nothing.
 _ASK_AFTER_S: Final = 0.5
-# Until a look that has found nothing missing is repeated.
-_ASK_AGAIN_S: Final = 0.1
 # What Chromium itself, Playwright and Puppeteer call idle.
 _QUIET_S: Final = 0.5
 
@@ -83,6 +81,7 @@ class _LoadWait:
         # Of the document with this loader:
         self._loader = ""
         self._fonts_seen_at: float | None = None
+        self._has_stopped = False
         self._lacked_nothing = False
 
     async def run(self) -> LoadEnd:
@@ -90,9 +89,7 @@ class _LoadWait:
         lifecycle = self._page.lifecycle
         while not lifecycle.has_reached(self._stage):
             try:
-                async with asyncio.timeout(
-                    _ASK_AGAIN_S if self._lacked_nothing else _ASK_AFTER_S
-                ) as patience:
+                async with asyncio.timeout(_ASK_AFTER_S) as patience:
                     await lifecycle.reach(self._stage)
             except TimeoutError:
                 if not patience.expired():
@@ -108,41 +105,49 @@ class _LoadWait:
             RenderError: its transfer broke off.
         """
         lifecycle = self._page.lifecycle
-        loader, had_stopped = lifecycle.loader, lifecycle.has_stopped
+        loader = lifecycle.loader
         if COMMIT not in lifecycle.reached or is_replaced(self._page, loader):
             return None  # whom one could ask is not the document that counts
         if self._loader != loader:
-            self._loader, self._fonts_seen_at, self._lacked_nothing = loader, None, False
+            self._loader, self._fonts_seen_at = loader, None
+            self._has_stopped = self._lacked_nothing = False
+        if lifecycle.has_stopped:
+            lifecycle.has_stopped, self._has_stopped = False, True
         try:
-            end = await self._ask(had_stopped=had_stopped)
+            end = await self._ask()
         except ProtocolError:
             return None  # the document was replaced while it was asked
-        lifecycle.has_stopped = False
         return None if lifecycle.has_reached(self._stage) or is_replaced(self._page, loader) else end
 
-    async def _ask(self, *, had_stopped: bool) -> LoadEnd | None:
+    async def _ask(self) -> LoadEnd | None:
         state, waits_for_fonts = await self._page.loading_state()
-        is_fetched = not self._page.lifecycle.is_written
-        if is_fetched and had_stopped and state == "loading":
-            await self._require_whole_transfer()
-            return LoadEnd.STOPPED
-        # `complete` before the load event: a script has stopped the parser, or the document is a written one,
-        # which is so from the start. `interactive` after a stop: the document around a video, whose load
-        # event is still to come.
-        if state == "complete" and ((is_fetched and had_stopped) or await self._lacks_nothing()):
+        if self._page.lifecycle.is_written:  # its state is `complete` from the start
+            has_ended = await self._has_written_ended()
+        else:
+            if self._has_stopped and state == "loading":
+                await self._require_whole_transfer()
+            # `interactive`: the document around a video.
+            has_ended = self._has_stopped and state != "interactive"
+        if has_ended:
             return LoadEnd.STOPPED
         return LoadEnd.WITHOUT_FONTS if await self._has_waited_for_fonts(now=waits_for_fonts) else None
+
+    async def _has_written_ended(self) -> bool:
+        """Whether the load event of a written document will never come, and what can come has come.
+
+        A script that leads to no page is told of by Chromium, window.stop() is not: of that one learns only
+        where nothing can be under way, twice in a row. Once may be just before the load event.
+        """
+        before, self._lacked_nothing = self._lacked_nothing, await lacks_nothing(self._page)
+        if self._has_stopped:
+            return self._lacked_nothing
+        return before and self._lacked_nothing and not self._page.port.has_tunnels()
 
     async def _require_whole_transfer(self) -> None:
         if net_error := await self._page.transfer_error():
             ours = egress_report.cut(self._page.port.record)
             detail = f"the transfer of the page broke off: {net_error}"
             raise ours or RenderError(error_type(net_error), detail)
-
-    async def _lacks_nothing(self) -> bool:
-        """Whether twice in a row nothing was missing; once may be just before the load event."""
-        before, self._lacked_nothing = self._lacked_nothing, await lacks_nothing(self._page)
-        return before and self._lacked_nothing
 
     async def _has_waited_for_fonts(self, *, now: bool) -> bool:
         """Whether nothing but fonts is missing, and they have had their time, so that text shows without.

@@ -101,6 +101,11 @@ class ProxiedConnection(asyncio.Protocol):
         """What the browser asks for in plain http; empty until it has, and in a tunnel."""
         return "" if self._request is None else self._request.url
 
+    @property
+    def is_tunnel(self) -> bool:
+        """Whether the browser has asked for a tunnel."""
+        return self._request is not None and self._request.is_tunnel
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The browser has connected."""
         self._near = cast("asyncio.Transport", transport)
