@@ -30,7 +30,7 @@ from tests.kit.tenants import find_tenant
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 if WORKER:
-    # Each half of the suite sees what it leaves behind itself.
+    # Each process of the suite sees what it leaves behind itself.
     TMPDIR = Path(os.environ["TMPDIR"]) / WORKER
     TMPDIR.mkdir(exist_ok=True)
     os.environ["TMPDIR"] = tempfile.tempdir = str(TMPDIR)
