@@ -6,14 +6,19 @@ from pathlib import Path
 import pytest
 
 from tests.kit.paths import ROOT
-from worker.browser import flags
+from worker.browser import declined_flags, flags
 from worker.browser.flags import Flag, command_line
 
 PAGE = ROOT / "docs" / "browser.md"
 SHELL = Path("/opt/chrome-headless-shell")
 FULL = Path("/usr/bin/chromium")
-LISTS = {name: value for name, value in vars(flags).items() if isinstance(value, tuple)}
-EVERY_FLAG = [flag for listed in LISTS.values() for flag in listed]
+EVERY_FLAG = [
+    flag
+    for module in (flags, declined_flags)
+    for value in vars(module).values()
+    if isinstance(value, tuple)
+    for flag in value
+]
 
 
 def line(executable: Path | None, *, sandbox: bool = True, dev_shm: bool = True) -> list[str]:
