@@ -12,7 +12,7 @@ from fleet.egress.settings import EgressSettings
 from fleet.settings import SettingsError, load_settings
 from fleet.telemetry.logs import LogSettings, configure_logs, get_logger
 from worker.egress.outbound.resolver import SystemResolver
-from worker.egress.service import LOOKUPS, ServicePort
+from worker.egress.service_port import LOOKUPS, ServicePort
 from worker.settings import EgressProxySettings, EgressResolverSettings, EgressServiceSettings
 
 log = get_logger("worker.egress")  # not `__main__`, as it is run

@@ -1,7 +1,8 @@
-"""The egress service: the same proxy as a process of its own, for workers that reach nothing else themselves.
+"""The port of the egress service: one listener for all workers that cannot reach the internet themselves.
 
-A worker applies its job's terms and caps as ever and then asks here for the connection, with a token. The
-service judges by its own settings, resolves, dials, and tells what it has dialled (`next-hop`, RFC 9209).
+A worker first applies the terms and caps of its job, as it does without the service. Then it asks this port
+for the connection, with a token. The service checks the target by its own settings, resolves the name,
+connects, and reports the address that it has connected to (`next-hop`, RFC 9209).
 """
 
 import hmac
@@ -25,13 +26,13 @@ from worker.egress.terms import Caps, Terms
 from worker.egress.verdicts import ConnectionOutcome, Verdict
 from worker.settings import EgressProxySettings, EgressServiceSettings
 
-# For all workers together: eight times what one page has at once (through.py).
+# Name look-ups at once for all workers together: 16 times as many as for one page (name_cache.py).
 LOOKUPS: Final = 128
 _CAPS: Final = Caps(max_bytes=sys.maxsize, max_connections=sys.maxsize, max_open=4_000, max_s=math.inf)
 
 
 class ServicePort(Port):
-    """The listening port of the service: CONNECT alone, and only for whoever knows the token."""
+    """The listening port of the service. It accepts only CONNECT, and only with the token."""
 
     def __init__(
         self,
@@ -42,14 +43,14 @@ class ServicePort(Port):
         *,
         dialer: Dialer = dial,
     ) -> None:
-        """Listen not yet.
+        """Do not listen yet.
 
         Args:
-            resolver: of names, bounded in time.
-            policy: which addresses are reachable.
-            proxy: how patient to be.
+            resolver: looks up names, within a time limit.
+            policy: which addresses may be reached.
+            proxy: time limits of the proxy.
             service: where to listen, and the token.
-            dialer: connects.
+            dialer: connects to an address.
         """
         own = OwnPorts()
         names = Names(resolver, lookups=LOOKUPS)
@@ -63,7 +64,7 @@ class ServicePort(Port):
         """Listen where the settings say.
 
         Raises:
-            OSError: the address is taken, or not this machine's.
+            OSError: the address is in use, or is not an address of this machine.
         """
         await self.listen(self._service.egress_service_host, self._service.egress_service_port)
 
