@@ -1,0 +1,133 @@
+// By this script a document says what in it still changes. It runs in our isolated world, where the page does
+// not see it, and only when it is asked; what it leaves behind is one MutationObserver.
+//
+// Called with `limitMs`, it answers as soon as the document is quiet, or after that time. The answer:
+//   open:   what still changes, such as "animations"; an empty list means that the document is quiet
+//   isStill: nothing in the document can change by itself, so that it was not watched at all
+(limitMs) => {
+  // Nothing that one sees has changed for so long.
+  const QUIET_MS = 100;
+  // What changes without a pause for longer goes on for ever, such as a clock or falling snow.
+  const STREAK_MS = 2500;
+  // A pause is longer than the slowest frames of a busy machine are apart.
+  const PAUSE_MS = 300;
+  const TICK_MS = 50;
+  // A canvas is compared as a picture of so many points a side, of which each is the mean of its part.
+  const SIDE = 64;
+  const MAX_CANVASES = 8;
+  const UNSEEN = new Set(["script", "meta", "title", "base", "noscript", "template"]);
+
+  const now = () => performance.now();
+  const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+  const all = (selector) => [...document.querySelectorAll(selector)];
+
+  // Something that may change for ever: when it last did, and since when it does so without a pause.
+  class Motion {
+    changedAt = -Infinity;
+    since = -Infinity;
+
+    change() {
+      const at = now();
+      if (at - this.changedAt >= PAUSE_MS) this.since = at;
+      this.changedAt = at;
+    }
+
+    quietAt() {
+      return this.changedAt - this.since > STREAK_MS ? -Infinity : this.changedAt + QUIET_MS;
+    }
+  }
+
+  const isShown = (element) => {
+    const box = element.getBoundingClientRect();
+    const isInView = box.bottom > 0 && box.right > 0 && box.top < innerHeight && box.left < innerWidth;
+    return isInView && box.width > 0 && box.height > 0 && element.checkVisibility();
+  };
+  const isSeen = (node) => node.nodeType !== Node.COMMENT_NODE && !UNSEEN.has(node.localName);
+  const isChange = ({ type, target, addedNodes, removedNodes }) =>
+    isSeen(target) && (type !== "childList" || [...addedNodes, ...removedNodes].some(isSeen));
+
+  class Watch {
+    layout = new Motion();
+    drawing = new Motion();
+    #samples = new WeakMap();
+    #pen = null;
+
+    constructor() {
+      this.layout.change(); // nobody knows what was before
+      const observer = new MutationObserver((records) => {
+        if (records.some(isChange)) this.layout.change();
+      });
+      const watch = (root) => {
+        observer.observe(root, { subtree: true, childList: true, characterData: true, attributes: true });
+        for (const { shadowRoot } of root.querySelectorAll("*")) if (shadowRoot) watch(shadowRoot);
+      };
+      watch(document);
+    }
+
+    #sample(canvas) {
+      if (this.#pen === null) {
+        this.#pen = new OffscreenCanvas(SIDE, SIDE).getContext("2d", { willReadFrequently: true });
+        this.#pen.imageSmoothingQuality = "medium"; // "low" would leave out most points of a large canvas
+      }
+      try {
+        this.#pen.clearRect(0, 0, SIDE, SIDE);
+        this.#pen.drawImage(canvas, 0, 0, SIDE, SIDE);
+        return this.#pen.getImageData(0, 0, SIDE, SIDE).data.join();
+      } catch {
+        return ""; // without area, or with pictures of other sites, which no script may read
+      }
+    }
+
+    // In a frame, after the page itself has drawn: the pixels of WebGL can be read only then.
+    lookAtCanvases() {
+      const shown = all("canvas").filter(isShown).slice(0, MAX_CANVASES);
+      if (!shown.length) return null;
+      const look = () => {
+        for (const canvas of shown) {
+          const before = this.#samples.get(canvas);
+          const found = this.#sample(canvas);
+          if (before !== undefined && before !== found) this.drawing.change();
+          this.#samples.set(canvas, found);
+        }
+      };
+      const frame = new Promise((resolve) => requestAnimationFrame(() => resolve(look())));
+      return Promise.race([frame, sleep(2 * TICK_MS)]); // a frame out of view gets none
+    }
+  }
+
+  // Animations of style sheets, transitions and Web Animations that end by themselves, and soon enough.
+  const isRunning = (animation) => {
+    if (animation.playState !== "running" || animation.timeline !== document.timeline) return false;
+    const leftMs = animation.effect.getComputedTiming().endTime - animation.currentTime;
+    return animation.playbackRate > 0 && leftMs / animation.playbackRate < limitMs;
+  };
+  const parts = () => [
+    ...(document.getAnimations().some(isRunning) ? ["animations"] : []),
+    ...(document.fonts.status === "loading" ? ["fonts"] : []),
+    ...(all("img").some((image) => !image.complete && isShown(image)) ? ["images"] : []),
+    ...(all("video").some((film) => film.networkState === 2 && film.readyState < 2 && isShown(film))
+      ? ["videos"]
+      : []),
+  ];
+  const isScript = (script) => /^$|javascript|module/i.test(script.type);
+  const canChange = () => all("script").some(isScript) || all("[onload], [onerror]").length > 0;
+
+  const settle = async () => {
+    const watch = (self.renderfleetWatch ??= new Watch());
+    const until = now() + limitMs;
+    await watch.lookAtCanvases();
+    for (;;) {
+      const quietAt = Math.max(watch.layout.quietAt(), watch.drawing.quietAt());
+      if (quietAt > now()) await sleep(Math.min(quietAt - now(), 2 * TICK_MS));
+      await watch.lookAtCanvases();
+      const open = parts();
+      if (watch.layout.quietAt() > now()) open.push("layout");
+      if (watch.drawing.quietAt() > now()) open.push("canvas");
+      if (!open.length || now() >= until) return { open, isStill: false };
+      if (quietAt <= now()) await sleep(TICK_MS);
+    }
+  };
+
+  const isWatched = "renderfleetWatch" in self;
+  return isWatched || canChange() || parts().length ? settle() : { open: [], isStill: true };
+}
