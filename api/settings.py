@@ -78,8 +78,9 @@ class ApiSettings(FleetSettings):
         default=4 * 1024 * 1024,
         ge=1024,
         le=64 * 1024 * 1024,
-        description="Largest request body in bytes, where a JSON escape of six characters counts as one. It "
-        "may be sent as 10 MiB more, so that 2 MiB of HTML fit even if all of it is escaped.",
+        description="Largest request body in bytes, in which a JSON escape of six characters counts as "
+        "one byte. As it is sent, the body may have 10 MiB more. So 2 MiB of HTML fit even if"
+        " each character is escaped.",
     )
     api_max_batch_bytes: int = Field(
         default=16 * 1024 * 1024,
@@ -104,14 +105,14 @@ class ApiSettings(FleetSettings):
         gt=0,
         le=300,
         description="Seconds between two keep-alive lines in a silent event stream. A caller that reads "
-        "nothing for as long is cut off.",
+        "nothing for this time is cut off.",
     )
     api_key_cache_s: float = Field(
         default=10.0,
         ge=0,
         le=300,
-        description="Seconds for which a process remembers an API key. A revoked key may still work for as "
-        "long.",
+        description="Seconds for which a process remembers an API key. A revoked key may still work for "
+        "this time.",
     )
 
     @field_validator("api_allowed_hosts")

@@ -101,7 +101,7 @@ class AdmissionSettings(FleetSettings):
         ge=0,
         le=1_048_576,
         description="Free memory in MiB that the container must have for one more render. With less, the "
-        "worker takes no job. 0: it does not look.",
+        "worker takes no job. 0: no check.",
     )
 
 
@@ -113,8 +113,8 @@ class DiskSettings(FleetSettings):
         default=256,
         ge=0,
         le=1_048_576,
-        description="Free space in MiB that the disk of DATA_DIR must have. With less, the worker takes no "
-        "job. 0: it does not look.",
+        description="Free space in MiB that the disk of DATA_DIR must have. With less, the worker takes "
+        "no job. 0: no check.",
     )
 
 
