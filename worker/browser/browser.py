@@ -6,11 +6,6 @@ DevTools door: its debugging port (docs/adr says what that saves).
 """
 
 import asyncio
-import contextlib
-import os
-import random
-import signal
-import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,6 +21,7 @@ from playwright.async_api import Playwright
 from fleet.errors import ErrorType, RenderError
 from fleet.telemetry.logs import get_logger
 from fleet.telemetry.metrics import BROWSER_LAUNCHES
+from worker.browser.debugging_port import PortTakenError, devtools_path, free_port
 from worker.browser.devtools import DevToolsConnection, DevToolsError
 from worker.browser.flags import command_line
 from worker.browser.launch_advice import log_launch_failure
@@ -33,26 +29,21 @@ from worker.browser.network_service import NetworkService
 from worker.browser.page import Page
 from worker.browser.popups import MANY_WINDOWS, Strays
 from worker.browser.scratch import BrowserFolder
-from worker.egress.outbound.own_ports import DEVTOOLS_PORTS
 from worker.egress.proxy import Egress
 from worker.resources.disk import full_error, is_almost_full, means_full, uses_dev_shm
 from worker.resources.memory_guard import MemoryGuard
 from worker.resources.page_memory import PageGoneError
+from worker.resources.process_group import BrowserProcessGroup, kill_browser_with
 from worker.resources.shared_parts import SharedParts
 from worker.settings import BrowserSettings
 
 _PORT_ATTEMPTS: Final = 3
-_PORT_FILE_TIMEOUT_S: Final = 5.0
 _CLOSE_TIMEOUT_S: Final = 3.0
 # An answer takes 1 ms, or 0.3 s where CPU is short.
 _ASK_INTERVAL_S: Final = 0.25
 _ANSWER_TIMEOUT_S: Final = 1.0
 
 log = get_logger(__name__)
-
-
-class _PortTakenError(Exception):
-    """Chromium did not get the debugging port that was free a moment before."""
 
 
 @dataclass(slots=True)
@@ -93,9 +84,11 @@ class Browser:
         *,
         strays: Strays,
         pid: int,
+        group: BrowserProcessGroup,
         generation: int,
     ) -> None:
         self.pid = pid
+        self._group = group
         self._strays = strays
         self.memory = MemoryGuard(pid, settings)
         self._network = NetworkService(pid)
@@ -144,9 +137,9 @@ class Browser:
             own = BrowserFolder(folder, generation)
             try:
                 return await cls._launch(
-                    playwright, settings, generation, own, egress=egress, port=_free_port()
+                    playwright, settings, generation, own, egress=egress, port=free_port()
                 )
-            except _PortTakenError:
+            except PortTakenError:
                 if is_almost_full(folder):  # the file that tells the port could not be written
                     break
                 log.warning("the debugging port was taken, choosing another", attempt=attempt)
@@ -190,18 +183,19 @@ class Browser:
                 handle_sighup=False,
             )
         except BaseException:
-            await asyncio.to_thread(own.remove)
+            await asyncio.to_thread(_clear, own)
             raise
         try:
-            path = await _devtools_path(own.profile, port)
+            path = await devtools_path(own.profile, port)
             connection = await DevToolsConnection.open(f"ws://127.0.0.1:{port}{path}")
             processes = (await connection.browser.send("SystemInfo.getProcessInfo"))["processInfo"]
             pid = next(process["id"] for process in processes if process["type"] == "browser")
+            group = BrowserProcessGroup(pid)
             strays = Strays(connection.browser)
             await strays.watch()
         except BaseException:
             await _close_quietly(playwright_browser)
-            await asyncio.to_thread(own.remove)
+            await asyncio.to_thread(_clear, own)
             raise
         log.info("browser launched", generation=generation, pid=pid, version=playwright_browser.version)
         return cls(
@@ -212,6 +206,7 @@ class Browser:
             egress,
             strays=strays,
             pid=pid,
+            group=group,
             generation=generation,
         )
 
@@ -272,11 +267,15 @@ class Browser:
         await self._connection.wait_lost()
 
     async def close(self) -> None:
-        """End it and remove its folder; what does not end in time is killed. Never raises."""
+        """End it and all of its processes, and remove its folder. Never raises.
+
+        What does not end by itself is killed: the browser process when it does not answer, and after every
+        close what it has left behind, such as a process that was stopped.
+        """
         self._watch.cancel()
         self._asking.cancel()
-        if not await _close_quietly(self._playwright_browser):
-            self.kill()
+        await _close_quietly(self._playwright_browser)
+        await self._group.end()
         await self._connection.close()
         await asyncio.to_thread(self._folder.remove)
 
@@ -301,43 +300,24 @@ class Browser:
             self.kill()
 
     def kill(self) -> None:
-        """SIGKILL to its whole process group, which Playwright makes Chromium the leader of."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
+        """SIGKILL to all of its processes."""
+        self._group.kill()
 
 
-async def _close_quietly(browser: PlaywrightBrowser) -> bool:
+async def _close_quietly(browser: PlaywrightBrowser) -> None:
     try:
         async with asyncio.timeout(_CLOSE_TIMEOUT_S):
             await browser.close()
     except TimeoutError:
-        return False
+        log.debug("the browser does not close by itself")
     except PlaywrightError as error:
         log.debug("browser already gone", reason=error.message)
-    return True
 
 
-def _free_port() -> int:
-    for port in random.sample(DEVTOOLS_PORTS, len(DEVTOOLS_PORTS)):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise _unavailable("no free debugging port for the browser")
-
-
-async def _devtools_path(profile: Path, port: int) -> str:
-    """The secret part of the websocket's address, from the file that Chromium writes once it listens."""
-    file = profile / "DevToolsActivePort"
-    deadline = time.monotonic() + _PORT_FILE_TIMEOUT_S
-    while time.monotonic() < deadline:
-        lines = file.read_text().splitlines() if file.exists() else []
-        if len(lines) == 2 and lines[0] == str(port):  # noqa: PLR2004 - port and path
-            return lines[1]
-        await asyncio.sleep(0.005)
-    raise _PortTakenError
+def _clear(folder: BrowserFolder) -> None:
+    """Leave nothing of a browser whose start has failed; takes a moment."""
+    kill_browser_with(folder.profile)
+    folder.remove()
 
 
 def _unavailable(detail: str) -> RenderError:

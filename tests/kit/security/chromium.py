@@ -11,6 +11,7 @@ from typing import Any
 
 from worker.browser.devtools import DevToolsConnection, Params, Session
 from worker.browser.flags import EVERYTHING_THROUGH_PROXY, command_line
+from worker.resources.process_group import BrowserProcessGroup
 from worker.settings import BrowserSettings
 
 
@@ -89,7 +90,9 @@ async def chromium(
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
             env={**os.environ, "HOME": folder, "TMPDIR": folder},
+            start_new_session=True,
         )
+        group = BrowserProcessGroup(process.pid)
         try:
             port, path = await _debugging_address(profile)
             connection = await DevToolsConnection.open(f"ws://127.0.0.1:{port}{path}")
@@ -100,8 +103,7 @@ async def chromium(
                     await connection.browser.send("Browser.close")
                 await connection.close()
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
+            await group.end()
             await process.wait()
 
 

@@ -1,6 +1,7 @@
 """What happens to a worker's renders when the browser under them is killed, stopped or cannot start."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -21,6 +22,7 @@ from worker.settings import BrowserSettings
 
 pytest_plugins = ("tests.kit.browser_fixtures",)
 
+NETWORK_SERVICE = "--utility-sub-type=network.mojom.NetworkService"
 # A worker without a queue, for a test that kills it.
 WORKER = """
 import asyncio, sys, uuid
@@ -98,12 +100,21 @@ async def test_a_render_whose_network_service_ends_is_tried_again(site: Site, ur
 
 async def end_network_service(stage: BrowserStage) -> None:
     (service,) = [
-        process
-        for process in stage.descendants("utility")
-        if "--utility-sub-type=network.mojom.NetworkService" in command_line(process)
+        process for process in stage.descendants("utility") if NETWORK_SERVICE in command_line(process)
     ]
     service.kill()
     await until(lambda: service not in stage.descendants("utility"), "the network service's end")
+
+
+async def test_an_ended_browser_leaves_no_process_behind_that_was_stopped(site: Site) -> None:
+    """Such a process does not hear that its browser has ended."""
+    async with browser_stage(site, browser_max_pages=1) as stage:
+        group = os.getpgid(stage.browser_pid)
+        [service] = [one for one in stage.descendants("utility") if NETWORK_SERVICE in command_line(one)]
+        service.suspend()
+        os.kill(stage.browser_pid, signal.SIGKILL)
+        await until(lambda: stage.pool.generation == 2, "the next browser")
+        await until(lambda: living(group) == [], "the end of all its processes")
 
 
 async def test_killed_renderer_fails_its_page_alone(site: Site) -> None:
@@ -198,6 +209,16 @@ async def test_killed_worker_takes_its_browser_along_and_leaves_only_its_folder(
     await until(lambda: not any(command_line(process) for process in descendants), "the end of its browser")
     async with browser_stage(site, data_dir=tmp_path):
         assert not folder.exists()
+
+
+def living(group: int) -> list[int]:
+    """The processes of a group that have not ended."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process.pid)
+    return found
 
 
 def wrapper(folder: Path) -> Path:
