@@ -34,7 +34,7 @@ from api.jobs.gauges import FleetGauges
 from api.jobs.named_locks import Turns
 from api.jobs.waiters import Waiters
 from api.openapi.document import DESCRIPTION, openapi_document
-from api.routes import docs, fleet, health, links, schedules, webhooks
+from api.routes import docs, fleet, health, links, renders, schedules, webhooks
 from api.routes.admin import keys, tenants
 from api.routes.jobs import artifact, batch, deliveries, events, jobs, retry
 from api.server.call_log import CallLog
@@ -113,6 +113,7 @@ def create_app() -> FastAPI:
         retry.router,
         events.router,
         artifact.router,
+        renders.router,
         links.router,
         deliveries.router,
         webhooks.router,

@@ -29,7 +29,8 @@ async def artifact_answer(
     """The artifact of a job, or the part of it that the call asks for.
 
     Args:
-        request: the call, GET or HEAD.
+        request: the call. Ranges and conditions count in GET and HEAD, and have no meaning in a POST
+            (RFC 9110, sections 13.1.2 and 14.2).
         job: has an artifact.
         store: has the file.
         headers: more headers of the answer.
@@ -42,11 +43,11 @@ async def artifact_answer(
     assert facts is not None, "the caller has looked"  # noqa: S101
     size, etag = facts.size_bytes, f'"{facts.sha256}"'
     headers = {"ETag": etag, "Accept-Ranges": "bytes", **headers}
-    if is_unmodified(request.headers, etag):
+    is_head, is_get = request.method == "HEAD", request.method == "GET"
+    if (is_head or is_get) and is_unmodified(request.headers, etag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    is_head = request.method == "HEAD"
     try:
-        span = None if is_head else requested_span(request.headers, size=size, etag=etag)
+        span = requested_span(request.headers, size=size, etag=etag) if is_get else None
     except UnsatisfiableRangeError:
         raise RefusedError(
             ErrorType.RANGE_NOT_SATISFIABLE,

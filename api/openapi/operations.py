@@ -177,6 +177,38 @@ BYTES: Final = {
     media_type: {"schema": {"type": "string", "format": "binary"}}
     for media_type in ("image/png", "image/jpeg", "image/webp", "application/pdf")
 }
+_PDF: Final = "application/pdf"
+_PDF_REQUEST: Final = {
+    "allOf": [
+        {"$ref": REF.format(model="RenderRequest")},
+        {"properties": {"format": {"const": "pdf", "default": "pdf"}}},
+    ]
+}
+
+
+def _answers_with_bytes(schema: str | Mapping[str, Any], example: Mapping[str, Any], content: Any) -> Any:
+    """An operation that takes a job and answers with its artifact."""
+    job = {"Renderfleet-Job": {"description": "The id of the job.", "schema": {"type": "string"}}}
+    headers = {**_location("job"), **job}
+    prefer = _header("`wait=N`: wait up to N seconds, 60 at most, for the bytes; 55 without it.")
+    return {
+        "parameters": [CREATE_JOB["parameters"][0], {"name": "Prefer", **prefer}],
+        **_takes(schema, {"usual": {"value": example}}),
+        "responses": {
+            "200": {"description": "The artifact.", "headers": headers, "content": content},
+            "202": {"description": "The job goes on.", "headers": headers, "content": _JOB},
+        },
+    }
+
+
+RENDER_SCREENSHOT: Final[dict[str, Any]] = _answers_with_bytes(
+    "RenderRequest",
+    {"url": "https://example.com/", "full_page": True},
+    {name: schema for name, schema in BYTES.items() if name != _PDF},
+)
+RENDER_PDF: Final[dict[str, Any]] = _answers_with_bytes(
+    _PDF_REQUEST, {"html": "<h1>Invoice 7</h1>"}, {_PDF: BYTES[_PDF]}
+)
 READ_ARTIFACT: Final[dict[str, Any]] = {
     "responses": {
         "200": {"description": "The whole artifact (`proxy=true`).", "content": BYTES},

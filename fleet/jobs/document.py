@@ -85,6 +85,7 @@ class LinksDocument(BaseModel):
 
 _EXAMPLE: dict[str, Any] = {
     "id": "0198c1d2-4f60-7cc2-b1f4-2a9d3c5e7f01",
+    "request": {"url": "https://example.com/", "sealed_fields": []},
     "status": "succeeded",
     "attempt": 1,
     "max_attempts": 3,
@@ -141,6 +142,10 @@ class JobDocument(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     id: UUID = Field(description="The job's id, a UUIDv7.")
+    request: dict[str, Any] = Field(
+        description="What was asked, without options that have their default. Secret options, such as `html` "
+        "and `proxy`, are left out; `sealed_fields` in it has their names."
+    )
     status: State = Field(description="queued, running, succeeded, failed, cancelled or expired.")
     attempt: int = Field(description="Attempts so far; 0 before the first.")
     max_attempts: int = Field(description="How often the fleet may try.")
@@ -174,6 +179,7 @@ class JobDocument(BaseModel):
         """The document of a job, with a presigned address if one was made."""
         return cls(
             id=job.id,
+            request={**job.request, "sealed_fields": job.sealed_fields or []},
             status=job.state,
             attempt=job.attempt,
             max_attempts=job.max_attempts,
@@ -184,7 +190,7 @@ class JobDocument(BaseModel):
             finished_at=job.finished_at,
             expires_at=job.expires_at,
             artifact=_artifact(job, address),
-            error=_error(job),
+            error=error_of(job),
             timings_ms=None if job.timings_ms is None else TimingsDocument.model_validate(job.timings_ms),
             memory=MemoryDocument(peak_bytes=job.memory_peak_bytes),
             page=None if job.page is None else PageDocument.model_validate(job.page),
@@ -267,7 +273,8 @@ def _artifact(job: Job, address: SignedAddress | None) -> ArtifactDocument | Non
 _ENDS: Final = {State.CANCELLED: ErrorType.CANCELLED, State.EXPIRED: ErrorType.EXPIRED}
 
 
-def _error(job: Job) -> ErrorDocument | None:
+def error_of(job: Job) -> ErrorDocument | None:
+    """Why a job failed, was cancelled or expired. None: it did not end so."""
     type_ = _ENDS.get(job.state) if job.error_type is None else ErrorType(job.error_type)
     if type_ is None:
         return None

@@ -5,7 +5,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -35,7 +35,12 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One row of `jobs`, without the request, which may have 2 MiB of HTML."""
+    """One row of `jobs`, without what is sealed in it.
+
+    Attributes:
+        request: what was asked, without its secrets and without what has its default.
+        sealed_fields: the names of its secrets; None: it has none.
+    """
 
     id: UUID
     tenant_id: UUID
@@ -68,20 +73,23 @@ class Job:
     schedule_id: UUID | None = None
     scheduled_for: datetime | None = None
     unchanged: bool | None = None
+    request: dict[str, Any] = field(default_factory=dict)
+    sealed_fields: list[str] | None = None
 
 
 JOB_COLUMNS: Final = """
     id, tenant_id, state, attempt, max_attempts, dispatch, priority, external_id, created_at, queued_at,
     started_at, finished_at, expires_at, artifact_key, artifact, error_type, error_detail, page,
     timings_ms, memory_peak_bytes, worker_id, browser_generation, warnings, dispatched_at, artifact_erased_at,
-    erase_at, quarantined_at, retry_of, schedule_id, scheduled_for, unchanged
+    erase_at, quarantined_at, retry_of, schedule_id, scheduled_for, unchanged, request, sealed_fields
 """
 
 
-# Columns of type jsonb.
+# Columns of type json or jsonb.
 _READERS: Final[dict[str, Callable[[str], Any]]] = {
     "artifact": ArtifactFacts.from_json,
     "page": PageFacts.from_json,
+    "request": json.loads,
     "timings_ms": json.loads,
     "warnings": json.loads,
 }

@@ -46,7 +46,7 @@ async def read_artifact(
     presigned address works only for GET.
     """
     job = await dependencies.job_of(tenant, job_id)
-    _require_artifact(job)
+    require_artifact(job)
     address = None if parameters.proxy or request.method == "HEAD" else dependencies.sign(job)
     if address is not None:
         return RedirectResponse(
@@ -59,7 +59,12 @@ async def read_artifact(
     return await artifact_answer(request, job, dependencies.artifacts, headers=headers)
 
 
-def _require_artifact(job: Job) -> None:
+def require_artifact(job: Job) -> None:
+    """Do nothing if a job's artifact is there to be read.
+
+    Raises:
+        RefusedError: the job has not ended, has no artifact, or its artifact was erased.
+    """
     if not job.state.is_terminal:
         raise RefusedError(
             ErrorType.JOB_NOT_FINISHED,

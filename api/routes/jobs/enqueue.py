@@ -1,8 +1,10 @@
-"""The steps that calls share which make jobs: read the idempotency key, hand over to Redis, wait, answer."""
+"""What calls that make jobs share: accept a job once, hand it over to Redis, wait for its end, answer."""
 
 import re
 from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Final
 
@@ -11,15 +13,18 @@ from starlette.responses import Response
 
 from api.dependencies import Dependencies
 from api.http.json_answer import json_answer
-from api.http.prefer import preferred_wait_s
 from api.http.problems import refused_field
 from api.jobs.waiters import wait_for
-from fleet.jobs.accept import Acceptance
+from fleet.jobs.accept import Acceptance, accept, find_accepted
 from fleet.jobs.document import JobDocument, job_path
+from fleet.jobs.insert import render_digest
 from fleet.jobs.job import Job
-from fleet.telemetry.metrics import JOBS_ACCEPTED
+from fleet.jobs.reuse import ReuseKind, keep_rendered
+from fleet.render.request import RenderRequest
+from fleet.telemetry.metrics import CACHE_LOOKUPS, JOBS_ACCEPTED
 from fleet.tenants.tenant import Tenant
 
+CACHE_HEADER: Final = "Renderfleet-Cache"
 _IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}", re.ASCII)
 
 
@@ -37,14 +42,83 @@ def idempotency_key(request: Request) -> str | None:
     return key
 
 
-async def hand_over_and_answer(
-    request: Request, dependencies: Dependencies, tenant: Tenant, accepted: Acceptance
-) -> Response:
-    """Hand a new job over to Redis, wait for its end as the caller prefers, and answer with it.
+@dataclass(frozen=True, slots=True)
+class Enqueued:
+    """The job that answers a call, ended or not.
+
+    Attributes:
+        job: the job.
+        is_reused: whether it has rendered the same before (`cache_ttl_s`), so that nothing was enqueued.
+    """
+
+    job: Job
+    is_reused: bool
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the answer says about where the job comes from."""
+        return {CACHE_HEADER: "hit"} if self.is_reused else {}
+
+
+async def enqueue(
+    request: Request, dependencies: Dependencies, tenant: Tenant, render: RenderRequest, *, wait_s: int | None
+) -> Enqueued:
+    """The job for a request: the one of its idempotency key, one to reuse, or a new one within all limits.
+
+    Args:
+        request: the call; its body must have been read to the end.
+        dependencies: of this process.
+        tenant: whose job it is.
+        render: what is asked.
+        wait_s: seconds to wait for the job's end; None or 0: not at all.
+
+    Raises:
+        RefusedError: the key is not usable, or a limit is reached.
+        IdempotencyConflictError: the key was used with another request before.
+        UnavailableError: Postgres does not answer.
+    """
+    key = idempotency_key(request)
+    accepted = await find_accepted(
+        dependencies.database, dependencies.vault, tenant_id=tenant.id, request=render, idempotency_key=key
+    )
+    if accepted is None:
+        reused = await _rendered_before(dependencies, tenant, render)
+        if reused is not None:
+            return Enqueued(reused, is_reused=True)
+        async with dependencies.quotas.admitted(tenant):
+            accepted = await accept(
+                dependencies.database,
+                dependencies.vault,
+                tenant_id=tenant.id,
+                request=render,
+                idempotency_key=key,
+            )
+    job = await hand_over(request, dependencies, tenant, accepted, wait_s=wait_s)
+    return Enqueued(job, is_reused=False)
+
+
+async def _rendered_before(dependencies: Dependencies, tenant: Tenant, render: RenderRequest) -> Job | None:
+    """A job that has rendered the same within `cache_ttl_s`; its artifact is kept as long as a new one's."""
+    if not render.cache_ttl_s:
+        return None
+    job = await keep_rendered(
+        dependencies.database,
+        render_digest(render, dependencies.vault, tenant.id),
+        tenant_id=tenant.id,
+        max_age=timedelta(seconds=render.cache_ttl_s),
+        retention=timedelta(seconds=render.retention_s),
+    )
+    CACHE_LOOKUPS.labels("job", ReuseKind.NEW if job is None else ReuseKind.ARTIFACT).inc()
+    return job
+
+
+async def hand_over(
+    request: Request, dependencies: Dependencies, tenant: Tenant, accepted: Acceptance, *, wait_s: int | None
+) -> Job:
+    """Hand a new job over to Redis and wait for its end; arguments as of `enqueue`.
 
     A job that the call's idempotency key has made before is only waited for.
     """
-    wait_s = preferred_wait_s(request.headers.getlist("prefer"))
     job = accepted.job
     # Watch before handing over: nothing that happens to the job from here on is missed.
     watch = dependencies.waiters.watch(job.id, tenant=tenant) if wait_s else nullcontext()
@@ -54,7 +128,7 @@ async def hand_over_and_answer(
             await dependencies.handover.hand_over([job], weight=tenant.weight)
         if wait_s and end is not None and not job.state.is_terminal:
             job = await wait_for(end, timeout_s=wait_s, receive=request.receive) or job
-    return job_answer(dependencies, job, wait_s)
+    return job
 
 
 def job_answer(

@@ -1,7 +1,6 @@
 """Jobs: enqueue, read, list, wait, cancel."""
 
 from contextlib import nullcontext
-from datetime import timedelta
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -10,7 +9,6 @@ from pydantic import Field
 from starlette.responses import Response
 
 from api.dependencies import (
-    Dependencies,
     OpenDependencies,
     Parameters,
     Reader,
@@ -25,26 +23,22 @@ from api.http.problems import (
 )
 from api.jobs.waiters import wait_for
 from api.openapi.operations import CANCEL_JOB, CREATE_JOB, problems
-from api.routes.jobs.enqueue import hand_over_and_answer, idempotency_key, job_answer
+from api.routes.jobs.enqueue import enqueue, job_answer
 from api.routes.paging import PageParameters
 from fleet.errors import ErrorType
-from fleet.jobs.accept import accept, find_accepted
 from fleet.jobs.cancel import cancel
 from fleet.jobs.document import JobDocument, JobListDocument
-from fleet.jobs.insert import render_digest
-from fleet.jobs.job import Job, State
+from fleet.jobs.job import State
 from fleet.jobs.read import list_newest
-from fleet.jobs.reuse import ReuseKind, keep_rendered
 from fleet.queue.announcements import announce_cancel, announce_change
 from fleet.queue.dispatch import withdraw
 from fleet.queue.entry import QueueEntry
 from fleet.render.request import RenderRequest
-from fleet.telemetry.metrics import CACHE_LOOKUPS, JOBS_FINISHED
-from fleet.tenants.tenant import Scope, Tenant
+from fleet.telemetry.metrics import JOBS_FINISHED
+from fleet.tenants.tenant import Scope
 
 # A worker closes the page of a cancelled job in some milliseconds.
 _CANCEL_WAIT_S: Final = 1.0
-CACHE_HEADER: Final = "Renderfleet-Cache"
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -60,39 +54,10 @@ async def create_job(request: Request) -> Response:
     # A plain endpoint: FastAPI's own reading and checking of the body would double the cost of a POST.
     dependencies = dependencies_of(request)
     tenant = await dependencies.caller(request, Scope.RENDER)
-    key = idempotency_key(request)
     render = await dependencies.document(request, RenderRequest, tenant)
-    accepted = await find_accepted(
-        dependencies.database, dependencies.vault, tenant_id=tenant.id, request=render, idempotency_key=key
-    )
-    if accepted is None:
-        reused = await _rendered_before(dependencies, tenant, render)
-        if reused is not None:
-            return job_answer(dependencies, reused, None, {CACHE_HEADER: "hit"})
-        async with dependencies.quotas.admitted(tenant):
-            accepted = await accept(
-                dependencies.database,
-                dependencies.vault,
-                tenant_id=tenant.id,
-                request=render,
-                idempotency_key=key,
-            )
-    return await hand_over_and_answer(request, dependencies, tenant, accepted)
-
-
-async def _rendered_before(dependencies: Dependencies, tenant: Tenant, render: RenderRequest) -> Job | None:
-    """A job that has rendered the same within `cache_ttl_s`; its artifact is kept as long as a new one's."""
-    if not render.cache_ttl_s:
-        return None
-    job = await keep_rendered(
-        dependencies.database,
-        render_digest(render, dependencies.vault, tenant.id),
-        tenant_id=tenant.id,
-        max_age=timedelta(seconds=render.cache_ttl_s),
-        retention=timedelta(seconds=render.retention_s),
-    )
-    CACHE_LOOKUPS.labels("job", ReuseKind.NEW if job is None else ReuseKind.ARTIFACT).inc()
-    return job
+    wait_s = preferred_wait_s(request.headers.getlist("prefer"))
+    enqueued = await enqueue(request, dependencies, tenant, render, wait_s=wait_s)
+    return job_answer(dependencies, enqueued.job, wait_s, enqueued.headers)
 
 
 class ReadParameters(Parameters):

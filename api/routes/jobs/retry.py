@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from api.dependencies import Dependencies, OpenDependencies, Renderer
 from api.http.path_ids import JOB, JobId
+from api.http.prefer import preferred_wait_s
 from api.http.problems import (
     RefusedError,
     not_found,
@@ -15,7 +16,7 @@ from api.http.problems import (
 )
 from api.http.request_body import has_body
 from api.openapi.operations import RETRY_JOB, problems
-from api.routes.jobs.enqueue import hand_over_and_answer, idempotency_key
+from api.routes.jobs.enqueue import hand_over, idempotency_key, job_answer
 from fleet.errors import ErrorType
 from fleet.jobs.retry import Original, accept_retry, find_accepted_retry, find_original
 from fleet.render.request import RenderRequest
@@ -51,7 +52,9 @@ async def retry_job(
                 request=render,
                 idempotency_key=key,
             )
-    return await hand_over_and_answer(request, dependencies, tenant, accepted)
+    wait_s = preferred_wait_s(request.headers.getlist("prefer"))
+    job = await hand_over(request, dependencies, tenant, accepted, wait_s=wait_s)
+    return job_answer(dependencies, job, wait_s)
 
 
 def _refuse_body(request: Request) -> None:

@@ -28,6 +28,7 @@ LASTING = {
     "queued_at": NOW,
     "run_after": NOW,
     "expires_at": NOW,
+    "request": {"html": "<p>a</p>"},
 }
 RESULT: dict[str, Any] = {
     "state": State.SUCCEEDED,
