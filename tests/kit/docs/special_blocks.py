@@ -36,6 +36,7 @@ EXAMPLE_KEY_ID: Final = "0a1b2c3d4e5f"
 
 # Commands that follow a block, and fail when it has not done what its page says.
 AND_THEN: Final[Mapping[str, str]] = {
+    'README.md: curl -sS --fail-with-body localhost:8000/v1/screenshot -H "X': "head -c 4 example.png | grep -a -q PNG\n",
     "README.md: KEY=$(cat .renderfleet/api-key)": "head -c 4 example.png | grep -a -q PNG\n",
     "docs/links.md: encoded() {": (
         'signed_link http://localhost:8000 /v1/screenshot "$KEY" "$(($(date +%s) + 60))" '
