@@ -34,10 +34,11 @@ UNTIL_CTRL_C: Final[Mapping[str, CtrlC]] = {
 RESTORE: Final = "docs/operations/backup.md: pg_restore "
 EXAMPLE_KEY_ID: Final = "0a1b2c3d4e5f"
 
+_IS_A_PICTURE: Final = "head -c 4 example.png | grep -a -q PNG\n"
 # Commands that follow a block, and fail when it has not done what its page says.
 AND_THEN: Final[Mapping[str, str]] = {
-    'README.md: curl -sS --fail-with-body localhost:8000/v1/screenshot -H "X': "head -c 4 example.png | grep -a -q PNG\n",
-    "README.md: KEY=$(cat .renderfleet/api-key)": "head -c 4 example.png | grep -a -q PNG\n",
+    'README.md: curl -sS --fail-with-body localhost:8000/v1/screenshot -H "X': _IS_A_PICTURE,
+    "README.md: KEY=$(cat .renderfleet/api-key)": _IS_A_PICTURE,
     "docs/links.md: encoded() {": (
         'signed_link http://localhost:8000 /v1/screenshot "$KEY" "$(($(date +%s) + 60))" '
         "url \"https://example.com/a b?c=d&e='f'\" >link\n"

@@ -18,8 +18,8 @@ from fleet.jobs.job import Job, State
 
 # shared design, "Job document", and behind "+" what came on top: what the queue can do since.
 CONTRACT: dict[type[BaseModel], str] = {
-    JobDocument: "id request status attempt max_attempts priority created_at started_at finished_at expires_at "
-    "artifact error timings_ms memory page worker_id browser_generation warnings links "
+    JobDocument: "id request status attempt max_attempts priority created_at started_at finished_at "
+    "expires_at artifact error timings_ms memory page worker_id browser_generation warnings links "
     "+ external_id quarantined retry_of schedule_id scheduled_for unchanged",
     ArtifactDocument: "key url url_expires_at content_type size_bytes sha256 width_px height_px pages "
     "+ status expires_at",
