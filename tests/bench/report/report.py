@@ -20,12 +20,13 @@ _WIDTH: Final = 110
 _INTRODUCTION: Final = """\
 # Benchmarks
 
-Written by `make bench` (`tests/bench/`), and by `make soak` and `make leak-audit` (`tests/soak/`); run them
-on your own machine, the figures of another one mean little.
-What is compared runs interleaved, A B C, B C A, C A B, within one run, so that a machine whose speed drifts
-slows all of them down. Ratios are taken round by round. "CPU" is user and system time of a whole process
-tree, processes that have ended included. Each figure is a median, with the lowest and the highest round
-behind it. All traffic stays on loopback; the processes that serve pages or make calls are not counted.
+Written by `make bench` (`tests/bench/`), and by `make soak` and `make leak-audit` (`tests/soak/`). Run them
+on your own machine: the figures of one machine say little about another.
+Things that are compared run in turn within one run: A B C, B C A, C A B. So if the machine becomes slower,
+all of them become slower. A ratio is taken in each round. "CPU" is the user and system time of a process and
+all its child processes, including those that have ended. Each figure is a median; the lowest and the highest
+round stand behind it. All traffic stays on loopback. The processes that serve pages or make calls are not
+counted.
 """
 _AIMS_HEADER: Final = ("aim", "measured", "met")
 _MARKER: Final = re.compile(r"^<!-- case: (\w+) -->$", re.MULTILINE)
