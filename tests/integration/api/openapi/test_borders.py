@@ -30,6 +30,8 @@ JOB: dict[str, Any] = {"html": "x"}
 # A body that is accepted, for each call that takes one.
 BODIES: Mapping[tuple[str, str], Any] = {
     ("post", "/v1/jobs"): JOB,
+    ("post", "/v1/screenshot"): JOB,
+    ("post", "/v1/pdf"): JOB,
     ("post", "/v1/jobs/batch"): {"jobs": [JOB]},
     ("post", "/v1/schedules"): {"cron": "@daily", "job": JOB},
     ("put", "/v1/schedules/{schedule_id}"): {"cron": "@daily", "job": JOB},
@@ -188,7 +190,7 @@ async def send(client: httpx.AsyncClient, signer: Signer, place: Place, border: 
         content = json.dumps(BODIES[place.method, place.path]).encode()
     if place.kind == "header":
         headers[place.name] = quote(border.strip(), safe=" !#$&'()*+,/:;=?@[]\"-._~")
-    if path in PATHS:
+    if path in PATHS and place.method == "get":
         path = signer.link_with({place.name: border} if place.kind == "query" else {}, path)
     elif place.kind == "query":
         path = f"{path}?{quote(place.name)}={quote(border, safe='')}"

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from deploy.embedded.engines.engines import Engines
 from tests.integration.api.conftest import Api
 from tests.kit.processes import free_port, product_environment, started
@@ -23,7 +25,7 @@ CHECKS = (
     "missing_required_header",
     "ignored_auth",
 )
-LIMIT_S = 100  # against a hang; it takes 50 s on a machine with two free cores
+LIMIT_S = 280  # against a hang; it takes 30 s on a machine with two free cores
 
 
 async def schemathesis(port: int, key: str, folder: Path, *options: str) -> tuple[int, str]:
@@ -46,6 +48,7 @@ async def schemathesis(port: int, key: str, folder: Path, *options: str) -> tupl
     return process.returncode or 0, output.decode()
 
 
+@pytest.mark.timeout(300)
 async def test_the_api_does_what_its_document_says(
     engines: Engines, database_url: str, tenant_key: str, tmp_path: Path
 ) -> None:
@@ -64,6 +67,8 @@ async def test_the_api_does_what_its_document_says(
             tmp_path,
             # Streams are refused without waiters.
             *("--exclude-path", "/v1/jobs/{job_id}/events"),
+            # Its body and answers are those of `POST /v1/screenshot`.
+            *("--exclude-operation-id", "render_pdf"),
             *("--phases", "examples,coverage,fuzzing", "--max-examples", "3"),
         )
         assert code == 0, output
