@@ -8,9 +8,10 @@ from pydantic_core import Url
 from fleet.egress.hosts import HostPatterns
 from fleet.field_errors import rule_error
 from fleet.render.options.blocking import BlockingOptions
+from fleet.render.options.full_page import FullPageOptions
 from fleet.render.options.identity import IdentityOptions
 from fleet.render.options.job import JobOptions
-from fleet.render.options.output import Format, OutputOptions
+from fleet.render.options.output import PICTURES, OutputOptions
 from fleet.render.options.pdf import PdfOptions
 from fleet.render.options.readiness import ReadinessOptions
 from fleet.render.options.screenshot import ScreenshotOptions
@@ -24,6 +25,7 @@ class RenderRequest(
     IdentityOptions,
     ViewportOptions,
     ReadinessOptions,
+    FullPageOptions,
     ScreenshotOptions,
     PdfOptions,
     OutputOptions,
@@ -36,8 +38,10 @@ class RenderRequest(
 
     @model_validator(mode="after")
     def _options_fit_the_format(self) -> Self:
-        if self.format is Format.PDF and "full_page" in self.model_fields_set:
-            raise rule_error("full_page", "is for pictures; a pdf always holds the whole page")
+        if self.format not in PICTURES and (given := _OF_PICTURES & self.model_fields_set):
+            name = min(given)
+            rest = "; a pdf always holds the whole page" if name == "full_page" else ""
+            raise rule_error(name, f"is for pictures; `format` is {self.format.value}{rest}")
         return self
 
     @model_validator(mode="after")
@@ -58,6 +62,7 @@ class RenderRequest(
         return f"{self.model_dump_json(include=_RENDERED)}\n{self.html or ''}".encode()
 
 
+_OF_PICTURES: Final = {*FullPageOptions.model_fields, *ScreenshotOptions.model_fields}
 # All groups but that of the job, which no page sees. Each has a file of its name in worker/render/steps.
 RENDER_GROUPS: Final = tuple(
     group for group in RenderRequest.__bases__ if issubclass(group, BaseModel) and group is not JobOptions

@@ -260,6 +260,14 @@ class Page:
             screenHeight=height_px,
         )
 
+    async def freeze(self) -> None:
+        """Let no script of the page run any more, so that nothing changes while its picture is taken.
+
+        A picture beyond the window also tells the page of a new window (a `resize` event), although that has
+        the old size; and what the page does then would be in the picture.
+        """
+        await self.send("Emulation.setScriptExecutionDisabled", value=True)
+
     async def content_size(self) -> tuple[float, float]:
         """Width and height of all that can be scrolled to, in CSS pixels."""
         size = (await self.send("Page.getLayoutMetrics"))["cssContentSize"]

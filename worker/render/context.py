@@ -11,6 +11,7 @@ from fleet.jobs.facts import ArtifactFacts, PageFacts
 from fleet.render.request import RenderRequest
 from worker.browser.loading import STAGES
 from worker.browser.page import Page
+from worker.browser.protocol import ScreenshotClip
 from worker.egress.terms import Terms
 from worker.render import unfinished
 
@@ -28,6 +29,7 @@ class Render:
         navigation_deadline: the loop's time by which the page must be ready.
         warnings: sentences for the caller about what is not as asked.
         page_facts: left by the step `readiness`.
+        area: left by `full_page`: the part of the page that the picture shows; None: what is in the window.
         content: left by `screenshot` or `pdf`: the artifact's bytes, piece by piece.
         artifact: left by `output`.
     """
@@ -40,8 +42,29 @@ class Render:
     navigation_deadline: float
     warnings: list[str] = field(default_factory=list)
     page_facts: PageFacts = field(default_factory=PageFacts)
+    area: ScreenshotClip | None = None
     content: AsyncIterator[bytes] | None = None
     artifact: ArtifactFacts | None = None
+    _captured_loader: str | None = None
+
+    def hold_document(self) -> None:
+        """From now on the page is captured: what it shows is the document that it shows now."""
+        self._captured_loader = self.page.lifecycle.loader
+
+    def require_same_document(self, *, cause: Exception | None = None) -> None:
+        """Do nothing if the page still shows the document of `hold_document`.
+
+        Args:
+            cause: why the document may be another one: Chromium refused a command.
+
+        Raises:
+            RenderError: `content_rejected`: scripts have led it to another one, and a picture might show
+                either of them, or an address that may not be rendered.
+        """
+        lifecycle = self.page.lifecycle
+        if lifecycle.loader != self._captured_loader or (cause is not None and lifecycle.is_moving_on):
+            detail = "the page went on to another address while it was captured"
+            raise RenderError(ErrorType.CONTENT_REJECTED, detail) from cause
 
     @asynccontextmanager
     async def until_ready(self, awaited: str) -> AsyncIterator[None]:

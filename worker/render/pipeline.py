@@ -13,7 +13,7 @@ from typing import Final
 
 from fleet.errors import ErrorType, RenderError
 from fleet.jobs.facts import ArtifactFacts, PageFacts
-from fleet.render.options.output import Format
+from fleet.render.options.output import PICTURES, Format
 from fleet.render.request import RenderRequest
 from fleet.telemetry.metrics import RENDER_SECONDS
 from worker.browser.devtools import DevToolsError
@@ -25,6 +25,7 @@ from worker.render.context import Render
 from worker.render.net_errors import OF_THE_NETWORK
 from worker.render.steps import (
     blocking,
+    full_page,
     identity,
     output,
     pdf,
@@ -35,7 +36,6 @@ from worker.render.steps import (
 )
 from worker.resources.disk import full_error, is_almost_full
 
-PICTURES: Final = frozenset({Format.PNG, Format.JPEG, Format.WEBP})
 DOCUMENTS: Final = frozenset({Format.PDF})
 ALL: Final = PICTURES | DOCUMENTS
 
@@ -70,6 +70,7 @@ STEPS: Final = (
     Step(Stage.CONTEXT, identity.run),
     Step(Stage.NAVIGATION, source.run),
     Step(Stage.READINESS, readiness.run),
+    Step(Stage.CAPTURE, full_page.run, PICTURES),
     Step(Stage.CAPTURE, screenshot.run, PICTURES),
     Step(Stage.CAPTURE, pdf.run, DOCUMENTS),
     Step(Stage.CAPTURE, output.run),

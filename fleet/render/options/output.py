@@ -23,6 +23,7 @@ CONTENT_TYPES: Final[dict[Format, str]] = {
     Format.WEBP: "image/webp",
     Format.PDF: "application/pdf",
 }
+PICTURES: Final = frozenset({Format.PNG, Format.JPEG, Format.WEBP})
 LOSSY: Final = frozenset({Format.JPEG, Format.WEBP})
 DEFAULT_QUALITY: Final = 85
 

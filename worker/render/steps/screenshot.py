@@ -1,22 +1,16 @@
 """Makes the picture."""
 
 import asyncio
-import math
 from collections.abc import AsyncIterator
 from typing import Final
 
 from fleet.errors import ErrorType, RenderError
-from fleet.render.options.output import DEFAULT_QUALITY, LOSSY, Format
-from fleet.render.options.viewport import MAX_DEVICE_PIXELS
+from fleet.render.options.output import DEFAULT_QUALITY, LOSSY
 from fleet.render.request import RenderRequest
 from worker.browser.devtools import ProtocolError
-from worker.browser.protocol import Screenshot, ScreenshotClip
+from worker.browser.protocol import Screenshot
 from worker.render.context import Render
-
-# The longest side that each format can carry. Beyond it Chromium 156 answers with an empty picture and no
-# error (measured: tests/integration/worker/render/test_render.py). The texture limit of 16,384 that browsers
-# with a GPU have does not exist here: pages are painted in software, and 100,000 pixels came out right.
-MAX_SIDE_PX: Final = {Format.PNG: 100_000, Format.JPEG: 65_500, Format.WEBP: 16_383}
+from worker.render.picture_size import MAX_SIDE_PX
 
 # Right after a load there may be no frame yet. Measured: gone within two frames.
 _NO_FRAME: Final = "Unable to capture screenshot"
@@ -28,7 +22,8 @@ async def run(render: Render) -> None:
     """Leave the picture in `render.content`.
 
     Raises:
-        RenderError: `invalid_request` when the format cannot carry a picture of that size.
+        RenderError: `invalid_request` when the format cannot carry a picture of that size, `content_rejected`
+            when the page goes on to another address meanwhile.
     """
     request = render.request
     _require_size(request)
@@ -37,47 +32,12 @@ async def run(render: Render) -> None:
         params["quality"] = request.quality or DEFAULT_QUALITY
     width: float = request.viewport.width
     height: float = request.viewport.height
-    if clip := await _whole_page(render):
-        params |= Screenshot(clip=clip, captureBeyondViewport=True)
-        width, height = clip["width"], clip["height"]
+    if area := render.area:
+        params |= Screenshot(clip=area, captureBeyondViewport=True)
+        width, height = area["width"], area["height"]
     render.page.memory.expect_picture(width * height * request.device_scale_factor**2)
     render.content = _one_piece(await _picture(render, params))
-
-
-def fit(
-    width: float, height: float, *, scale: float, max_side_px: int, max_pixels: int = MAX_DEVICE_PIXELS
-) -> tuple[int, int]:
-    """The largest part, from the top left, of a page that one picture can hold.
-
-    Args:
-        width: of the page, in CSS pixels.
-        height: of the page, in CSS pixels.
-        scale: device pixels per CSS pixel.
-        max_side_px: device pixels of the longer side.
-        max_pixels: device pixels of the whole picture.
-    """
-    longest = math.floor(max_side_px / scale)
-    fitting_width = max(1, min(math.ceil(width), longest))
-    by_area = math.floor(max_pixels / (fitting_width * scale**2))
-    return fitting_width, max(1, min(math.ceil(height), longest, by_area))
-
-
-async def _whole_page(render: Render) -> ScreenshotClip | None:
-    """What of the page one picture can hold; None: what is in the window is what is wanted."""
-    request = render.request
-    if not request.full_page:
-        return None
-    width, height = await render.page.content_size()
-    if width <= request.viewport.width and height <= request.viewport.height:
-        return None
-    scale = request.device_scale_factor
-    fitting = fit(width, height, scale=scale, max_side_px=MAX_SIDE_PX[request.format])
-    if fitting != (math.ceil(width), math.ceil(height)):
-        render.warnings.append(
-            f"full_page: the page is {math.ceil(width)} x {math.ceil(height)} CSS pixels; the picture holds "
-            f"the first {fitting[0]} x {fitting[1]}"
-        )
-    return ScreenshotClip(x=0, y=0, width=fitting[0], height=fitting[1], scale=1)
+    render.require_same_document()
 
 
 def _require_size(request: RenderRequest) -> None:
