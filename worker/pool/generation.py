@@ -54,9 +54,13 @@ class Generation:
                 what an operator can do.
         """
         generation = cls(await Browser.launch(playwright, settings, number, folder, egress), settings)
+        parts = generation.browser.parts
         try:
+            # A part counts when it was seen twice. The first render may meet the end of one already.
+            parts.look()
             await generation._warm.fill()
             await generation._look_at_sandbox(settings)
+            parts.look()
         except RenderError:
             await generation.end()
             raise
@@ -93,6 +97,8 @@ class Generation:
         try:
             async with asyncio.timeout(_PAGE_TIMEOUT_S):
                 await self._lost_page_check.run()
+                if self.browser.parts.has_ended():
+                    await self.browser.wait_lost()  # who watches it kills it within a second
                 page = await self._warm.take()
         except ConnectionLostError:
             log.info("the browser ended before it gave a page", generation=self.numbers.generation)
@@ -121,13 +127,14 @@ class Generation:
         self.browser.memory.begin(page.memory)
         return page
 
-    def require_all_parts(self) -> None:
-        """Do nothing if each process that all pages need is still there.
+    def require_all_parts(self, page: Page) -> None:
+        """Do nothing if each process that this page needs is still there.
 
         Raises:
-            RenderError: `browser_unavailable`: one has ended, so whatever a render came to may be wrong.
+            RenderError: `browser_unavailable`: one has ended, so whatever the render came to may be wrong,
+                its error too.
         """
-        if self.browser.parts.has_ended():
+        if page.has_lost_network or self.browser.parts.has_ended():
             raise RenderError(ErrorType.BROWSER_UNAVAILABLE, "the browser lost a part during the render")
 
     async def settle(self, page: Page) -> None:

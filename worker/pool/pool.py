@@ -172,7 +172,7 @@ class Pool:
                 page.waited_s = visit.waited_s = clock() - asked_at
                 yield page
                 # A page that lost its way out or its graphics half-way looks finished, too.
-                generation.require_all_parts()
+                generation.require_all_parts(page)
                 self.rendered_at = clock()
                 await generation.settle(page)
             except TimeoutError as error:
@@ -184,7 +184,7 @@ class Pool:
                     if error.type in _MAY_BE_THE_BROWSERS:
                         self.is_suspect.set()
                     if error.type is not ErrorType.BROWSER_UNAVAILABLE:
-                        generation.require_all_parts()
+                        generation.require_all_parts(page)
                 raise
             finally:
                 self._closings.run(self._give_back(generation, page))

@@ -64,8 +64,13 @@ class SharedParts:
         return self.loss
 
     def has_ended(self) -> bool:
-        """Whether a process that all pages need has ended. Takes less time than `look`."""
-        return self.loss is not None or any(_state(pid) in _GONE for pid in self._needed)
+        """Whether a process that all pages need has ended, or is ending. Takes less time than `look`.
+
+        A process that ends loses its memory first, and its command line with it. Then it closes its
+        connections, which is when others notice, and only then its state says that it has ended. On a busy
+        machine a render failed in between.
+        """
+        return self.loss is not None or any(not command_line(pid) for pid in self._needed)
 
     def _find_loss(self) -> str | None:
         states = {pid: _state(pid) for pid in (self._browser_pid, *descendants(self._browser_pid))}

@@ -76,17 +76,17 @@ async def test_stopped_browser_is_replaced_within_15_seconds(site: Site) -> None
         assert stage.pool.generation == 2
 
 
-async def test_pages_made_before_the_network_service_ended_are_not_used(site: Site) -> None:
+async def test_a_browser_without_its_network_service_gives_no_pages(site: Site) -> None:
     """Chromium starts another one, through which they would ask at the port that refuses everything."""
     async with browser_stage(site, browser_max_pages=1, browser_warm_pages=1) as stage:
         await end_network_service(stage)
         assert (await stage.render("/tiny")).page.title == "tiny"
-        assert stage.pool.generation == 1
+        assert stage.pool.generation == 2
 
 
 @pytest.mark.parametrize("url", ["/silent", "/with-part?part=/silent"])
-async def test_a_render_whose_network_service_ends_is_tried_again(site: Site, url: str) -> None:
-    """Not failed for good, and no picture without its parts either."""
+async def test_a_render_whose_network_service_ends_fails_by_its_browser(site: Site, url: str) -> None:
+    """Also right after the browser's start. No picture without its parts, and no failure of the job's own."""
     async with browser_stage(site, browser_max_pages=1, browser_warm_pages=0) as stage:
         visits = site.visits["/silent"]
         render = asyncio.create_task(stage.render(url, wait_until="load"))
@@ -94,7 +94,7 @@ async def test_a_render_whose_network_service_ends_is_tried_again(site: Site, ur
         await end_network_service(stage)
         with pytest.raises(RenderError) as caught:
             await render
-        assert caught.value.type is ErrorType.EGRESS_UNAVAILABLE
+        assert caught.value.type is ErrorType.BROWSER_UNAVAILABLE
         assert (await stage.render("/tiny")).page.title == "tiny"
 
 
