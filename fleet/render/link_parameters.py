@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, Final, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
+from pydantic.fields import FieldInfo
 
 from fleet.render.options.job import MAX_RETENTION_S, JobOptions
 from fleet.render.options.output import Format
@@ -125,9 +126,17 @@ def _parameters(model: type[BaseModel], prefix: str = "") -> Iterator[Parameter]
             continue
         kind = _kind(field.annotation)
         if issubclass(kind, BaseModel):
+            if _may_be_text(field):
+                yield Parameter(prefix + name, str, field.description or "")
             yield from _parameters(kind, f"{prefix}{name}{_DOT}")
         elif kind in _READERS:
             yield Parameter(prefix + name, kind, field.description or "")
+
+
+def _may_be_text(field: FieldInfo) -> bool:
+    """Whether an option that is an object may be given as a text alone, such as `wait_for_selector`."""
+    inputs = [mark.json_schema_input_type for mark in field.metadata if isinstance(mark, BeforeValidator)]
+    return any(str in get_args(accepted) for accepted in inputs)
 
 
 def _kind(annotation: Any) -> type:
@@ -152,6 +161,12 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
 }
 
 
+def _given_twice(name: str, option: str) -> LinkParameterError:
+    return LinkParameterError(
+        name, f"gives `{option}` once more", allowed=f"`{option}`, or its parts with a dot, but not both"
+    )
+
+
 def read_link(
     parameters: Mapping[str, str], *, cache_ttl_s: int, is_document: bool, context: Mapping[str, Any]
 ) -> RenderRequest:
@@ -173,6 +188,10 @@ def read_link(
         place = document
         for group in groups:
             place = place.setdefault(group, {})
+            if not isinstance(place, dict):
+                raise _given_twice(name, group)
+        if last in place and name != CACHE_TTL:
+            raise _given_twice(name, name)
         place[last] = PARAMETERS[name].read(text)
     if is_document:
         if "format" in document:

@@ -36,13 +36,14 @@ _CLOSE_TIMEOUT_S: Final = 5
 _ALIVE_TIMEOUT_S: Final = 2.0
 _WORLD: Final = "renderfleet"
 _NET_ERROR: Final = re.compile(r"net::ERR_\w+")
+_MAX_THROWN_LENGTH: Final = 300
 _PDF_CHUNK_BYTES: Final = 256 * 1024
 
 log = get_logger(__name__)
 
 
 class EvaluationError(DevToolsError):
-    """A script that was run in the page threw."""
+    """A script that was run in the page threw; its words are the first line of what it threw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +205,23 @@ class Page:
             awaitPromise=True,
             returnByValue=True,
         )
-        if "exceptionDetails" in answer:
-            raise EvaluationError(answer["exceptionDetails"].get("text", "the script threw"))
-        return answer["result"].get("value")
+        return _value(answer)
+
+    async def evaluate_as_page(self, expression: str) -> Any:
+        """Run a script of the caller's in the page's own world, as one of its own scripts.
+
+        Args:
+            expression: the script.
+
+        Returns:
+            The result as JSON carries it; a promise is waited for.
+
+        Raises:
+            EvaluationError: the script threw, or cannot be read.
+        """
+        return _value(
+            await self.send("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        )
 
     async def require_alive(self) -> None:
         """Do nothing if its renderer runs, be it busy.
@@ -233,6 +248,19 @@ class Page:
         except (TimeoutError, DevToolsError):
             return False
         return True
+
+    async def pause(self, seconds: float) -> None:
+        """Let so much time pass.
+
+        Raises:
+            TargetCrashedError: the page ended meanwhile.
+            ConnectionLostError: the browser ended meanwhile.
+        """
+        end = self._session.future()
+        await asyncio.wait((end,), timeout=seconds)
+        if end.done():
+            end.result()
+        end.cancel()
 
     async def loading_state(self) -> tuple[str, bool]:
         """`document.readyState`: `loading`, `interactive` or `complete`; and whether it waits for fonts."""
@@ -324,3 +352,16 @@ class Page:
     def _answer_dialog(self, params: Params) -> None:
         # An open dialog stops the page. Leaving a page (beforeunload) is agreed to, the rest declined.
         self._session.post("Page.handleJavaScriptDialog", accept=params["type"] == "beforeunload")
+
+
+def _value(answer: Params) -> Any:
+    """What a script has given.
+
+    Raises:
+        EvaluationError: it threw.
+    """
+    if "exceptionDetails" in answer:
+        thrown = answer["exceptionDetails"].get("exception", {})
+        words = str(thrown.get("description") or thrown.get("value") or "it threw").strip() or "it threw"
+        raise EvaluationError(words.splitlines()[0][:_MAX_THROWN_LENGTH])
+    return answer["result"].get("value")

@@ -118,6 +118,10 @@ class Port:
         """Whether a tunnel is open, be it at work or kept for later; which of the two nobody can see."""
         return any(connection.is_tunnel for connection in self._connections)
 
+    def has_waiting_tunnels(self) -> bool:
+        """Whether something like a request was the last that passed in a tunnel: an answer may come."""
+        return any(connection.is_tunnel and connection.awaits_answer for connection in self._connections)
+
     async def close(self) -> None:
         """Listen no more and end every connection; nothing is left when it returns."""
         if self._server is None:

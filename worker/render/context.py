@@ -1,19 +1,26 @@
 """What the steps of one render share: what was asked, the page, and what has come of it so far."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final, TypeVar
 
 from fleet.errors import ErrorType, RenderError
 from fleet.jobs.facts import ArtifactFacts, PageFacts
 from fleet.render.request import RenderRequest
-from worker.browser.loading import STAGES
+from worker.browser.loading import COMMIT, STAGES
 from worker.browser.page import Page
 from worker.browser.protocol import ScreenshotClip
 from worker.egress.terms import Terms
 from worker.render import unfinished
+
+T = TypeVar("T")
+
+# With `best_attempt`, what comes after a wait that has run out: a look at what is there, no wait.
+_LOOK_S: Final = 1.0
+_RUN_OUT: Final = frozenset({ErrorType.NAVIGATION_TIMEOUT, ErrorType.SELECTOR_NOT_FOUND})
 
 
 @dataclass(slots=True)
@@ -76,7 +83,9 @@ class Render:
         Raises:
             RenderError: `navigation_timeout`; it names what was awaited, what was reached and what is open.
         """
-        scope = asyncio.timeout_at(self.navigation_deadline)
+        least_s = _LOOK_S if self.request.best_attempt else 0.0
+        now = asyncio.get_running_loop().time()
+        scope = asyncio.timeout_at(max(self.navigation_deadline, now + least_s))
         try:
             async with scope:
                 yield
@@ -88,3 +97,21 @@ class Render:
             waited = f"waited {self.request.navigation_timeout_ms} ms for {awaited}"
             detail = f"{waited}; reached so far: {reached}{await unfinished.describe(self.page)}"
             raise RenderError(ErrorType.NAVIGATION_TIMEOUT, detail) from error
+
+    async def at_best(self, wait: Awaitable[T]) -> T | None:
+        """Go on after a wait that has run out if the caller wants what is there then (`best_attempt`).
+
+        Returns:
+            What the wait gives; None: it has run out.
+
+        Raises:
+            RenderError: the wait's own, if the caller does not want that, or if there is no page.
+        """
+        try:
+            return await wait
+        except RenderError as error:
+            is_there = COMMIT in self.page.lifecycle.reached
+            if not (self.request.best_attempt and is_there and error.type in _RUN_OUT):
+                raise
+            self.warnings.append(f"best_attempt: {error.detail}")
+            return None

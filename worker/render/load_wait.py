@@ -31,20 +31,23 @@ class LoadEnd(Enum):
     """It will never be as far: a script has stopped it, or led to what is no page."""
     WITHOUT_FONTS = auto()
     """Only fonts are missing, and they have had their time."""
+    REPLACED = auto()
+    """Another document comes in its place."""
 
 
-async def wait_loaded(page: Page, stage: str) -> LoadEnd:
+async def wait_loaded(page: Page, stage: str, *, fonts_s: float = FONTS_TIMEOUT_S) -> LoadEnd:
     """Wait until the page has reached a stage, or has ended its loading before.
 
     Args:
         page: that loads.
         stage: of its document, as `Lifecycle.reached` has them.
+        fonts_s: for which fonts are waited for if nothing else is missing.
 
     Raises:
         RenderError: the transfer of the document broke off.
         DevToolsError: the page or its browser ended.
     """
-    return await _LoadWait(page, stage).run()
+    return await _LoadWait(page, stage, fonts_s).run()
 
 
 async def wait_quiet(page: Page) -> LoadEnd:
@@ -75,9 +78,10 @@ def is_replaced(page: Page, loader: str) -> bool:
 class _LoadWait:
     """One wait for a page: it reaches the stage, or something shows that it never will."""
 
-    def __init__(self, page: Page, stage: str) -> None:
+    def __init__(self, page: Page, stage: str, fonts_s: float) -> None:
         self._page = page
         self._stage = stage
+        self._fonts_s = fonts_s
         # Of the document with this loader:
         self._loader = ""
         self._fonts_seen_at: float | None = None
@@ -159,7 +163,7 @@ class _LoadWait:
         if now and self._fonts_seen_at is None:
             self._fonts_seen_at = clock
         since = self._fonts_seen_at or parsed_at
-        if parsed_at is None or since is None or clock - since < FONTS_TIMEOUT_S:
+        if parsed_at is None or since is None or clock - since < self._fonts_s:
             return False
         is_silent = clock - self._page.port.passed_at >= _QUIET_S
         return is_silent and await lacks_only_fonts(self._page)

@@ -1,50 +1,164 @@
-"""Waits until a page has come to rest after something has changed it: a style, a script, a click.
+"""Waits until a page is at rest: as finished as a person would call it.
 
-At rest means that for 100 ms nothing that one sees has changed: no layout, no canvas; and that animations
-which end by themselves have ended, as well as fonts, pictures in view and plain requests. What goes on for
-ever is not waited for. The page itself watches (in_page/quiet.js), so that a wait takes one message.
+At rest means that for 100 ms nothing that one sees has changed, in no frame: no layout, no canvas; that
+animations which end by themselves have ended; and that fonts, pictures in view, requests and short timers are
+not awaited any more. What goes on for ever (endless animations, clocks, polls, streams, players) is not
+waited for.
+
+Who knows what: the documents themselves watch what one sees (in_page/quiet.js), a script in the page's own
+world keeps account of what its scripts have begun (in_page/begun.js, only for `wait_until=auto`), and the
+page's port of the egress proxy knows the rest of its requests. So nothing has to report every request.
 """
 
 import asyncio
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from worker.browser.devtools import ProtocolError
-from worker.browser.page import Page
+from worker.browser.page import EvaluationError, Page
 from worker.render.context import Render
 
 # Enough for an entrance animation of two seconds and what follows it.
 SETTLE_S: Final = 3.0
-_QUIET: Final = Path(__file__).with_name("in_page").joinpath("quiet.js").read_text()
-# A request that is not answered by then is one for news that may never come.
-_REQUESTS_S: Final = 2.0
+# What a page may take after its load event to be finished, for `wait_until=auto`.
+AUTO_S: Final = 5.0
+# As long as the documents have to be quiet (in_page/quiet.js).
+_QUIET_S: Final = 0.1
+# A part of the page, such as a picture of a style sheet, is seldom silent for longer; of a tunnel nobody
+# knows what is in it, so that it is believed for a shorter time.
+_PART_S: Final = 2.0
+_TUNNEL_S: Final = 1.0
+_TUNNEL: Final = "an answer over https"
 _LOOK_EVERY_S: Final = 0.05
+# Of more frames than this nobody is asked.
+_MAX_FRAMES: Final = 20
+
+_IN_PAGE: Final = Path(__file__).with_name("in_page")
+_QUIET: Final = _IN_PAGE.joinpath("quiet.js").read_text()
+_BEGUN: Final = _IN_PAGE.joinpath("begun.js").read_text()
 
 
-async def settle(render: Render) -> None:
-    """Wait until the page is at rest, but not for longer than `SETTLE_S`.
+@dataclass(slots=True)
+class _Answer:
+    """What the documents of a page say together.
+
+    Attributes:
+        open: what still changes, in one word each.
+        requests: addresses of requests of scripts that are awaited.
+        ignored: addresses of requests that the port need not wait for, because a document has judged them.
+        is_still: nothing in them can change by itself.
+    """
+
+    open: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    ignored: set[str] = field(default_factory=set)
+    is_still: bool = True
+
+    def add(self, said: dict[str, Any]) -> None:
+        """Add what one document has said."""
+        begun = said["begun"]
+        self.open += said["open"]
+        self.requests += begun["requests"]
+        self.ignored.update(begun["requests"], begun["others"])
+        self.is_still = self.is_still and said["isStill"]
+
+
+async def keep_account(page: Page) -> None:
+    """Have the page keep account of what its scripts begin; before anything is loaded.
 
     Raises:
         DevToolsError: the page or its browser ended.
     """
-    await _settled(render.page, SETTLE_S)
+    await asyncio.gather(
+        page.send("Page.addScriptToEvaluateOnNewDocument", source=_BEGUN),
+        page.send("Runtime.evaluate", expression=_BEGUN),  # `html` is written into the document that is there
+    )
 
 
-async def _settled(page: Page, limit_s: float) -> None:
-    clock = asyncio.get_running_loop().time
-    began_at = clock()
-    while (left_s := began_at + limit_s - clock()) > 0:
-        is_quiet = await _ask(page, left_s)
-        is_waiting = page.port.open_requests() and clock() - began_at < _REQUESTS_S
-        if is_quiet and not is_waiting and not page.lifecycle.is_moving_on:
-            return
-        await asyncio.sleep(_LOOK_EVERY_S)
+async def settle(render: Render) -> None:
+    """Wait until the page is at rest, but not for longer than `SETTLE_S`: after a step has changed it.
+
+    Raises:
+        DevToolsError: the page or its browser ended.
+    """
+    await wait_rest(render.page, SETTLE_S)
 
 
-async def _ask(page: Page, limit_s: float) -> bool:
-    """Whether the document says that it is quiet; it takes its time for it."""
-    try:
-        async with asyncio.timeout(limit_s):
-            return not (await page.evaluate(f"({_QUIET})({round(limit_s * 1000)})"))["open"]
-    except (ProtocolError, TimeoutError):
-        return False  # the document was replaced, or its scripts keep it busy
+async def wait_rest(page: Page, limit_s: float, *, with_fonts: bool = True) -> list[str]:
+    """Wait until the page is at rest, or another document comes, or the time is over.
+
+    Args:
+        page: that has loaded.
+        limit_s: for all of it.
+        with_fonts: whether to wait for fonts.
+
+    Returns:
+        What is still going on, in words; empty: the page is at rest.
+
+    Raises:
+        DevToolsError: the page or its browser ended.
+    """
+    return await _Rest(page, limit_s, with_fonts=with_fonts).wait()
+
+
+class _Rest:
+    """One wait for a page."""
+
+    def __init__(self, page: Page, limit_s: float, *, with_fonts: bool) -> None:
+        self._page = page
+        self._clock = asyncio.get_running_loop().time
+        self._ends_at = self._clock() + limit_s
+        self._with_fonts = with_fonts
+        self._seen_at: dict[str, float] = {}  # since when a request is known to be open
+        self._busy_at = 0.0  # when the network was last
+
+    async def wait(self) -> list[str]:
+        """See `wait_rest`."""
+        lifecycle = self._page.lifecycle
+        loader = lifecycle.loader
+        while lifecycle.loader == loader and not lifecycle.is_moving_on:
+            answer = await self._ask_all()
+            if answer.is_still:
+                return []
+            going_on = [*answer.requests, *self._parts(answer.ignored)]
+            going_on += [word for word in answer.open if word != "requests"]
+            is_quiet = not going_on and self._clock() - self._busy_at >= _QUIET_S
+            if is_quiet or self._clock() >= self._ends_at:
+                return list(dict.fromkeys(going_on))
+            await asyncio.sleep(_LOOK_EVERY_S)
+        return []
+
+    def _parts(self, ignored: set[str]) -> list[str]:
+        """Requests that are open, and no script's."""
+        now, port = self._clock(), self._page.port
+        open_ = {url.partition("#")[0]: _PART_S for url in port.open_requests()}
+        if port.has_waiting_tunnels():
+            open_[_TUNNEL] = _TUNNEL_S
+        self._seen_at = {url: self._seen_at.get(url, now) for url in open_ if url not in ignored}
+        awaited = [url for url, seen_at in self._seen_at.items() if now - seen_at < open_[url]]
+        if awaited:
+            self._busy_at = now
+        return awaited
+
+    async def _ask_all(self) -> _Answer:
+        """What all documents say, which take their time for it."""
+        frames = [None, *sorted(self._page.frames.attached)[:_MAX_FRAMES]]
+        answer = _Answer()
+        for said in await asyncio.gather(*(self._ask(frame_id) for frame_id in frames)):
+            answer.add(said)
+        return answer
+
+    async def _ask(self, frame_id: str | None) -> dict[str, Any]:
+        left_s = max(0.0, self._ends_at - self._clock())
+        options = f"{{limitMs: {round(left_s * 1000)}, withFonts: {'true' if self._with_fonts else 'false'}}}"
+        silent = {"begun": {"requests": [], "others": []}, "isStill": False}
+        try:
+            async with asyncio.timeout(left_s + _QUIET_S):
+                said: dict[str, Any] = await self._page.evaluate(f"({_QUIET})({options})", frame_id=frame_id)
+        except TimeoutError:
+            return {**silent, "open": ["scripts"]}  # they keep the page busy
+        except (ProtocolError, EvaluationError):
+            # The document was replaced, or the frame has gone.
+            return {**silent, "open": ["the document"] if frame_id is None else []}
+        return said

@@ -127,6 +127,11 @@ async def _ask(page: Page, frame_id: str | None = None) -> _Missing:
     return _Missing(parts=found["parts"], fonts=found["fonts"])
 
 
+def names(open_: Iterable[str]) -> list[str]:
+    """What is open, in words for a message: addresses without what may be secret, all else as it is."""
+    return list(dict.fromkeys(_name(word) if "://" in word else word for word in open_))[:_NAMED]
+
+
 def _sentence(urls: Iterable[str], *, fonts: Iterable[str] = ()) -> str:
     found = [name for url in urls if (name := _name(url))] + [f"the font {family}" for family in fonts]
     names = list(dict.fromkeys(found))

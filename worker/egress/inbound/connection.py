@@ -28,6 +28,9 @@ HEAD_TIMEOUT_S: Final = 10.0
 # After one side has said its last word, for the other one's.
 LINGER_S: Final = 10.0
 _CONNECT: Final = b"CONNECT "
+# So many bytes at least have a request in a tunnel (HTTP/2 in TLS 1.3: 9 + 22 bytes of frames, and its head);
+# less is what keeps the connection in order: acknowledgements, windows, pings (31 to 43 bytes).
+_REQUEST_BYTES: Final = 64
 _ESTABLISHED: Final = b"HTTP/1.1 200 Connection established\r\n"
 # Close with a reset, so that what is cut off cannot be taken for what has ended (socket(7), SO_LINGER).
 _RESET: Final = struct.pack("ii", 1, 0)
@@ -81,7 +84,13 @@ class InboundPort(Protocol):
 
 
 class ProxiedConnection(asyncio.Protocol):
-    """The browser's end until it is relayed, and the life of both ends."""
+    """The browser's end until it is relayed, and the life of both ends.
+
+    Attributes:
+        owner: the port that it has come in at.
+        moved: whether bytes have passed since it was looked at last.
+        awaits_answer: of a tunnel: whether what looks like a request was the last that passed in it.
+    """
 
     def __init__(self, owner: InboundPort) -> None:
         self.owner = owner
@@ -95,6 +104,7 @@ class ProxiedConnection(asyncio.Protocol):
         self._half_closed = False
         self._is_relayed = False
         self._wants_tunnel = False
+        self.awaits_answer = False
 
     @property
     def url(self) -> str:
@@ -206,6 +216,10 @@ class ProxiedConnection(asyncio.Protocol):
 
     def spend(self, *, up: int = 0, down: int = 0) -> bool:
         """Count bytes; False: there were too many, and everything is being cut."""
+        if down:
+            self.awaits_answer = False
+        elif up >= _REQUEST_BYTES:
+            self.awaits_answer = True
         return self.owner.spend(up=up, down=down)
 
     def refuse(self, request: Request | None, verdict: Verdict) -> None:

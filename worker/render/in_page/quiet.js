@@ -2,15 +2,21 @@
 // not see it, and only when it is asked; what it leaves behind is one MutationObserver.
 //
 // Called with `limitMs`, it answers as soon as the document is quiet, or after that time. The answer:
-//   open:   what still changes, such as "animations"; an empty list means that the document is quiet
+//   open:    what still changes, such as "animations"; an empty list means that the document is quiet
+//   begun:   what begun.js in the page's own world says, where it runs
 //   isStill: nothing in the document can change by itself, so that it was not watched at all
-(limitMs) => {
+// Without `withFonts` it waits for no fonts.
+({ limitMs, withFonts }) => {
+  const ASK = "renderfleetask";
+  const ANSWER = "renderfleetanswer";
   // Nothing that one sees has changed for so long.
   const QUIET_MS = 100;
   // What changes without a pause for longer goes on for ever, such as a clock or falling snow.
   const STREAK_MS = 2500;
   // A pause is longer than the slowest frames of a busy machine are apart.
   const PAUSE_MS = 300;
+  // A font that has not come by then is drawn in its fallback; Chromium itself swaps after three seconds.
+  const FONTS_MS = 3000;
   const TICK_MS = 50;
   // A canvas is compared as a picture of so many points a side, of which each is the mean of its part.
   const SIDE = 64;
@@ -101,14 +107,24 @@
     const leftMs = animation.effect.getComputedTiming().endTime - animation.currentTime;
     return animation.playbackRate > 0 && leftMs / animation.playbackRate < limitMs;
   };
-  const parts = () => [
-    ...(document.getAnimations().some(isRunning) ? ["animations"] : []),
-    ...(document.fonts.status === "loading" ? ["fonts"] : []),
-    ...(all("img").some((image) => !image.complete && isShown(image)) ? ["images"] : []),
-    ...(all("video").some((film) => film.networkState === 2 && film.readyState < 2 && isShown(film))
-      ? ["videos"]
-      : []),
-  ];
+  const startedAt = now();
+  const isLoading = {
+    animations: () => document.getAnimations().some(isRunning),
+    fonts: () => withFonts && document.fonts.status === "loading" && now() - startedAt < FONTS_MS,
+    images: () => all("img").some((image) => !image.complete && isShown(image)),
+    videos: () => all("video").some((film) => film.networkState === 2 && film.readyState < 2 && isShown(film)),
+  };
+  const parts = () => Object.keys(isLoading).filter((name) => isLoading[name]());
+  const ask = () => {
+    let answer = { requests: [], others: [], timers: 0, connections: 0 };
+    const listen = ({ detail }) => (answer = JSON.parse(detail));
+    performance.addEventListener(ANSWER, listen);
+    performance.dispatchEvent(new CustomEvent(ASK));
+    performance.removeEventListener(ANSWER, listen);
+    // A player takes its film from the network for as long as it plays.
+    answer.others.push(...all("audio, video").map((film) => film.currentSrc));
+    return answer;
+  };
   const isScript = (script) => /^$|javascript|module/i.test(script.type);
   const canChange = () => all("script").some(isScript) || all("[onload], [onerror]").length > 0;
 
@@ -120,14 +136,16 @@
       const quietAt = Math.max(watch.layout.quietAt(), watch.drawing.quietAt());
       if (quietAt > now()) await sleep(Math.min(quietAt - now(), 2 * TICK_MS));
       await watch.lookAtCanvases();
+      const begun = ask();
       const open = parts();
+      for (const name of ["requests", "timers", "connections"]) if (begun[name].length ?? begun[name]) open.push(name);
       if (watch.layout.quietAt() > now()) open.push("layout");
       if (watch.drawing.quietAt() > now()) open.push("canvas");
-      if (!open.length || now() >= until) return { open, isStill: false };
+      if (!open.length || now() >= until) return { open, begun, isStill: false };
       if (quietAt <= now()) await sleep(TICK_MS);
     }
   };
 
   const isWatched = "renderfleetWatch" in self;
-  return isWatched || canChange() || parts().length ? settle() : { open: [], isStill: true };
+  return isWatched || canChange() || parts().length ? settle() : { open: [], begun: ask(), isStill: true };
 }

@@ -1,5 +1,6 @@
 """Waits until the page is what the caller wants to see, then asks it who it is."""
 
+import asyncio
 from typing import Final, TypedDict, cast
 from urllib.parse import urlsplit
 
@@ -9,12 +10,15 @@ from fleet.render.options.readiness import WaitUntil
 from fleet.render.options.source import MAX_URL_LENGTH
 from worker.browser.devtools import ProtocolError
 from worker.browser.loading import COMMIT, DOM_CONTENT_LOADED, LOAD
-from worker.render import egress_report
+from worker.render import egress_report, unfinished
+from worker.render.conditions import wait_for_function, wait_for_selector
 from worker.render.context import Render
 from worker.render.load_wait import FONTS_TIMEOUT_S, LoadEnd, is_replaced, wait_loaded, wait_quiet
+from worker.render.settle import AUTO_S, wait_rest
 
-# The stage of a document that each word waits for; networkidle waits for more after it.
+# The stage of a document that each word waits for; auto and networkidle wait for more after it.
 _STAGES: Final[dict[WaitUntil, str]] = {
+    WaitUntil.AUTO: LOAD,
     WaitUntil.COMMIT: COMMIT,
     WaitUntil.DOMCONTENTLOADED: DOM_CONTENT_LOADED,
     WaitUntil.LOAD: LOAD,
@@ -60,12 +64,13 @@ class _Answer(TypedDict):
 
 
 async def run(render: Render) -> None:
-    """Wait for the stage that was asked for and for the fonts, wherever scripts lead the page meanwhile.
+    """Wait for all that was asked for, wherever scripts lead the page meanwhile, and keep what it is then.
 
     Raises:
         RenderError: `navigation_timeout`, `connection_failed` when the page led to an address that does not
-            load or its transfer broke off, `url_blocked` when it led to one that may not be rendered, or
-            `http_status_rejected` when there is nothing to show but a status.
+            load or its transfer broke off, `url_blocked` when it led to one that may not be rendered,
+            `http_status_rejected` when there is nothing to show but a status, or what `wait_for_selector`
+            and `wait_for_function` raise.
     """
     answer, end = await _wait(render)
     unreachable_url = render.page.lifecycle.unreachable_url
@@ -75,7 +80,7 @@ async def run(render: Render) -> None:
         raise refused or RenderError(ErrorType.CONNECTION_FAILED, detail)
     if end is LoadEnd.STOPPED:
         render.warnings.append(_ENDED % render.request.wait_until.value)
-    if end is LoadEnd.WITHOUT_FONTS or not answer["fonts"]:
+    if render.request.wait_for_fonts and (end is LoadEnd.WITHOUT_FONTS or not answer["fonts"]):
         render.warnings.append(f"fonts: not all were loaded within {_FONTS_TIMEOUT_MS} ms")
     _check_final_address(render, answer["url"])
     if answer["isEmpty"] and answer["status"] >= _FIRST_REFUSED_STATUS:
@@ -95,25 +100,77 @@ async def _wait(render: Render) -> tuple[_Answer, LoadEnd]:
     Returns:
         What the last document says of itself, and how its loading has ended.
     """
-    page, wanted = render.page, render.request.wait_until
+    page = render.page
+    has_delayed = False
     for _ in range(_MAX_DOCUMENTS):
-        async with render.until_ready(f"wait_until={wanted.value}"):
-            end = await wait_loaded(page, _STAGES[wanted])
-            loader = page.lifecycle.loader
-            if wanted is WaitUntil.NETWORKIDLE:
-                quiet = await wait_quiet(page)
-                end = quiet if end is LoadEnd.REACHED else end
-        if not is_replaced(page, loader):
-            async with render.until_ready("an answer of the page, whose scripts do not come to an end"):
-                answer = await _ask(render, end)
-            if answer is not None and not is_replaced(page, loader):
-                return answer, end
-    detail = f"the page went on to another address {_MAX_DOCUMENTS} times"
+        end = await render.at_best(_load(render))  # None: the time is over, and what is there is wanted
+        loader = page.lifecycle.loader
+        if end is LoadEnd.REPLACED:
+            continue
+        await _wait_for_conditions(render)
+        if not has_delayed:
+            has_delayed = True
+            await _delay(render)
+        async with render.until_ready("an answer of the page, whose scripts do not come to an end"):
+            answer = await _ask(render, end)
+        if answer is not None and (end is None or not is_replaced(page, loader)):
+            return answer, LoadEnd.REACHED if end is None else end
+        if end is None:
+            break
+    detail = f"the page went on to other addresses, up to {_MAX_DOCUMENTS} times"
     raise RenderError(ErrorType.NAVIGATION_TIMEOUT, detail)
 
 
-async def _ask(render: Render, end: LoadEnd) -> _Answer | None:
-    is_patient = render.request.wait_until is not WaitUntil.COMMIT and end is not LoadEnd.WITHOUT_FONTS
+async def _load(render: Render) -> LoadEnd:
+    """Wait for the stage of `wait_until`, in one document."""
+    page, request = render.page, render.request
+    wanted = request.wait_until
+    async with render.until_ready(f"wait_until={wanted.value}"):
+        fonts_s = FONTS_TIMEOUT_S if request.wait_for_fonts else 0.0
+        end = await wait_loaded(page, _STAGES[wanted], fonts_s=fonts_s)
+        loader = page.lifecycle.loader
+        if wanted is WaitUntil.NETWORKIDLE:
+            quiet = await wait_quiet(page)
+            end = quiet if end is LoadEnd.REACHED else end
+    if wanted is WaitUntil.AUTO:
+        end = await _rest(render, end)
+    return LoadEnd.REPLACED if is_replaced(page, loader) else end
+
+
+async def _rest(render: Render, end: LoadEnd) -> LoadEnd:
+    """Wait until the page is at rest; a page that does not come to rest is shown as it is then."""
+    left_s = render.navigation_deadline - asyncio.get_running_loop().time()
+    with_fonts = render.request.wait_for_fonts and end is not LoadEnd.WITHOUT_FONTS
+    going_on = await wait_rest(render.page, min(AUTO_S, left_s), with_fonts=with_fonts)
+    if going_on:
+        names = ", ".join(unfinished.names(going_on))
+        render.warnings.append(f"wait_until=auto: captured while this still went on: {names}")
+    return end
+
+
+async def _wait_for_conditions(render: Render) -> None:
+    request = render.request
+    if request.wait_for_selector is not None:
+        await render.at_best(wait_for_selector(render, request.wait_for_selector))
+    if request.wait_for_function is not None:
+        await render.at_best(wait_for_function(render, request.wait_for_function))
+
+
+async def _delay(render: Render) -> None:
+    """Wait `delay_ms`, which does not count to `navigation_timeout_ms`."""
+    seconds = render.request.delay_ms / 1000
+    if seconds:
+        render.navigation_deadline += seconds
+        await render.page.pause(seconds)
+
+
+async def _ask(render: Render, end: LoadEnd | None) -> _Answer | None:
+    request = render.request
+    is_patient = (
+        request.wait_for_fonts
+        and request.wait_until is not WaitUntil.COMMIT
+        and end not in {None, LoadEnd.WITHOUT_FONTS}
+    )
     fonts_ms = _FONTS_TIMEOUT_MS if is_patient else 0
     try:
         answer = await render.page.evaluate(_ASK % (fonts_ms, MAX_URL_LENGTH, MAX_TITLE_LENGTH))

@@ -9,6 +9,7 @@ from worker.browser.page import Navigation
 from worker.render import egress_report
 from worker.render.context import Render
 from worker.render.net_errors import ABORTED, error_type, is_of_our_proxy
+from worker.render.settle import keep_account
 
 # Chromium's error page is a document of no bytes; the time is for a machine that is busy.
 _ERROR_PAGE_TIMEOUT_S: Final = 5.0
@@ -24,6 +25,8 @@ async def run(render: Render) -> None:
     request, page = render.request, render.page
     if request.wait_until is WaitUntil.NETWORKIDLE:
         await page.requests.follow()
+    elif request.wait_until is WaitUntil.AUTO:
+        await keep_account(page)
     page.port.admit(render.terms)
     if request.html is not None:
         # The browser takes one off what it decodes (encoding.spec.whatwg.org, "decode"). This is not decoded:

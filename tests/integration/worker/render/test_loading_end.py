@@ -31,7 +31,7 @@ async def assert_shown_as_it_is(stage: BrowserStage, path: str | None = None, **
     assert rendered.page.title == "left"
     (warning,) = rendered.warnings
     assert warning.startswith(
-        f"loading: the page never reached wait_until={options.get('wait_until', 'load')}:"
+        f"loading: the page never reached wait_until={options.get('wait_until', 'auto')}:"
     )
 
 
@@ -54,7 +54,7 @@ async def test_a_form_without_an_answer_leaves_the_page_as_it_is(shared: Browser
     await assert_shown_as_it_is(shared, "/redirect-by-form?to=/no-content")
 
 
-@pytest.mark.parametrize("wait_until", ["domcontentloaded", "load", "networkidle"])
+@pytest.mark.parametrize("wait_until", ["domcontentloaded", "load", "networkidle", "auto"])
 @pytest.mark.parametrize("format_", ["png", "pdf"])
 async def test_whatever_is_awaited_and_made_of_it(
     shared: BrowserStage, wait_until: str, format_: str

@@ -1,0 +1,92 @@
+"""Waits for what the caller names: an element of the page, or a script that says when it is ready."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from fleet.errors import ErrorType, RenderError
+from fleet.render.options.readiness import AwaitedSelector, SelectorState
+from worker.browser.devtools import ProtocolError
+from worker.browser.page import EvaluationError
+from worker.render.context import Render
+
+_SELECTOR: Final = Path(__file__).with_name("in_page").joinpath("selector.js").read_text()
+# The page answers itself that nothing came, before its time is over for us: its words say how many match.
+_ANSWER_S: Final = 0.1
+_LOOK_EVERY_S: Final = 0.05
+
+# A function is called, a promise awaited; the line breaks end a comment of the caller's.
+_FUNCTION: Final = """(async () => {
+  const found = (
+%s
+  );
+  return Boolean(await (typeof found === "function" ? found() : found));
+})()"""
+
+
+async def wait_for_selector(render: Render, awaited: AwaitedSelector) -> None:
+    """Wait until an element is in the state that is awaited, in whatever document comes.
+
+    Raises:
+        RenderError: `invalid_request` when the browser cannot read the selector, `selector_not_found` when
+            nothing matches in time, `navigation_timeout` when something matches that should not.
+    """
+    selector, state = awaited.selector, awaited.state
+    async with render.until_ready(f"wait_for_selector {selector} to be {state}"):
+        while True:
+            left_s = max(0.0, render.navigation_deadline - asyncio.get_running_loop().time() - _ANSWER_S)
+            options = {"selector": selector, "state": state.value, "limitMs": round(left_s * 1000)}
+            answer = await _ask(render, options)
+            if answer is None:
+                await asyncio.sleep(_LOOK_EVERY_S)  # another document is on its way
+                continue
+            if problem := answer.get("problem"):
+                detail = f"wait_for_selector: the browser cannot read the selector {selector}: {problem}"
+                raise RenderError(ErrorType.INVALID_REQUEST, detail)
+            if answer["isThere"]:
+                return
+            raise _not_found(render, awaited, answer["matches"])
+
+
+async def wait_for_function(render: Render, source: str) -> None:
+    """Wait until a script in the page's own world is true, in whatever document comes.
+
+    Raises:
+        RenderError: `script_failed` when it throws or cannot be read, `navigation_timeout` when it is not
+            true in time.
+    """
+    async with render.until_ready("wait_for_function to be true"):
+        while True:
+            if await _is_true(render, source):
+                return
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+
+async def _ask(render: Render, options: dict[str, Any]) -> dict[str, Any] | None:
+    try:
+        answer: dict[str, Any] = await render.page.evaluate(f"({_SELECTOR})({json.dumps(options)})")
+    except ProtocolError:
+        return None  # the document was replaced while it was asked
+    return answer
+
+
+async def _is_true(render: Render, source: str) -> bool:
+    try:
+        return bool(await render.page.evaluate_as_page(_FUNCTION % source))
+    except ProtocolError:
+        return False  # the document was replaced while it was asked
+    except EvaluationError as error:
+        raise RenderError(ErrorType.SCRIPT_FAILED, f"wait_for_function: {error}") from error
+
+
+def _not_found(render: Render, awaited: AwaitedSelector, matches: int) -> RenderError:
+    what = f"wait_for_selector: within {render.request.navigation_timeout_ms} ms"
+    if awaited.state is SelectorState.HIDDEN:
+        detail = f"{what} what matches {awaited.selector} was not hidden"
+        return RenderError(ErrorType.NAVIGATION_TIMEOUT, detail)
+    if matches:
+        detail = f"{what} none of the {matches} elements that match {awaited.selector} was visible"
+    else:
+        detail = f"{what} nothing matched {awaited.selector}"
+    return RenderError(ErrorType.SELECTOR_NOT_FOUND, detail)
