@@ -10,6 +10,7 @@ import pytest
 from fleet.errors import ErrorType, RenderError
 from tests.kit.browser_stage import BrowserStage
 from tests.kit.pictures import colours, differing_box
+from tests.site.pages import band_colour
 
 pytest_plugins = ("tests.kit.browser_fixtures",)
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -152,6 +153,60 @@ async def test_a_page_that_grows_for_ever_is_cut_and_said(shared: BrowserStage) 
     }); document.body.append(...Array.from({length: 3}, () => document.createElement('p')))</script>"""
     (warning,) = await full_page(shared, html, full_page_max_height_px=5000)
     assert "the page grew from 1200 to" in warning
+
+
+ROWS = "".join(f"<p style='background:rgb(0,{number},0)'></p>" for number in range(10))
+
+
+@pytest.mark.parametrize(
+    ("html", "top", "bottom"),
+    [
+        ("<main style='height:100vh;overflow:auto'>{}</main>", 0, 0),
+        (
+            """<div style='height:100vh;display:flex;flex-direction:column'>
+            <header style='height:50px'></header><main style='flex:1;min-height:0;overflow:auto'>{}</main>
+            <footer style='height:30px'></footer></div>""",
+            50,
+            30,
+        ),
+        (
+            """<div style='position:fixed;inset:0;display:grid;grid-template-rows:50px 1fr'><i></i>
+            <main style='overflow-y:scroll'>{}</main></div>""",
+            50,
+            0,
+        ),
+        ("<style>html{{height:100%;overflow:hidden}}body{{height:100%;overflow:auto}}</style>{}", 0, 0),
+    ],
+)
+async def test_a_page_that_scrolls_in_an_element_of_its_own(
+    shared: BrowserStage, html: str, top: int, bottom: int
+) -> None:
+    rendered = await shared.render(html=STYLE + html.format(ROWS), viewport=WINDOW, full_page=True)
+    assert (rendered.warnings, rendered.artifact.height_px) == ([], top + 3000 + bottom)
+    found = colours(shared.output, *[(200, top + 150 + 300 * number) for number in range(10)])
+    assert found == [(0, number, 0) for number in range(10)]
+
+
+async def test_a_small_list_with_a_scroll_bar_is_left_as_it_is(shared: BrowserStage) -> None:
+    html = f"<main style='height:100px;overflow:auto'>{ROWS}</main>"
+    rendered = await shared.render(html=STYLE + html, viewport=WINDOW, full_page=True)
+    assert rendered.artifact.height_px == WINDOW["height"]
+
+
+async def test_frames_of_other_sites_are_drawn_below_the_window(shared: BrowserStage) -> None:
+    """Also one that is higher than the window, in its own shape, without what is fixed to the window."""
+    bar = "<div style='position:fixed;top:0;left:0;width:100%;height:150px;background:blue'></div>"
+    other = shared.site.url("/bands?n=9").replace("127.0.0.1", "other.site.test")
+    style = "border:0;display:block;margin:0 0 0 20px"
+    html = f"""{bar}<p></p><p></p><p></p><p></p>
+      <iframe sandbox srcdoc='<body style=background:red>' width=300 height=100 style='{style}'></iframe>
+      <iframe src='{other}' width=300 height=900 style='{style};border-radius:30px'></iframe><p></p>"""
+    assert await full_page(shared, html, device_scale_factor=2) == []
+    places = [(100, 1250), (21, 1301), *[(100, 1350 + 100 * number) for number in range(9)]]
+    places = [(2 * x, 2 * y) for x, y in places]
+    sandboxed, corner, *bands = colours(shared.output, *places)
+    assert (sandboxed, corner) == (RED, WHITE)
+    assert bands == [band_colour(number) for number in range(9)]
 
 
 async def test_height_can_be_limited(shared: BrowserStage) -> None:
