@@ -1,8 +1,11 @@
 """Accepting a job: it is stored once for each idempotency key, and is durable from then on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
+
+import asyncpg
 
 from fleet.database import Database
 from fleet.errors import ErrorType, InvalidRequestError
@@ -97,13 +100,39 @@ async def find_accepted(
     Raises:
         IdempotencyConflictError: the key was used with another request before.
     """
+
+    def is_same(row: asyncpg.Record) -> bool:
+        # A retry has the same request as its original, but was made by another call.
+        is_retry = row["retry_of"] is not None
+        return not is_retry and vault.matches(row["request_digest"], request.canonical(), tenant_id=tenant_id)
+
+    return await find_by_key(database, tenant_id=tenant_id, idempotency_key=idempotency_key, is_same=is_same)
+
+
+async def find_by_key(
+    database: Database,
+    *,
+    tenant_id: UUID,
+    idempotency_key: str | None,
+    is_same: Callable[[asyncpg.Record], bool],
+) -> Acceptance | None:
+    """The job that an earlier call with this key has made. None: there is none, or the call has no key.
+
+    Args:
+        database: connections to Postgres.
+        tenant_id: who calls.
+        idempotency_key: the key of the call.
+        is_same: whether the job in this row is what the call asks for. Besides `JOB_COLUMNS` the row has
+            `request_digest`.
+
+    Raises:
+        IdempotencyConflictError: it is not.
+    """
     if idempotency_key is None:
         return None
     row = await database.fetchrow(_FIND_BY_IDEMPOTENCY_KEY, tenant_id, idempotency_key)
     if row is None:
         return None
-    # A retry has the same request as its original, but was made by another call.
-    is_equal = vault.matches(row["request_digest"], request.canonical(), tenant_id=tenant_id)
-    if not is_equal or row["retry_of"] is not None:
+    if not is_same(row):
         raise IdempotencyConflictError
     return Acceptance(job_from_row(row), is_new=False)

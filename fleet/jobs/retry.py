@@ -10,9 +10,9 @@ from typing import Final
 from uuid import UUID
 
 from fleet.database import Database
-from fleet.jobs.accept import Acceptance, IdempotencyConflictError
+from fleet.jobs.accept import Acceptance, find_by_key
 from fleet.jobs.insert import NewJob, insert_statement
-from fleet.jobs.job import JOB_COLUMNS, State, job_from_row
+from fleet.jobs.job import State, job_from_row
 from fleet.render.request import RenderRequest
 from fleet.render.sealed import SealedRequest
 from fleet.vault import Vault
@@ -36,9 +36,6 @@ _INSERT: Final = f"""
         WHERE id = $1 AND quarantined_at IS NOT NULL AND EXISTS (SELECT FROM successor)
     )
     SELECT * FROM successor
-"""
-_FIND_BY_IDEMPOTENCY_KEY: Final = f"""
-    SELECT {JOB_COLUMNS} FROM jobs WHERE tenant_id = $1 AND idempotency_key = $2
 """
 
 
@@ -124,11 +121,9 @@ async def find_accepted_retry(
     Raises:
         IdempotencyConflictError: the key was used with another call before.
     """
-    if idempotency_key is None:
-        return None
-    row = await database.fetchrow(_FIND_BY_IDEMPOTENCY_KEY, tenant_id, idempotency_key)
-    if row is None:
-        return None
-    if row["retry_of"] != job_id:
-        raise IdempotencyConflictError
-    return Acceptance(job_from_row(row), is_new=False)
+    return await find_by_key(
+        database,
+        tenant_id=tenant_id,
+        idempotency_key=idempotency_key,
+        is_same=lambda row: row["retry_of"] == job_id,
+    )
