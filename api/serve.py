@@ -5,6 +5,7 @@ supervisor (`api/server/supervisor.py`), which starts it again as its child, wit
 """
 
 import asyncio
+import gc
 import os
 import socket
 import sys
@@ -66,6 +67,7 @@ def _become_supervisor(listener: socket.socket) -> NoReturn:
 
 async def _serve(settings: ApiSettings, listener: socket.socket, channel: socket.socket | None) -> None:
     app = create_app()
+    _spare_collections()
     tenure = Tenure(app, max_requests=settings.api_max_requests)
     server = uvicorn.Server(uvicorn_config(tenure, settings))
     if channel is None:
@@ -80,6 +82,16 @@ async def _serve(settings: ApiSettings, listener: socket.socket, channel: socket
     finally:
         part.cancel()
         writer.close()
+
+
+def _spare_collections() -> None:
+    """Let garbage collections look only at what is made from now on.
+
+    The 100,000 objects that exist now live as long as the process. To look at all of them takes some tens of
+    milliseconds, in which no call goes on.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 async def _run(server: uvicorn.Server, listener: socket.socket) -> None:
