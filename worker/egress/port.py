@@ -1,8 +1,9 @@
-"""One listening port of the proxy: what a page, and nobody else, reaches the network through.
+"""One listening port of the egress proxy. Each page has its own, which is its only way to the network.
 
-It refuses all until it is admitted with a job's terms. What may be reached is decided here and nowhere else,
-for each connection: the browser names a host, the terms judge it, its name is resolved once, all its
-addresses are judged, and one of exactly these is dialled (docs/adr/0008-the-egress-proxy.md).
+The port refuses every connection until it is admitted with the terms of a job. Only here it is decided what
+may be reached, for each connection: the browser names a host, the terms are checked, the name is resolved
+once, all its addresses are checked, and the proxy connects to one of them
+(docs/adr/0008-the-egress-proxy.md).
 """
 
 import asyncio
@@ -27,14 +28,14 @@ from worker.egress.verdicts import UNREADABLE, Cap, ConnectionOutcome, PortRecor
 from worker.settings import EgressProxySettings
 
 _BACKLOG: Final = 128
-_LOOK_EVERY_S: Final = 0.5
-# A port that nobody has admitted, or that has had its fill, still takes the time to say no to so many.
-_MAX_WAITING: Final = 64
-# A page with a thousand blocked hosts is one that its log need not show in full.
+_CHECK_INTERVAL_S: Final = 0.5
+# So many connections above the cap are refused with an answer; further ones are cut without any.
+_MAX_REFUSED_AT_ONCE: Final = 64
+# Most log lines about blocked hosts, for each page: a page may try thousands.
 _MAX_LOG_LINES: Final = 20
 _MAX_TARGETS: Final = 100
 _UNWANTED: Final = "block_requests"
-# Looked up once: `labels` takes longer than the rest of counting.
+# Made once, because `labels` takes longer than the counting itself.
 _COUNTERS: Final = {outcome: EGRESS_CONNECTIONS.labels(outcome.value) for outcome in ConnectionOutcome}
 
 log = get_logger(__name__)
@@ -45,8 +46,8 @@ class Port:
 
     Attributes:
         number: where it listens.
-        record: what it has seen.
-        idle_timeout_s: for a silent connection.
+        record: what became of its connections.
+        idle_timeout_s: how long a connection may be silent.
         passed_at: when bytes last passed in either direction, by the loop's clock.
     """
 
@@ -54,9 +55,9 @@ class Port:
         self,
         route: Route,
         settings: EgressProxySettings,
-        own: OwnPorts,
+        own_ports: OwnPorts,
         *,
-        closed: Callable[["Port"], None],
+        on_closed: Callable[["Port"], None],
     ) -> None:
         self.number = 0
         self.record = PortRecord()
@@ -64,58 +65,58 @@ class Port:
         self.idle_timeout_s = settings.egress_idle_timeout_s
         self._handshake_s = settings.egress_connect_timeout_s
         self._route = route
-        self._own = own
-        self._closed = closed
+        self._own_ports = own_ports
+        self._on_closed = on_closed
         self._loop = asyncio.get_running_loop()
         self._terms: Terms | None = None
         self._targets: dict[str, Target] = {}
-        self._expires = 0.0
-        self._context = contextvars.copy_context()
+        self._admitted_until = 0.0
+        self._log_context = contextvars.copy_context()
         self._log_lines = 0
-        self._told = (0, 0)  # bytes up and down that the metrics know of
+        self._reported_bytes = (0, 0)  # up and down; the metrics contain these already
         self._connections: set[ProxiedConnection] = set()
         self._server: asyncio.Server | None = None
-        self._look: asyncio.TimerHandle | None = None
-        self._quiet: asyncio.Future[None] | None = None
+        self._check_timer: asyncio.TimerHandle | None = None
+        self._all_ended: asyncio.Future[None] | None = None
 
     async def listen(self, host: str, number: int = 0) -> None:
-        """Listen at an address of this machine; at a port that the kernel chooses, if none is given.
+        """Listen at an address of this machine. With `number` 0, the kernel chooses the port.
 
         Raises:
-            OSError: it is taken, or there is none, or no file descriptor.
+            OSError: the port is in use, or no port or no file descriptor is free.
         """
         self._server = await self._loop.create_server(
             lambda: ProxiedConnection(self), host, number, backlog=_BACKLOG
         )
         self.number = self._server.sockets[0].getsockname()[1]
-        self._own.add(self.number)
+        self._own_ports.add(self.number)
 
     def admit(self, terms: Terms) -> None:
-        """From now on, let through what these terms allow; log lines carry the ids of the caller."""
+        """Allow from now on what these terms allow. Log lines get the ids that are bound in this context."""
         self._terms = terms
         self._targets.clear()
-        self._expires = self._loop.time() + terms.caps.max_s
-        self._context = contextvars.copy_context()
+        self._admitted_until = self._loop.time() + terms.caps.max_s
+        self._log_context = contextvars.copy_context()
 
     def verdict(self, host: str, port: int) -> Verdict | None:
-        """What came of the last connection to a target; None: nobody asked for it.
+        """The verdict of the last connection to a target; None: the page has not asked for this target.
 
         Args:
-            host: as a parsed address of the web has it; brackets of IPv6 may be there or not.
-            port: the written one, or the scheme's own.
+            host: the host of a parsed URL; an IPv6 address with or without brackets.
+            port: the port of the URL, or the default port of its scheme.
         """
-        return self.record.verdicts.get((_plain(host), port))
+        return self.record.verdicts.get((_normalised(host), port))
 
     def has_reached(self, host: str, port: int) -> bool:
-        """Whether a connection to a target was ever made here; its words as in `verdict`."""
-        return (_plain(host), port) in self.record.reached
+        """Whether a connection to a target was ever made. The arguments are those of `verdict`."""
+        return (_normalised(host), port) in self.record.reached
 
     def open_requests(self) -> list[str]:
-        """Addresses of plain requests whose answers have not ended; what passes in tunnels is not known."""
+        """URLs of plain HTTP requests whose answers have not ended. Requests in tunnels cannot be seen."""
         return [connection.url for connection in self._connections if connection.url]
 
     def has_tunnels(self) -> bool:
-        """Whether a tunnel is open, be it at work or kept for later; which of the two nobody can see."""
+        """Whether a tunnel is open. Whether requests are under way in it cannot be seen."""
         return any(connection.is_tunnel for connection in self._connections)
 
     def has_waiting_tunnels(self) -> bool:
@@ -123,41 +124,41 @@ class Port:
         return any(connection.is_tunnel and connection.awaits_answer for connection in self._connections)
 
     async def close(self) -> None:
-        """Listen no more and end every connection; nothing is left when it returns."""
+        """Stop listening and end every connection. Returns when all of them have ended."""
         if self._server is None:
             return
         server, self._server = self._server, None
         self._terms = None
-        self._own.remove(self.number)  # first: the kernel may give the number to another page at once
+        self._own_ports.remove(self.number)  # first: the kernel may give the number to another page at once
         server.close()
         try:
             self._cut_all()
             self._route.close()
             if self._connections:
-                self._quiet = self._loop.create_future()
-                await self._quiet
+                self._all_ended = self._loop.create_future()
+                await self._all_ended
             await server.wait_closed()
         finally:
-            if self._look is not None:
-                self._look.cancel()
-            self._tell_bytes()
-            self._closed(self)
+            if self._check_timer is not None:
+                self._check_timer.cancel()
+            self._report_bytes()
+            self._on_closed(self)
 
-    # What follows is for connections.
+    # The methods that connections call (`connection.InboundPort`).
 
     def began(self, connection: ProxiedConnection) -> bool:
         """See `connection.InboundPort`."""
         self._connections.add(connection)
-        if self._look is None:
-            self._look = self._loop.call_later(_LOOK_EVERY_S, self._look_at_all)
+        if self._check_timer is None:
+            self._check_timer = self._loop.call_later(_CHECK_INTERVAL_S, self._check_all)
         allowed = self._terms.caps.max_open if self._terms is not None else 0
-        return self._server is not None and len(self._connections) <= allowed + _MAX_WAITING
+        return self._server is not None and len(self._connections) <= allowed + _MAX_REFUSED_AT_ONCE
 
     def ended(self, connection: ProxiedConnection) -> None:
         """See `connection.InboundPort`."""
         self._connections.discard(connection)
-        if self._quiet is not None and not self._connections and not self._quiet.done():
-            self._quiet.set_result(None)
+        if self._all_ended is not None and not self._connections and not self._all_ended.done():
+            self._all_ended.set_result(None)
 
     def spend(self, *, up: int = 0, down: int = 0) -> bool:
         """See `connection.InboundPort`."""
@@ -178,7 +179,7 @@ class Port:
         if request is None:
             self.record.note(*UNREADABLE, verdict)
             return
-        host = _plain(request.host)
+        host = _normalised(request.host)
         is_new = self.record.note(host, request.port, verdict)
         if not verdict.is_block:
             return
@@ -186,12 +187,14 @@ class Port:
         EGRESS_BLOCKED.labels(rule).inc()
         if is_new and self._log_lines < _MAX_LOG_LINES:
             self._log_lines += 1
-            self._context.run(log.info, "a connection was blocked", host=host, port=request.port, rule=rule)
+            self._log_context.run(
+                log.info, "a connection was blocked", host=host, port=request.port, rule=rule
+            )
 
     def own_answer(self, request: Request) -> bytes | None:
         """See `connection.InboundPort`."""
         page = self._terms.own_page if self._terms is not None else None
-        if page is None or request.is_tunnel or _plain(request.host) != page.host:
+        if page is None or request.is_tunnel or _normalised(request.host) != page.host:
             return None
         return page.answer()
 
@@ -200,20 +203,24 @@ class Port:
         terms = self._terms
         if terms is None:
             raise RefusalError(Verdict(ConnectionOutcome.NOT_ADMITTED))
-        self._count(terms)
-        target = self._targets.get(request.address) or self._judge(request.address, terms)
+        self._require_within_caps(terms)
+        target = self._targets.get(request.address) or self._checked_target(request.address, terms)
         if terms.upstream is None:
             stream = await self._route.open(target, terms.policy)
             return TargetConnection(stream, b"" if request.is_tunnel else request.head_for_target())
         stream = await self._open_upstream(terms.upstream, terms)
         try:
-            return await self._enter(stream, terms.upstream, request, target)
+            return await self._through_upstream(stream, terms.upstream, request, target)
         except BaseException:
             stream.transport.abort()
             raise
 
-    def _judge(self, address: str, terms: Terms) -> Target:
-        """All that can be said of an address before its name is resolved; remembered when it may pass."""
+    def _checked_target(self, address: str, terms: Terms) -> Target:
+        """Check an address as far as possible without resolving its name, and remember it if it is allowed.
+
+        Raises:
+            RefusalError: the terms do not allow it.
+        """
         try:
             target = terms.policy.inspect(address)
         except BlockedAddressError as error:
@@ -222,10 +229,10 @@ class Port:
             raise RefusalError(Verdict(ConnectionOutcome.MALFORMED)) from None
         if target.host in terms.blocked_hosts:
             raise RefusalError(Verdict(ConnectionOutcome.UNWANTED))
-        if target.address is not None and self._own.has(target.address, target.port):
+        if target.address is not None and self._own_ports.has(target.address, target.port):
             raise RefusalError(
                 Verdict(ConnectionOutcome.BLOCKED, Rule.HOST)
-            )  # a tenant's proxy is not asked for it either
+            )  # not even a tenant's proxy is asked to connect to it
         if len(self._targets) < _MAX_TARGETS:
             self._targets[address] = target
         return target
@@ -242,9 +249,9 @@ class Port:
                 Verdict(ConnectionOutcome.PROXY_FAILED, detail="The address of the proxy cannot be read.")
             ) from None
         except RefusalError as refusal:
-            raise RefusalError(_of_proxy(refusal.verdict)) from None
+            raise RefusalError(_proxy_verdict(refusal.verdict)) from None
 
-    async def _enter(
+    async def _through_upstream(
         self, stream: Stream, proxy: Upstream, request: Request, target: Target
     ) -> TargetConnection:
         if proxy.scheme is ProxyScheme.HTTP and not request.is_tunnel:
@@ -259,10 +266,10 @@ class Port:
             ) from None
         return TargetConnection(stream, b"" if request.is_tunnel else request.head_for_target())
 
-    def _count(self, terms: Terms) -> None:
+    def _require_within_caps(self, terms: Terms) -> None:
         self.record.connections += 1
         caps = terms.caps
-        if self._loop.time() >= self._expires:
+        if self._loop.time() >= self._admitted_until:
             cap = Cap.TIME
         elif self.record.connections > caps.max_connections:
             cap = Cap.CONNECTIONS
@@ -278,43 +285,43 @@ class Port:
     def _exceeded(self, cap: Cap) -> None:
         self.record.capped[cap] += 1
         if self.record.capped[cap] == 1:
-            self._context.run(log.warning, "a page had its fill of the network", cap=cap.value)
+            self._log_context.run(log.warning, "a page has reached a cap of the network", cap=cap.value)
 
-    def _look_at_all(self) -> None:
-        self._look = None
+    def _check_all(self) -> None:
+        self._check_timer = None
         now = self._loop.time()
-        if self._terms is not None and now >= self._expires and self._connections:
+        if self._terms is not None and now >= self._admitted_until and self._connections:
             self._exceeded(Cap.TIME)
             self._cut_all()
         for connection in tuple(self._connections):
-            connection.look(now)
-        self._tell_bytes()
+            connection.check_silence(now)
+        self._report_bytes()
         if self._connections:
-            self._look = self._loop.call_later(_LOOK_EVERY_S, self._look_at_all)
+            self._check_timer = self._loop.call_later(_CHECK_INTERVAL_S, self._check_all)
 
-    def _tell_bytes(self) -> None:
+    def _report_bytes(self) -> None:
         up, down = self.record.bytes_up, self.record.bytes_down
-        EGRESS_BYTES.labels("up").inc(up - self._told[0])
-        EGRESS_BYTES.labels("down").inc(down - self._told[1])
-        self._told = (up, down)
+        EGRESS_BYTES.labels("up").inc(up - self._reported_bytes[0])
+        EGRESS_BYTES.labels("down").inc(down - self._reported_bytes[1])
+        self._reported_bytes = (up, down)
 
     def _cut_all(self) -> None:
         for connection in tuple(self._connections):
             connection.cut()
 
 
-def _plain(host: str) -> str:
+def _normalised(host: str) -> str:
     return without_brackets(host).lower()
 
 
-def _of_proxy(verdict: Verdict) -> Verdict:
-    """The same said of the tenant's proxy instead of the target."""
-    words = {
-        ConnectionOutcome.BLOCKED: "",  # its rule says it
+def _proxy_verdict(verdict: Verdict) -> Verdict:
+    """The verdict of a target, when connecting to the tenant's proxy had this verdict."""
+    details = {
+        ConnectionOutcome.BLOCKED: "",  # the rule is explanation enough
         ConnectionOutcome.NOT_RESOLVED: "The host name of the proxy has no address.",
         ConnectionOutcome.FAILED: "The proxy cannot be reached.",
         ConnectionOutcome.TIMED_OUT: "The proxy does not answer.",
     }
-    if verdict.outcome not in words:
+    if verdict.outcome not in details:
         return verdict
-    return Verdict(ConnectionOutcome.PROXY_FAILED, verdict.rule, words[verdict.outcome])
+    return Verdict(ConnectionOutcome.PROXY_FAILED, verdict.rule, details[verdict.outcome])

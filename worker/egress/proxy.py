@@ -1,4 +1,7 @@
-"""The pinning forward proxy of a worker: opens a port for each page, and one for what belongs to no page."""
+"""The egress proxy of a worker. It opens a port for each page, and one port that refuses everything.
+
+It connects only to the addresses that it has checked: a name is not resolved again afterwards.
+"""
 
 from collections.abc import Iterable
 from typing import Final
@@ -19,7 +22,7 @@ class Egress:
     """The egress proxy of one worker, in one event loop.
 
     Attributes:
-        refusing_port: a port that refuses everything, for whatever in the browser belongs to no page.
+        refusing_port: a port that refuses everything, for requests that no page makes.
     """
 
     def __init__(
@@ -33,11 +36,11 @@ class Egress:
         """Open nothing yet.
 
         Args:
-            resolver: of names, bounded in time.
-            settings: how patient to be.
-            forbidden_ports: at this machine, reachable by no page whatever is allowed: the worker's own
-                ones. The browsers' debugging ports and the proxy's own are forbidden by themselves.
-            dialer: connects.
+            resolver: looks up names, within a time limit.
+            settings: caps and time limits.
+            forbidden_ports: ports of the worker itself, which no page may reach on this machine even if the
+                policy allows it. The browsers' debugging ports and the proxy's own ports are always such.
+            dialer: connects to an address.
         """
         self._resolver = resolver
         self._settings = settings
@@ -52,17 +55,17 @@ class Egress:
         """Open the port that refuses everything.
 
         Raises:
-            OSError: no port can be had.
+            OSError: no port is free.
         """
         self.refusing_port = (await self.open_port()).number
 
     async def open_port(self) -> Port:
-        """Open a port that refuses everything until it is admitted. Whoever opens it closes it.
+        """Open a port, which refuses everything until `Port.admit`. The caller has to close it.
 
         Raises:
-            OSError: no port can be had.
+            OSError: no port is free.
         """
-        port = Port(self._route(), self._settings, self._own, closed=self._ports.discard)
+        port = Port(self._route(), self._settings, self._own, on_closed=self._ports.discard)
         await port.listen(LOOPBACK)
         self._ports.add(port)
         return port

@@ -55,7 +55,7 @@ class ServicePort(Port):
         own = OwnPorts()
         names = Names(resolver, lookups=LOOKUPS)
         route = Straight(names, own, dialer, timeout_s=proxy.egress_connect_timeout_s)
-        super().__init__(route, proxy, own, closed=lambda _: None)
+        super().__init__(route, proxy, own, on_closed=lambda _: None)
         self._service = service
         self._credentials = basic("", service.egress_service_token.get_secret_value())
         self.admit(Terms(policy, caps=_CAPS))

@@ -1,4 +1,4 @@
-"""What came of a page's connections: a verdict for each target, and what was counted."""
+"""Verdicts: the results of a page's connections, and their counts."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -7,15 +7,15 @@ from typing import Final
 
 from fleet.egress.policy import Rule
 
-# Distinct targets and blocks that are remembered of one page: of targets the last ones, because a document
-# that could not be had was asked for last; of blocks the first ones, which are what a caller wants to know.
+# How many targets, and how many blocks, are remembered of one page. The last targets are kept, because a
+# render needs the verdict of its latest document. The first blocks are kept, which callers want to know.
 MAX_REMEMBERED: Final = 200
-# Stands for whatever a request that cannot be read was for.
+# The target of all requests that cannot be read.
 UNREADABLE: Final = ("", 0)
 
 
 class ConnectionOutcome(StrEnum):
-    """What came of one connection: the label of a metric, and what a warning is made of."""
+    """The result of one connection. It is a metric's label, and a job's warning is made from it."""
 
     CONNECTED = "connected"
     BLOCKED = "blocked"
@@ -32,7 +32,7 @@ class ConnectionOutcome(StrEnum):
 
 
 class Cap(StrEnum):
-    """What a page had too much of; the value is what the log calls it."""
+    """The caps of one page. The values are in log lines."""
 
     BYTES = "bytes"
     CONNECTIONS = "connections"
@@ -42,12 +42,12 @@ class Cap(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of a connection to one target.
+    """The result of a connection to one target.
 
     Attributes:
-        outcome: the kind.
-        rule: of BLOCKED, which rule of the operator's; otherwise None.
-        detail: a sentence for the caller in constant words, without address or credential; may be empty.
+        outcome: the kind of result.
+        rule: the operator's rule that blocks the target; None if no rule does.
+        detail: a sentence for the caller, which never contains an address or a credential; may be empty.
     """
 
     outcome: ConnectionOutcome
@@ -62,17 +62,17 @@ class Verdict:
 
 @dataclass(slots=True)
 class PortRecord:
-    """What one port has seen since it was admitted.
+    """What became of the connections of one port.
 
     Attributes:
-        blocked: how often each host was refused on purpose, and why.
-        capped: how often a connection was refused or cut because the page had too much of something.
-        connections: requests for one, refused ones included.
-        bytes_up: to the targets, without what TCP and IP add.
-        bytes_down: from the targets.
-        verdicts: the last one of each target (host as Chromium writes it, port), the newest at the end. All
-            requests that could not be read are one target, `UNREADABLE`.
-        reached: all targets that a connection was made to; no more than a page may have connections.
+        blocked: how often each host was refused by a rule or by the job, with the verdict.
+        capped: how often a connection was refused or cut because of each cap.
+        connections: how many connections were asked for, with the refused ones.
+        bytes_up: bytes to the targets, without the headers of TCP and IP.
+        bytes_down: bytes from the targets.
+        verdicts: the last verdict for each target (host as Chromium writes it, port), the newest at the end.
+            All requests that could not be read are one target, `UNREADABLE`.
+        reached: the targets to which a connection was made.
     """
 
     blocked: Counter[tuple[str, Verdict]] = field(default_factory=Counter)
@@ -89,7 +89,7 @@ class PortRecord:
         return self.bytes_up + self.bytes_down
 
     def note(self, host: str, port: int, verdict: Verdict) -> bool:
-        """Remember what came of a connection; returns whether this block was not known yet."""
+        """Record a verdict. Returns whether it is a block that was not recorded before."""
         if self.verdicts.pop((host, port), None) is None and len(self.verdicts) >= MAX_REMEMBERED:
             del self.verdicts[next(iter(self.verdicts))]
         self.verdicts[host, port] = verdict

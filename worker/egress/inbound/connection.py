@@ -1,8 +1,8 @@
-"""One connection of the browser's to its proxy: a head is read, a target is opened, then bytes pass.
+"""One connection of the browser to the proxy: read the request's head, connect to the target, relay bytes.
 
-    ProxiedConnection reads the head  ->  InboundPort.open checks and connects  ->  two Pipes, one a direction
+    ProxiedConnection reads the head  ->  InboundPort.open checks and connects  ->  two Pipes relay bytes
 
-No task lives as long as a connection does: only opening one takes a task, relaying is callbacks.
+There is a task only while the target is being connected. All else is done in callbacks of the event loop.
 """
 
 import asyncio
@@ -23,16 +23,16 @@ from worker.egress.outbound.stream import END_OF_HEAD, Stream
 from worker.egress.refusal import NAME, RefusalError, tunnel_refusal
 from worker.egress.verdicts import ConnectionOutcome, Verdict
 
-# Chromium writes a head in one piece; the rest is for a machine that is busy.
+# Chromium sends a head in one piece, so only a very busy machine comes near this.
 HEAD_TIMEOUT_S: Final = 10.0
-# After one side has said its last word, for the other one's.
+# How long one side may be silent after the other one has ended its part of the connection.
 LINGER_S: Final = 10.0
 _CONNECT: Final = b"CONNECT "
-# So many bytes at least have a request in a tunnel (HTTP/2 in TLS 1.3: 9 + 22 bytes of frames, and its head);
-# less is what keeps the connection in order: acknowledgements, windows, pings (31 to 43 bytes).
+# A request in a tunnel has at least so many bytes (HTTP/2 in TLS 1.3: 9 + 22 bytes of frames, and its head).
+# Smaller messages are control frames: acknowledgements, window updates, pings (31 to 43 bytes).
 _REQUEST_BYTES: Final = 64
 _ESTABLISHED: Final = b"HTTP/1.1 200 Connection established\r\n"
-# Close with a reset, so that what is cut off cannot be taken for what has ended (socket(7), SO_LINGER).
+# Close with a reset, so that nobody takes what was cut off for complete (socket(7), SO_LINGER).
 _RESET: Final = struct.pack("ii", 1, 0)
 
 log = get_logger(__name__)
@@ -44,9 +44,9 @@ class TargetConnection:
 
     Attributes:
         stream: the connection.
-        head: what a plain request begins with there.
+        head: the head to send to the target for a plain HTTP request.
         is_proxy: whether the answer's head comes from a tenant's proxy.
-        next_hop: the address behind it, for an egress service to tell; otherwise empty.
+        next_hop: the connected address, which the egress service reports; empty in a worker.
     """
 
     stream: Stream
@@ -61,46 +61,48 @@ class InboundPort(Protocol):
     idle_timeout_s: float
 
     def began(self, connection: "ProxiedConnection") -> bool:
-        """Count a new one; False: there are too many."""
+        """Count a new connection. False: there are too many."""
 
     def ended(self, connection: "ProxiedConnection") -> None:
-        """Nothing of it is left."""
+        """Forget a connection whose both sides are closed."""
 
     def own_answer(self, request: Request) -> bytes | None:
-        """What the port itself answers to this request; None: a target is asked."""
+        """The port's own answer to this request; None: the request goes to a target."""
 
     async def open(self, request: Request) -> TargetConnection:
-        """Connect to what is asked for.
+        """Connect to the target of a request.
 
         Raises:
-            RefusalError: it may not be reached, or cannot.
+            RefusalError: the target may not be reached, or cannot be reached.
         """
 
     def note(self, request: Request | None, verdict: Verdict) -> None:
-        """Remember what came of it."""
+        """Record the verdict of a request; None: it could not be read."""
 
     def spend(self, *, up: int = 0, down: int = 0) -> bool:
-        """Count bytes; False: there were too many, and everything is being cut."""
+        """Count bytes. False: the cap is exceeded, and all connections are being cut."""
 
 
 class ProxiedConnection(asyncio.Protocol):
-    """The browser's end until it is relayed, and the life of both ends.
+    """One connection with both of its sides: near is the browser, far is the target.
+
+    It is asyncio's protocol of the near side until the target is connected; then two pipes take over.
 
     Attributes:
-        owner: the port that it has come in at.
-        moved: whether bytes have passed since it was looked at last.
-        awaits_answer: of a tunnel: whether what looks like a request was the last that passed in it.
+        owner: the port that the browser has connected to.
+        moved: whether bytes have moved since the last `check_silence`.
+        awaits_answer: for a tunnel: whether the last bytes in it look like a request.
     """
 
     def __init__(self, owner: InboundPort) -> None:
         self.owner = owner
         self.moved = True
         self._request: Request | None = None
-        self._held = bytearray()
+        self._head = bytearray()
         self._near: asyncio.Transport | None = None
         self._far: asyncio.Transport | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._quiet_since = asyncio.get_running_loop().time()
+        self._opening: asyncio.Task[None] | None = None
+        self._silent_since = asyncio.get_running_loop().time()
         self._half_closed = False
         self._is_relayed = False
         self._wants_tunnel = False
@@ -108,7 +110,7 @@ class ProxiedConnection(asyncio.Protocol):
 
     @property
     def url(self) -> str:
-        """What the browser asks for in plain http; empty until it has, and in a tunnel."""
+        """The URL of a plain HTTP request; empty before its head has arrived, and for a tunnel."""
         return "" if self._request is None else self._request.url
 
     @property
@@ -124,7 +126,7 @@ class ProxiedConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """A piece of the head."""
-        held = self._held
+        held = self._head
         start = max(0, len(held) - len(END_OF_HEAD) + 1)
         held += data
         self._wants_tunnel = held.startswith(_CONNECT)
@@ -133,7 +135,7 @@ class ProxiedConnection(asyncio.Protocol):
             if len(held) > MAX_HEAD_BYTES:
                 self.refuse(None, Verdict(ConnectionOutcome.MALFORMED))
             return
-        assert self._near is not None, "data comes from somewhere"  # noqa: S101
+        assert self._near is not None, "asyncio calls connection_made first"  # noqa: S101
         self._near.pause_reading()
         end += len(END_OF_HEAD)
         head, rest = bytes(held[:end]), bytes(held[end:])
@@ -147,28 +149,28 @@ class ProxiedConnection(asyncio.Protocol):
             self.refuse(None, Verdict(ConnectionOutcome.MALFORMED))
             return
         self._request = request
-        self._task = asyncio.get_running_loop().create_task(self._serve(request, rest))
-        self._task.add_done_callback(self._served)
+        self._opening = asyncio.get_running_loop().create_task(self._open_target(request, rest))
+        self._opening.add_done_callback(self._opening_ended)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - whatever the reason
-        """The browser has gone before anything was relayed."""
+        """The browser has closed the connection before the target was connected."""
         self._near = None
-        self._settle()
+        self._report_end()
 
-    def look(self, now: float) -> None:
-        """Cut it when it has been silent for too long; called twice a second."""
+    def check_silence(self, now: float) -> None:
+        """Cut the connection if it has been silent for too long. Called twice a second."""
         if self.moved:
             self.moved = False
-            self._quiet_since = now
-        elif self._task is None and now - self._quiet_since > self._patience_s():
+            self._silent_since = now
+        elif self._opening is None and now - self._silent_since > self._allowed_silence_s():
             self.cut()
 
-    def _patience_s(self) -> float:
+    def _allowed_silence_s(self) -> float:
         if not self._is_relayed:
             return HEAD_TIMEOUT_S
         return min(LINGER_S, self.owner.idle_timeout_s) if self._half_closed else self.owner.idle_timeout_s
 
-    async def _serve(self, request: Request, rest: bytes) -> None:
+    async def _open_target(self, request: Request, rest: bytes) -> None:
         own_answer = self.owner.own_answer(request)
         if own_answer is not None:
             self.owner.note(request, Verdict(ConnectionOutcome.CONNECTED))
@@ -180,16 +182,16 @@ class ProxiedConnection(asyncio.Protocol):
             opened = await self.owner.open(request)
         except RefusalError as refusal:
             self.refuse(request, refusal.verdict)
-        except Exception:  # a fault of ours must not leave the page waiting
-            log.exception("the egress proxy has a fault")
+        except Exception:  # whatever the error is, the page must not wait for ever
+            log.exception("unknown error in the egress proxy")
             self.refuse(request, Verdict(ConnectionOutcome.UNAVAILABLE))
         else:
             self._relay(request, opened, rest)
 
-    def _served(self, _task: asyncio.Task[None]) -> None:
-        self._task = None
+    def _opening_ended(self, _opening: asyncio.Task[None]) -> None:
+        self._opening = None
         self.moved = True
-        self._settle()
+        self._report_end()
 
     def _relay(self, request: Request, opened: TargetConnection, rest: bytes) -> None:
         near, stream = self._near, opened.stream
@@ -200,8 +202,8 @@ class ProxiedConnection(asyncio.Protocol):
         self._is_relayed = True
         self._far = far = stream.transport
         if request.is_tunnel:
-            hop = b"Proxy-Status: " + NAME + b'; next-hop="' + opened.next_hop.encode() + b'"\r\n'
-            near.write(_ESTABLISHED + (hop if opened.next_hop else b"") + b"\r\n")
+            reported = b"Proxy-Status: " + NAME + b'; next-hop="' + opened.next_hop.encode() + b'"\r\n'
+            near.write(_ESTABLISHED + (reported if opened.next_hop else b"") + b"\r\n")
             up, down = Pipe(self, near, far), Pipe(self, far, near, is_down=True)
         else:
             up = BodyPipe(self, near, far, len(opened.head) + request.body_bytes)
@@ -215,7 +217,7 @@ class ProxiedConnection(asyncio.Protocol):
             near.resume_reading()
 
     def spend(self, *, up: int = 0, down: int = 0) -> bool:
-        """Count bytes; False: there were too many, and everything is being cut."""
+        """See `InboundPort.spend`."""
         if down:
             self.awaits_answer = False
         elif up >= _REQUEST_BYTES:
@@ -223,11 +225,10 @@ class ProxiedConnection(asyncio.Protocol):
         return self.owner.spend(up=up, down=down)
 
     def refuse(self, request: Request | None, verdict: Verdict) -> None:
-        """Say no, and end.
+        """Refuse the request, and close the connection.
 
-        Only a request for a tunnel is answered: Chromium shows no page what a proxy says to CONNECT. A plain
-        request is closed without a word, because Chromium would take any answer for the target's own, and a
-        render would show it.
+        A request for a tunnel gets an answer; Chromium does not show this answer to the page. A plain HTTP
+        request gets none: Chromium would take it for the answer of the target, and a render would show it.
         """
         self.owner.note(request, verdict)
         if self._near is not None:
@@ -238,26 +239,26 @@ class ProxiedConnection(asyncio.Protocol):
             self._far.abort()
 
     def cut(self) -> None:
-        """End it at once, in a way that nobody takes for an end of what was sent."""
-        if self._task is not None:
-            self._task.cancel()
+        """End the connection at once, with a reset, so that nobody takes what was sent for complete."""
+        if self._opening is not None:
+            self._opening.cancel()
         for transport in (self._near, self._far):
             if transport is not None:
                 _reset(transport)
 
     def half_closed(self, pipe: Pipe) -> None:
-        """One side says no more."""
-        if self._half_closed:  # the other one did before: all is said
+        """One side has ended its part, and sends no more."""
+        if self._half_closed:  # the other side had done so before
             for transport in (self._near, self._far):
                 if transport is not None:
                     transport.close()
             return
         self._half_closed = True
-        self._quiet_since = asyncio.get_running_loop().time()
+        self._silent_since = asyncio.get_running_loop().time()
         pipe.pass_end()
 
     def lost(self, transport: asyncio.Transport, exc: Exception | None) -> None:
-        """One side has gone; the other one has to go the same way."""
+        """One side is closed or lost: close the other one, with a reset if there was an error."""
         if transport is self._near:
             self._near, other = None, self._far
         else:
@@ -267,10 +268,10 @@ class ProxiedConnection(asyncio.Protocol):
                 other.close()
             else:
                 _reset(other)
-        self._settle()
+        self._report_end()
 
-    def _settle(self) -> None:
-        if self._near is None and self._far is None and self._task is None:
+    def _report_end(self) -> None:
+        if self._near is None and self._far is None and self._opening is None:
             self.owner.ended(self)
 
 

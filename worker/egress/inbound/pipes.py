@@ -1,4 +1,4 @@
-"""What passes bytes between the two ends of a connection: one pipe a direction, all of it in callbacks."""
+"""Pipes relay the bytes of a connection: one pipe for each direction, in callbacks of the event loop."""
 
 import asyncio
 from http import HTTPStatus
@@ -23,23 +23,23 @@ class BothEnds(Protocol):
     moved: bool
 
     def spend(self, *, up: int = 0, down: int = 0) -> bool:
-        """Count bytes; False: there were too many, and everything is being cut."""
+        """Count bytes. False: the cap is exceeded, and all connections are being cut."""
 
     def half_closed(self, pipe: "Pipe") -> None:
-        """One side says no more."""
+        """One side has ended its part, and sends no more."""
 
     def lost(self, transport: asyncio.Transport, exc: Exception | None) -> None:
-        """One side has gone."""
+        """One side is closed or lost."""
 
     def refuse(self, request: Request | None, verdict: Verdict) -> None:
-        """Say no, and end."""
+        """Refuse the request, and close the connection."""
 
     def cut(self) -> None:
-        """End it at once, in a way that nobody takes for an end of what was sent."""
+        """End the connection at once, with a reset, so that nobody takes what was sent for complete."""
 
 
 class Pipe(asyncio.Protocol):
-    """One direction: what is read at one transport is written to the other, no faster than that takes it."""
+    """One direction: bytes from the source are written to the sink. If the sink is slow, the source waits."""
 
     __slots__ = ("_connection", "_is_down", "_sink", "_source")
 
@@ -65,15 +65,15 @@ class Pipe(asyncio.Protocol):
             self._sink.write(data)
 
     def pause_writing(self) -> None:
-        """The source of this direction cannot take what comes from the other one: read that no further."""
+        """Too much waits to be written to the source (the other direction): stop reading from the sink."""
         self._sink.pause_reading()
 
     def resume_writing(self) -> None:
-        """It can again."""
+        """Enough was written to the source: read from the sink again."""
         self._sink.resume_reading()
 
     def eof_received(self) -> bool:
-        """The source says no more."""
+        """The source has ended its part."""
         self._connection.half_closed(self)
         return True
 
@@ -83,12 +83,12 @@ class Pipe(asyncio.Protocol):
             self._sink.write_eof()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The source has gone."""
+        """The source is closed or lost."""
         self._connection.lost(self._source, exc)
 
 
 class BodyPipe(Pipe):
-    """A plain request of so many bytes, and nothing behind it."""
+    """A plain HTTP request of known length. More bytes than that cut the connection."""
 
     __slots__ = ("_left",)
 
@@ -127,7 +127,7 @@ class AnswerPipe(Pipe):
         self._is_proxy = is_proxy
 
     def data_received(self, data: bytes) -> None:
-        """Pass it on, the head when it is whole."""
+        """Pass it on; the head only when it is complete."""
         if self._heads is None:
             super().data_received(data)
             return
@@ -146,7 +146,7 @@ class AnswerPipe(Pipe):
             super().data_received(passed)
 
     def eof_received(self) -> bool:
-        """The target says no more: after an answer that is its end, without one it is none."""
+        """The target has ended its part: the end of the answer, or an error if the head is not complete."""
         if self._heads is not None:
             self._connection.refuse(self._request, Verdict(ConnectionOutcome.FAILED))
             return True
