@@ -1,8 +1,7 @@
-"""One Chromium: launched by Playwright, driven over DevTools, gone without a trace.
+"""One Chromium. Playwright starts and ends the process; renders control it through a DevTools connection.
 
-Playwright starts the process and ends it; the command line is ours (worker/browser/flags.py), and so is the
-folder of each browser (worker/browser/scratch.py). Renders talk to Chromium directly, through a second
-DevTools door: its debugging port (docs/adr says what that saves).
+The command line (worker/browser/flags.py) and the browser's folder (worker/browser/scratch.py) are ours, not
+Playwright's. The connection goes to Chromium's debugging port, past Playwright (docs/adr: what that saves).
 """
 
 import asyncio
@@ -27,7 +26,7 @@ from worker.browser.flags import command_line
 from worker.browser.launch_advice import log_launch_failure
 from worker.browser.network_service import NetworkService
 from worker.browser.page import Page
-from worker.browser.popups import MANY_WINDOWS, Strays
+from worker.browser.popups import MANY_WINDOWS, StrayPages
 from worker.browser.scratch import BrowserFolder
 from worker.egress.proxy import Egress
 from worker.resources.disk import full_error, is_almost_full, means_full, uses_dev_shm
@@ -48,12 +47,12 @@ log = get_logger(__name__)
 
 @dataclass(slots=True)
 class BrowserNumbers:
-    """What is worth knowing of one generation.
+    """Facts about one generation.
 
     Attributes:
         generation: counts the browsers of this worker, from 1.
         launched_at: seconds since the epoch.
-        renders: renders that were given a page of it.
+        renders: how many renders have had a page of it.
         pages_open: pages that are rendering now; warm ones are not counted.
     """
 
@@ -67,9 +66,9 @@ class Browser:
     """One generation of a worker's browser.
 
     Attributes:
-        pid: of its first process.
-        numbers: what is worth knowing of it.
-        memory: watches over what its pages take.
+        pid: the id of its first process.
+        numbers: facts about it.
+        memory: measures and limits the memory of its pages.
         parts: its processes that all pages share.
         condemned: set when renders have shown that it cannot render any more; then it is killed.
     """
@@ -82,7 +81,7 @@ class Browser:
         folder: BrowserFolder,
         egress: Egress,
         *,
-        strays: Strays,
+        strays: StrayPages,
         pid: int,
         group: BrowserProcessGroup,
         generation: int,
@@ -114,11 +113,10 @@ class Browser:
             settings: what to start and how.
             generation: the number of this browser.
             folder: the worker's own.
-            egress: the only way out of its pages.
+            egress: the only way of its pages to the network.
 
         Raises:
-            RenderError: `browser_unavailable`, or `storage_unavailable` when the disk is full; the log says
-                what an operator can do about it.
+            RenderError: `browser_unavailable`, or `storage_unavailable`: the disk is full. The log says more.
         """
         try:
             browser = await cls._launch_on_a_free_port(playwright, settings, generation, folder, egress)
@@ -140,7 +138,7 @@ class Browser:
                     playwright, settings, generation, own, egress=egress, port=free_port()
                 )
             except PortTakenError:
-                if is_almost_full(folder):  # the file that tells the port could not be written
+                if is_almost_full(folder):  # Chromium could not write the file that contains the port
                     break
                 log.warning("the debugging port was taken, choosing another", attempt=attempt)
             except PlaywrightError as error:
@@ -191,7 +189,7 @@ class Browser:
             processes = (await connection.browser.send("SystemInfo.getProcessInfo"))["processInfo"]
             pid = next(process["id"] for process in processes if process["type"] == "browser")
             group = BrowserProcessGroup(pid)
-            strays = Strays(connection.browser)
+            strays = StrayPages(connection.browser)
             await strays.watch()
         except BaseException:
             await _close_quietly(playwright_browser)
@@ -212,16 +210,16 @@ class Browser:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the connection to it stands; a browser that hangs counts as alive until `ping` says no."""
+        """Whether it is connected. A browser that hangs counts as alive; `ping` finds out."""
         return self._connection.browser.is_alive
 
     @property
     def lost_pages(self) -> int:
-        """How many of its pages have ended that nobody had closed."""
+        """How many of its pages have ended although the worker did not close them."""
         return self._connection.lost_pages
 
     async def new_page(self) -> Page:
-        """A page in a fresh context, with a way out of its own.
+        """A page in a new context, with its own port of the egress proxy.
 
         Raises:
             DevToolsError: the browser ended, or refuses, or this machine has no port for the page.
@@ -249,9 +247,7 @@ class Browser:
         return page
 
     async def ping(self) -> None:
-        """Ask the browser process for a sign of life.
-
-        Playwright's `is_connected()` and `version` are remembered values: they say yes of a stopped browser.
+        """Ask the browser process for an answer. Playwright's `is_connected()` is only a stored value.
 
         Raises:
             ConnectionLostError: it has ended.
@@ -263,14 +259,14 @@ class Browser:
         await self._connection.prove_working()
 
     async def wait_lost(self) -> None:
-        """Return when the browser has ended, whoever ended it."""
+        """Return when the browser has ended, for whatever reason."""
         await self._connection.wait_lost()
 
     async def close(self) -> None:
         """End it and all of its processes, and remove its folder. Never raises.
 
-        What does not end by itself is killed: the browser process when it does not answer, and after every
-        close what it has left behind, such as a process that was stopped.
+        A browser process that does not answer is killed. After every close, so are processes that it has left
+        behind, such as one that was stopped by SIGSTOP.
         """
         self._watch.cancel()
         self._asking.cancel()
@@ -300,7 +296,7 @@ class Browser:
             self.kill()
 
     def kill(self) -> None:
-        """SIGKILL to all of its processes."""
+        """Send SIGKILL to all of its processes."""
         self._group.kill()
 
 
@@ -315,7 +311,7 @@ async def _close_quietly(browser: PlaywrightBrowser) -> None:
 
 
 def _clear(folder: BrowserFolder) -> None:
-    """Leave nothing of a browser whose start has failed; takes a moment."""
+    """Kill the processes of a browser whose start has failed, and remove its folder. It blocks a little."""
     kill_browser_with(folder.profile)
     folder.remove()
 

@@ -1,7 +1,7 @@
-"""One page in a browser context of its own, from the first byte of its storage to the last.
+"""One page in a browser context of its own: creating it, using it, and closing it with all its data.
 
-A context shares nothing with its neighbours: cookies, cache, storage, renderer process. It is used once and
-thrown away. What one can do with the page is here; what a render does with it is in worker/render/steps.
+A context shares no cookies, cache, storage or renderer process with others. It is used once, then closed.
+This module has what can be done with a page. What a render does with it is in worker/render/steps.
 """
 
 import asyncio
@@ -24,17 +24,17 @@ from worker.browser.protocol import Print, Screenshot
 from worker.egress.port import Port
 from worker.resources.page_memory import PageMemory
 
-# The product's default viewport: the common case needs no resizing after the window has opened.
+# The default of `viewport`. Pages are opened in this size, so that most renders do not have to resize them.
 DEFAULT_WIDTH_PX: Final = 1280
 DEFAULT_HEIGHT_PX: Final = 720
 
-# A service worker begins to load a whole site ahead of a second visit that never comes. Without the property
-# pages do as in browsers that have none. Takes no time that could be measured (docs/browser.md).
-_NO_SERVICE_WORKERS: Final = "delete Navigator.prototype.serviceWorker"
+# Service workers load files for the next visit, and a render makes only one. Without this property, pages
+# behave as in browsers without service workers. This costs no time that could be measured (docs/browser.md).
+_REMOVE_SERVICE_WORKERS: Final = "delete Navigator.prototype.serviceWorker"
 _CLOSE_TIMEOUT_S: Final = 5
-# Whatever has ended says so within milliseconds; the rest is for a machine that is busy.
+# The end of a page or browser is reported within milliseconds; on a busy machine it takes longer.
 _ALIVE_TIMEOUT_S: Final = 2.0
-_WORLD: Final = "renderfleet"
+_ISOLATED_WORLD: Final = "renderfleet"
 _NET_ERROR: Final = re.compile(r"net::ERR_\w+")
 _MAX_THROWN_LENGTH: Final = 300
 _PDF_CHUNK_BYTES: Final = 256 * 1024
@@ -51,8 +51,8 @@ class Navigation:
     """How Chromium answered a navigation.
 
     Attributes:
-        error: Chromium's word for what went wrong, such as `net::ERR_NAME_NOT_RESOLVED`; empty when the
-            response has begun.
+        error: Chromium's name for the error, such as `net::ERR_NAME_NOT_RESOLVED`; empty if the response has
+            begun.
         is_download: whether the address is a download.
     """
 
@@ -67,14 +67,14 @@ class Page:
     `ConnectionLostError` as soon as the browser is, and `ProtocolError` when Chromium refuses.
 
     Attributes:
-        generation: which browser of this worker it lives in.
-        lifecycle: how far its document has come.
-        frames: those within it that still load.
-        requests: that have not ended, for `networkidle`.
-        memory: what it holds.
-        port: of the egress proxy, the page's only way out; it refuses everything until it is admitted.
-        network_pid: the process that brings its requests to that port; None: not known.
-        waited_s: how long the render waited for it.
+        generation: the number of its browser.
+        lifecycle: how far the loading of its document is.
+        frames: the child frames that are still loading.
+        requests: the requests that have not ended, for `networkidle`.
+        memory: the memory that it uses.
+        port: its port of the egress proxy, its only way to the network; refuses everything until admitted.
+        network_pid: id of the process that sends its requests to that port; None: not known.
+        waited_s: how many seconds the render waited for the page.
     """
 
     def __init__(
@@ -96,21 +96,21 @@ class Page:
         self._context_id = context_id
         self._frame_id = target_id  # Chromium gives the main frame its target's id
         self._session: Session = connection.session(session_id)
-        self._closed = False
+        self._is_closed = False
         self.waited_s = 0.0
         self.network_pid: int | None = None
         self.lifecycle = Lifecycle(self._session, self._frame_id)
         self.frames = ChildFrames(self._session, self._frame_id)
         self.requests = OpenRequests(self._session, self._frame_id)
         self._net_errors: dict[str, str] = {}
-        self._session.on("Page.javascriptDialogOpening", self._answer_dialog)
-        self._session.on("Log.entryAdded", self._log_entry)
+        self._session.on("Page.javascriptDialogOpening", self._on_dialog)
+        self._session.on("Log.entryAdded", self._on_log_entry)
 
     @classmethod
     async def create(
         cls, connection: DevToolsConnection, memory: PageMemory, port: Port, *, generation: int
     ) -> "Page":
-        """Open a context and a page in it: four round trips, what can go together goes together."""
+        """Open a context and a page in it. This takes four round trips: some commands are sent together."""
         browser = connection.browser
         created = await browser.send(
             "Target.createBrowserContext",
@@ -128,7 +128,7 @@ class Page:
                     width=DEFAULT_WIDTH_PX,
                     height=DEFAULT_HEIGHT_PX,
                 ),
-                # Allowed by default, it wrote a 50 MB download into the temporary folder.
+                # Downloads are allowed by default: one of 50 MB was written into the temporary folder.
                 browser.send("Browser.setDownloadBehavior", behavior="deny", browserContextId=context_id),
             )
             target_id = target["targetId"]
@@ -146,7 +146,7 @@ class Page:
                 page.send("Page.enable"),
                 page.send("Page.setLifecycleEventsEnabled", enabled=True),
                 page.send("Inspector.enable"),  # tells of a crash
-                page.send("Page.addScriptToEvaluateOnNewDocument", source=_NO_SERVICE_WORKERS),
+                page.send("Page.addScriptToEvaluateOnNewDocument", source=_REMOVE_SERVICE_WORKERS),
             )
         except BaseException:
             browser.post("Target.disposeBrowserContext", browserContextId=context_id)
@@ -160,7 +160,7 @@ class Page:
 
     @property
     def is_alive(self) -> bool:
-        """Whether its renderer runs and the browser still talks to us."""
+        """Whether its renderer runs and the browser is connected."""
         return self._session.is_alive
 
     @property
@@ -173,7 +173,7 @@ class Page:
         return await self._session.send(method, **params)
 
     async def navigate(self, url: str) -> Navigation:
-        """Ask for an address; returns when its response begins or fails, redirects followed."""
+        """Load an address. Returns when the response has begun or failed, after all redirects."""
         self.lifecycle.restart()
         answer = await self.send("Page.navigate", url=url)
         return Navigation(answer.get("errorText", ""), answer.get("isDownload", False))
@@ -184,20 +184,20 @@ class Page:
         await self.send("Page.setDocumentContent", frameId=self._frame_id, html=html)
 
     async def evaluate(self, expression: str, *, frame_id: str | None = None) -> Any:
-        """Run a script in a world of our own: the page cannot see it or change what it calls.
+        """Run a script in an isolated world: the page cannot see it, or change the functions that it calls.
 
         Args:
             expression: the script.
-            frame_id: of the frame in whose document it runs; None: the main one.
+            frame_id: the frame to run it in; None: the main frame.
 
         Returns:
-            The result as JSON carries it; a promise is waited for.
+            The result, as a JSON value. If it is a promise, the value of the promise.
 
         Raises:
             EvaluationError: the script threw.
         """
         frame = frame_id or self._frame_id
-        world = await self.send("Page.createIsolatedWorld", frameId=frame, worldName=_WORLD)
+        world = await self.send("Page.createIsolatedWorld", frameId=frame, worldName=_ISOLATED_WORLD)
         answer = await self.send(
             "Runtime.evaluate",
             expression=expression,
@@ -224,24 +224,24 @@ class Page:
         )
 
     async def require_alive(self) -> None:
-        """Do nothing if its renderer runs, be it busy.
+        """Raise an error if its renderer has ended. A renderer that is busy has not ended.
 
-        For after a command was refused: a renderer that ends while it is at one makes Chromium refuse that
-        command before it says that the renderer has ended.
+        Call this when Chromium has refused a command. If a renderer ends during a command, Chromium first
+        refuses the command, and only then reports the end of the renderer.
 
         Raises:
-            TargetCrashedError: it has ended.
-            ConnectionLostError: the browser has.
+            TargetCrashedError: the renderer has ended.
+            ConnectionLostError: the browser has ended.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_ALIVE_TIMEOUT_S):
                 try:
                     await self.evaluate("0")
                 except ProtocolError:
-                    await self._session.future()  # ended, and about to be told so; or else the time is over
+                    await self._session.future()  # fails when the end is reported
 
     async def has_working_browser(self) -> bool:
-        """Whether the browser itself goes on."""
+        """Whether the browser itself still works."""
         try:
             async with asyncio.timeout(_ALIVE_TIMEOUT_S):
                 await self._connection.prove_working()
@@ -263,21 +263,21 @@ class Page:
         end.cancel()
 
     async def loading_state(self) -> tuple[str, bool]:
-        """`document.readyState`: `loading`, `interactive` or `complete`; and whether it waits for fonts."""
+        """`document.readyState` (`loading`, `interactive` or `complete`), and whether fonts are loading."""
         state, fonts = await self.evaluate("[document.readyState, document.fonts.status]")
         return state, fonts == "loading"
 
     async def transfer_error(self) -> str:
-        """Why the transfer of the current document broke off, as a net error of Chromium; empty: it did not.
+        """Why the transfer of the current document failed, as a net error of Chromium; empty: it did not.
 
-        Asked only when something is wrong: Chromium keeps its messages until somebody wants them. To have it
-        report every request from the start costs 170 ms of CPU on a page of 60 requests.
+        Call this only after a failure. Chromium stores its log entries until `Log.enable`. Getting each entry
+        from the start costs 170 ms of CPU on a page with 60 requests.
         """
-        await self.send("Log.enable")  # the messages come before its answer
+        await self.send("Log.enable")  # Chromium sends the stored entries before the answer
         return self._net_errors.get(self.lifecycle.loader, "")
 
     async def resize(self, width_px: int, height_px: int, device_scale_factor: float) -> None:
-        """Give the page a window of this many CSS pixels and device pixels for each."""
+        """Set the size of the page's window in CSS pixels, and how many device pixels one of them has."""
         await self.send(
             "Emulation.setDeviceMetricsOverride",
             width=width_px,
@@ -319,16 +319,16 @@ class Page:
 
     @asynccontextmanager
     async def marked(self) -> AsyncIterator[None]:
-        """Let its renderer be told from others by a thread that it has while the block runs; takes 1 ms."""
+        """Mark its renderer while the block runs: throttling its CPU gives it one more thread. Takes 1 ms."""
         await self.send("Emulation.setCPUThrottlingRate", rate=1.01)
         yield
         await self.send("Emulation.setCPUThrottlingRate", rate=1)
 
     async def close(self) -> None:
         """Dispose of the context with all that the page left in it. May be called twice; never raises."""
-        if self._closed:
+        if self._is_closed:
             return
-        self._closed = True
+        self._is_closed = True
         self._connection.forget(self._session_id)
         try:
             async with asyncio.timeout(_CLOSE_TIMEOUT_S):
@@ -338,19 +338,19 @@ class Page:
         except TimeoutError:
             log.warning("a browser context did not close in time", generation=self.generation)
         except DevToolsError as error:
-            # The browser has ended and took the context along, or Chromium knows it no more.
+            # The browser has ended, and the context with it, or Chromium has already removed the context.
             log.debug("browser context already gone", generation=self.generation, reason=str(error))
         finally:
             await self.port.close()  # last: the kernel may give its number to another page at once
 
-    def _log_entry(self, params: Params) -> None:
+    def _on_log_entry(self, params: Params) -> None:
         entry = params["entry"]
         # The request of a document has the document's own id.
         if (request_id := entry.get("networkRequestId")) and (found := _NET_ERROR.search(entry["text"])):
             self._net_errors[request_id] = found[0]
 
-    def _answer_dialog(self, params: Params) -> None:
-        # An open dialog stops the page. Leaving a page (beforeunload) is agreed to, the rest declined.
+    def _on_dialog(self, params: Params) -> None:
+        # An open dialog stops the page. Leaving the page (beforeunload) is accepted, all else is declined.
         self._session.post("Page.handleJavaScriptDialog", accept=params["type"] == "beforeunload")
 
 

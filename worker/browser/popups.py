@@ -1,8 +1,8 @@
-"""Closes pages that pages have opened: nobody captures them, no account has their memory, and they work on.
+"""Closes pages that a page has opened. They would use memory and CPU that no render is charged for.
 
---block-new-web-contents refuses `window.open()` and links with a target, and nothing else: a click with Ctrl
-or Shift or the middle button, which scripts make up as they like, opened a page each (50 from one loop,
-measured). They went through the same egress proxy, for that belongs to their browser context.
+--block-new-web-contents only blocks `window.open()` and links with a target. A click with Ctrl or Shift, or
+with the middle button, still opens a page, and scripts can simulate such clicks (one loop opened 50 pages,
+measured). These pages use the same port of the egress proxy, because it belongs to the browser context.
 """
 
 from collections.abc import Callable
@@ -11,49 +11,49 @@ from typing import Final
 from worker.browser.devtools import Params, Session
 
 _PAGES: Final = [{"type": "page"}]
-# A page that opens more does it on purpose: each takes a process for a moment.
-_MAX_STRAYS: Final = 5
-MANY_WINDOWS: Final = f"the page opened more than {_MAX_STRAYS} windows; nobody would see them"
+# A page that opens more is ended, because each one starts a process.
+_MAX_OTHER_PAGES: Final = 5
+MANY_WINDOWS: Final = f"the page opened more than {_MAX_OTHER_PAGES} windows; nobody would see them"
 
 
-class Strays:
-    """Knows the first page of each browser context, which is a render's, and ends every other one."""
+class StrayPages:
+    """Closes all pages of a browser context except the first one, which is the render's page."""
 
     def __init__(self, browser: Session) -> None:
         self._browser = browser
-        self._wanted: dict[str, str] = {}
-        self._strays: dict[str, set[str]] = {}
-        self._end: dict[str, Callable[[], None]] = {}
-        browser.on("Target.targetCreated", self._look)
-        # A page does not close while its first document is on the way: then it is told again.
-        browser.on("Target.targetInfoChanged", self._look)
-        browser.on("Target.targetDestroyed", self._destroyed)
+        self._first_pages: dict[str, str] = {}
+        self._other_pages: dict[str, set[str]] = {}
+        self._end_render: dict[str, Callable[[], None]] = {}
+        browser.on("Target.targetCreated", self._close_if_not_first)
+        # While its first document is being loaded, a page does not close. This event then tries it again.
+        browser.on("Target.targetInfoChanged", self._close_if_not_first)
+        browser.on("Target.targetDestroyed", self._on_destroyed)
 
     async def watch(self) -> None:
-        """Begin to hear of pages.
+        """Start to get events about new pages.
 
         Raises:
-            DevToolsError: the browser ended, or refuses.
+            DevToolsError: the browser ended, or refused the command.
         """
         await self._browser.send("Target.setDiscoverTargets", discover=True, filter=_PAGES)
 
     def end_page_of_many(self, context_id: str, end: Callable[[], None]) -> None:
-        """Call `end` when the page of this context has opened more pages than may be."""
-        self._end[context_id] = end
+        """Call `end` when the page of this context has opened more than the allowed number of pages."""
+        self._end_render[context_id] = end
 
-    def _look(self, params: Params) -> None:
+    def _close_if_not_first(self, params: Params) -> None:
         target = params["targetInfo"]
         context_id, target_id = target.get("browserContextId", ""), target["targetId"]
-        if self._wanted.setdefault(context_id, target_id) != target_id:
+        if self._first_pages.setdefault(context_id, target_id) != target_id:
             self._browser.post("Target.closeTarget", targetId=target_id)
-            strays = self._strays.setdefault(context_id, set())
+            strays = self._other_pages.setdefault(context_id, set())
             strays.add(target_id)
-            if len(strays) > _MAX_STRAYS and (end := self._end.pop(context_id, None)) is not None:
+            if len(strays) > _MAX_OTHER_PAGES and (end := self._end_render.pop(context_id, None)) is not None:
                 end()
 
-    def _destroyed(self, params: Params) -> None:
-        gone = [context for context, target in self._wanted.items() if target == params["targetId"]]
+    def _on_destroyed(self, params: Params) -> None:
+        gone = [context for context, target in self._first_pages.items() if target == params["targetId"]]
         for context in gone:
-            del self._wanted[context]
-            self._strays.pop(context, None)
-            self._end.pop(context, None)
+            del self._first_pages[context]
+            self._other_pages.pop(context, None)
+            self._end_render.pop(context, None)
