@@ -1,4 +1,4 @@
-"""Pages for renders: as many at once as there are slots, from whichever browser is current."""
+"""Pages for renders. They come from the current browser; there are at most as many at once as slots."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -22,9 +22,9 @@ from worker.pool.supervisor import NoPageError, Succession
 from worker.resources.job_intake import JobIntake
 from worker.settings import BrowserSettings
 
-# Why no job is taken, as others read it.
+# The reason for taking no jobs, as it is shown to operators.
 _NO_BROWSER: Final = "there is no browser"
-# Longer than finding out that a browser does not work and launching the next one.
+# In this time the pool can notice that a browser does not work, and launch the next one.
 _PATIENCE_S: Final = 45.0
 _REFUSED_PAUSE_S: Final = 0.5
 _MAY_BE_THE_BROWSERS: Final = frozenset(
@@ -38,10 +38,10 @@ class Pool:
     """A worker's slots. `start`, then `async with pool.page()` for each render, then `stop`.
 
     Attributes:
-        rendered_at: when a render last came to a good end, by the loop's clock; None: none has yet.
-        busy_since: since when some slot is taken, by the loop's clock; None: none is.
-        is_suspect: set when a render has failed in a way that may be the browser's fault. Whoever finds out
-            whether it is clears it.
+        rendered_at: when a render last succeeded, by the loop's clock; None: none has succeeded.
+        busy_since: since when at least one slot is taken, by the loop's clock; None: no slot is taken.
+        is_suspect: set when a render has failed in a way that may be the browser's fault. The canary clears
+            it, and then checks the browser.
     """
 
     def __init__(
@@ -57,8 +57,8 @@ class Pool:
         Args:
             settings: how many pages, how long a browser lives, which Chromium.
             folder: this worker's own (`worker/browser/scratch.py`); TMPDIR points there.
-            egress: the only way out of its pages; started, and stopped after the pool.
-            offer: told how many slots may be filled; one less while a browser is being replaced.
+            egress: the only way of its pages to the network. Start it before the pool, and stop it after.
+            offer: called with the number of usable slots: one less while a browser is being replaced.
         """
         self.rendered_at: float | None = None
         self.busy_since: float | None = None
@@ -154,10 +154,10 @@ class Pool:
     async def page(self) -> AsyncIterator[Page]:
         """A slot and a fresh page for one render; the page's context is closed whatever happens.
 
-        Closing goes on by itself: the render's result does not wait for it, the slot does.
+        The block does not wait until the page is closed. Its slot is free only after that.
 
         Raises:
-            NoPageError: no browser gives a page, and the job is not to blame.
+            NoPageError: the browser gives no page, and the job is not the cause.
             RenderError: `browser_unavailable`: the worker is stopping.
         """
         clock = asyncio.get_running_loop().time
@@ -207,7 +207,7 @@ class Pool:
 
     @asynccontextmanager
     async def spare_page(self) -> AsyncIterator[Page]:
-        """A fresh page beside the slots, for a canary: it keeps no job waiting, and counts in no metric.
+        """A fresh page for a canary. It takes no slot, so no job waits for it, and no metric counts it.
 
         Raises:
             RenderError: `browser_unavailable`: there is no browser and none can be launched.

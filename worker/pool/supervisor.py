@@ -30,22 +30,22 @@ log = get_logger(__name__)
 
 
 class NoPageError(RenderError):
-    """No page could be had. That says nothing about the job: it is put back, and nothing is counted."""
+    """The browser gave no page. The job is not the cause: it is put back, and no failure is counted."""
 
 
 class BrokenPoolError(NoPageError):
-    """No browser can be had any more: the job belongs to another worker."""
+    """No browser can be launched any more. Another worker has to run the job."""
 
 
 class Succession:
-    """The generations of one worker. One task tells their story; renders ask for the one that is current.
+    """The generations of one worker. One task launches and replaces them; renders ask for the current one.
 
     Attributes:
-        failed: gets the reason when no browser can be had any more.
+        failed: gets the reason when no browser can be launched any more.
         current: the generation that gives out pages; None while there is none.
-        launched: how many there were, with the current one.
-        sandbox: whether pages are in Chromium's sandbox, seen at the last browser; None before the first.
-        tally: what became of them, and what replacing them cost.
+        launched: how many generations there were, with the current one.
+        sandbox: whether pages of the last browser are in Chromium's sandbox; None before the first browser.
+        tally: counts crashes and replacements, and what replacements cost.
     """
 
     def __init__(self, settings: BrowserSettings, folder: Path, egress: Egress, slots: Slots) -> None:
@@ -117,8 +117,8 @@ class Succession:
     def wear_out(self) -> None:
         """Ask for another browser in place of the current one, because memory is short.
 
-        While nothing renders, the old one ends first: two at once take 60 MB more, and where memory is short
-        the kernel ended a process for them.
+        If nothing renders, the old browser is ended first. Two browsers at once need 60 MB more, and where
+        memory was short, the kernel killed a process.
         """
         if self.current is not None:
             self._is_cramped = True
@@ -130,14 +130,14 @@ class Succession:
             self.current.browser.condemned.set()
 
     async def _supervise(self, playwright: Playwright) -> None:
-        """Keep a generation current for as long as one can be had."""
+        """Replace generations until none can be launched any more."""
         try:
             while True:
                 await self._next_generation(playwright)
         except RenderError as error:
             self._fail(error)
         except Exception:
-            log.exception("the browser supervisor ended by an error that it does not know")
+            log.exception("unknown error in the browser supervisor")
             self._fail(_unavailable("the browser supervisor ended"))
 
     async def _next_generation(self, playwright: Playwright) -> None:
@@ -169,7 +169,7 @@ class Succession:
     async def _recycle(
         self, playwright: Playwright, old: Generation, reason: Reason, ended: asyncio.Task[End]
     ) -> None:
-        """Launch and warm the next generation, then swap: no render ever finds nothing."""
+        """Launch the next generation with its warm pages, then make it the current one."""
         with ExitStack() as replacement:
             try:
                 await self._slots.leave_one_empty(ended)
@@ -231,7 +231,7 @@ class Succession:
         self._announce_change()
 
     def _fail(self, error: RenderError) -> None:
-        log.critical("no browser can be had any more", reason=error.detail)
+        log.critical("no browser can be launched any more", reason=error.detail)
         self.current = None
         self.failed.set_result(error)
         self._announce_change()

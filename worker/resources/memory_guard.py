@@ -1,10 +1,11 @@
 """Measures the memory of the pages in one browser, and ends a page that uses too much.
 
-DevTools tells no process ids, and of memory only the JavaScript heap (1 MB when the process used 690 MB). So
-Chromium's processes are measured from outside, ten times a second while pages render. Each browser context
-has a renderer of its own, so the memory of a renderer belongs to its page. Blobs, stored data and WebGL let
-the processes grow that all pages share. Such growth is divided among the pages by how much new memory their
-renderers used meanwhile, because a page makes its data in the renderer before it hands the data over.
+DevTools does not report process ids, and reports only the JavaScript heap (1 MB when the process used 690
+MB). So Chromium's processes are measured from outside, ten times a second while pages render. Each browser
+context has its own renderer, so the memory of a renderer belongs to its page. Blobs, stored data and WebGL
+use memory of processes that all pages share. When these grow, the growth is divided among the pages by how
+much new memory their renderers used meanwhile, because a page makes its data in the renderer before it hands
+it over.
 
 A page is ended by SIGKILL to its renderer. The page fails within milliseconds, other pages are not affected.
 """
