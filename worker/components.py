@@ -1,4 +1,4 @@
-"""How each part of a worker is made of others. When each of them starts and stops is in `worker/main.py`."""
+"""Creates the parts of a worker from each other. `worker/main.py` says when each of them starts and stops."""
 
 from datetime import timedelta
 from functools import cached_property
@@ -62,7 +62,7 @@ class Components:
 
     @cached_property
     def scratch(self) -> Scratch:
-        """The folder that it may write into."""
+        """The folder for this worker's files."""
         return Scratch(self.settings.data.data_dir, self.worker_id)
 
     @cached_property
@@ -78,7 +78,7 @@ class Components:
 
     @cached_property
     def vault(self) -> Vault:
-        """Opens what tenants have given as secret."""
+        """Unseals the secrets of tenants."""
         return Vault.open(self.settings.secrets, self.settings.data.data_dir)
 
     @cached_property
@@ -102,12 +102,12 @@ class Components:
 
     @cached_property
     def container(self) -> Container:
-        """The limit of memory."""
+        """The container of this process, with its memory limit."""
         return Container.own()
 
     @cached_property
     def browser_settings(self) -> BrowserSettings:
-        """As they were given, with a limit of memory for each page that fits into the container."""
+        """The settings of the browser, with a memory limit for each page that fits into the container."""
         given = self.settings.browser
         limit_mib = render_limit_mib(
             given.render_memory_limit_mb,
@@ -129,7 +129,7 @@ class Components:
 
     @cached_property
     def admission(self) -> Admission:
-        """Lets in as many jobs as there is memory for."""
+        """Lets the worker take jobs only while there is memory for them."""
         return Admission(
             self.container,
             self.carrier,
@@ -218,7 +218,7 @@ class Components:
 
     @cached_property
     def canary(self) -> Canary:
-        """Renders now and then, to know that it works."""
+        """Renders test pages, to know whether the worker can render."""
         return Canary(
             self.pool,
             self.scratch.path,
@@ -251,7 +251,7 @@ class Components:
 
     @cached_property
     def loop_monitor(self) -> LoopMonitor:
-        """Tells whether the event loop moves."""
+        """Knows whether the event loop is blocked."""
         return LoopMonitor()
 
     @cached_property

@@ -19,10 +19,10 @@ from fleet.vault.settings import SecretSettings
 # One render keeps about one core busy; more slots than this only help pages that wait for the network.
 _DEFAULT_PAGES: Final = max(1, min(4, os.cpu_count() or 1))
 
-# Of characters that need no escaping in an address.
-_UNESCAPED: Final = r"[A-Za-z0-9._~-]{16,256}"
+# A token: characters that need no escaping in a URL.
+_PLAIN_CHARACTERS: Final = r"[A-Za-z0-9._~-]{16,256}"
 SERVICE_URL: Final = re.compile(
-    rf"http://:(?P<token>{_UNESCAPED})@(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]+))"
+    rf"http://:(?P<token>{_PLAIN_CHARACTERS})@(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]+))"
     r":(?P<port>[0-9]{1,5})/?"
 )
 
@@ -94,8 +94,8 @@ class BrowserSettings(FleetSettings):
 class AdmissionSettings(FleetSettings):
     """How near a worker may come to the memory limit of its container."""
 
-    # Usual pages took 20 to 60 MiB each. In a container of 512 MiB with one slot and an empty page cache at
-    # first, 180 MiB stayed free in the worst moment of 40 renders: such a worker is not held up.
+    # Measured: usual pages need 20 to 60 MiB each. A worker with one slot in a container of 512 MiB always
+    # had 180 MiB free or more in 40 renders, so this default does not stop it.
     memory_reserve_mb: int = Field(
         default=96,
         ge=0,
@@ -149,7 +149,7 @@ class AttemptSettings(FleetSettings):
 
 
 class HealthSettings(FleetSettings):
-    """Where a worker tells how it is, and how it knows."""
+    """How a worker checks its health, and where it reports it."""
 
     worker_metrics_port: int = Field(
         default=0,
@@ -173,7 +173,7 @@ class HealthSettings(FleetSettings):
 
 
 class RetentionSettings(FleetSettings):
-    """When what has ended is looked at, and for how long it is remembered."""
+    """How often a worker searches for old data, and how long ended jobs are kept."""
 
     erase_interval_s: float = Field(
         default=10,
@@ -190,7 +190,7 @@ class RetentionSettings(FleetSettings):
 
 
 class EgressResolverSettings(FleetSettings):
-    """How patient the egress proxy is with name servers."""
+    """How long the egress proxy waits for name servers."""
 
     egress_resolve_timeout_s: float = Field(
         default=5, gt=0, le=60, description="Seconds that resolving a host name may take."
@@ -198,7 +198,7 @@ class EgressResolverSettings(FleetSettings):
 
 
 class EgressProxySettings(FleetSettings):
-    """How much a page may have of the network, and how patient the egress proxy is."""
+    """How much of the network one page may use, and how long the egress proxy waits."""
 
     egress_max_bytes_per_job: int = Field(
         default=1024 * 1024 * 1024,
@@ -254,13 +254,13 @@ class EgressServiceSettings(FleetSettings):
     @field_validator("egress_service_token")
     @classmethod
     def _is_long_and_plain(cls, token: SecretStr) -> SecretStr:
-        if re.fullmatch(_UNESCAPED, token.get_secret_value()) is None:
+        if re.fullmatch(_PLAIN_CHARACTERS, token.get_secret_value()) is None:
             raise ValueError("it must be 16 to 256 letters, digits, dots, underscores, tildes and dashes")
         return token
 
 
 class WebhookSettings(FleetSettings):
-    """What the sender of webhooks needs to know."""
+    """How webhooks are sent."""
 
     webhook_timeout_s: float = Field(
         default=15, gt=0, le=60, description="Seconds that one attempt to send a webhook message may take."
@@ -269,8 +269,8 @@ class WebhookSettings(FleetSettings):
         default="",
         pattern=r"^(https?://|$)",
         description="Address at which receivers of webhooks reach the API, such as "
-        "`https://renders.example.com`: `links` in a webhook are addresses below it. Empty: `links` is null "
-        "there.",
+        "`https://renders.example.com`. The `links` in a webhook begin with it. Empty: `links` is null in "
+        "webhooks.",
     )
 
 

@@ -36,18 +36,18 @@ from worker.resources.job_intake import JobIntake
 # Why a worker takes no jobs.
 NOT_RENDERING: Final = "a test render failed"
 # When a worker starts, jobs may be waiting. If one of them succeeds first, no canary is needed.
-_FIRST_S: Final = 2.0
+_FIRST_PAUSE_S: Final = 2.0
 # A canary takes 0.2 s on an idle machine. On a busy one it may take five times as long as it did lately.
 _TIMEOUT_S: Final = (3.0, 20.0)
 _TIMEOUT_FACTOR: Final = 5.0
-_FIRST_USUAL_S: Final = 0.8
+_FIRST_USUAL_DURATION_S: Final = 0.8
 # While jobs run and none succeeds, one canary in this time: 5 % of a core. Two canaries that fail and the
 # launch of a browser follow within 15 s.
 _STALLED_S: Final = 4.0
-_FAILURES: Final = 2
-# A new browser that does not work either gets more time each time.
-_FIRST_PATIENCE_S: Final = 10.0
-_LONGEST_PATIENCE_S: Final = 300.0
+_FAILURES_TO_REPLACE: Final = 2
+# Shortest time between two replacements of the browser. It is doubled while new browsers do not work either.
+_SHORTEST_REPLACEMENT_PAUSE_S: Final = 10.0
+_LONGEST_REPLACEMENT_PAUSE_S: Final = 300.0
 # A worker that is not ready tries again soon.
 _RETRY_S: Final = 10.0
 _NOT_ALLOWED_PAUSE_S: Final = 1.0
@@ -67,7 +67,7 @@ _POLICY: Final = AddressPolicy(allow=((ip_network("192.0.2.0/32"), None),))
 
 
 class Canary:
-    """Renders a canary when one is due, and has the browser replaced that cannot render any."""
+    """Renders a canary when one is due, and asks the pool for another browser if canaries fail."""
 
     def __init__(
         self,
@@ -94,12 +94,12 @@ class Canary:
         self._intake = intake
         self._one_at_a_time = asyncio.Lock()
         self._failure: str | None = None
-        self._is_browsers_fault = False  # of the last one, if it failed
-        self._failures = 0  # in a row, of the same browser
-        self._generation = 0  # of the browser that they were of
-        self._replaced = 0  # browsers in a row
+        self._is_browsers_fault = False  # whether the last canary failed because of the browser
+        self._failures = 0  # how many canaries failed in a row in the same browser
+        self._generation = 0  # the browser in which they failed
+        self._replaced_in_a_row = 0  # how many browsers were replaced in a row
         self._no_replacement_before = -math.inf
-        self._usual_s = _FIRST_USUAL_S
+        self._usual_duration_s = _FIRST_USUAL_DURATION_S
         # Counters that begin at 0: Prometheus would not see the first increase of one that begins at 1.
         for outcome in ("succeeded", "failed"):
             CANARIES.labels(outcome)
@@ -125,7 +125,7 @@ class Canary:
 
     async def run(self) -> None:
         """Render a canary whenever one is due."""
-        pause_s = _FIRST_S
+        pause_s = _FIRST_PAUSE_S
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):
@@ -138,7 +138,7 @@ class Canary:
         """Render a canary if one is due and allowed. Returns after how many seconds to call this again."""
         due_in_s = self._due_at(spread=random.uniform(0.9, 1.1)) - _now()  # noqa: S311 - spreads load
         if due_in_s > 0:
-            # A worker may become busy before. Then this is called again when its first job may be stalled.
+            # Not later than _STALLED_S: the worker may become busy, and its jobs may stall.
             return min(due_in_s, _STALLED_S)
         if not self._is_allowed():
             return _NOT_ALLOWED_PAUSE_S
@@ -184,7 +184,7 @@ class Canary:
         else:
             self._failure = None
             self._succeeded_at = _now()
-            self._usual_s = max(_now() - began_at, 0.5 * self._usual_s)
+            self._usual_duration_s = max(_now() - began_at, 0.5 * self._usual_duration_s)
         self._ended_at = _now()
         CANARIES.labels("failed" if self._failure else "succeeded").inc()
         if self._failure:
@@ -193,7 +193,7 @@ class Canary:
             log.info("the worker can render again")
         if self._last_success_at >= began_at:  # by a job, perhaps
             self._failure = None
-            self._failures = self._replaced = 0
+            self._failures = self._replaced_in_a_row = 0
             self._intake.release(NOT_RENDERING)
         elif self._is_browsers_fault:
             self._count_failure(generation)
@@ -215,9 +215,9 @@ class Canary:
             self._path.unlink(missing_ok=True)
 
     @property
-    def _is_waiting(self) -> bool:
-        """Whether the present browser has failed, and it is too early for another one."""
-        return self._failures >= _FAILURES and self._generation == self._pool.generation
+    def _is_too_early_to_replace(self) -> bool:
+        """Whether canaries fail in the current browser, and it is too early to replace it."""
+        return self._failures >= _FAILURES_TO_REPLACE and self._generation == self._pool.generation
 
     def _count_failure(self, generation: int) -> None:
         """Take no jobs; have the browser replaced at its second failure."""
@@ -225,18 +225,20 @@ class Canary:
         if generation != self._generation:
             self._generation, self._failures = generation, 0
         self._failures += 1
-        if self._failures < _FAILURES or _now() < self._no_replacement_before:
+        if self._failures < _FAILURES_TO_REPLACE or _now() < self._no_replacement_before:
             return
-        patience_s = min(_LONGEST_PATIENCE_S, _FIRST_PATIENCE_S * 2**self._replaced)
-        self._no_replacement_before = _now() + patience_s
-        self._replaced += 1
+        pause_s = min(
+            _LONGEST_REPLACEMENT_PAUSE_S, _SHORTEST_REPLACEMENT_PAUSE_S * 2**self._replaced_in_a_row
+        )
+        self._no_replacement_before = _now() + pause_s
+        self._replaced_in_a_row += 1
         log.error("canaries fail, replacing the browser", generation=generation, reason=self._failure)
         self._pool.condemn(generation)
 
     @property
     def _timeout_s(self) -> float:
         shortest, longest = _TIMEOUT_S
-        return min(longest, max(shortest, _TIMEOUT_FACTOR * self._usual_s))
+        return min(longest, max(shortest, _TIMEOUT_FACTOR * self._usual_duration_s))
 
     @property
     def _last_success_at(self) -> float:
@@ -248,7 +250,7 @@ class Canary:
             return -math.inf
         if self._failure is not None:
             # Also when a job has succeeded since: the worker takes none before a canary succeeds.
-            if self._is_browsers_fault and not self._is_waiting:
+            if self._is_browsers_fault and not self._is_too_early_to_replace:
                 return self._ended_at
             return self._ended_at + spread * min(self._interval_s, _RETRY_S)
         due_at = self._last_success_at + spread * self._interval_s

@@ -8,11 +8,11 @@ redirects, connections that are used twice, HTTP/2.
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import httpcore
 from pydantic_core import Url
@@ -73,17 +73,9 @@ async def post(
     Raises:
         PostError: no complete head of a response was received.
     """
-    # The policy uses the same parser, so both see the same host and port.
-    parsed = Url(url)
-    scheme, host, port = parsed.scheme, parsed.host or "", parsed.port or 0
-    plain_host = host.removeprefix("[").removesuffix("]")
-    query = f"?{parsed.query}" if parsed.query is not None else ""
-    target = httpcore.URL(
-        scheme=scheme, host=plain_host, port=port, target=f"{parsed.path or '/'}{query}".encode("ascii")
-    )
-    is_default_port = port == {"http": 80, "https": 443}[scheme]
+    target = _Target.parse(url)
     own = {
-        "Host": host if is_default_port else f"{host}:{port}",
+        "Host": target.host_field,
         "Connection": "close",
         "Accept": "*/*",
         **headers,
@@ -92,15 +84,15 @@ async def post(
     pool = httpcore.AsyncConnectionPool(
         ssl_context=tls, max_connections=1, network_backend=_Tunnels(proxy_port)
     )
-    try:
+    with _errors_translated():
         async with (
             pool,
             pool.stream(
                 "POST",
-                target,
+                target.url,
                 headers=list(own.items()),
                 content=body,
-                extensions={"sni_hostname": plain_host.rstrip(".")},
+                extensions={"sni_hostname": target.certificate_name},
             ) as response,
         ):
             received = ReceiverResponse(response.status, _retry_after_s(response.headers))
@@ -110,6 +102,43 @@ async def post(
                     async for _ in response.aiter_stream():
                         continue
             return received
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Where a request goes.
+
+    Attributes:
+        url: for httpcore.
+        host_field: the value of the header field Host.
+        certificate_name: the name that the certificate must contain.
+    """
+
+    url: httpcore.URL
+    host_field: str
+    certificate_name: str
+
+    @classmethod
+    def parse(cls, url: str) -> Self:
+        # The policy uses the same parser, so both see the same host and port.
+        parsed = Url(url)
+        scheme, host, port = parsed.scheme, parsed.host or "", parsed.port or 0
+        plain_host = host.removeprefix("[").removesuffix("]")
+        query = f"?{parsed.query}" if parsed.query is not None else ""
+        path = f"{parsed.path or '/'}{query}".encode("ascii")
+        is_default_port = port == {"http": 80, "https": 443}[scheme]
+        return cls(
+            httpcore.URL(scheme=scheme, host=plain_host, port=port, target=path),
+            host_field=host if is_default_port else f"{host}:{port}",
+            certificate_name=plain_host.rstrip("."),
+        )
+
+
+@contextlib.contextmanager
+def _errors_translated() -> Iterator[None]:
+    """Turn httpcore's errors into PostError."""
+    try:
+        yield
     except _HandshakeError as error:
         raise PostError(DeliveryError.TLS_ERROR) from error
     except httpcore.TimeoutException as error:

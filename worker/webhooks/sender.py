@@ -37,15 +37,15 @@ from worker.webhooks.signing import SignedMessage, sign_message
 
 # How many messages may be sent at once. Each needs a task, a connection and at most 64 KiB. A tenant whose
 # receivers are all slow occupies half of a sender at most.
-_MESSAGES: Final = 32
-_OF_TENANT: Final = 16
-_OF_ENDPOINT: Final = 4
+_MAX_MESSAGES: Final = 32
+_MAX_OF_TENANT: Final = 16
+_MAX_OF_ENDPOINT: Final = 4
 # Request and response together, TLS included. The document has a few KB; 64 KiB of a response are read.
 _MAX_BYTES: Final = 1024 * 1024
 # Seconds between two reads of the outbox. They find messages of other processes and messages to send again.
 _POLL_S: Final = 2.0
 # The lease ends this long after the attempt's time limit: enough to record the result.
-_MARGIN: Final = timedelta(seconds=15)
+_LEASE_MARGIN: Final = timedelta(seconds=15)
 # How long a stopping sender waits for messages that are being sent.
 _STOP_TIMEOUT_S: Final = 2.0
 
@@ -62,7 +62,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _SendAttempt:
-    """SendResult and duration of an attempt to send a message."""
+    """An attempt to send a message: its result, how long it took, and the endpoint."""
 
     result: SendResult
     duration_ms: float
@@ -107,12 +107,12 @@ class Sender:
         self._timeout_s = timeout_s
         self._api_url = api_url
         self._poll_s = poll_s
-        self._lease = timedelta(seconds=timeout_s) + _MARGIN
+        self._lease = timedelta(seconds=timeout_s) + _LEASE_MARGIN
         self._is_woken = asyncio.Event()
         self._is_running = False
         self._has_ended = asyncio.Event()
         self._is_stopping = False
-        self._sending: dict[asyncio.Task[None], Message] = {}
+        self._message_of_task: dict[asyncio.Task[None], Message] = {}
 
     def wake(self) -> None:
         """Read the outbox now: this process has added a message, or can send one more."""
@@ -151,30 +151,30 @@ class Sender:
             async with asyncio.timeout(_STOP_TIMEOUT_S):
                 if self._is_running:
                     await self._has_ended.wait()
-                while self._sending:
-                    await asyncio.wait(self._sending)
-        unfinished = list(self._sending)
+                while self._message_of_task:
+                    await asyncio.wait(self._message_of_task)
+        unfinished = list(self._message_of_task)
         for task in unfinished:
             task.cancel()
         await asyncio.gather(*unfinished, return_exceptions=True)
 
     async def _claim_due(self) -> None:
-        free = _MESSAGES - len(self._sending)
+        free = _MAX_MESSAGES - len(self._message_of_task)
         if free == 0:
             return  # the next message that ends wakes the sender
         claimed = await outbox.claim(
             self._database,
             lease=self._lease,
-            limits=ClaimLimits(messages=free, of_endpoint=_OF_ENDPOINT, of_tenant=_OF_TENANT),
-            under_way=[message.tenant_id for message in self._sending.values()],
+            limits=ClaimLimits(messages=free, of_endpoint=_MAX_OF_ENDPOINT, of_tenant=_MAX_OF_TENANT),
+            under_way=[message.tenant_id for message in self._message_of_task.values()],
         )
         for message in claimed:
             task = asyncio.create_task(self._deliver(message))
-            self._sending[task] = message
+            self._message_of_task[task] = message
             task.add_done_callback(self._after_delivery)
 
     def _after_delivery(self, task: asyncio.Task[None]) -> None:
-        message = self._sending.pop(task)
+        message = self._message_of_task.pop(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("an attempt of a webhook is not recorded", message_id=str(message.id), exc_info=error)
         self.wake()

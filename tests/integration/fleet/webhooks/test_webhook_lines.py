@@ -47,7 +47,7 @@ async def test_a_sender_that_is_gone_before_it_could_record_has_its_message_sent
     job = await hooks.ended(there.url)
     async with hooks.sender() as lost:
         await there.got()
-        for task in lost._sending:  # noqa: SLF001 - as if its process had been killed
+        for task in lost._message_of_task:  # noqa: SLF001 - as if its process had been killed
             task.cancel()
     assert (await hooks.message(job)).state is MessageState.PENDING
     await hooks.make_all_due()
