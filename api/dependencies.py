@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, TypeVar, cast, get_type_hints
+from typing import Annotated, Any, Self, TypeVar, cast, get_type_hints
 from uuid import UUID
 
 from arq.connections import ArqRedis
@@ -33,7 +33,7 @@ from fleet.jobs.job import Job
 from fleet.jobs.read import get
 from fleet.queue.settings import RedisSettings
 from fleet.render.options.source import EGRESS_CONTEXT
-from fleet.settings import DataSettings
+from fleet.settings import DataSettings, load_settings
 from fleet.telemetry.probes import Probes
 from fleet.tenants.settings import TenantSettings
 from fleet.tenants.tenant import Scope, Tenant
@@ -56,6 +56,25 @@ class Settings:
     storage: StorageSettings
     egress: EgressSettings
     tenant: TenantSettings
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the environment.
+
+        Raises:
+            fleet.settings.SettingsError: a setting is missing or wrong.
+        """
+        return cls(
+            api=load_settings(ApiSettings),
+            links=load_settings(LinkSettings),
+            data=load_settings(DataSettings),
+            database=load_settings(DatabaseSettings),
+            redis=load_settings(RedisSettings),
+            secrets=load_settings(SecretSettings),
+            storage=load_settings(StorageSettings),
+            egress=load_settings(EgressSettings),
+            tenant=load_settings(TenantSettings),
+        )
 
 
 @dataclass(frozen=True, slots=True)

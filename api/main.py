@@ -1,4 +1,4 @@
-"""The API: HTTP in, job id out.
+"""The API: builds the application, and opens what its routes need.
 
 `python -m uvicorn --factory api.main:create_app --loop uvloop --http httptools --no-access-log`
 """
@@ -42,26 +42,38 @@ from api.server.cors import allow_origins
 from api.server.file_descriptors import raise_descriptor_limit
 from api.server.host_check import HostCheck, HostNames
 from api.server.plain_start import PlainStart
-from api.settings import ApiSettings, LinkSettings
 from fleet import VERSION
-from fleet.artifacts.settings import StorageSettings
 from fleet.artifacts.store import Artifacts
 from fleet.database import Database, DatabaseSettings
 from fleet.database_errors import in_words
 from fleet.egress.policy import AddressPolicy
-from fleet.egress.settings import EgressSettings
 from fleet.errors import ErrorType, OperatorError, RenderfleetError, UnavailableError
 from fleet.jobs.read import changed
 from fleet.queue import arq_adapter
-from fleet.queue.settings import RedisSettings
-from fleet.settings import DataSettings, load_settings
+from fleet.settings import load_settings
 from fleet.telemetry.logs import LogSettings, configure_logs, get_logger
 from fleet.telemetry.probes import Probes
-from fleet.tenants.settings import TenantSettings
 from fleet.vault import Vault, enrol
-from fleet.vault.settings import SecretSettings
 
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+# In the order in which the manual lists their calls.
+_ROUTERS: Final = (
+    jobs.router,
+    batch.router,
+    retry.router,
+    events.router,
+    artifact.router,
+    renders.router,
+    links.router,
+    deliveries.router,
+    webhooks.router,
+    schedules.router,
+    fleet.router,
+    tenants.router,
+    keys.router,
+    health.router,
+    docs.router,
+)
 
 log = get_logger(__name__)
 
@@ -73,22 +85,12 @@ def create_app() -> FastAPI:
         fleet.settings.SettingsError: a setting is missing or wrong.
     """
     configure_logs(load_settings(LogSettings))
-    settings = Settings(
-        api=load_settings(ApiSettings),
-        links=load_settings(LinkSettings),
-        data=load_settings(DataSettings),
-        database=load_settings(DatabaseSettings),
-        redis=load_settings(RedisSettings),
-        secrets=load_settings(SecretSettings),
-        storage=load_settings(StorageSettings),
-        egress=load_settings(EgressSettings),
-        tenant=load_settings(TenantSettings),
-    )
+    settings = Settings.load()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            app.state.dependencies = await _open(settings, stack)
+            app.state.dependencies = await _open_dependencies(settings, stack)
             yield
 
     app = FastAPI(
@@ -97,7 +99,7 @@ def create_app() -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         redirect_slashes=False,
-        docs_url=None,  # theirs load scripts of a CDN
+        docs_url=None,  # FastAPI's own manuals load scripts from a CDN; ours is api/routes/docs.py
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
@@ -106,40 +108,28 @@ def create_app() -> FastAPI:
     app.add_middleware(HostCheck, names=HostNames((*settings.api.api_allowed_hosts, settings.api.api_host)))
     app.add_middleware(CallLog)
     app.add_middleware(PlainStart)
-    routes = list(app.routes)
-    for router in (
-        jobs.router,
-        batch.router,
-        retry.router,
-        events.router,
-        artifact.router,
-        renders.router,
-        links.router,
-        deliveries.router,
-        webhooks.router,
-        schedules.router,
-        fleet.router,
-        tenants.router,
-        keys.router,
-        health.router,
-        docs.router,
-    ):
-        app.include_router(router)
-        routes += router.routes
-    app.state.routes = [route for route in routes if isinstance(route, Route)]
+    _add_routes(app)
     app.add_exception_handler(RenderfleetError, _answer_refusal)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
-    app.add_exception_handler(HTTPException, _answer_unrouted)
+    app.add_exception_handler(HTTPException, _answer_without_route)
     return app
 
 
-async def _open(settings: Settings, stack: AsyncExitStack) -> Dependencies:
-    """Open everything. Redis and S3 connect when first needed; each close is limited in time."""
+def _add_routes(app: FastAPI) -> None:
+    routes = list(app.routes)
+    for router in _ROUTERS:
+        app.include_router(router)
+        routes += router.routes
+    app.state.routes = [route for route in routes if isinstance(route, Route)]
+
+
+async def _open_dependencies(settings: Settings, stack: AsyncExitStack) -> Dependencies:
+    """Open all connections; `stack` closes them, each within a time limit."""
     raise_descriptor_limit(max(settings.api.api_max_waiters, settings.api.api_max_connections))
     database = await _open_database(settings.database)
     stack.push_async_callback(database.close)
     vault = Vault.open(settings.secrets, settings.data.data_dir)
-    await _enrol(database, vault)
+    await _enrol_key(database, vault)
     redis = arq_adapter.connect(settings.redis.redis_url, timeout_s=settings.redis.redis_timeout_s)
     stack.push_async_callback(redis.aclose, close_connection_pool=True)
     store = Artifacts(settings.storage)
@@ -184,7 +174,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Dependencies:
 
 
 async def _open_database(settings: DatabaseSettings) -> Database:
-    """Connect, or start without a database that does not answer.
+    """Connect. If Postgres does not answer, go on without it and connect later.
 
     Raises:
         OperatorError: Postgres refuses us, or its address cannot be understood.
@@ -194,12 +184,12 @@ async def _open_database(settings: DatabaseSettings) -> Database:
     except OperatorError:
         raise
     except UnavailableError as error:
-        # The order in which things start must not matter: calls are answered with 503 until it is there.
+        # The API may start before Postgres. Until Postgres answers, calls are refused with 503.
         log.warning("postgres does not answer yet, starting without it", error=in_words(error))
     return await Database.open(settings, application="api", eager=False)
 
 
-async def _enrol(database: Database, vault: Vault) -> None:
+async def _enrol_key(database: Database, vault: Vault) -> None:
     """Refuse to start with another key than the fleet's, or without its tables.
 
     Raises:
@@ -210,23 +200,25 @@ async def _enrol(database: Database, vault: Vault) -> None:
     except OperatorError:
         raise
     except UnavailableError:
-        # Whoever comes first with a secret will see (fleet/vault/enrolment.py).
+        # The key is checked later, when the first secret is stored (fleet/vault/enrolment.py).
         log.warning("postgres does not answer yet, the key of secrets is not checked yet")
 
 
 def _release_on_signals(waiters: Waiters) -> None:
-    """Answer whoever waits for a job as soon as the server is asked to stop, instead of holding up its end.
+    """When the server is asked to stop, answer at once all calls that wait for a job.
 
-    uvicorn lets open calls finish before it ends the lifespan, and a call may wait for a minute.
+    Otherwise they would delay the stop: uvicorn waits for open calls, and these may wait for a minute.
     """
     if threading.current_thread() is not threading.main_thread():
-        return  # signals belong to whoever runs this loop in a thread
+        return  # only the main thread can handle signals
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         previous = signal.getsignal(number)
 
         def handle(received: int, frame: FrameType | None, previous: Any = previous) -> None:
-            loop.call_soon_threadsafe(waiters.release)  # the signal may have come in the middle of its work
+            loop.call_soon_threadsafe(
+                waiters.release
+            )  # not now: the signal may interrupt code of the waiters
             if callable(previous):
                 previous(received, frame)
 
@@ -249,8 +241,8 @@ async def _answer_invalid(request: Request, error: Exception) -> Response:
     return problem_response(refused_parameters(error.errors()), request.scope)
 
 
-async def _answer_unrouted(request: Request, error: Exception) -> Response:
-    """What the router refuses: no such path, or not with this method."""
+async def _answer_without_route(request: Request, error: Exception) -> Response:
+    """The answer to a call that has no route: an unknown path, or another method than the path allows."""
     if not isinstance(error, HTTPException):
         raise error
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
@@ -263,8 +255,8 @@ async def _answer_unrouted(request: Request, error: Exception) -> Response:
 
 
 def _allowed_methods(request: Request) -> list[str]:
-    # Starlette's own Allow names the methods of the first route of a path alone. A path of plain words is one
-    # with a parameter as well (`/v1/jobs/batch` and `/v1/jobs/{job_id}`), but nobody means that.
+    # Starlette's own Allow has only the methods of the first route that matches. `/v1/jobs/batch` also
+    # matches `/v1/jobs/{job_id}`: only the routes with the fewest parameters count.
     routes: list[Route] = request.app.state.routes
     matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
     fewest = min((route.path.count("{") for route in matching), default=0)

@@ -1,7 +1,7 @@
 """A job's changes as Server-Sent Events (WHATWG HTML, "Server-sent events").
 
-FastAPI's own EventSourceResponse runs four tasks and two queues for each caller. Here thousands of them wait,
-so each has the one task of its call.
+FastAPI's own EventSourceResponse needs four tasks and two queues for each caller. There are thousands of
+callers here, so each one has only the task of its call.
 """
 
 import asyncio
@@ -27,12 +27,13 @@ log = get_logger(__name__)
 
 
 class EventStream(Response):
-    """The state of a job, then each change of it, until it ends, or until the stream has to.
+    """The state of a job, then each change of it, until the job ends.
 
-    That is when the caller hangs up, when its API key does not work any more, or when the process stops.
+    The stream ends earlier if the caller closes the connection, its API key does not work any more, or the
+    process stops.
 
-    What a caller does not read is not piled up: the next event is written when the one before it has left
-    this process, and a caller that takes nothing for `keepalive_s` is left.
+    Events that a caller does not read are not stored: an event is written after the one before it has been
+    sent. If a caller takes nothing for `keepalive_s`, its stream is cut.
     """
 
     media_type = "text/event-stream"
@@ -66,12 +67,12 @@ class EventStream(Response):
                 await self._put(
                     send, {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
                 )
-                # Not kept: thousands of streams would each hold a row that nobody reads again.
+                # Do not keep the row: there may be thousands of streams, and none needs it again.
                 first, self._first = self._first, None
                 await self._tell(first, send)
                 del first
                 while not (watch.is_over or (self._seen is not None and self._seen.state.is_terminal)):
-                    if not await watch.rest(timeout_s=self._keepalive_s, receive=receive):
+                    if not await watch.wait(timeout_s=self._keepalive_s, receive=receive):
                         return
                     if watch.is_shut_out:
                         break
@@ -82,7 +83,7 @@ class EventStream(Response):
                 log.info("a caller takes no events, its stream is cut", job_id=str(self._job_id))
 
     async def _tell(self, news: News | None, send: Send) -> bool:
-        """Send what has happened since the last event. Whether anything has."""
+        """Send the events since the last one. Returns whether there were any."""
         if news is None:
             return False
         before = self._seen
@@ -104,14 +105,14 @@ def _body(text: bytes, *, more: bool = True) -> Message:
 
 
 def event(job: Job, moment: Moment, sign: Callable[[Job], SignedAddress | None]) -> bytes:
-    """One event: a moment of this job, with the job document of that moment as far as it is known."""
+    """One event: a moment of this job, with the job document as it was then (see `job_at`)."""
     then = job_at(job, moment)
     data = JobDocument.of(then, sign(then)).model_dump_json()  # on one line: JSON escapes line breaks
     return f"id: {moment}\nevent: {moment.state}\ndata: {data}\n\n".encode()
 
 
 def job_at(job: Job, moment: Moment) -> Job:
-    """The job as it was at an earlier moment; what cannot be known of it any more is empty."""
+    """The job as it was at an earlier moment. Fields whose earlier values are not stored are empty."""
     if moment == Moment.of(job):
         return job
     # When and where its last attempt began is still known.

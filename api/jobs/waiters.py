@@ -1,9 +1,9 @@
-"""Callers that wait for jobs: thousands of them on one Redis subscription and one look at Postgres a second.
+"""Callers that wait for jobs. Thousands share one Redis subscription and one query of Postgres a second.
 
-The announcement makes it fast, the look makes it sure: while Redis is away, or when a word was lost, a waiter
-learns of a change within a second. Nobody holds a connection to Postgres while waiting, and what has changed
-is read once for all who wait for it, in batches on one connection: ten thousand who wait for jobs that change
-at the same moment do not take the others from those who enqueue.
+An announcement in Redis tells of a change at once. The query finds changes whose announcement was lost, or
+that happened while Redis was away, within a second. A waiting caller holds no connection to Postgres. A
+changed job is read once for all its watchers, in batches and on one connection: if ten thousand watched jobs
+change at the same moment, the other connections stay free for calls that submit jobs.
 """
 
 import asyncio
@@ -33,15 +33,16 @@ from fleet.tenants.authenticate import ended_keys
 from fleet.tenants.tenant import Tenant
 
 LOOK_INTERVAL_S: Final = 1.0
-# A look at more jobs is taken in pieces: encoding so many ids keeps the event loop for some milliseconds.
-_LOOK_BATCH: Final = 2_000
+# Ids in one query for changes. Encoding so many blocks the event loop for some milliseconds.
+_QUERY_BATCH: Final = 2_000
 _READ_BATCH: Final = 200
-# Who is woken together answers together, and every other call waits for so many answers at each of its steps.
+# Watchers woken at once. Other calls wait while so many callers get their answers.
 _WAKE_BATCH: Final = 20
 _MAX_BACKOFF_S: Final = 2.0
-# A tenant may hold nine times as many places as are free: alone nine tenths of them, and a tenth is always
-# left for who comes next; two who want all have nine nineteenths each (dynamic thresholds: A. Choudhury,
-# E. Hahne, "Dynamic Queue Length Thresholds for Shared-Memory Packet Switches", IEEE/ACM ToN 6(2), 1998).
+# A tenant may have nine times as many waiters as there are free places. So one tenant can take nine tenths of
+# all places, and one tenth stays free for others; two tenants can take nine nineteenths each. (Dynamic
+# thresholds: A. Choudhury, E. Hahne, "Dynamic Queue Length Thresholds for Shared-Memory Packet Switches",
+# IEEE/ACM ToN 6(2), 1998.)
 _SHARE_OF_FREE: Final = 9
 
 log = get_logger(__name__)
@@ -52,7 +53,7 @@ class News:
     """A job's row after a change, shared by all who watch the job.
 
     Attributes:
-        texts: what has been written of it for those who watch, so that it is written once for all.
+        texts: its events as bytes, by moment. Each is made once, by the first event stream that needs it.
     """
 
     job: Job
@@ -60,13 +61,13 @@ class News:
 
 
 class Watch:
-    """One caller's eye on one job. Make it with `Waiters.watch`.
+    """One caller that watches one job. Make it with `Waiters.watch`.
 
     Attributes:
-        news: the newest change since the watch began, or shortly before; None: none is known.
-        is_over: whether there is nothing to wait for: the process stops, there were too many waiters, or the
-            caller's key does not work any more.
-        is_shut_out: whether it is the key. Then the caller is told no more of the job.
+        news: the latest change since the watch began, or shortly before; None: no change is known.
+        is_over: whether the caller must not wait any longer: the process stops, there are too many waiters,
+            or the caller's key does not work any more.
+        is_shut_out: whether the key is the reason. Then the caller may not learn more about the job.
     """
 
     __slots__ = ("_is_for_end", "_pause", "is_over", "is_shut_out", "news")
@@ -81,36 +82,36 @@ class Watch:
             self.tell(news)
 
     def tell(self, news: News) -> None:
-        """There is a change; wake the caller if that is what it waits for."""
+        """Store a change, and wake the caller if it waits for such a change."""
         self.news = news
         if news.job.state.is_terminal or not self._is_for_end:
             self._pause.wake()
 
     def release(self) -> None:
-        """Wake the caller for good."""
+        """End the watch, and wake the caller."""
         self.is_over = True
         self._pause.wake()
 
     def shut_out(self) -> None:
-        """Wake the caller for good: its key does not work any more."""
+        """End the watch, because the caller's key does not work any more, and wake the caller."""
         self.is_shut_out = True
         self.release()
 
-    async def rest(self, *, timeout_s: float, receive: Receive) -> bool:
+    async def wait(self, *, timeout_s: float, receive: Receive) -> bool:
         """Wait for a change. Returns whether the caller is still connected; see `CallPause.wait`."""
         return self.is_over or await self._pause.wait(timeout_s=timeout_s, receive=receive)
 
 
 @dataclass(slots=True)
 class _Watched:
-    """A job that somebody watches, and what its watchers were told last."""
+    """A watched job: its watches, and the news that they got last."""
 
     news: News | None = None
     watches: set[Watch] = field(default_factory=set)
 
     @property
     def known(self) -> tuple[State, int]:
-        """State and attempt that the watchers know. Before they were told anything it was just accepted."""
+        """State and attempt that the watchers know; before the first news, those of a new job."""
         return (State.QUEUED, 0) if self.news is None else (self.news.job.state, self.news.job.attempt)
 
 
@@ -122,34 +123,34 @@ class Waiters:
         self._redis = redis
         self._limit = limit
         self._watched: dict[UUID, _Watched] = {}
-        # Jobs that have changed and are to be read, in order. A dict: each once.
-        self._stale: dict[UUID, None] = {}
-        self._is_stale = asyncio.Event()
+        # Changed jobs that have to be read, in order. It is a dict so that each job is in it only once.
+        self._changed: dict[UUID, None] = {}
+        self._has_changed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._count = 0
-        self._of_tenants: Counter[UUID] = Counter()
-        self._of_keys: dict[str, set[Watch]] = {}
+        self._count_of_tenant: Counter[UUID] = Counter()
+        self._watches_of_key: dict[str, set[Watch]] = {}
         self._keys_checked_at = 0.0
         self._is_released = False
 
     def open(self) -> None:
-        """Begin to listen, to look and to read."""
+        """Start to listen for announcements, to query for changes, and to read changed jobs."""
         steps = (
-            (self._listen, "listening for changes"),
-            (self._look, "looking for changes"),
-            (self._read, "reading what has changed"),
+            (self._listen_for_changes, "listening for changes"),
+            (self._query_changes, "looking for changes"),
+            (self._read_changed, "reading what has changed"),
         )
-        self._tasks = [asyncio.create_task(_keep_on(step, what)) for step, what in steps]
+        self._tasks = [asyncio.create_task(_repeat(step, what)) for step, what in steps]
 
     async def close(self) -> None:
-        """Let everyone go and stop listening."""
+        """End all watches, and stop listening."""
         self.release()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def release(self) -> None:
-        """Let everyone go, now and from now on: the process is about to stop."""
+        """End all watches, also future ones: the process is about to stop."""
         self._is_released = True
         for watched in self._watched.values():
             for watch in watched.watches:
@@ -162,20 +163,20 @@ class Waiters:
 
     def is_full_for(self, tenant_id: UUID) -> bool:
         """Whether the next watch of this tenant would be over from the start, because there are too many."""
-        return self._of_tenants[tenant_id] >= _SHARE_OF_FREE * (self._limit - self._count)
+        return self._count_of_tenant[tenant_id] >= _SHARE_OF_FREE * (self._limit - self._count)
 
     def shut_out(self, key_id: str) -> None:
-        """Let everyone go who came with this API key: it does not work any more."""
-        for watch in self._of_keys.get(key_id, ()):
+        """End all watches of callers with this API key, which does not work any more."""
+        for watch in self._watches_of_key.get(key_id, ()):
             watch.shut_out()
 
     @contextmanager
     def watch(self, job_id: UUID, *, tenant: Tenant, is_for_end: bool = True) -> Iterator[Watch]:
         """Watch a job from now on, to be woken at its end or, with `is_for_end=False`, at each change.
 
-        Watch first, then read the job: a change in between is not missed. Beyond the limit of waiters or the
-        tenant's share of it, and while the process stops, the watch is over from the start. It is over
-        as soon as the caller's key does not work any more.
+        Watch first, then read the job, so that no change is missed. If there are too many waiters in all or
+        of this tenant, or if the process stops, the watch is over from the start. It ends as soon as the
+        caller's key does not work any more.
         """
         if self._is_released or self.is_full_for(tenant.id):
             over = Watch(None, is_for_end=is_for_end)
@@ -186,8 +187,8 @@ class Waiters:
         watch = Watch(watched.news, is_for_end=is_for_end)
         watched.watches.add(watch)
         self._count += 1
-        self._of_tenants[tenant.id] += 1
-        self._of_keys.setdefault(tenant.key_id, set()).add(watch)
+        self._count_of_tenant[tenant.id] += 1
+        self._watches_of_key.setdefault(tenant.key_id, set()).add(watch)
         gauge = WAITERS.labels("wait" if is_for_end else "events")
         gauge.inc()
         try:
@@ -195,51 +196,51 @@ class Waiters:
         finally:
             gauge.dec()
             self._count -= 1
-            self._of_tenants[tenant.id] -= 1
-            if not self._of_tenants[tenant.id]:
-                del self._of_tenants[tenant.id]
-            self._of_keys[tenant.key_id].remove(watch)
-            if not self._of_keys[tenant.key_id]:
-                del self._of_keys[tenant.key_id]
+            self._count_of_tenant[tenant.id] -= 1
+            if not self._count_of_tenant[tenant.id]:
+                del self._count_of_tenant[tenant.id]
+            self._watches_of_key[tenant.key_id].remove(watch)
+            if not self._watches_of_key[tenant.key_id]:
+                del self._watches_of_key[tenant.key_id]
             watched.watches.remove(watch)
             if not watched.watches:
                 del self._watched[job_id]
 
-    async def _listen(self) -> None:
+    async def _listen_for_changes(self) -> None:
         async for _, message in listen(self._redis, CHANGES):
-            self._mark([UUID(bytes=message)])
+            self._mark_changed([UUID(bytes=message)])
 
-    async def _look(self) -> None:
+    async def _query_changes(self) -> None:
         await asyncio.sleep(LOOK_INTERVAL_S)
         await self._check_keys()
         known = [(job_id, *watched.known) for job_id, watched in self._watched.items()]
-        for start in range(0, len(known), _LOOK_BATCH):
-            self._mark(await changed(self._database, known[start : start + _LOOK_BATCH]))
+        for start in range(0, len(known), _QUERY_BATCH):
+            self._mark_changed(await changed(self._database, known[start : start + _QUERY_BATCH]))
 
     async def _check_keys(self) -> None:
-        """Ask whose keys still work, of those who wait."""
-        if self._of_keys:
-            for key_id in await ended_keys(self._database, list(self._of_keys)):
+        """End the watches of callers whose keys do not work any more."""
+        if self._watches_of_key:
+            for key_id in await ended_keys(self._database, list(self._watches_of_key)):
                 self.shut_out(key_id)
         self._keys_checked_at = time.monotonic()
 
-    def _mark(self, job_ids: Sequence[UUID]) -> None:
-        stale = [job_id for job_id in job_ids if job_id in self._watched]
-        if stale:
-            self._stale.update(dict.fromkeys(stale))
-            self._is_stale.set()
+    def _mark_changed(self, job_ids: Sequence[UUID]) -> None:
+        changed_ids = [job_id for job_id in job_ids if job_id in self._watched]
+        if changed_ids:
+            self._changed.update(dict.fromkeys(changed_ids))
+            self._has_changed.set()
 
-    async def _read(self) -> None:
-        await self._is_stale.wait()
-        batch = list(islice(self._stale, _READ_BATCH))
+    async def _read_changed(self) -> None:
+        await self._has_changed.wait()
+        batch = list(islice(self._changed, _READ_BATCH))
         for job_id in batch:
-            del self._stale[job_id]
-        if not self._stale:
-            self._is_stale.clear()
+            del self._changed[job_id]
+        if not self._changed:
+            self._has_changed.clear()
         # Where this fails, the next look finds the same jobs again.
         jobs = await get_many(self._database, batch)
         if time.monotonic() - self._keys_checked_at > 2 * LOOK_INTERVAL_S:
-            await self._check_keys()  # Postgres was away: nobody is told before the keys are known again
+            await self._check_keys()  # Postgres was away, so keys may have ended since the last check
         await self._tell(jobs)
 
     async def _tell(self, jobs: Sequence[Job]) -> None:
@@ -256,8 +257,8 @@ class Waiters:
                     await asyncio.sleep(0)
 
 
-async def _keep_on(step: Callable[[], Awaitable[None]], what: str) -> None:
-    """Do it again and again, also when Redis or Postgres is away for a while."""
+async def _repeat(step: Callable[[], Awaitable[None]], what: str) -> None:
+    """Repeat a step without end, also after errors and while Redis or Postgres is away."""
     clock = asyncio.get_running_loop().time
     backoff_s = 0.0
     while True:
@@ -283,16 +284,16 @@ async def wait_for(
         watch: what `Waiters.watch` gave.
         timeout_s: seconds.
         receive: the call's ASGI channel; its body must have been read to the end.
-        shut_out: what the call is refused as when its key does not work any more.
+        shut_out: the error type if the caller's key does not work any more.
 
     Returns:
-        The job as it is now, ended or not, no more than `LOOK_INTERVAL_S` old while Postgres answers; None if
-        it has not changed since the watch began. There is no need to read it again.
+        The job, ended or not, as it was at most `LOOK_INTERVAL_S` ago while Postgres answers. None if it has
+        not changed since the watch began. The caller need not read the job again.
 
     Raises:
         RefusedError: `shut_out`.
     """
-    await watch.rest(timeout_s=timeout_s, receive=receive)
+    await watch.wait(timeout_s=timeout_s, receive=receive)
     if watch.is_shut_out:
         raise RefusedError(shut_out, "the API key was revoked, or expired, while this call waited")
     return watch.news.job if watch.news is not None else None

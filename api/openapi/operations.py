@@ -1,6 +1,6 @@
-"""What the OpenAPI document says of bodies and answers.
+"""Request bodies and answers in the OpenAPI document.
 
-FastAPI does not know them: the routes read bodies and write answers themselves, because that is faster.
+FastAPI does not know them, because the routes read bodies and write answers themselves, which is faster.
 """
 
 from collections.abc import Mapping
@@ -13,17 +13,17 @@ from fleet.render.options.source import MAX_URL_LENGTH
 REF: Final = "#/components/schemas/{model}"
 
 
-def _of(model: str) -> dict[str, Any]:
-    """Content that is one of the document's schemas."""
+def _json_content(model: str) -> dict[str, Any]:
+    """JSON content with one of the document's schemas."""
     return {"application/json": {"schema": {"$ref": REF.format(model=model)}}}
 
 
-def _object(**properties: Mapping[str, Any]) -> dict[str, Any]:
+def _closed_object(**properties: Mapping[str, Any]) -> dict[str, Any]:
     """The schema of an object that has just these properties."""
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
-def _takes(
+def _request_body(
     schema: str | Mapping[str, Any], examples: Mapping[str, Any], *, is_required: bool = True
 ) -> dict[str, Any]:
     """An operation's body.
@@ -38,16 +38,16 @@ def _takes(
     return {"requestBody": {"required": is_required, "content": content}}
 
 
-def _location(of: str) -> dict[str, Any]:
+def _location_header(of: str) -> dict[str, Any]:
     return {"Location": {"description": f"Path of the {of}.", "schema": {"type": "string"}}}
 
 
-def _made(what: str, description: str) -> dict[str, Any]:
+def _created_answer(what: str, description: str) -> dict[str, Any]:
     """The answer to a call that makes something."""
-    return {"responses": {"201": {"description": description, "headers": _location(what)}}}
+    return {"responses": {"201": {"description": description, "headers": _location_header(what)}}}
 
 
-def _header(description: str, *, maximum: int | None = None) -> dict[str, Any]:
+def _header_parameter(description: str, *, maximum: int | None = None) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": "string"}
     if maximum is not None:
         schema |= {"minLength": 1, "maxLength": maximum, "pattern": "^[!-~]+$"}
@@ -64,8 +64,8 @@ def problems(*statuses: int) -> dict[str, Any]:
 
 
 _PROBLEM: Final = {MEDIA_TYPE: {"schema": {"$ref": REF.format(model="Problem")}}}
-_JOB: Final = _of("JobDocument")
-_BATCH: Final = _of("BatchDocument")
+_JOB: Final = _json_content("JobDocument")
+_BATCH: Final = _json_content("BatchDocument")
 
 _EXAMPLES: Final = {
     "screenshot": {"summary": "A screenshot", "value": {"url": "https://example.com/"}},
@@ -90,14 +90,17 @@ CREATE_JOB: Final[dict[str, Any]] = {
     "parameters": [
         {
             "name": "Idempotency-Key",
-            **_header("Repeat a call with the same key and get the same job.", maximum=255),
+            **_header_parameter("Repeat a call with the same key and get the same job.", maximum=255),
         },
-        {"name": "Prefer", **_header("`wait=N`: wait up to N seconds, 60 at most, for the job's end.")},
+        {
+            "name": "Prefer",
+            **_header_parameter("`wait=N`: wait up to N seconds, 60 at most, for the job's end."),
+        },
     ],
-    **_takes("RenderRequest", _EXAMPLES),
+    **_request_body("RenderRequest", _EXAMPLES),
     "responses": {
-        "200": {"description": "The job has ended.", "headers": _location("job"), "content": _JOB},
-        "202": {"description": "The job is accepted.", "headers": _location("job"), "content": _JOB},
+        "200": {"description": "The job has ended.", "headers": _location_header("job"), "content": _JOB},
+        "202": {"description": "The job is accepted.", "headers": _location_header("job"), "content": _JOB},
     },
 }
 RETRY_JOB: Final[dict[str, Any]] = {
@@ -106,11 +109,18 @@ RETRY_JOB: Final[dict[str, Any]] = {
 }
 CANCEL_JOB: Final[dict[str, Any]] = {
     "parameters": [
-        {"name": "Prefer", **_header("`wait=N`: wait up to N seconds, 60 at most, for a running job's end.")}
+        {
+            "name": "Prefer",
+            **_header_parameter("`wait=N`: wait up to N seconds, 60 at most, for a running job's end."),
+        }
     ],
     "responses": {
         "200": {"description": "The job has ended.", "content": _JOB},
-        "202": {"description": "The job will be stopped.", "headers": _location("job"), "content": _JOB},
+        "202": {
+            "description": "The job will be stopped.",
+            "headers": _location_header("job"),
+            "content": _JOB,
+        },
     },
 }
 
@@ -128,11 +138,13 @@ CREATE_BATCH: Final[dict[str, Any]] = {
     "parameters": [
         {
             "name": "Idempotency-Key",
-            **_header("Repeat a call with the same key and get the same jobs and refusals.", maximum=255),
+            **_header_parameter(
+                "Repeat a call with the same key and get the same jobs and refusals.", maximum=255
+            ),
         }
     ],
-    **_takes(
-        {**_object(jobs=_ITEMS), "required": ["jobs"]},
+    **_request_body(
+        {**_closed_object(jobs=_ITEMS), "required": ["jobs"]},
         {"two": {"summary": "A picture and a document", "value": {"jobs": _TWO_JOBS}}},
     ),
     "responses": {
@@ -145,11 +157,14 @@ CREATE_BATCH: Final[dict[str, Any]] = {
     },
 }
 
-_WEBHOOK: Final = {**_object(url={"type": "string", "maxLength": MAX_URL_LENGTH}), "required": ["url"]}
+_WEBHOOK: Final = {**_closed_object(url={"type": "string", "maxLength": MAX_URL_LENGTH}), "required": ["url"]}
 CREATE_WEBHOOK: Final[dict[str, Any]] = {
-    **_takes(_WEBHOOK, {"webhook": {"value": {"url": "https://example.com/hooks/renders"}}}),
+    **_request_body(_WEBHOOK, {"webhook": {"value": {"url": "https://example.com/hooks/renders"}}}),
     "responses": {
-        "200": {"description": "The address was registered before.", "content": _of("WebhookDetails")}
+        "200": {
+            "description": "The address was registered before.",
+            "content": _json_content("WebhookDetails"),
+        }
     },
 }
 
@@ -160,15 +175,18 @@ _SCHEDULE: Final = {
     "job": {"url": "https://example.com/prices", "webhook_url": "https://example.com/hooks/renders"},
     "deliver": "when_changed",
 }
-REPLACE_SCHEDULE: Final[dict[str, Any]] = _takes("ScheduleRequest", {"prices": {"value": _SCHEDULE}})
-CREATE_SCHEDULE: Final[dict[str, Any]] = {**REPLACE_SCHEDULE, **_made("schedule", "The schedule is stored.")}
-SWITCH_SCHEDULE: Final[dict[str, Any]] = _takes(
-    {**_object(enabled={"type": "boolean"}), "required": ["enabled"]},
+REPLACE_SCHEDULE: Final[dict[str, Any]] = _request_body("ScheduleRequest", {"prices": {"value": _SCHEDULE}})
+CREATE_SCHEDULE: Final[dict[str, Any]] = {
+    **REPLACE_SCHEDULE,
+    **_created_answer("schedule", "The schedule is stored."),
+}
+SWITCH_SCHEDULE: Final[dict[str, Any]] = _request_body(
+    {**_closed_object(enabled={"type": "boolean"}), "required": ["enabled"]},
     {"disable": {"value": {"enabled": False}}},
 )
 
-PAUSE_FLEET: Final[dict[str, Any]] = _takes(
-    _object(reason={"type": ["string", "null"], "maxLength": 200}),
+PAUSE_FLEET: Final[dict[str, Any]] = _request_body(
+    _closed_object(reason={"type": ["string", "null"], "maxLength": 200}),
     {"upgrade": {"value": {"reason": "upgrade of Postgres"}}},
     is_required=False,
 )
@@ -189,11 +207,11 @@ _PDF_REQUEST: Final = {
 def _answers_with_bytes(schema: str | Mapping[str, Any], example: Mapping[str, Any], content: Any) -> Any:
     """An operation that takes a job and answers with its artifact."""
     job = {"Renderfleet-Job": {"description": "The id of the job.", "schema": {"type": "string"}}}
-    headers = {**_location("job"), **job}
-    prefer = _header("`wait=N`: wait up to N seconds, 60 at most, for the bytes; 55 without it.")
+    headers = {**_location_header("job"), **job}
+    prefer = _header_parameter("`wait=N`: wait up to N seconds, 60 at most, for the bytes; 55 without it.")
     return {
         "parameters": [CREATE_JOB["parameters"][0], {"name": "Prefer", **prefer}],
-        **_takes(schema, {"usual": {"value": example}}),
+        **_request_body(schema, {"usual": {"value": example}}),
         "responses": {
             "200": {"description": "The artifact.", "headers": headers, "content": content},
             "202": {"description": "The job goes on.", "headers": headers, "content": _JOB},
@@ -223,14 +241,14 @@ READ_ARTIFACT: Final[dict[str, Any]] = {
 
 _LIMITS: Final = {"max_requests_per_s": 20, "max_renders_per_month": 10000}
 _KEY: Final = {"tenant_id": "0198c1d0-0000-7000-8000-000000000001", "name": "shop"}
-CHANGE_TENANT: Final[dict[str, Any]] = _takes("TenantChanges", {"limits": {"value": _LIMITS}})
+CHANGE_TENANT: Final[dict[str, Any]] = _request_body("TenantChanges", {"limits": {"value": _LIMITS}})
 CREATE_TENANT: Final[dict[str, Any]] = {
-    **_takes("TenantRequest", {"acme": {"value": {"name": "acme", **_LIMITS}}}),
-    **_made("tenant", "The tenant is made."),
+    **_request_body("TenantRequest", {"acme": {"value": {"name": "acme", **_LIMITS}}}),
+    **_created_answer("tenant", "The tenant is made."),
 }
 CREATE_KEY: Final[dict[str, Any]] = {
-    **_takes("KeyRequest", {"shop": {"value": _KEY}}),
-    **_made("key", "The key is made; `key` is shown only in this answer."),
+    **_request_body("KeyRequest", {"shop": {"value": _KEY}}),
+    **_created_answer("key", "The key is made; `key` is shown only in this answer."),
 }
 
 _EVENTS_EXAMPLE: Final = """\
@@ -249,7 +267,10 @@ data: {"id":"0198c1d2-4f60-7cc2-b1f4-2a9d3c5e7f01","status":"succeeded","attempt
 """
 READ_EVENTS: Final[dict[str, Any]] = {
     "parameters": [
-        {"name": "Last-Event-ID", **_header("The id of the last event seen, as an `EventSource` sends it.")}
+        {
+            "name": "Last-Event-ID",
+            **_header_parameter("The id of the last event seen, as an `EventSource` sends it."),
+        }
     ],
     "responses": {
         "200": {

@@ -38,11 +38,13 @@ from fleet.render.request import RenderRequest
 from fleet.telemetry.metrics import CACHE_LOOKUPS, JOBS_ACCEPTED
 from fleet.tenants.tenant import Tenant
 
-_OF_THE_LINK: Final = frozenset({KEY, EXPIRES})
-# How often another load's job may have come and gone between two looks before this one gives up.
-_TRIES: Final = 5
-_UNUSUAL: Final = re.compile(r"[^a-z0-9.-]+", re.ASCII)
-# The picture is made to be shown on pages of others. `frame-ancestors` outranks X-Frame-Options (CSP, 7.7.1).
+_LINK_PARAMETERS: Final = frozenset({KEY, EXPIRES})
+# How often a load looks for a job or makes one. It needs a second try if another process made the job at the
+# same moment, and that job was gone again.
+_MAX_TRIES: Final = 5
+_NOT_IN_FILE_NAMES: Final = re.compile(r"[^a-z0-9.-]+", re.ASCII)
+# Other sites may show the picture. Browsers ignore X-Frame-Options if there is `frame-ancestors` (CSP,
+# 7.7.1).
 _EMBEDDABLE: Final = {
     CONTENT_SECURITY_POLICY: "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors *",
 }
@@ -81,7 +83,7 @@ async def read_pdf(request: Request) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class _Load:
-    """One load of a link that holds."""
+    """One load of a link whose signature is valid."""
 
     request: Request
     dependencies: Dependencies
@@ -98,16 +100,16 @@ async def _answer(request: Request, *, is_document: bool) -> Response:
     except UnusableLinkError as error:
         raise RefusedError(ErrorType.LINK_NOT_SIGNED, str(error)) from None
     tenant = await dependencies.link_keys.tenant(link)
-    options = {name: value for name, value in link.parameters.items() if name not in _OF_THE_LINK}
+    options = {name: value for name, value in link.parameters.items() if name not in _LINK_PARAMETERS}
     placeholder = None if is_document else _placeholder(options.pop(PLACEHOLDER, None))
     render = _render_request(options, dependencies, tenant, is_document=is_document)
     load = _Load(request, dependencies, tenant, link, render, placeholder)
     try:
-        return await _shown(load)
+        return await _artifact_or_render(load)
     except RenderfleetError as error:
         if placeholder is None or error.type is ErrorType.RANGE_NOT_SATISFIABLE:
             raise
-        return await _instead(load, placeholder, error)
+        return await _placeholder_answer(load, placeholder, error)
 
 
 def _placeholder(word: str | None) -> Placeholder | None:
@@ -134,18 +136,18 @@ def _render_request(
         raise refused_input(error, RenderRequest) from None
 
 
-async def _shown(load: _Load) -> Response:
-    """The artifact: of an earlier job, or of a new one."""
+async def _artifact_or_render(load: _Load) -> Response:
+    """The artifact of an earlier job or of a new one, as a response."""
     try:
-        return await _artifact(load, await _job(load, max_age_s=load.render.cache_ttl_s))
+        return await _artifact_answer(load, await _find_or_render(load, max_age_s=load.render.cache_ttl_s))
     except RefusedError as error:
         if error.type is not ErrorType.NO_ARTIFACT:
             raise
-        # The store has lost what the database says it has: rendering again gives a newer one.
-        return await _artifact(load, await _job(load, max_age_s=0))
+        # The store does not have the artifact that the database names: render it again.
+        return await _artifact_answer(load, await _find_or_render(load, max_age_s=0))
 
 
-async def _artifact(load: _Load, job: Job) -> Response:
+async def _artifact_answer(load: _Load, job: Job) -> Response:
     headers = {
         **_EMBEDDABLE,
         "Cache-Control": f"public, max-age={_max_age_s(load, job)}",
@@ -155,40 +157,40 @@ async def _artifact(load: _Load, job: Job) -> Response:
 
 
 def _max_age_s(load: _Load, job: Job) -> int:
-    """Seconds for which caches on the way may serve it: as long as we would, and as the link holds."""
+    """Seconds for which other caches may store the answer: until our own cache or the link expires."""
     age_s = (datetime.now(UTC) - (job.finished_at or job.created_at)).total_seconds()
     ttl_s = load.render.cache_ttl_s
-    if job.page is not None and job.page.is_error:  # the page may be well again in a moment
+    if job.page is not None and job.page.is_error:  # the error of the page may be gone soon
         ttl_s = min(ttl_s, load.dependencies.settings.links.link_failure_ttl_s)
     return max(0, int(min(ttl_s - age_s, load.link.expires - time.time())))
 
 
 def _filename(render: RenderRequest, job: Job) -> str:
-    """The name under which a browser saves it: the page's host."""
-    host = _UNUSUAL.sub("-", urlsplit(render.url or "").hostname or "").strip("-.")
+    """The file name that a browser suggests: the host of the page."""
+    host = _NOT_IN_FILE_NAMES.sub("-", urlsplit(render.url or "").hostname or "").strip("-.")
     return f"{host or job.id}.{(job.artifact_key or '').rpartition('.')[2]}"
 
 
-async def _job(load: _Load, *, max_age_s: int) -> Job:
+async def _find_or_render(load: _Load, *, max_age_s: int) -> Job:
     """A job that has succeeded with what the link asks for.
 
     Raises:
-        RenderfleetError: it has failed, may not be made, or has not ended in time.
+        RenderfleetError: the job has failed, is not allowed, or has not ended in time.
     """
     digest = render_digest(load.render, load.dependencies.vault, load.tenant.id)
-    for _ in range(_TRIES):
-        found = await _found(load, digest, max_age_s)
+    for _ in range(_MAX_TRIES):
+        found = await _find_job(load, digest, max_age_s)
         if found is None:
             # Loads at the same moment take turns: only the first one counts against the tenant's limits.
             async with load.dependencies.turns.of(digest):
-                found = await _found(load, digest, max_age_s) or await _accepted(load)
+                found = await _find_job(load, digest, max_age_s) or await _accept_job(load)
         if found is not None:
             CACHE_LOOKUPS.labels("link", found.kind).inc()
-            return _succeeded(await _ended(load, found))
-    raise _pending()
+            return _require_success(await _wait_for_end(load, found))
+    raise _still_rendering()
 
 
-async def _found(load: _Load, digest: bytes, max_age_s: int) -> ReusableJob | None:
+async def _find_job(load: _Load, digest: bytes, max_age_s: int) -> ReusableJob | None:
     return await find_rendered(
         load.dependencies.database,
         digest,
@@ -198,8 +200,8 @@ async def _found(load: _Load, digest: bytes, max_age_s: int) -> ReusableJob | No
     )
 
 
-async def _accepted(load: _Load) -> ReusableJob | None:
-    """A new job, within all limits; None: a load at another process was faster."""
+async def _accept_job(load: _Load) -> ReusableJob | None:
+    """A new job, within all limits. None: another API process has just made the same job."""
     dependencies, tenant = load.dependencies, load.tenant
     await dependencies.rates.admit(load.request.scope, tenant)
     async with dependencies.quotas.admitted(tenant):
@@ -209,8 +211,8 @@ async def _accepted(load: _Load) -> ReusableJob | None:
     return None if job is None else ReusableJob(ReuseKind.NEW, job)
 
 
-async def _ended(load: _Load, found: ReusableJob) -> Job:
-    """The job at its end, or as it is when the time of this load is over."""
+async def _wait_for_end(load: _Load, found: ReusableJob) -> Job:
+    """Wait for the job's end, for LINK_WAIT_S at most; the job as it is then."""
     dependencies, job = load.dependencies, found.job
     if job.state.is_terminal:
         return job
@@ -218,7 +220,7 @@ async def _ended(load: _Load, found: ReusableJob) -> Job:
         if found.kind is ReuseKind.NEW:
             JOBS_ACCEPTED.inc()
             await dependencies.handover.hand_over([job], weight=load.tenant.weight)
-        # An open one that has ended since it was found is told of by the next look of the waiters.
+        # If the job has ended between `_find_job` and `watch`, the next query of the waiters finds that.
         ended = await wait_for(
             end,
             timeout_s=dependencies.settings.links.link_wait_s,
@@ -228,22 +230,22 @@ async def _ended(load: _Load, found: ReusableJob) -> Job:
         return ended or job
 
 
-def _succeeded(job: Job) -> Job:
+def _require_success(job: Job) -> Job:
     if job.state is State.SUCCEEDED:
         return job
     if not job.state.is_terminal:
-        raise _pending()
+        raise _still_rendering()
     if job.state is State.FAILED:
         raise RenderError(ErrorType(job.error_type or ErrorType.INTERNAL_ERROR), job.error_detail or "")
     type_ = ErrorType.CANCELLED if job.state is State.CANCELLED else ErrorType.EXPIRED
-    raise RenderError(type_, f"job {job.id} ended so; load the link again to render anew")
+    raise RenderError(type_, f"job {job.id} has ended as {job.state}; load the link again to render anew")
 
 
-def _pending() -> RefusedError:
+def _still_rendering() -> RefusedError:
     return RefusedError(ErrorType.RENDER_PENDING, "the render takes longer than a load waits; load it again")
 
 
-async def _instead(load: _Load, kind: Placeholder, error: RenderfleetError) -> Response:
+async def _placeholder_answer(load: _Load, kind: Placeholder, error: RenderfleetError) -> Response:
     viewport, scale = load.render.viewport, load.render.device_scale_factor
     # Drawing takes up to 25 ms, which other calls would wait for.
     picture = await asyncio.to_thread(

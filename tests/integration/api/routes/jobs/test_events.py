@@ -269,7 +269,7 @@ async def test_a_stream_outlives_an_outage_of_postgres(
             # The word that is lost meanwhile is not missed.
             await fail(database, job["id"])
             await announce_change(redis, UUID(job["id"]))
-            await until(lambda: not api.dependencies.waiters._stale)  # noqa: SLF001 - it was taken and failed
+            await until(lambda: not api.dependencies.waiters._changed)  # noqa: SLF001 - it was taken and failed
             await line.resume()
             assert await follower.ids() == ["1-running", "1-failed"]
 
