@@ -1,4 +1,4 @@
-"""Connections to Postgres, with a limit on every wait, and one word for "it does not answer"."""
+"""Connections to Postgres. Every wait has a limit, and UnavailableError always means: it does not answer."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ else:
 
 T = TypeVar("T")
 
-# While Postgres is away, a call that has to succeed is repeated so often.
+# While Postgres is away, a call that has to succeed is repeated after so many seconds.
 RETRY_S: Final = 0.5
 
 log = get_logger(__name__)
@@ -55,7 +55,7 @@ URL_FILE: Final = "database-url"
 
 
 def command_settings() -> DatabaseSettings:
-    """Settings of a command that somebody types: from the environment, or those of the running `make run`.
+    """Settings for commands: from the environment, or else those of the `make run` that runs.
 
     Raises:
         SettingsError: the environment names no database, and no `make run` has its data in DATA_DIR.
@@ -67,7 +67,7 @@ def command_settings() -> DatabaseSettings:
         url = (folder / URL_FILE).read_text().strip()
     except OSError:
         raise SettingsError(
-            f"renderfleet: {PREFIX}DATABASE_URL is not set, and no `make run` that runs has its data in "
+            f"renderfleet: {PREFIX}DATABASE_URL is not set, and no `make run` is running with its data in "
             f"{folder}. Set the variable, or start `make run` and call this from the same folder "
             f"({PREFIX}DATA_DIR names another one)."
         ) from None
@@ -75,7 +75,7 @@ def command_settings() -> DatabaseSettings:
 
 
 class _BoundedPool(Pool):
-    """asyncpg's pool, whose `acquire` waits for a free connection no longer than for anything else."""
+    """asyncpg's pool, but waiting for a free connection has the same time limit as everything else."""
 
     acquire_timeout_s: float
 
@@ -84,20 +84,20 @@ class _BoundedPool(Pool):
 
 
 class Database:
-    """Postgres, for one process: every wait is limited, and there is one error for "it does not answer".
+    """The connections of one process to Postgres. Every wait has a limit.
 
-    Each method here, and so each function that takes a Database, raises UnavailableError (of type
-    database_unavailable, with the driver's error as its cause) when Postgres does not answer. What was being
-    written then was not written, or (when the connection broke during the commit) was written whole.
+    If Postgres does not answer, each method here raises UnavailableError (of type database_unavailable, with
+    the driver's error as its cause), and so does each function that takes a Database. Then nothing was
+    written; or everything was written, if the connection broke during the commit.
     """
 
     def __init__(self, settings: DatabaseSettings, *, application: str, eager: bool = True) -> None:
-        """Connect to nothing yet, but inside the event loop in which it will be used.
+        """Do not connect yet. Call this in the event loop that will use the connections.
 
         Args:
             settings: address, size and limits.
-            application: how the process is called in `pg_stat_activity`.
-            eager: make the first connection in `connect`, so that a wrong address ends the start.
+            application: name of the process in `pg_stat_activity`.
+            eager: whether `connect` makes the first connection, and so finds a wrong address.
         """
         self._pool = _BoundedPool(
             settings.database_url,
@@ -121,7 +121,7 @@ class Database:
 
     @classmethod
     async def open(cls, settings: DatabaseSettings, *, application: str, eager: bool = True) -> Self:
-        """Make one and connect.
+        """Make a Database and connect it.
 
         Raises:
             UnavailableError: Postgres does not answer (only when eager).
@@ -131,7 +131,7 @@ class Database:
         return database
 
     async def connect(self) -> None:
-        """Get ready; to be called once, before anything else.
+        """Connect. Call this once, before any other method.
 
         Raises:
             UnavailableError: Postgres does not answer (only when eager).
@@ -174,7 +174,7 @@ class Database:
             yield connection
 
     async def close(self, *, timeout_s: float = 3.0) -> None:
-        """Let running statements end, but no longer than that: a Postgres that is away keeps nobody."""
+        """Wait for running statements, but at most `timeout_s` seconds, then close all connections."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._pool.close()
@@ -230,4 +230,4 @@ async def until_answered(call: Callable[[], Awaitable[T]], *, failing: str, **id
 
 
 async def _keep_session(_connection: object) -> None:
-    """Skip asyncpg's reset on release, a second round trip: no statement of ours leaves anything behind."""
+    """Skip asyncpg's reset, which costs a round trip: our statements change no state of the session."""

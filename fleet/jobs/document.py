@@ -1,4 +1,4 @@
-"""The job document: what a caller reads of a job, field by field."""
+"""The job document: the fields of a job that its owner gets in answers and webhooks."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -13,7 +13,7 @@ from fleet.jobs.job import Job, State
 
 
 class ArtifactStatus(StrEnum):
-    """Whether the bytes are still there."""
+    """Whether the artifact's file still exists."""
 
     STORED = "stored"
     EXPIRED = "expired"
@@ -22,12 +22,12 @@ class ArtifactStatus(StrEnum):
 class ArtifactDocument(BaseModel):
     """The picture or document that was stored."""
 
-    status: ArtifactStatus = Field(description="stored, or expired: `retention_s` is over and it was erased.")
+    status: ArtifactStatus = Field(description="stored, or expired: erased because `retention_s` is over.")
     expires_at: datetime | None = Field(description="When it is erased.")
 
-    key: str = Field(description="Where it lies in the bucket.")
+    key: str = Field(description="Its key in the S3 bucket.")
     url: str | None = Field(
-        description="Presigned address, good for anyone; null in lists and batches: see `links.artifact`."
+        description="Presigned address: needs no API key. Null in lists and batches: see `links.artifact`."
     )
     url_expires_at: datetime | None = Field(description="When `url` stops working.")
     content_type: str = Field(examples=["image/png"], description="Media type.")
@@ -41,10 +41,10 @@ class ArtifactDocument(BaseModel):
 class ErrorDocument(BaseModel):
     """Why a job failed."""
 
-    type: ErrorType = Field(description="The stable word for it.")
-    title: str = Field(description="What this kind of error is.")
+    type: ErrorType = Field(description="The stable name of the error.")
+    title: str = Field(description="One sentence, the same for each error of this type.")
     detail: str = Field(description="What happened this time.")
-    retryable: bool = Field(description="Whether it was the fleet's fault, not the page's.")
+    retryable: bool = Field(description="Whether the fleet caused it, not the page.")
 
 
 class TimingsDocument(BaseModel):
@@ -66,7 +66,7 @@ class MemoryDocument(BaseModel):
 
 
 class PageDocument(BaseModel):
-    """The page's own facts."""
+    """Facts about the page that was rendered."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -76,10 +76,10 @@ class PageDocument(BaseModel):
 
 
 class LinksDocument(BaseModel):
-    """Where to go from here, as paths on this server."""
+    """Related calls, as paths on this server."""
 
     self: str
-    artifact: str | None = Field(description="Null until there is one.")
+    artifact: str | None = Field(description="The artifact; null until there is one.")
     events: str = Field(description="Each change of the job, as Server-Sent Events.")
 
 
@@ -137,7 +137,7 @@ _EXAMPLE: dict[str, Any] = {
 
 
 class JobDocument(BaseModel):
-    """A job as its owner sees it. Every field is always there; what is not known yet is null."""
+    """A job as its owner sees it. All fields are always present; a value that is not known yet is null."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
@@ -148,30 +148,33 @@ class JobDocument(BaseModel):
     )
     status: State = Field(description="queued, running, succeeded, failed, cancelled or expired.")
     attempt: int = Field(description="Attempts so far; 0 before the first.")
-    max_attempts: int = Field(description="How often the fleet may try.")
+    max_attempts: int = Field(description="The most attempts that the fleet makes.")
     priority: int = Field(description="0 to 9.")
     external_id: str | None = Field(description="Your own name for the job.")
     created_at: datetime = Field(description="When it was accepted.")
     started_at: datetime | None = Field(description="When the last attempt began.")
     finished_at: datetime | None = Field(description="When it ended.")
-    expires_at: datetime | None = Field(description="When it is given up if it has not ended.")
+    expires_at: datetime | None = Field(description="When it expires, if it has not ended before.")
     artifact: ArtifactDocument | None
     error: ErrorDocument | None
     timings_ms: TimingsDocument | None
     memory: MemoryDocument
     page: PageDocument | None
     worker_id: UUID | None = Field(description="The worker of the last attempt.")
-    browser_generation: int | None = Field(description="That worker's count of browsers at the time.")
+    browser_generation: int | None = Field(description="The number of that worker's browser, from 1.")
     quarantined: bool = Field(
-        description="Whether it is set aside because it killed what rendered it; `POST …/retry` runs it anew."
+        description="Whether it is in quarantine: its page, browser or worker died in three attempts. "
+        "`POST …/retry` runs it again."
     )
-    retry_of: UUID | None = Field(description="The job that this one runs anew.")
+    retry_of: UUID | None = Field(description="The job whose request this job repeats.")
     schedule_id: UUID | None = Field(description="The schedule that made it.")
-    scheduled_for: datetime | None = Field(description="The time of the schedule that it stands for.")
+    scheduled_for: datetime | None = Field(description="The time of the schedule for which it was made.")
     unchanged: bool | None = Field(
-        description="For a schedule that compares: whether it equals the last one; then nobody is told."
+        description="With `when_changed`: whether the picture equals the last one. Then no webhook is sent."
     )
-    warnings: list[str] = Field(description="What the picture lacks although the job succeeded.")
+    warnings: list[str] = Field(
+        description="Parts of the page that may be missing although the job succeeded."
+    )
     links: LinksDocument
 
     @classmethod
@@ -189,7 +192,7 @@ class JobDocument(BaseModel):
             started_at=job.started_at,
             finished_at=job.finished_at,
             expires_at=job.expires_at,
-            artifact=_artifact(job, address),
+            artifact=_artifact_document(job, address),
             error=error_of(job),
             timings_ms=None if job.timings_ms is None else TimingsDocument.model_validate(job.timings_ms),
             memory=MemoryDocument(peak_bytes=job.memory_peak_bytes),
@@ -202,7 +205,7 @@ class JobDocument(BaseModel):
             scheduled_for=job.scheduled_for,
             unchanged=job.unchanged,
             warnings=job.warnings,
-            links=_links(job),
+            links=_links_document(job),
         )
 
 
@@ -214,43 +217,43 @@ class JobListDocument(BaseModel):
 
 
 class WebhookJobDocument(JobDocument):
-    """A job as a webhook tells of it: the same fields, with links that its receiver can follow."""
+    """A job in a webhook: the same fields, but with whole addresses as links."""
 
     links: LinksDocument | None = Field(  # type: ignore[assignment] # the API always knows its own paths
-        description="Where to go from here, as addresses below API_PUBLIC_URL; null without that setting."
+        description="Related calls, as addresses below API_PUBLIC_URL; null without that setting."
     )
 
     @classmethod
     def of_webhook(cls, job: Job, address: SignedAddress | None, *, api_url: str) -> Self:
-        """The document of a job, for a receiver that has no address to read paths against.
+        """The document of a job for a receiver, which does not know the server that paths belong to.
 
         Args:
-            job: that has ended.
-            address: a presigned one of its artifact.
-            api_url: the API's own; empty when it is not known.
+            job: a job that has ended.
+            address: the presigned address of its artifact, if it has one.
+            api_url: the address of the API; empty: not known.
         """
-        links = _links(job, api_url.rstrip("/")) if api_url else None
+        links = _links_document(job, api_url.rstrip("/")) if api_url else None
         return cls.of(job, address).model_copy(update={"links": links})
 
 
 class WebhookDocument(BaseModel):
-    """What a webhook is sent: the body that the signature covers."""
+    """The body of a webhook, which is signed."""
 
     type: str = Field(
         description="job.succeeded, job.failed, job.cancelled or job.expired.", examples=["job.succeeded"]
     )
     timestamp: datetime = Field(description="When the job ended.")
     data: WebhookJobDocument = Field(
-        description="The job; its artifact's address is made anew for each attempt."
+        description="The job. The address of its artifact is a new one in each attempt to send the message."
     )
 
 
 def job_path(job: Job) -> str:
-    """Where the job's document is."""
+    """The path of the job's document."""
     return f"/v1/jobs/{job.id}"
 
 
-def _artifact(job: Job, address: SignedAddress | None) -> ArtifactDocument | None:
+def _artifact_document(job: Job, address: SignedAddress | None) -> ArtifactDocument | None:
     facts = job.artifact
     if job.artifact_key is None or facts is None:
         return None
@@ -269,13 +272,13 @@ def _artifact(job: Job, address: SignedAddress | None) -> ArtifactDocument | Non
     )
 
 
-# An end without an error of its own on the row has one nevertheless.
-_ENDS: Final = {State.CANCELLED: ErrorType.CANCELLED, State.EXPIRED: ErrorType.EXPIRED}
+# The error of jobs that ended without an error in their row.
+_ERROR_OF_STATE: Final = {State.CANCELLED: ErrorType.CANCELLED, State.EXPIRED: ErrorType.EXPIRED}
 
 
 def error_of(job: Job) -> ErrorDocument | None:
-    """Why a job failed, was cancelled or expired. None: it did not end so."""
-    type_ = _ENDS.get(job.state) if job.error_type is None else ErrorType(job.error_type)
+    """Why a job failed, was cancelled or expired. None: it has not ended, or has succeeded."""
+    type_ = _ERROR_OF_STATE.get(job.state) if job.error_type is None else ErrorType(job.error_type)
     if type_ is None:
         return None
     kind = type_.kind
@@ -284,7 +287,7 @@ def error_of(job: Job) -> ErrorDocument | None:
     )
 
 
-def _links(job: Job, api_url: str = "") -> LinksDocument:
+def _links_document(job: Job, api_url: str = "") -> LinksDocument:
     path = f"{api_url}{job_path(job)}"
     artifact = f"{path}/artifact" if job.artifact_key is not None else None
     return LinksDocument(self=path, artifact=artifact, events=f"{path}/events")

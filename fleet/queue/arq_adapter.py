@@ -41,7 +41,7 @@ FUNCTION: Final = "run_attempt"
 
 # During a script of so many entries, Redis does nothing else for some milliseconds.
 _ENTRIES_AT_ONCE: Final = 250
-# More rings than idle workers would only make them look at an empty queue.
+# If there are more rings than idle workers, workers only look at an empty queue more often.
 _MAX_RINGS: Final = 200
 # By default, arq's key of a job expires after a day, and then the job fails in arq without a call of ours. If
 # a key is lost, the sweeper writes it again.
@@ -156,7 +156,7 @@ class CarrierWorker(Worker):
         self._slot_freed = asyncio.Event()
         self._failure: BaseException | None = None
         self._is_draining = False
-        self._is_over = False
+        self._has_ended = False
         self._holds: set[str] = set()
         self._limits: dict[str, int] = {}
 
@@ -195,7 +195,7 @@ class CarrierWorker(Worker):
         if self.on_startup:
             await self.on_startup(self.ctx)
         # Cancelling is not enough to end this: sometimes redis-py swallowed the cancellation.
-        while not self._is_over:
+        while not self._has_ended:
             free = min((self.max_jobs, *self._limits.values())) - len(self.tasks)
             if free <= 0 or self._holds or not self.allow_pick_jobs:
                 await self._wait_for_slot()
@@ -215,7 +215,7 @@ class CarrierWorker(Worker):
 
     async def _wait_for_slot(self) -> None:
         self._slot_freed.clear()
-        if not self._is_over:
+        if not self._has_ended:
             await self._slot_freed.wait()
 
     async def _wait_for_bell(self) -> None:
@@ -267,7 +267,7 @@ class CarrierWorker(Worker):
             await asyncio.wait(running, timeout=grace_s)
         for task in list(self.tasks.values()):
             task.cancel()
-        self._is_over = True
+        self._has_ended = True
         self._slot_freed.set()
         if self.main_task is not None:
             self.main_task.cancel()

@@ -87,8 +87,9 @@ _LIST: Final = f"""
     SELECT {_COLUMNS_OF_LIST} FROM schedules WHERE tenant_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3
 """
 _LOCK: Final = f"SELECT {_COLUMNS}, secrets, now() FROM schedules WHERE id = $1 AND tenant_id = $2 FOR UPDATE"
-# $13: pictures show something else now, or are compared in another way. Then the last picture is forgotten,
-# and the picture of a job that was made before the change does not take its place.
+# $13: whether the change affects what pictures show or how they are comparison_before. If so, the last
+# picture is deleted, and pictures of jobs that were made before the change are not stored as the last
+# picture.
 _REPLACE: Final = f"""
     UPDATE schedules
     SET name = $2, cron = $3, timezone = $4, deliver = $5, compare_method = $6, compare_threshold = $7,
@@ -152,13 +153,13 @@ async def create(
             row = await connection.fetchrow(
                 _INSERT, schedule_id, tenant_id, *_columns(wanted), *sealed, next_fire_at
             )
-            return _only(row)
+            return _written_schedule(row)
 
     return await writing_sealed(database, vault, insert)
 
 
 async def get(database: Database, *, schedule_id: UUID, tenant_id: UUID) -> Schedule | None:
-    """One schedule of this tenant; None also for one of somebody else."""
+    """One schedule of this tenant. None: there is none, or it belongs to another tenant."""
     row = await database.fetchrow(_GET, schedule_id, tenant_id)
     return None if row is None else _schedule(row)
 
@@ -172,9 +173,9 @@ async def list_newest(database: Database, *, tenant_id: UUID, before: UUID, limi
 async def replace(
     database: Database, vault: Vault, *, schedule_id: UUID, tenant_id: UUID, wanted: ScheduleRequest
 ) -> Schedule | None:
-    """Make it what is wanted now. None: there is no such schedule.
+    """Replace a schedule. None: there is no such schedule.
 
-    A time that has come and is not fired yet stays due, unless the times themselves are other ones now.
+    A time that is due and not fired yet stays due, unless `cron` or `timezone` are changed.
 
     Raises:
         fleet.vault.WrongKeyError: it holds secrets, and this process cannot seal for the fleet.
@@ -188,22 +189,23 @@ async def replace(
             if row is None:
                 return None
             before = _schedule(row)
-            next_fire_at = _first(wanted.timetable, row["now"], enabled=wanted.enabled)
+            next_fire_at = _next_fire_at(wanted.timetable, row["now"], enabled=wanted.enabled)
             has_same_times = (before.cron, before.timezone) == (wanted.cron, wanted.timezone)
             if has_same_times and before.enabled and wanted.enabled:
                 next_fire_at = before.next_fire_at
-            compared = (before.deliver, before.compare_method, before.compare_threshold)
-            shows_another = compared != columns[3:6] or not _renders(row, wanted, vault, owner)
+            comparison_before = (before.deliver, before.compare_method, before.compare_threshold)
+            has_same_comparison = comparison_before == columns[3:6]
+            is_other_picture = not (has_same_comparison and _has_same_job(row, wanted, vault, owner))
             row = await connection.fetchrow(
-                _REPLACE, schedule_id, *columns, *sealed, next_fire_at, shows_another
+                _REPLACE, schedule_id, *columns, *sealed, next_fire_at, is_other_picture
             )
-            return _only(row)
+            return _written_schedule(row)
 
     return await writing_sealed(database, vault, update)
 
 
-def _renders(row: asyncpg.Record, wanted: ScheduleRequest, vault: Vault, owner: SecretOwner) -> bool:
-    """Whether the stored template is the wanted one."""
+def _has_same_job(row: asyncpg.Record, wanted: ScheduleRequest, vault: Vault, owner: SecretOwner) -> bool:
+    """Whether the stored job template equals the new one."""
     try:
         stored = SealedRequest(row["request"], row["secrets"]).unseal(vault, owner)
     except UnsealError:
@@ -212,7 +214,7 @@ def _renders(row: asyncpg.Record, wanted: ScheduleRequest, vault: Vault, owner: 
 
 
 async def switch(database: Database, *, schedule_id: UUID, tenant_id: UUID, enabled: bool) -> Schedule | None:
-    """Enable, from the next time on, or disable. None: there is no such schedule."""
+    """Disable a schedule, or enable it from its next time on. None: there is no such schedule."""
     async with database.transaction() as connection:
         row = await connection.fetchrow(_LOCK, schedule_id, tenant_id)
         if row is None:
@@ -221,17 +223,17 @@ async def switch(database: Database, *, schedule_id: UUID, tenant_id: UUID, enab
         if before.enabled is enabled:
             return before
         timetable = Timetable.parse(before.cron, before.timezone)
-        next_fire_at = _first(timetable, row["now"], enabled=enabled)
-        return _only(await connection.fetchrow(_SWITCH, schedule_id, enabled, next_fire_at))
+        next_fire_at = _next_fire_at(timetable, row["now"], enabled=enabled)
+        return _written_schedule(await connection.fetchrow(_SWITCH, schedule_id, enabled, next_fire_at))
 
 
-def _first(timetable: Timetable, now: datetime, *, enabled: bool) -> datetime | None:
+def _next_fire_at(timetable: Timetable, now: datetime, *, enabled: bool) -> datetime | None:
     return timetable.after(now) if enabled else None
 
 
-def _only(row: asyncpg.Record | None) -> Schedule:
+def _written_schedule(row: asyncpg.Record | None) -> Schedule:
     if row is None:
-        raise RuntimeError("a statement that writes one row gave none")
+        raise RuntimeError("a statement that writes one row returned no row")
     return _schedule(row)
 
 
@@ -242,11 +244,11 @@ async def delete(database: Database, *, schedule_id: UUID, tenant_id: UUID) -> b
 
 @dataclass(frozen=True, slots=True)
 class LastPicture:
-    """What a new picture of a schedule is compared with, and how.
+    """What a new picture of a schedule is comparison_before with, and how.
 
     Attributes:
         facts: the artifact of the last delivered picture, with its `fingerprint`; None: there is none yet.
-        key: where it lies, unless it was erased.
+        key: its key in S3; None: it was erased.
     """
 
     method: Method
@@ -256,7 +258,7 @@ class LastPicture:
 
 
 async def last_picture(database: Database, schedule_id: UUID) -> LastPicture | None:
-    """The picture that was delivered last. None: this schedule does not compare, or is gone."""
+    """The picture that was delivered last. None: this schedule does not compare, or was deleted."""
     row = await database.fetchrow(_LAST_PICTURE, schedule_id)
     if row is None:
         return None

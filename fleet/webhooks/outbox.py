@@ -252,28 +252,28 @@ async def record(
 async def list_of_job(database: Database, *, job_id: UUID, tenant_id: UUID) -> list[MessageRecord]:
     """The messages of a job of this tenant, oldest first."""
     rows = await database.fetch(_LIST, job_id, tenant_id, _ATTEMPTS_SHOWN)
-    return [_record(list(group)) for _, group in groupby(rows, key=itemgetter("id"))]
+    return [_message_record(list(group)) for _, group in groupby(rows, key=itemgetter("id"))]
 
 
-def _record(rows: Sequence[asyncpg.Record]) -> MessageRecord:
+def _message_record(rows: Sequence[asyncpg.Record]) -> MessageRecord:
     message = rows[0]
     return MessageRecord(
         id=message["id"],
         url=message["url"],
         state=MessageState(message["state"]),
-        error=_error(message["error"]),
+        error=_delivery_error(message["error"]),
         created_at=message["created_at"],
         next_attempt_at=message["next_attempt_at"],
-        attempts=[_attempt(row) for row in rows if row["attempt"] is not None],
+        attempts=[_message_attempt(row) for row in rows if row["attempt"] is not None],
     )
 
 
-def _error(word: str | None) -> DeliveryError | None:
+def _delivery_error(word: str | None) -> DeliveryError | None:
     return None if word is None else DeliveryError(word)
 
 
-def _attempt(row: asyncpg.Record) -> MessageAttempt:
-    error = _error(row["error_of_attempt"])
+def _message_attempt(row: asyncpg.Record) -> MessageAttempt:
+    error = _delivery_error(row["error_of_attempt"])
     if row["duration_ms"] is None and not row["is_under_way"]:
         error = DeliveryError.SENDER_LOST
     return MessageAttempt(row["attempt"], row["at"], row["status"], row["duration_ms"], error)
