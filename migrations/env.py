@@ -27,13 +27,13 @@ def _upgrade(connection: Connection) -> None:
         # Held until commit: a second `python -m migrations` waits here, then finds nothing left to do.
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK_ID})
         roles = load_settings(RoleSettings)
-        _require(connection, roles)
+        _require_roles(connection, roles)
         context.run_migrations()
         for statement in grants(api_role=roles.database_api_role, worker_role=roles.database_worker_role):
             connection.execute(text(statement))
 
 
-def _require(connection: Connection, roles: RoleSettings) -> None:
+def _require_roles(connection: Connection, roles: RoleSettings) -> None:
     """Check that the roles of the settings exist.
 
     Raises:

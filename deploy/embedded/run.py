@@ -53,7 +53,7 @@ EXPECTED: Final = (
     SettingError,
 )
 
-# Without the machine's proxy settings: a proxy cannot reach loopback.
+# Does not use the proxy settings of the machine: a proxy cannot reach loopback.
 _DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -84,10 +84,10 @@ class Launcher:
         try:
             chromium = self._chromium()
             engines.start_each(self.progress.step)
-            self._environment = self._variables(engines, chromium)
+            self._environment = self._child_variables(engines, chromium)
             with self.progress.step("Migrations"):
                 self._run_module("migrations", "migrations")
-            self._api_key(engines)
+            self._create_api_key(engines)
             write_private(self._url_file, engines.database_url)
             self._start_services(supervisor)
             self.progress.line("renderfleet is ready.")
@@ -108,7 +108,7 @@ class Launcher:
         ensure_fonts(log=log, tell=self.progress.line, pause=self.pause)
         return found
 
-    def _variables(self, engines: Engines, chromium: Chromium) -> dict[str, str]:
+    def _child_variables(self, engines: Engines, chromium: Chromium) -> dict[str, str]:
         variables = self.settings.child_environment(os.environ, engines.environment)
         variables.setdefault("RENDERFLEET_SHUTDOWN_GRACE_S", SHUTDOWN_GRACE_S)
         variables.setdefault("RENDERFLEET_API_SHUTDOWN_GRACE_S", API_SHUTDOWN_GRACE_S)
@@ -118,7 +118,7 @@ class Launcher:
             variables["TMPDIR"] = str(self.settings.data_dir / "tmp")
         return variables
 
-    def _api_key(self, engines: Engines) -> None:
+    def _create_api_key(self, engines: Engines) -> None:
         """Create the local API key, if there is none or the database is new and does not know it."""
         if self._key_file.exists() and not engines.postgres.is_new:
             return
@@ -131,9 +131,9 @@ class Launcher:
         draft.unlink()
 
     def _start_services(self, supervisor: ServiceSupervisor) -> None:
-        """Start API and workers at the same time, and wait until all of them are ready."""
+        """Start the API and the workers at the same time, and wait until all of them are ready."""
         before = supervisor.engines.postgres.query("SELECT now()")
-        with self.progress.step(f"API and {_counted(self.settings.workers, 'worker')}"):
+        with self.progress.step(f"API and {_number_of(self.settings.workers, 'worker')}"):
             supervisor.api = Service(self._api_program())
             for number in range(1, self.settings.workers + 1):
                 supervisor.workers.append(Service(self._program(f"worker-{number}", "worker")))
@@ -196,7 +196,7 @@ class Launcher:
         return self._program("api", "api", unprivileged=unprivileged)
 
 
-def _counted(number: int, noun: str) -> str:
+def _number_of(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 

@@ -61,7 +61,7 @@ TABLES: Final = (
     "ALTER TABLE jobs ALTER COLUMN secrets SET STORAGE EXTERNAL",
     "ALTER TABLE schedules ALTER COLUMN secrets SET STORAGE EXTERNAL",
 )
-IN_CLEAR: Final = (
+REMOVE_PLAIN_SECRETS: Final = (
     """
     UPDATE jobs SET request = (request::jsonb - 'html')::json, sealed_fields = '{html}'
     WHERE request::jsonb ? 'html'
@@ -76,7 +76,7 @@ IN_CLEAR: Final = (
     "ALTER TABLE webhook_endpoints RENAME COLUMN sealed_secret TO secret",
     "ALTER TABLE webhook_endpoints RENAME COLUMN sealed_previous_secret TO previous_secret",
 )
-RULES: Final = (
+CONSTRAINTS_AND_INDEXES: Final = (
     f"""
     ALTER TABLE webhook_endpoints
         ALTER COLUMN secret SET NOT NULL,
@@ -122,7 +122,7 @@ RULES: Final = (
 )
 
 # What to seal: the purpose, a query for the owners and the secrets, and a statement that stores the result.
-_CLEAR: Final = (
+_PLAIN_SECRETS: Final = (
     (
         "job",
         """
@@ -157,7 +157,7 @@ def _seal_existing_secrets() -> None:
     connection = op.get_bind()
     found = [
         (purpose, row, update)
-        for purpose, select, update in _CLEAR
+        for purpose, select, update in _PLAIN_SECRETS
         for row in connection.execute(sqlalchemy.text(select)).all()
     ]
     if not found:
@@ -214,5 +214,5 @@ def upgrade() -> None:
     for statement in TABLES:
         op.execute(statement)
     _seal_existing_secrets()
-    for statement in (*IN_CLEAR, *RULES):
+    for statement in (*REMOVE_PLAIN_SECRETS, *CONSTRAINTS_AND_INDEXES):
         op.execute(statement)
