@@ -81,7 +81,7 @@ async def until(condition: Callable[[], bool], what: str, timeout_s: float = END
 
 
 class BrowserStage:
-    """A running pool, and what renders need besides it."""
+    """A running pool, with a site to render and a folder for the artifact."""
 
     def __init__(self, pool: Pool, site: Site, folder: Path, egress: Egress) -> None:
         self.pool = pool

@@ -31,7 +31,10 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class Dns:
-    """A fake name server. It gives a name's answers in turn and repeats the last one; others do not exist."""
+    """A fake name server. It gives the answers for a name in turn, then repeats the last one.
+
+    Names without answers do not exist.
+    """
 
     def __init__(self, **answers: Sequence[Sequence[Address]]) -> None:
         self.answers = {"example.com": [[PUBLIC]], **answers}

@@ -14,7 +14,7 @@ HOUR_S = 3600
 
 
 class Clock:
-    """A wall clock that is wrong by `wrong_by_s`."""
+    """A wall clock that is `wrong_by_s` seconds fast."""
 
     def __init__(self) -> None:
         self.wrong_by_s = 0

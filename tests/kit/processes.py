@@ -75,7 +75,7 @@ class ProductProcess:
 async def started(
     *arguments: str, environment: Mapping[str, str], log: Path
 ) -> AsyncIterator[ProductProcess]:
-    """Run `python -m ...`. At the end of the block it is ended, also if it is frozen."""
+    """Run `python -m ...` during the block. At the end it is stopped, even if it was frozen by SIGSTOP."""
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", *arguments, cwd=ROOT, env=dict(environment), stdout=output, stderr=output

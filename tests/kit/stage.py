@@ -69,7 +69,7 @@ class Stage:
         return [row["outcome"] for row in await self.database.fetch(sql, job.id)]
 
     async def beats(self, count: int) -> None:
-        """Wait for this many further reports of a worker, so that about as many intervals pass for all."""
+        """Wait for this many more reports of a worker: about as many heartbeat intervals have passed then."""
         last = "SELECT max(last_seen_at) FROM workers"
         async with asyncio.timeout(END_S):
             for _ in range(count):

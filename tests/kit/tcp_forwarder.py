@@ -38,7 +38,7 @@ class TcpForwarder:
         self._flowing.set()  # stalled connections go on and find that they are closed
 
     def stall(self) -> None:
-        """Forward no more data. Connections stay open, and new ones are accepted."""
+        """Stop forwarding data until `resume`. Connections stay open, and new ones are accepted."""
         self._flowing.clear()
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

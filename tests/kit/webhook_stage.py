@@ -147,7 +147,7 @@ class WebhookStage:
         return found
 
     async def verified(self, received: Received, url: str) -> Any:
-        """The document, as a receiver reads it with the reference library."""
+        """Check the signature with the reference library, as a receiver does. Returns the document."""
         endpoint = await self.endpoint(url)
         return Webhook(endpoint.secret).verify(received.body, received.headers)
 

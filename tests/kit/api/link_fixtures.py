@@ -11,7 +11,7 @@ from fleet.artifacts.store import Artifacts
 from fleet.database import Database
 from fleet.tenants.tenant import Scope
 from tests.integration.api.conftest import Api
-from tests.kit.api.links import Fleet, Signer, made_key, visitor
+from tests.kit.api.links import Signer, StandInWorker, made_key, visitor
 
 
 @pytest.fixture
@@ -27,5 +27,5 @@ async def anyone(api: Api) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-def fleet(database: Database, redis: ArqRedis, artifacts: Artifacts, tmp_path: Path) -> Fleet:
-    return Fleet(database, redis, artifacts, tmp_path)
+def fleet(database: Database, redis: ArqRedis, artifacts: Artifacts, tmp_path: Path) -> StandInWorker:
+    return StandInWorker(database, redis, artifacts, tmp_path)

@@ -70,8 +70,8 @@ def visitor(api: Api) -> httpx.AsyncClient:
 
 
 @dataclass(frozen=True)
-class Fleet:
-    """Stands in for workers: ends the jobs of links."""
+class StandInWorker:
+    """Ends the jobs of links, as workers do."""
 
     database: Database
     redis: ArqRedis

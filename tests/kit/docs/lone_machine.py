@@ -1,9 +1,9 @@
 """A machine of its own for the commands of the documents.
 
-The documents name `localhost:8000`, `https://example.com` and "the newest worker of this machine". So that
-these words may stay as they are, the commands run in namespaces of their own: a loopback on which every port
-is free, a table of names in which example.com is this machine, and no process but their own. All of them end
-with this one. To be run inside `NAMESPACES`: `python -m tests.kit.docs.lone_machine FILE WORD...`.
+The documents name `localhost:8000`, `https://example.com` and "the newest worker of this machine". To run
+them unchanged, the commands get namespaces of their own. There every port of loopback is free, example.com is
+this machine, and no other processes are visible. All processes end when the first process of the namespaces
+ends. Run it inside `NAMESPACES`: `python -m tests.kit.docs.lone_machine FILE WORD...`.
 """
 
 import fcntl

@@ -1,4 +1,4 @@
-"""A reader who pastes a block of commands into a terminal: what the shell then said, and how it ended."""
+"""Imitates a reader who pastes a block of commands into a terminal; records the output and the exit code."""
 
 import os
 import signal
@@ -10,22 +10,23 @@ from typing import Final, NamedTuple, TypedDict
 
 from tests.kit.docs.blocks import Block
 
-# zsh as on a new machine, reading from a terminal: no file of the user's, comments are words, `!` is history.
+# zsh as it is in a terminal of a new machine: without configuration files; `#` begins no comment, and `!` has
+# its special meaning.
 SHELLS: Final[Mapping[str, tuple[str, ...]]] = {
     "sh": ("sh", "-e"),
     "zsh": ("zsh", "-f", "-i", "-e", "-o", "no_prompt_sp", "-o", "no_prompt_cr"),
 }
 BLOCK_S: Final = 60.0
-# A file tells nobody that it grew.
+# Seconds between two looks at a log: a file that grows causes no event.
 LOOK_S: Final = 0.02
 
 
 class CtrlC(NamedTuple):
-    """When a reader presses Ctrl-C, and what is said last.
+    """When a reader presses Ctrl-C, and what the program prints then.
 
     Attributes:
-        after: words that say that the program works.
-        last: words that say that it has ended.
+        after: printed when the program works; then Ctrl-C is pressed.
+        last: printed when the program has ended.
     """
 
     after: str
@@ -33,7 +34,7 @@ class CtrlC(NamedTuple):
 
 
 class Outcome(TypedDict):
-    """What came of a block in one shell."""
+    """The result of a block in one shell."""
 
     block: str
     shell: str
@@ -57,11 +58,11 @@ def paste(
     Args:
         block: the commands.
         shell: `sh` or `zsh`.
-        folder: where the reader is.
-        environment: variables of the reader's shell.
-        log: file for what is said.
-        and_then: commands of our own after the block, which fail when it has not done what it says.
-        ctrl_c: for a block that runs until then.
+        folder: the shell's working directory.
+        environment: variables of the shell.
+        log: file for the output.
+        and_then: commands that are run after the block, to check its effect.
+        ctrl_c: for a block that runs until Ctrl-C.
     """
     source = log.with_suffix(".in")
     source.write_text(block.text + and_then)
@@ -82,20 +83,20 @@ def paste(
 
 
 def press(ctrl_c: CtrlC, process: subprocess.Popen[bytes], log: Path) -> int:
-    """Press Ctrl-C when it is time; 0, or the code with which the process ended before that."""
+    """Press Ctrl-C when the program works. Returns 0, or the exit code if the process ended before."""
     while ctrl_c.after not in log.read_text():
         if (code := process.poll()) is not None:
             return code
         time.sleep(LOOK_S)
     os.killpg(process.pid, signal.SIGINT)
-    # The shell itself ends by the signal; some shells do not wait for the program.
+    # The signal ends the shell, too. Some shells do not wait for the program, so its last words are awaited.
     process.wait(BLOCK_S)
     wait_for(ctrl_c.last, log)
     return 0
 
 
 def wait_for(words: str, log: Path) -> None:
-    """Wait until these words were said."""
+    """Wait until these words are in the log."""
     deadline = time.monotonic() + BLOCK_S
     while words not in log.read_text():
         assert time.monotonic() < deadline, f"not said within {BLOCK_S} s: {words}\n{log.read_text()}"

@@ -1,4 +1,4 @@
-"""What is to know about single blocks; a block's name is its page and how its first line begins."""
+"""Blocks that need special treatment. A block's name is its page and the beginning of its first line."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -15,9 +15,9 @@ NOT_RUN: Final[Mapping[str, str]] = {
         "the reader has to fill in an address, and it installs from the internet"
     ),
 }
-# Containers are not built here: what is tried is which words the shell hands to this program.
+# Containers are not built here. This program only prints the arguments that the shell passes to it.
 WORDS_ALONE: Final = "docker"
-# `make` says what it would run and runs nothing: the whole suite, half an hour of chaos, a second fleet.
+# `make` only prints its commands. They would run the whole suite, half an hour of chaos, or a second fleet.
 MAKE_SAYS: Final = {"MAKEFLAGS": "n"}
 
 # Blocks that run until Ctrl-C.
@@ -30,12 +30,12 @@ UNTIL_CTRL_C: Final[Mapping[str, CtrlC]] = {
     "docs/operations/start-a-worker.md: set -a; . ./worker.env; set +a": _WORKER,
 }
 
-# It needs an empty database.
+# The block that needs an empty database.
 RESTORE: Final = "docs/operations/backup.md: pg_restore "
 EXAMPLE_KEY_ID: Final = "0a1b2c3d4e5f"
 
 _IS_A_PICTURE: Final = "head -c 4 example.png | grep -a -q PNG\n"
-# Commands that follow a block, and fail when it has not done what its page says.
+# Commands that check the effect of a block. They are run after it.
 AND_THEN: Final[Mapping[str, str]] = {
     'README.md: curl -sS --fail-with-body localhost:8000/v1/screenshot -H "X': _IS_A_PICTURE,
     "README.md: KEY=$(cat .renderfleet/api-key)": _IS_A_PICTURE,

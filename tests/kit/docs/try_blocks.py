@@ -41,15 +41,15 @@ from tests.kit.docs.special_blocks import (
 from tests.kit.paths import ROOT
 from tests.kit.processes import command_line
 
-# What the blocks have changed for good, so that another shell finds it as the first one did.
-_AS_NEW: Final = (
+# Undo what the blocks have changed in the database, so that they can be tried in the next shell.
+_UNDO: Final = (
     "UPDATE api_keys SET revoked_at = NULL WHERE id = $1",
     "UPDATE tenants SET name = $1 || ' has made globex' WHERE name = 'globex'",
 )
 _EXAMPLE_ID: Final = "UPDATE api_keys SET id = $1 WHERE id = $2"
 
 
-class Page(BaseHTTPRequestHandler):
+class ExamplePage(BaseHTTPRequestHandler):
     """Answers everything with one page."""
 
     def do_GET(self) -> None:
@@ -69,60 +69,60 @@ def example_com() -> Iterator[None]:
     """https://example.com, with a certificate that Chromium is told to accept."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     trustme.CA().issue_cert("example.com").configure_cert(context)
-    with ThreadingHTTPServer(("127.0.0.1", 443), Page) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 443), ExamplePage) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield
         server.shutdown()
 
 
-def program(path: Path, text: str) -> str:
-    """Write a program of the shell; its path."""
+def write_script(path: Path, text: str) -> str:
+    """Write a shell script. Returns its path."""
     path.parent.mkdir(exist_ok=True)
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o755)
     return str(path)
 
 
-class Machine:
-    """The reader's folder with a fleet that runs."""
+class ReaderMachine:
+    """The machine of a reader: a copy of the repository, and a running fleet."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.place = folder / "renderfleet"
+        self.repository = folder / "renderfleet"
         self.logs = folder / "logs"
         self.logs.mkdir()
         chromium = os.environ["RENDERFLEET_CHROMIUM_EXECUTABLE"]
         postgres = next(iter(installed_versions(programs_folder()).values()))
         accepting = f'exec {shlex.quote(chromium)} --ignore-certificate-errors "$@"'
-        program(folder / "bin" / WORDS_ALONE, f"printf '%s\\n' {WORDS_ALONE} \"$@\"")
+        write_script(folder / "bin" / WORDS_ALONE, f"printf '%s\\n' {WORDS_ALONE} \"$@\"")
         own = {name: text for name, text in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
         self.environment = {
             **own,
-            "PATH": f"{self.place}/.venv/bin:{folder}/bin:{postgres}:{os.environ['PATH']}",
+            "PATH": f"{self.repository}/.venv/bin:{folder}/bin:{postgres}:{os.environ['PATH']}",
             "PYTHON": sys.executable,
-            "RENDERFLEET_CHROMIUM_EXECUTABLE": program(folder / "bin" / "chromium", accepting),
+            "RENDERFLEET_CHROMIUM_EXECUTABLE": write_script(folder / "bin" / "chromium", accepting),
             "RENDERFLEET_EGRESS_ALLOW": "127.0.0.1",
         }
 
-    def copy(self) -> None:
-        """The repository as its reader has it, with the environment that is there already."""
+    def copy_repository(self) -> None:
+        """Copy what the blocks need of the repository, and link the Python environment of the tests."""
         ignored = shutil.ignore_patterns("__pycache__", ".*")
-        self.place.mkdir()
+        self.repository.mkdir()
         for name in ("api", "deploy", "fleet", "migrations", "worker"):
-            shutil.copytree(ROOT / name, self.place / name, ignore=ignored)
+            shutil.copytree(ROOT / name, self.repository / name, ignore=ignored)
         for name in ("Makefile", "pyproject.toml"):
-            shutil.copy2(ROOT / name, self.place / name)
-        (self.place / ".venv").symlink_to((ROOT / ".venv").resolve())
+            shutil.copy2(ROOT / name, self.repository / name)
+        (self.repository / ".venv").symlink_to((ROOT / ".venv").resolve())
 
     @contextmanager
     def running(self, start: Block) -> Iterator[None]:
-        """The fleet as the README starts it."""
+        """Run the fleet with the README's command, during the block."""
         log = self.logs / "run.log"
         with log.open("wb") as output:
             run = subprocess.Popen(
                 ["sh", "-c", start.text],
-                cwd=self.place,
+                cwd=self.repository,
                 env=self.environment,
                 stdout=output,
                 stderr=output,
@@ -130,22 +130,22 @@ class Machine:
             )
         try:
             wait_for(STARTED, log)
-            self._learn()
+            self._read_worker_settings()
             yield
         finally:
             os.killpg(run.pid, signal.SIGINT)
             run.wait(30)
 
-    def _learn(self) -> None:
+    def _read_worker_settings(self) -> None:
         """Take over the variables of the worker that runs, as docs/operations/start-a-worker.md says."""
         worker = next(one for one in psutil.process_iter() if command_line(one)[-2:] == ["-m", "worker"])
         settings = {
             name: text for name, text in worker.environ().items() if name.startswith(("RENDERFLEET_", "AWS_"))
         }
-        (self.place / "worker.env").write_text(
+        (self.repository / "worker.env").write_text(
             "".join(f"{name}={shlex.quote(text)}\n" for name, text in settings.items())
         )
-        key = (self.place / ".renderfleet" / "api-key").read_text().strip()
+        key = (self.repository / ".renderfleet" / "api-key").read_text().strip()
         self.environment |= {
             **settings,
             "KEY": key,
@@ -163,31 +163,31 @@ class Machine:
     def outcomes(self, found: list[Block], shell: str) -> Iterator[Outcome]:
         """Try each block in one shell."""
         asyncio.run(self._sql(f"CREATE DATABASE restored_in_{shell}"))
-        for statement in _AS_NEW:
+        for statement in _UNDO:
             asyncio.run(self._sql(statement, EXAMPLE_KEY_ID))
         for number, block in enumerate(found):
-            (self.place / "deploy" / ".env").unlink(missing_ok=True)  # each page makes it
+            (self.repository / "deploy" / ".env").unlink(missing_ok=True)  # each page makes it
             yield paste(
                 block,
                 shell,
-                folder=self.place,
-                environment={**self.environment, **MAKE_SAYS, **self._more(block, shell)},
+                folder=self.repository,
+                environment={**self.environment, **MAKE_SAYS, **self._more_variables(block, shell)},
                 log=self.logs / f"{shell}-{number}.log",
                 and_then=AND_THEN.get(block.name, ""),
                 ctrl_c=UNTIL_CTRL_C.get(block.name),
             )
 
-    def _more(self, block: Block, shell: str) -> dict[str, str]:
+    def _more_variables(self, block: Block, shell: str) -> dict[str, str]:
         if not block.name.startswith(RESTORE):
             return {}
         url = self.environment["RENDERFLEET_DATABASE_URL"]
         return {"RENDERFLEET_DATABASE_URL": f"{url.rpartition('/')[0]}/restored_in_{shell}"}
 
-    def presuppose(self) -> None:
-        """What the pages presuppose: the tenant acme, and its key with the example's id."""
+    def make_tenant(self) -> None:
+        """Make what the pages assume to exist: the tenant acme, and its key with the id of the examples."""
         command = [sys.executable, "-m", "fleet.keys", "create", "--tenant", "acme", "--new-tenant"]
         made = subprocess.run(
-            command, cwd=self.place, env=self.environment, check=True, stdout=subprocess.PIPE, text=True
+            command, cwd=self.repository, env=self.environment, check=True, stdout=subprocess.PIPE, text=True
         )
         key_id = made.stdout.split("_")[1]
         asyncio.run(self._sql(_EXAMPLE_ID, EXAMPLE_KEY_ID, key_id))
@@ -202,11 +202,11 @@ def main(words: list[str]) -> None:
     """Try all blocks and write the outcomes."""
     folder, shells = Path(words[0]), [shell for shell in SHELLS if shell in words[1:]]
     found = list(blocks())
-    machine = Machine(folder)
-    machine.copy()
+    machine = ReaderMachine(folder)
+    machine.copy_repository()
     start = next(block for block in found if block.name == START)
     with example_com(), machine.running(start):
-        machine.presuppose()
+        machine.make_tenant()
         tried = [block for block in found if block.name not in NOT_RUN]
         outcomes = [outcome for shell in shells for outcome in machine.outcomes(tried, shell)]
     (folder / "outcomes.json").write_text(json.dumps(outcomes))

@@ -1,6 +1,6 @@
 """`python -m tests.kit.docs.zsh_install`: the second shell in which the commands of the documents are tried.
 
-Nothing else needs it. Where it cannot be had, one line says so and the tests of that shell are skipped.
+Only these tests need it. If it cannot be installed, this prints one line, and its tests are skipped.
 """
 
 import shutil

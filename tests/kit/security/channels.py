@@ -1,8 +1,8 @@
 """A page that tries every way in which a page can cause network traffic, and the site that serves it.
 
 The site listens on 127.0.0.2, which stands for a public address. The page tries to reach private listeners
-(tests/kit/security/private_listeners.py); the path of each request is the name of the channel. The page has a
-picture that the site delays until the page has tried everything, so only then the page has loaded.
+(tests/kit/security/private_listeners.py); the path of each request is the name of the channel. The page
+contains a picture that the site delays until all channels were tried, so the page is not loaded before that.
 """
 
 import asyncio
@@ -250,7 +250,7 @@ class PublicSite:
 
 @asynccontextmanager
 async def public_site(listeners: PrivateListeners) -> AsyncIterator[PublicSite]:
-    """Open it on a free port of 127.0.0.2."""
+    """Run the site on a free port of 127.0.0.2, during the block."""
     site = PublicSite(listeners)
     server = await asyncio.start_server(site.serve, HOST, 0)
     site.port = server.sockets[0].getsockname()[1]

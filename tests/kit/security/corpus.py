@@ -10,7 +10,7 @@ CORPUS: Final = Path(__file__).with_name("ssrf_corpus.txt")
 
 
 def lines() -> list[tuple[str, str]]:
-    """Class and input of each line. An input may begin with a space and contain tabs: nothing is stripped."""
+    """The kind and the input of each line. Inputs are not stripped: spaces and tabs belong to them."""
     found = []
     for line in CORPUS.read_text(encoding="utf-8").split("\n"):
         if line and not line.startswith("#"):

@@ -18,7 +18,7 @@ from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope
 from tests.integration.api.conftest import Api, Serve
 from tests.kit.api.calls import CONTENT, claim, problem
-from tests.kit.api.links import URL, Fleet, Signer, made_key, visitor, waiting
+from tests.kit.api.links import URL, Signer, StandInWorker, made_key, visitor, waiting
 
 pytest_plugins = ("tests.kit.api.link_fixtures",)
 
@@ -90,7 +90,9 @@ async def test_what_is_signed_is_checked_like_the_body_of_a_post(
     problem(await anyone.get(private), 422, ErrorType.URL_BLOCKED)
 
 
-async def test_a_key_signs_by_its_scope_and_only_while_it_is_valid(serve: Serve, fleet: Fleet) -> None:
+async def test_a_key_signs_by_its_scope_and_only_while_it_is_valid(
+    serve: Serve, fleet: StandInWorker
+) -> None:
     async with serve(API_KEY_CACHE_S=0) as api, visitor(api) as anyone:
         reader = await made_key(fleet.database, Scope.READ)
         refusal = problem(await anyone.get(reader.link()), 403, ErrorType.FORBIDDEN)
@@ -116,7 +118,7 @@ async def test_a_key_signs_by_its_scope_and_only_while_it_is_valid(serve: Serve,
 
 
 async def test_a_load_waits_for_a_render_that_is_under_way(
-    anyone: httpx.AsyncClient, signer: Signer, fleet: Fleet
+    anyone: httpx.AsyncClient, signer: Signer, fleet: StandInWorker
 ) -> None:
     first = asyncio.create_task(anyone.get(signer.link()))
     attempt = await claim(fleet.database, await fleet.job())
@@ -131,7 +133,7 @@ async def test_a_load_waits_for_a_render_that_is_under_way(
 
 
 async def test_a_failure_is_told_and_not_repeated_at_each_load(
-    anyone: httpx.AsyncClient, signer: Signer, fleet: Fleet
+    anyone: httpx.AsyncClient, signer: Signer, fleet: StandInWorker
 ) -> None:
     answer = await fleet.failed(anyone, signer.link())
     refusal = problem(answer, 502, ErrorType.TLS_ERROR)
@@ -145,7 +147,7 @@ async def test_a_failure_is_told_and_not_repeated_at_each_load(
 
 
 async def test_a_placeholder_stands_in_for_a_failure(
-    anyone: httpx.AsyncClient, signer: Signer, fleet: Fleet
+    anyone: httpx.AsyncClient, signer: Signer, fleet: StandInWorker
 ) -> None:
     size = {"viewport.width": "300", "viewport.height": "200", "device_scale_factor": "2"}
     first = await fleet.failed(anyone, signer.link_with({"placeholder": "error", **size}))
@@ -162,7 +164,7 @@ async def test_a_placeholder_stands_in_for_a_failure(
 
 
 async def test_a_render_that_takes_longer_is_not_waited_for(
-    serve: Serve, signer: Signer, fleet: Fleet
+    serve: Serve, signer: Signer, fleet: StandInWorker
 ) -> None:
     async with serve(LINK_WAIT_S=0.3) as api, visitor(api) as anyone:
         answer = await anyone.get(signer.link())
@@ -177,7 +179,7 @@ async def test_a_render_that_takes_longer_is_not_waited_for(
 
 
 async def test_a_cancelled_render_is_told_once_and_made_anew(
-    api: Api, anyone: httpx.AsyncClient, signer: Signer, fleet: Fleet
+    api: Api, anyone: httpx.AsyncClient, signer: Signer, fleet: StandInWorker
 ) -> None:
     load = asyncio.create_task(anyone.get(signer.link()))
     job_id = await fleet.job()
@@ -187,7 +189,7 @@ async def test_a_cancelled_render_is_told_once_and_made_anew(
 
 
 async def test_links_are_within_the_tenants_limits_and_loads_of_one_count_once(
-    serve: Serve, signer: Signer, fleet: Fleet
+    serve: Serve, signer: Signer, fleet: StandInWorker
 ) -> None:
     limits = {"TENANT_MAX_QUEUED": 1, "TENANT_MAX_REQUESTS_PER_S": 0.01, "TENANT_BURST": 2}
     async with serve(LINK_WAIT_S=0.5, **limits) as api, visitor(api) as anyone:

@@ -9,7 +9,7 @@ from fleet.errors import ErrorType
 from fleet.queue.arq_adapter import QUEUE
 from fleet.tenants.tenant import Scope
 from tests.kit.api.calls import CONTENT, problem
-from tests.kit.api.links import URL, Fleet, Signer, made_key, waiting
+from tests.kit.api.links import URL, Signer, StandInWorker, made_key, waiting
 
 pytest_plugins = ("tests.kit.api.link_fixtures",)
 
@@ -17,7 +17,7 @@ ETAG = f'"{hashlib.sha256(CONTENT).hexdigest()}"'
 
 
 async def test_a_link_shows_the_picture_to_anyone(
-    anyone: httpx.AsyncClient, signer: Signer, fleet: Fleet
+    anyone: httpx.AsyncClient, signer: Signer, fleet: StandInWorker
 ) -> None:
     answer = await fleet.loaded(anyone, signer.link())
     assert (answer.status_code, answer.content) == (200, CONTENT)
@@ -38,7 +38,7 @@ async def test_a_link_shows_the_picture_to_anyone(
 
 
 async def test_the_second_load_needs_no_second_render(
-    anyone: httpx.AsyncClient, signer: Signer, fleet: Fleet
+    anyone: httpx.AsyncClient, signer: Signer, fleet: StandInWorker
 ) -> None:
     await fleet.loaded(anyone, signer.link())
     # Another expiry, another order, the same picture.
@@ -55,7 +55,7 @@ async def test_the_second_load_needs_no_second_render(
 
 
 async def test_fifty_loads_at_once_are_one_render(
-    anyone: httpx.AsyncClient, signer: Signer, fleet: Fleet
+    anyone: httpx.AsyncClient, signer: Signer, fleet: StandInWorker
 ) -> None:
     # Also for a link that is never served from the store.
     link = signer.link(cache_ttl_s="0")
@@ -73,7 +73,7 @@ async def test_fifty_loads_at_once_are_one_render(
 
 
 async def test_what_is_older_than_wanted_is_rendered_anew(
-    anyone: httpx.AsyncClient, signer: Signer, fleet: Fleet
+    anyone: httpx.AsyncClient, signer: Signer, fleet: StandInWorker
 ) -> None:
     await fleet.loaded(anyone, signer.link())
     await fleet.database.execute("UPDATE jobs SET finished_at = finished_at - interval '100 s'")
@@ -84,7 +84,7 @@ async def test_what_is_older_than_wanted_is_rendered_anew(
 
 
 async def test_the_picture_of_an_error_page_is_kept_no_longer_than_an_error(
-    anyone: httpx.AsyncClient, signer: Signer, fleet: Fleet
+    anyone: httpx.AsyncClient, signer: Signer, fleet: StandInWorker
 ) -> None:
     """The page may be well again in a moment: neither we nor caches show its error for a day."""
     await fleet.loaded(anyone, signer.link())
@@ -98,7 +98,7 @@ async def test_the_picture_of_an_error_page_is_kept_no_longer_than_an_error(
 
 
 async def test_what_was_erased_or_lost_is_rendered_anew(
-    anyone: httpx.AsyncClient, signer: Signer, fleet: Fleet
+    anyone: httpx.AsyncClient, signer: Signer, fleet: StandInWorker
 ) -> None:
     await fleet.loaded(anyone, signer.link())
     await fleet.database.execute("UPDATE jobs SET artifact_erased_at = now()")
@@ -114,7 +114,7 @@ async def test_what_was_erased_or_lost_is_rendered_anew(
 
 
 async def test_another_picture_is_another_render(
-    anyone: httpx.AsyncClient, signer: Signer, fleet: Fleet
+    anyone: httpx.AsyncClient, signer: Signer, fleet: StandInWorker
 ) -> None:
     await fleet.loaded(anyone, signer.link())
     await fleet.loaded(anyone, signer.link(full_page="true"))
@@ -123,7 +123,7 @@ async def test_another_picture_is_another_render(
 
 
 async def test_nobody_is_shown_the_picture_of_another_tenant(
-    anyone: httpx.AsyncClient, signer: Signer, fleet: Fleet
+    anyone: httpx.AsyncClient, signer: Signer, fleet: StandInWorker
 ) -> None:
     await fleet.loaded(anyone, signer.link())
     stranger = await made_key(fleet.database, Scope.LINKS, tenant_name="strangers")
@@ -135,7 +135,9 @@ async def test_nobody_is_shown_the_picture_of_another_tenant(
     problem(await anyone.get(forged), 401, ErrorType.LINK_NOT_SIGNED)
 
 
-async def test_all_options_reach_the_render(anyone: httpx.AsyncClient, signer: Signer, fleet: Fleet) -> None:
+async def test_all_options_reach_the_render(
+    anyone: httpx.AsyncClient, signer: Signer, fleet: StandInWorker
+) -> None:
     link = signer.link(
         viewport__width="800",
         viewport__height="600",
@@ -165,7 +167,9 @@ async def test_all_options_reach_the_render(anyone: httpx.AsyncClient, signer: S
     assert rows[0]["retention_s"] == 100_000
 
 
-async def test_a_pdf_has_a_path_of_its_own(anyone: httpx.AsyncClient, signer: Signer, fleet: Fleet) -> None:
+async def test_a_pdf_has_a_path_of_its_own(
+    anyone: httpx.AsyncClient, signer: Signer, fleet: StandInWorker
+) -> None:
     await fleet.loaded(anyone, signer.link("/v1/pdf"))
     assert await fleet.database.fetchval("SELECT request->>'format' FROM jobs") == "pdf"
     for link, field in (

@@ -7,7 +7,7 @@ from playwright.async_api import Page, Route, async_playwright
 
 from fleet.tenants.tenant import Scope
 from tests.integration.api.conftest import Serve
-from tests.kit.api.links import URL, Fleet, Signer, made_key, visitor
+from tests.kit.api.links import URL, Signer, StandInWorker, made_key, visitor
 from tests.kit.processes import api, free_port
 from tests.kit.stage import Stage
 from worker.settings import BrowserSettings
@@ -87,7 +87,7 @@ async def test_a_page_shows_what_its_links_promise(stage: Stage, page: Page) -> 
 
 
 async def test_a_page_of_another_site_learns_the_status_of_each_refusal(
-    serve: Serve, signer: Signer, fleet: Fleet, page: Page
+    serve: Serve, signer: Signer, fleet: StandInWorker, page: Page
 ) -> None:
     """A browser keeps a refusal that is not for other sites from the page's author, status and all."""
     other = await made_key(fleet.database, Scope.LINKS, tenant_name="another")

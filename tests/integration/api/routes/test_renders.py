@@ -11,7 +11,7 @@ from fleet.database import Database
 from fleet.errors import ErrorType
 from tests.integration.api.conftest import Api
 from tests.kit.api.calls import CONTENT, fail, problem
-from tests.kit.api.links import Fleet
+from tests.kit.api.links import StandInWorker
 
 pytest_plugins = ("tests.kit.api.link_fixtures",)
 
@@ -20,7 +20,7 @@ End = Callable[[str], Awaitable[None]]
 
 
 async def rendered(
-    api: Api, fleet: Fleet, end: End, path: str = "/v1/screenshot", **call: Any
+    api: Api, fleet: StandInWorker, end: End, path: str = "/v1/screenshot", **call: Any
 ) -> httpx.Response:
     """The answer to a POST whose job ends meanwhile."""
     call = {"json": {"url": URL}} | call
@@ -30,7 +30,7 @@ async def rendered(
     return await waiting
 
 
-async def test_one_call_answers_with_the_bytes_and_names_its_job(api: Api, fleet: Fleet) -> None:
+async def test_one_call_answers_with_the_bytes_and_names_its_job(api: Api, fleet: StandInWorker) -> None:
     # Conditions and ranges mean nothing in a POST.
     headers = {"Range": "bytes=0-9", "If-None-Match": "*"}
     answer = await rendered(api, fleet, fleet.succeed, headers=headers)
@@ -80,7 +80,7 @@ async def test_a_job_that_takes_longer_goes_on_and_is_told_of(api: Api) -> None:
     assert answer.headers["location"] == f"/v1/jobs/{answer.json()['id']}"
 
 
-async def test_a_job_that_fails_is_its_error(api: Api, fleet: Fleet, database: Database) -> None:
+async def test_a_job_that_fails_is_its_error(api: Api, fleet: StandInWorker, database: Database) -> None:
     async def end(job_id: str) -> None:
         await fail(database, job_id)
 
@@ -91,14 +91,14 @@ async def test_a_job_that_fails_is_its_error(api: Api, fleet: Fleet, database: D
     assert answer.headers["renderfleet-job"] == str(job_id)
 
 
-async def test_a_job_that_is_cancelled_meanwhile_is_an_error(api: Api, fleet: Fleet) -> None:
+async def test_a_job_that_is_cancelled_meanwhile_is_an_error(api: Api, fleet: StandInWorker) -> None:
     async def end(job_id: str) -> None:
         await api.client.delete(f"/v1/jobs/{job_id}")
 
     problem(await rendered(api, fleet, end, "/v1/pdf"), 409, ErrorType.CANCELLED)
 
 
-async def test_it_is_the_same_job_as_that_of_a_call_for_jobs(api: Api, fleet: Fleet) -> None:
+async def test_it_is_the_same_job_as_that_of_a_call_for_jobs(api: Api, fleet: StandInWorker) -> None:
     headers = {"Idempotency-Key": "once"}
     answer = await rendered(api, fleet, fleet.succeed, headers=headers)
     again = await api.client.post("/v1/screenshot", json={"url": URL}, headers=headers)
@@ -108,14 +108,16 @@ async def test_it_is_the_same_job_as_that_of_a_call_for_jobs(api: Api, fleet: Fl
     assert await fleet.jobs() == 1
 
 
-async def test_an_earlier_result_is_reused_if_it_may_be(api: Api, fleet: Fleet) -> None:
+async def test_an_earlier_result_is_reused_if_it_may_be(api: Api, fleet: StandInWorker) -> None:
     first = await rendered(api, fleet, fleet.succeed, json={"url": URL, "cache_ttl_s": 60})
     second = await api.client.post("/v1/screenshot", json={"url": URL, "cache_ttl_s": 60})
     assert (second.content, second.headers["renderfleet-cache"]) == (CONTENT, "hit")
     assert second.headers["renderfleet-job"] == first.headers["renderfleet-job"]
 
 
-async def test_an_artifact_that_was_erased_is_no_answer(api: Api, fleet: Fleet, database: Database) -> None:
+async def test_an_artifact_that_was_erased_is_no_answer(
+    api: Api, fleet: StandInWorker, database: Database
+) -> None:
     headers = {"Idempotency-Key": "once"}
     await rendered(api, fleet, fleet.succeed, headers=headers)
     await database.execute("UPDATE jobs SET artifact_erased_at = now()")
