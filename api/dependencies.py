@@ -123,6 +123,11 @@ class Dependencies:
             refuse_unknown_parameters(request.query_params, allowed=_parameters_of(request.scope["endpoint"]))
         return tenant
 
+    def forget_keys(self) -> None:
+        """Read all keys and tenants from Postgres again, because one of them has changed."""
+        self.authenticator.forget_all()
+        self.link_keys.forget_all()
+
     def policy_for(self, tenant: Tenant) -> AddressPolicy:
         """The addresses that this tenant's jobs may reach."""
         if not (tenant.egress_allow or tenant.egress_deny):

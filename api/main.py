@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 from types import FrameType
 from typing import Any, Final
@@ -48,7 +49,7 @@ from fleet.database import Database, DatabaseSettings
 from fleet.database_errors import in_words
 from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType, OperatorError, RenderfleetError, UnavailableError
-from fleet.jobs.read import changed
+from fleet.jobs.read import check_schema
 from fleet.queue import arq_adapter
 from fleet.settings import load_settings
 from fleet.telemetry.logs import LogSettings, configure_logs, get_logger
@@ -136,8 +137,7 @@ async def _open_dependencies(settings: Settings, stack: AsyncExitStack) -> Depen
     stack.push_async_callback(asyncio.to_thread, store.close)
     probes = Probes(
         {
-            # Reads the table of jobs, so that a database without its schema is not taken for ready.
-            "postgres": lambda: changed(database, []),
+            "postgres": partial(check_schema, database),
             "redis": redis.ping,
             "s3": store.check,
         }

@@ -1,7 +1,7 @@
 """Creates the parts of a worker from each other. `worker/main.py` says when each of them starts and stops."""
 
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Final
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from arq.connections import ArqRedis
 from fleet.artifacts.store import Artifacts
 from fleet.database import Database
 from fleet.egress.policy import AddressPolicy
-from fleet.jobs.read import changed
+from fleet.jobs.read import check_schema
 from fleet.queue.arq_adapter import CarrierWorker
 from fleet.telemetry.logs import get_logger
 from fleet.telemetry.probes import Probes
@@ -242,8 +242,7 @@ class Components:
         """Ask whether Postgres, Redis and S3 answer."""
         return Probes(
             {
-                # Reads the table of jobs, so that a database without its schema is not taken for ready.
-                "postgres": lambda: changed(self.database, []),
+                "postgres": partial(check_schema, self.database),
                 "redis": self.redis.ping,
                 "s3": self.artifacts.check,
             }

@@ -101,6 +101,16 @@ async def changed(database: Database, known: Sequence[tuple[UUID, State, int]]) 
     return [row["id"] for row in rows]
 
 
+async def check_schema(database: Database) -> None:
+    """Check that Postgres answers and has the table of jobs: without its schema it is not ready.
+
+    Raises:
+        UnavailableError: Postgres does not answer.
+        asyncpg.UndefinedTableError: there is no such table.
+    """
+    await changed(database, [])
+
+
 async def get_many(database: Database, job_ids: Sequence[UUID]) -> list[Job]:
     """Jobs by id, of any tenant, in no particular order. The caller has checked before whose they are."""
     rows = await database.fetch(_GET_MANY, job_ids)

@@ -158,8 +158,7 @@ async def revoke_key(operator: Operator, key_id: KeyId, dependencies: OpenDepend
             "no other key with the scope `admin` works; make one first, or use `python -m fleet.keys revoke`",
         )
     if outcome is Revocation.REVOKED:
-        dependencies.authenticator.forget_all()
-        dependencies.link_keys.forget_all()
+        dependencies.forget_keys()
         dependencies.waiters.shut_out(key_id)
         log.info("api key revoked", key_id=key_id, by_key_id=operator.key_id)
     return json_answer(KeyDocument.of(await _get(dependencies, key_id)))

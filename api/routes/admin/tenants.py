@@ -135,8 +135,7 @@ async def change_tenant(
         raise refused_field(None, "the body names nothing to change", allowed=", ".join(manage.CHANGEABLE))
     async with dependencies.database.connection() as connection:
         account = await manage.change(connection, tenant_id, wanted.changes)
-    dependencies.authenticator.forget_all()
-    dependencies.link_keys.forget_all()
+    dependencies.forget_keys()
     log.info("tenant changed", tenant_id=str(tenant_id), what=list(wanted.changes), by_key_id=operator.key_id)
     return _found(account)
 

@@ -19,7 +19,7 @@ from deploy.embedded.data_dir import write_private
 from deploy.embedded.engines.engine import Engine, EngineError, clean_environment
 from deploy.embedded.engines.ports import LOOPBACK
 from deploy.embedded.processes import process_tree
-from deploy.embedded.processes.process import Program, run_to_end
+from deploy.embedded.processes.process import Program, capture, run_to_end
 
 USER: Final = "renderfleet"
 DATABASE: Final = "renderfleet"
@@ -136,15 +136,10 @@ class PostgresEngine(Engine):
             PGPASSWORD=self.data_dir.secrets.postgres_password,
         )
         try:
-            done = subprocess.run(
+            done = capture(
                 [str(self.programs / "psql"), "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-c", sql],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=timeout_s,
-                start_new_session=True,  # a Ctrl-C on the terminal must not reach it
-                check=False,
+                timeout_s=timeout_s,
+                environment=environment,
             )
         except subprocess.TimeoutExpired as error:
             raise EngineError(f"Postgres did not answer a query within {timeout_s:.0f} s.") from error

@@ -11,6 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from deploy.embedded.processes.process import capture
+
 VERSION_TIMEOUT_S: Final = 20.0
 
 # The program itself comes before Debian's /usr/bin/chromium-headless-shell, which is a shell script: if the
@@ -68,15 +70,7 @@ def playwright_folder() -> Path | None:
 def ask_version(executable: Path) -> str | None:
     """Its answer to --version; None when it does not run, for example because libraries are missing."""
     try:
-        done = subprocess.run(
-            [str(executable), "--version"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=VERSION_TIMEOUT_S,
-            start_new_session=True,  # a Ctrl-C on the terminal must not reach it
-            check=False,
-        )
+        done = capture([str(executable), "--version"], timeout_s=VERSION_TIMEOUT_S)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 and done.stdout.strip() else None

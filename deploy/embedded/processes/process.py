@@ -219,6 +219,32 @@ class ChildProcess:
         return f"It wrote nothing to its log {self.program.log}."
 
 
+def capture(
+    command: Sequence[str], *, timeout_s: float, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a short command and collect what it writes. A Ctrl-C on the terminal does not reach it.
+
+    Args:
+        command: the program and its arguments.
+        timeout_s: seconds that it may take.
+        environment: all of its variables; None: those of this process.
+
+    Raises:
+        subprocess.TimeoutExpired: it took longer, and was killed.
+        OSError: the program cannot be executed.
+    """
+    return subprocess.run(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        start_new_session=True,
+        check=False,
+    )
+
+
 def run_to_end(program: Program, *, timeout_s: float, pause: Pause = time.sleep) -> None:
     """Run a program until it ends.
 
