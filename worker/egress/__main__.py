@@ -46,7 +46,8 @@ async def _serve() -> None:
 def main() -> int:
     """Run; returns the exit code."""
     configure_logs(load_settings(LogSettings))
-    # Two for each connection. The hard limit is what an operator means, the soft one is for select(2).
+    # Each connection needs two descriptors. Use all that the hard limit allows: the soft limit is often low,
+    # for programs with select(2).
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from typing import Final
 
 from worker.egress.outbound.dial import Dialer, dial
-from worker.egress.outbound.name_cache import Names
+from worker.egress.outbound.name_cache import NameCache
 from worker.egress.outbound.own_ports import OwnPorts
 from worker.egress.outbound.resolver import Resolver
-from worker.egress.outbound.route import Route, Straight
-from worker.egress.outbound.service_client import ServiceAddress, ThroughService
+from worker.egress.outbound.route import DirectRoute, Route
+from worker.egress.outbound.service_client import ServiceAddress, ServiceRoute
 from worker.egress.port import Port
 from worker.settings import EgressProxySettings
 
@@ -78,5 +78,5 @@ class Egress:
     def _route(self) -> Route:
         timeout_s = self._settings.egress_connect_timeout_s
         if self._service is not None:
-            return ThroughService(self._service, self._own, timeout_s=timeout_s)
-        return Straight(Names(self._resolver), self._own, self._dialer, timeout_s=timeout_s)
+            return ServiceRoute(self._service, self._own, timeout_s=timeout_s)
+        return DirectRoute(NameCache(self._resolver), self._own, self._dialer, timeout_s=timeout_s)

@@ -12,7 +12,7 @@ from worker.egress.verdicts import ConnectionOutcome, Verdict
 
 
 class RefusalError(Exception):
-    """A connection does not come about; the verdict says why."""
+    """No connection was made. The verdict says why."""
 
     def __init__(self, verdict: Verdict) -> None:
         super().__init__(verdict.outcome.value)
@@ -20,27 +20,27 @@ class RefusalError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Words:
+class _Refusal:
     status: HTTPStatus
     token: str
 
 
-_WORDS: Final = {
-    ConnectionOutcome.BLOCKED: _Words(HTTPStatus.FORBIDDEN, "destination_ip_prohibited"),
-    ConnectionOutcome.UNWANTED: _Words(HTTPStatus.FORBIDDEN, "http_request_denied"),
-    ConnectionOutcome.NOT_ADMITTED: _Words(HTTPStatus.FORBIDDEN, "http_request_denied"),
-    ConnectionOutcome.OVER_CAP: _Words(HTTPStatus.FORBIDDEN, "connection_limit_reached"),
-    ConnectionOutcome.MALFORMED: _Words(HTTPStatus.BAD_REQUEST, "http_request_error"),
-    ConnectionOutcome.NOT_RESOLVED: _Words(HTTPStatus.BAD_GATEWAY, "dns_error"),
-    ConnectionOutcome.FAILED: _Words(HTTPStatus.BAD_GATEWAY, "connection_refused"),
-    ConnectionOutcome.TIMED_OUT: _Words(HTTPStatus.GATEWAY_TIMEOUT, "connection_timeout"),
-    ConnectionOutcome.PROXY_REFUSED: _Words(HTTPStatus.BAD_GATEWAY, "proxy_configuration_error"),
-    ConnectionOutcome.PROXY_FAILED: _Words(HTTPStatus.BAD_GATEWAY, "proxy_configuration_error"),
-    ConnectionOutcome.UNAVAILABLE: _Words(HTTPStatus.BAD_GATEWAY, "proxy_internal_error"),
+_REFUSALS: Final = {
+    ConnectionOutcome.BLOCKED: _Refusal(HTTPStatus.FORBIDDEN, "destination_ip_prohibited"),
+    ConnectionOutcome.UNWANTED: _Refusal(HTTPStatus.FORBIDDEN, "http_request_denied"),
+    ConnectionOutcome.NOT_ADMITTED: _Refusal(HTTPStatus.FORBIDDEN, "http_request_denied"),
+    ConnectionOutcome.OVER_CAP: _Refusal(HTTPStatus.FORBIDDEN, "connection_limit_reached"),
+    ConnectionOutcome.MALFORMED: _Refusal(HTTPStatus.BAD_REQUEST, "http_request_error"),
+    ConnectionOutcome.NOT_RESOLVED: _Refusal(HTTPStatus.BAD_GATEWAY, "dns_error"),
+    ConnectionOutcome.FAILED: _Refusal(HTTPStatus.BAD_GATEWAY, "connection_refused"),
+    ConnectionOutcome.TIMED_OUT: _Refusal(HTTPStatus.GATEWAY_TIMEOUT, "connection_timeout"),
+    ConnectionOutcome.PROXY_REFUSED: _Refusal(HTTPStatus.BAD_GATEWAY, "proxy_configuration_error"),
+    ConnectionOutcome.PROXY_FAILED: _Refusal(HTTPStatus.BAD_GATEWAY, "proxy_configuration_error"),
+    ConnectionOutcome.UNAVAILABLE: _Refusal(HTTPStatus.BAD_GATEWAY, "proxy_internal_error"),
 }
-# What an egress service says of its own decisions, read back by the worker that asked.
+# How a worker reads the answer of an egress service.
 _OUTCOMES: Final = {
-    _WORDS[outcome].token: outcome
+    _REFUSALS[outcome].token: outcome
     for outcome in (
         ConnectionOutcome.BLOCKED,
         ConnectionOutcome.OVER_CAP,
@@ -50,23 +50,23 @@ _OUTCOMES: Final = {
         ConnectionOutcome.TIMED_OUT,
     )
 }
-NAME: Final = b"renderfleet"
+PROXY_NAME: Final = b"renderfleet"
 
 
 def tunnel_refusal(verdict: Verdict) -> bytes:
-    """The whole answer; of the reason no more than its kind."""
-    words = _WORDS[verdict.outcome]
+    """The whole answer. It contains the kind of the reason, but no details."""
+    words = _REFUSALS[verdict.outcome]
     details = f'; details="{verdict.rule.name}"' if verdict.rule is not None else ""
     return (
         f"HTTP/1.1 {words.status.value} {words.status.phrase}\r\n"
-        f"Proxy-Status: {NAME.decode()}; error={words.token}{details}\r\n"
+        f"Proxy-Status: {PROXY_NAME.decode()}; error={words.token}{details}\r\n"
         "Content-Length: 0\r\n"
         "Connection: close\r\n\r\n"
     ).encode()
 
 
 def read_status(proxy_status: str) -> Verdict:
-    """What an egress service meant with its Proxy-Status."""
+    """The verdict that an egress service has expressed as Proxy-Status."""
     words = dict(part.strip().partition("=")[::2] for part in proxy_status.split(";"))
     outcome = _OUTCOMES.get(words.get("error", ""), ConnectionOutcome.UNAVAILABLE)
     if outcome is not ConnectionOutcome.BLOCKED:

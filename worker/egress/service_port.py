@@ -15,10 +15,10 @@ from fleet.egress.policy import AddressPolicy
 from worker.egress.inbound.connection import TargetConnection
 from worker.egress.inbound.request_head import Request
 from worker.egress.outbound.dial import Dialer, dial
-from worker.egress.outbound.name_cache import Names
+from worker.egress.outbound.name_cache import NameCache
 from worker.egress.outbound.own_ports import OwnPorts
 from worker.egress.outbound.resolver import Resolver
-from worker.egress.outbound.route import Straight
+from worker.egress.outbound.route import DirectRoute
 from worker.egress.outbound.tenant_proxy import basic
 from worker.egress.port import Port
 from worker.egress.refusal import RefusalError
@@ -26,7 +26,8 @@ from worker.egress.terms import Caps, Terms
 from worker.egress.verdicts import ConnectionOutcome, Verdict
 from worker.settings import EgressProxySettings, EgressServiceSettings
 
-# Name look-ups at once for all workers together: 16 times as many as for one page (name_cache.py).
+# Look-ups at once, for all workers together: eight times as many as for one page (AT_ONCE,
+# service_client.py).
 LOOKUPS: Final = 128
 _CAPS: Final = Caps(max_bytes=sys.maxsize, max_connections=sys.maxsize, max_open=4_000, max_s=math.inf)
 
@@ -53,8 +54,8 @@ class ServicePort(Port):
             dialer: connects to an address.
         """
         own = OwnPorts()
-        names = Names(resolver, lookups=LOOKUPS)
-        route = Straight(names, own, dialer, timeout_s=proxy.egress_connect_timeout_s)
+        names = NameCache(resolver, lookups=LOOKUPS)
+        route = DirectRoute(names, own, dialer, timeout_s=proxy.egress_connect_timeout_s)
         super().__init__(route, proxy, own, on_closed=lambda _: None)
         self._service = service
         self._credentials = basic("", service.egress_service_token.get_secret_value())

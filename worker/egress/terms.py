@@ -1,4 +1,4 @@
-"""What one page may reach, through what, and how much of it."""
+"""The terms of a job: what its page may reach, through which proxy, and its caps."""
 
 from dataclasses import dataclass, field
 from typing import Final, Protocol, Self
@@ -15,11 +15,11 @@ class Upstream:
     """A proxy of the tenant's own, through which all connections of a page go.
 
     Attributes:
-        scheme: how it is spoken to.
-        host: its name or address, as an address of the web has it (lower case, ASCII, without brackets).
-        port: where it listens.
-        username: in the clear; empty when it asks for none. At most 255 bytes (RFC 1929).
-        password: the same.
+        scheme: the protocol of the proxy.
+        host: its name or address as in a parsed URL: lower case, ASCII, but without brackets.
+        port: the port that it listens at.
+        username: not encrypted; empty if it needs none. At most 255 bytes (RFC 1929).
+        password: as `username`.
     """
 
     scheme: ProxyScheme
@@ -47,13 +47,13 @@ class CapSettings(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """How much one page may have.
+    """How much of the network one page may use.
 
     Attributes:
-        max_bytes: in both directions together.
-        max_connections: in total, refused ones included.
-        max_open: at once.
-        max_s: seconds from `admit` after which everything is cut.
+        max_bytes: bytes in both directions together.
+        max_connections: connections in total, with the refused ones.
+        max_open: open connections at the same time.
+        max_s: seconds after `Port.admit` at which all connections are cut.
     """
 
     max_bytes: int = 1024 * 1024 * 1024
@@ -74,11 +74,11 @@ class Caps:
 
 @dataclass(frozen=True, slots=True)
 class OwnPage:
-    """A page that the port itself answers with, so that a test render needs nobody outside the worker.
+    """A page that the port itself serves: a canary must not depend on anything outside the worker.
 
     Attributes:
-        host: for which name, over plain http.
-        html: the document; the same for every path.
+        host: the name of its address, over plain HTTP.
+        html: the document, the same for all paths.
     """
 
     host: str
@@ -96,14 +96,14 @@ class OwnPage:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Of one job.
+    """The terms of one job.
 
     Attributes:
-        policy: which addresses are reachable.
-        blocked_hosts: what the job does not want to be loaded.
-        upstream: the tenant's proxy; None: straight to the target.
-        caps: how much.
-        own_page: the only thing that a test render asks for; None for jobs.
+        policy: which addresses may be reached.
+        blocked_hosts: hosts that the job itself has blocked.
+        upstream: the tenant's proxy; None: connections go directly to the target.
+        caps: how much of the network the page may use.
+        own_page: the page of a canary; None for jobs.
     """
 
     policy: AddressPolicy

@@ -12,10 +12,10 @@ from fleet.egress.public_addresses import Address
 from fleet.render.options.source import SourceOptions
 from fleet.render.request import RenderRequest
 from tests.kit.security.corpus import PRIVATE, PUBLIC, RecordingResolver, lines
-from worker.egress.outbound.name_cache import Names
+from worker.egress.outbound.name_cache import NameCache
 from worker.egress.outbound.own_ports import OwnPorts
 from worker.egress.outbound.resolver import Resolver
-from worker.egress.outbound.route import Straight
+from worker.egress.outbound.route import DirectRoute
 from worker.egress.outbound.stream import Stream
 from worker.egress.refusal import RefusalError
 
@@ -50,7 +50,9 @@ class Net:
         before = len(self.dialled)
         with contextlib.suppress(BlockedAddressError, MalformedAddressError, RefusalError):
             target = policy.inspect(url)
-            await Straight(Names(self.resolver), OwnPorts(), self.dial, timeout_s=5).open(target, policy)
+            await DirectRoute(NameCache(self.resolver), OwnPorts(), self.dial, timeout_s=5).open(
+                target, policy
+            )
         return len(self.dialled) == before
 
 

@@ -20,7 +20,7 @@ from worker.egress.inbound.request_head import (
     parse_head,
 )
 from worker.egress.outbound.stream import END_OF_HEAD, Stream
-from worker.egress.refusal import NAME, RefusalError, tunnel_refusal
+from worker.egress.refusal import PROXY_NAME, RefusalError, tunnel_refusal
 from worker.egress.verdicts import ConnectionOutcome, Verdict
 
 # Chromium sends a head in one piece, so only a very busy machine comes near this.
@@ -202,7 +202,7 @@ class ProxiedConnection(asyncio.Protocol):
         self._is_relayed = True
         self._far = far = stream.transport
         if request.is_tunnel:
-            reported = b"Proxy-Status: " + NAME + b'; next-hop="' + opened.next_hop.encode() + b'"\r\n'
+            reported = b"Proxy-Status: " + PROXY_NAME + b'; next-hop="' + opened.next_hop.encode() + b'"\r\n'
             near.write(_ESTABLISHED + (reported if opened.next_hop else b"") + b"\r\n")
             up, down = Pipe(self, near, far), Pipe(self, far, near, is_down=True)
         else:

@@ -1,8 +1,8 @@
-"""The head of a client's request to the proxy, read strictly (RFC 9112); what is not plain is refused.
+"""The head of a client's request to the proxy, parsed strictly (RFC 9112).
 
-The one client is Chromium, which writes requests in one way only. So there is nothing to be lenient about:
-whatever two parsers could read differently is an error here, and the head that the target gets is written
-anew from what was understood.
+The only client is Chromium, which writes requests in one way. So this parser need not accept variants: a head
+that two parsers could read differently is refused. The target gets a new head, which is written from the
+parsed values.
 """
 
 import re
@@ -11,14 +11,14 @@ from typing import Final
 
 from worker.egress.outbound.stream import END_OF_HEAD
 
-# As much as Chromium takes of an answer's head. It would send addresses of 2 MB and cookies of
-# 700 KB; most servers take 8 to 64 KiB and say themselves what is too much.
+# The limit that Chromium has for the head of an answer. Chromium would send URLs of 2 MB and cookies of 700
+# KB. Most servers accept heads of 8 to 64 KiB, and refuse larger ones themselves.
 MAX_HEAD_BYTES: Final = 256 * 1024
 MAX_FIELDS: Final = 100
 
 _TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-# Of a host: what a name may hold as far as fleet/egress/policy.py and Chromium agree, or an IPv6 address
-# without a zone. An underscore is no part of RFC 3986's idea of DNS, but of names in use.
+# A host: a name of characters that both fleet/egress/policy.py and Chromium accept, or an IPv6 address
+# without a zone. RFC 3986 allows no underscore in DNS names, but there are such names.
 _HOST: Final = rb"(\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z._-]{1,255})"
 _LINE: Final = re.compile(rb"(" + _TOKEN + rb") ([\x21-\x7e]+) HTTP/1\.1")
 _AUTHORITY_FORM: Final = re.compile(_HOST + rb":([0-9]{1,5})")
@@ -27,20 +27,22 @@ _ABSOLUTE_FORM: Final = re.compile(rb"http://" + _HOST + rb"(?::([0-9]{1,5}))?(/
 _FIELD: Final = re.compile(rb"(" + _TOKEN + rb"):([\t\x20-\x7e\x80-\xff]*)")
 _LENGTH: Final = re.compile(rb"[0-9]{1,15}")
 
-# RFC 9110, section 7.6.1, and what older ones have named. Via is not added: some servers send
-# uncompressed answers to whoever has one, and there is no chain of proxies whose loops it could show.
+# RFC 9110, section 7.6.1, and older RFCs. Via is not added: some servers do not compress answers to requests
+# with this field, and there are no proxy loops that it could help to find.
 _HOP_BY_HOP: Final = frozenset(
     (b"connection", b"keep-alive", b"te", b"trailer", b"upgrade", b"http2-settings", b"host")
 )
-# What frames a message cannot be called off hop by hop.
-_FRAMING: Final = frozenset((b"content-length",))
-_JUDGED: Final = frozenset((b"transfer-encoding", b"content-length", b"connection", b"proxy-authorization"))
-_SINGLE: Final = frozenset((b"host", b"content-length", b"proxy-authorization"))
+# `Connection` may not remove fields that say where a message ends.
+_FRAMING_FIELDS: Final = frozenset((b"content-length",))
+_SPECIAL_FIELDS: Final = frozenset(
+    (b"transfer-encoding", b"content-length", b"connection", b"proxy-authorization")
+)
+_FIELDS_ALLOWED_ONCE: Final = frozenset((b"host", b"content-length", b"proxy-authorization"))
 _PORT_OF_HTTP: Final = 80
 
 
 class MalformedRequestError(ValueError):
-    """This is no request that Chromium would write; the words are for the log and hold nothing of it."""
+    """Chromium would not write such a request. The message is for the log, and contains no part of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +50,14 @@ class Request:
     """What a client asks for.
 
     Attributes:
-        host: as it was written: a name, or an address; IPv6 in brackets.
-        port: as it was written, or 80.
-        is_tunnel: whether it is CONNECT.
-        body_bytes: how much of a body follows the head.
-        credentials: the value of Proxy-Authorization, if there is one.
-        method: as it was written.
+        host: the host as it was written: a name or an address; IPv6 in brackets.
+        port: the port as it was written, or 80.
+        is_tunnel: whether the method is CONNECT.
+        body_bytes: the length of the body that follows the head.
+        credentials: the value of Proxy-Authorization; empty if there is none.
+        method: the method as it was written.
         target: path and query.
-        fields: the lines of the head that go on to the target.
+        fields: the header lines that the target gets.
     """
 
     host: str
@@ -69,7 +71,7 @@ class Request:
 
     @property
     def address(self) -> str:
-        """As an address of the web, for `AddressPolicy.inspect`."""
+        """Host and port as a URL, for `AddressPolicy.inspect`."""
         return f"http://{self.host}:{self.port}/"
 
     @property
@@ -102,7 +104,7 @@ def parse_head(head: bytes) -> Request:
     """Read a head, its empty line included.
 
     Raises:
-        MalformedRequestError: it is none, or could be read in two ways.
+        MalformedRequestError: it is not a request head, or is ambiguous.
     """
     if not head.endswith(END_OF_HEAD):
         raise MalformedRequestError("it does not end")
@@ -143,7 +145,7 @@ def _port(digits: bytes) -> int:
 
 
 class _Fields:
-    """The fields of a head, each judged."""
+    """The checked header fields of a head."""
 
     def __init__(self, block: bytes) -> None:
         """Read them.
@@ -159,8 +161,8 @@ class _Fields:
             raise MalformedRequestError("too many fields")
         self._found: list[tuple[bytes, bytes, bytes]] = []
         for line in lines:
-            # Line by line: a pattern that is searched for in all of it takes time that grows with the square
-            # of a value, and a page writes values as it likes.
+            # Each line by itself: searching a pattern in the whole block takes time that grows with the
+            # square of the length of a value, and pages can choose values.
             found = _FIELD.fullmatch(line)
             if found is None:  # a folded line, a bare CR or LF, a space before a colon
                 raise MalformedRequestError("a field is malformed")
@@ -168,16 +170,16 @@ class _Fields:
             self._found.append((name.lower(), name, value))
         seen: set[bytes] = set()
         for name, _, value in self._found:
-            if name in _SINGLE:
+            if name in _FIELDS_ALLOWED_ONCE:
                 if name in seen:
                     raise MalformedRequestError("a field is there twice")
                 seen.add(name)
-            if name in _JUDGED:
-                self._judge(name, value.strip(b" \t"))
+            if name in _SPECIAL_FIELDS:
+                self._apply(name, value.strip(b" \t"))
         if b"host" not in seen:
             raise MalformedRequestError("there is no Host")
 
-    def _judge(self, name: bytes, value: bytes) -> None:
+    def _apply(self, name: bytes, value: bytes) -> None:
         if name == b"transfer-encoding":
             raise MalformedRequestError("a body needs a Content-Length")
         if name == b"content-length":
@@ -185,12 +187,12 @@ class _Fields:
                 raise MalformedRequestError("Content-Length is no number")
             self.body_bytes = int(value)
         elif name == b"connection":
-            self._dropped.update({word.strip().lower() for word in value.split(b",")} - _FRAMING)
+            self._dropped.update({word.strip().lower() for word in value.split(b",")} - _FRAMING_FIELDS)
         elif name == b"proxy-authorization":
             self.credentials = value
 
     def kept(self) -> list[bytes]:
-        """The lines that concern the target: not those between us and the client (RFC 9110, 7.6.1)."""
+        """The lines for the target, without those that are only for this proxy (RFC 9110, section 7.6.1)."""
         return [
             given + b":" + value
             for name, given, value in self._found

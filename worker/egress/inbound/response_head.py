@@ -1,7 +1,7 @@
-"""The head of a target's answer to a plain request: one answer a connection, and the client is told so.
+"""The head of a target's answer to a plain HTTP request. `Connection: close` is added: one answer each.
 
-Read as leniently as Chromium does, which reads it again: nothing is decided by it but the end of the
-connection, and every connection carries one answer alone.
+It is parsed as leniently as Chromium parses it afterwards. That is safe: the proxy only uses it to rewrite
+the head, and a connection carries only one answer.
 """
 
 import re
@@ -10,10 +10,11 @@ from typing import Final
 
 # Chromium's own limit (net/http/http_stream_parser.h).
 MAX_HEAD_BYTES: Final = 256 * 1024
-# Of one head, ten times what servers are known to send. As many as fit take 0.1 s of the event loop.
+# Lines of one head: ten times as many as servers are known to send. All lines that fit into MAX_HEAD_BYTES
+# would block the event loop for 0.1 s.
 MAX_LINES: Final = 2_000
-# Answers before the answer (1xx). Go's client takes 5; somebody who works for long may send more of them
-# (102). A flood of the shortest, 15 bytes each, kept the event loop from all else for as long as it came.
+# Interim answers (1xx) before the final one. Go's client accepts 5; a server that needs long may send more of
+# them (102). Without a limit, a flood of the shortest ones, 15 bytes each, blocked the event loop.
 MAX_INTERIM: Final = 100
 
 _END: Final = re.compile(rb"\n\r?\n")
@@ -22,17 +23,17 @@ _STATUS: Final = re.compile(rb"HTTP/1\.[0-9] ([0-9]{3})(?=[ \r\n])")
 _HOP_BY_HOP: Final = frozenset(
     (b"connection", b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"upgrade")
 )
-# What frames a message cannot be called off hop by hop.
-_FRAMING: Final = frozenset((b"content-length", b"transfer-encoding"))
+# `Connection` may not remove fields that say where a message ends.
+_FRAMING_FIELDS: Final = frozenset((b"content-length", b"transfer-encoding"))
 _SWITCHING: Final = 101
 _FINAL: Final = 200
 
 
 class MalformedAnswerError(Exception):
-    """This is no answer that can be passed on.
+    """The answer cannot be passed on to the client.
 
     Attributes:
-        status: of a head that can be read, but not be passed on; otherwise 0.
+        status: the status of the answer, if its head could be parsed; otherwise 0.
     """
 
     def __init__(self, status: int = 0) -> None:
@@ -44,7 +45,7 @@ class AnswerHeads:
     """Takes an answer piece by piece, and rewrites its head.
 
     Attributes:
-        is_complete: whether the head is through, so that the rest passes as it is.
+        is_complete: whether the final head is complete. All that follows is passed on unchanged.
     """
 
     __slots__ = ("_held", "_interim", "is_complete")
@@ -55,14 +56,14 @@ class AnswerHeads:
         self.is_complete = False
 
     def feed(self, data: bytes) -> bytes:
-        """Take a piece and return what goes on to the client; nothing as long as the head is not whole.
+        """Take a piece of the answer. Returns what to send to the client: nothing before a head is complete.
 
         Raises:
-            MalformedAnswerError: no HTTP/1, too long, one of too many, or an answer that only a proxy of
-                Chromium's may give (407), or to a question that was not asked (101).
+            MalformedAnswerError: it is not HTTP/1, the head is too long, there are too many interim answers,
+                or the status is one that a target must not send (407, 101).
         """
         held, passed = self._held, b""
-        start = max(0, len(held) - _LONGEST_END)  # a target that sends single bytes is not searched anew
+        start = max(0, len(held) - _LONGEST_END)  # do not search again what was searched before
         held += data
         while (end := _END.search(held, start)) is not None:
             head, start = bytes(held[: end.end()]), 0
@@ -76,7 +77,7 @@ class AnswerHeads:
                 raise MalformedAnswerError(status)
             if status >= _FINAL:
                 self.is_complete = True
-                return passed + _with_end(head) + bytes(held)
+                return passed + _rewritten(head) + bytes(held)
             self._interim += 1
             if self._interim > MAX_INTERIM:
                 raise MalformedAnswerError
@@ -86,7 +87,7 @@ class AnswerHeads:
         return passed
 
 
-def _with_end(head: bytes) -> bytes:
+def _rewritten(head: bytes) -> bytes:
     # A bare CR becomes a space (RFC 9112, section 2.2): Chromium takes it for the end of a line.
     first, *lines = head.replace(b"\r\n", b"\n").replace(b"\r", b" ").split(b"\n")
     dropped = set(_HOP_BY_HOP)
@@ -100,6 +101,6 @@ def _with_end(head: bytes) -> bytes:
                 dropped.update(word.strip().lower() for word in value.split(b","))
         if line.strip():
             named.append((name, line))
-    dropped -= _FRAMING
+    dropped -= _FRAMING_FIELDS
     kept = [line for name, line in named if name not in dropped]
     return b"\r\n".join((first, b"Connection: close", *kept, b"", b""))

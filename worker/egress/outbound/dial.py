@@ -1,4 +1,4 @@
-"""Connects to one of some addresses that were checked: Happy Eyeballs (RFC 8305), without any look-up."""
+"""Connects to one of several checked addresses: Happy Eyeballs (RFC 8305), without looking up a name."""
 
 import asyncio
 import itertools
@@ -10,7 +10,7 @@ from worker.egress.outbound.stream import Stream
 
 # RFC 8305, section 5: the recommended delay before the next address is tried beside the first.
 ATTEMPT_DELAY_S: Final = 0.25
-# Names of large sites have eight; who gives more shall not make us try them all.
+# Names of large sites have eight addresses. Of more, only so many are tried.
 MAX_ADDRESSES: Final = 8
 
 # Makes one connection; tests record here where it would go. Raises OSError.
@@ -21,7 +21,7 @@ async def dial(address: Address, port: int) -> Stream:
     """Connect to exactly this address.
 
     Raises:
-        OSError: nobody answers there.
+        OSError: the connection was refused or failed.
     """
     loop = asyncio.get_running_loop()
     _, stream = await loop.create_connection(Stream, str(address), port)
@@ -29,17 +29,17 @@ async def dial(address: Address, port: int) -> Stream:
 
 
 async def dial_first(addresses: Sequence[Address], port: int, dialer: Dialer, *, timeout_s: float) -> Stream:
-    """Connect to whichever answers first; one that is slow is overtaken by the next.
+    """Connect to the address that answers first. If one is slow, the next is tried at the same time.
 
     Args:
-        addresses: at least one, best first, all of them permitted.
-        port: at each of them.
-        dialer: connects.
-        timeout_s: for all of it.
+        addresses: at least one, best first; all of them are allowed.
+        port: the port at each address.
+        dialer: connects to an address.
+        timeout_s: seconds for all attempts together.
 
     Raises:
-        TimeoutError: none has answered in time.
-        OSError: all have refused; this is the last refusal.
+        TimeoutError: no address has answered in time.
+        OSError: all attempts have failed; this is the last error.
     """
     ordered = interleave(addresses)[:MAX_ADDRESSES]
     async with asyncio.timeout(timeout_s):
@@ -49,7 +49,7 @@ async def dial_first(addresses: Sequence[Address], port: int, dialer: Dialer, *,
 
 
 def interleave(addresses: Sequence[Address]) -> list[Address]:
-    """Both families in turn, beginning with that of the first, each in its order (RFC 8305, section 4)."""
+    """Alternate IPv4 and IPv6, beginning with the family of the first address (RFC 8305, section 4)."""
     first = [address for address in addresses if address.version == addresses[0].version]
     others = [address for address in addresses if address.version != addresses[0].version]
     pairs = itertools.zip_longest(first, others)
@@ -86,7 +86,7 @@ async def _race(addresses: Sequence[Address], port: int, dialer: Dialer) -> Stre
 
 
 async def _abandon(running: set[asyncio.Task[Stream]]) -> None:
-    """End the attempts that came too late, also one that has connected meanwhile."""
+    """Cancel the other attempts. One that has connected in the meantime is closed."""
     for task in running:
         task.cancel()
     for result in await asyncio.gather(*running, return_exceptions=True):

@@ -1,4 +1,4 @@
-"""The addresses of names, asked once for the connections of one page that want the same name together."""
+"""The addresses of names, for one page. Connections to the same name share one look-up for some seconds."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,20 +7,26 @@ from typing import Final
 from fleet.egress.public_addresses import Address
 from worker.egress.outbound.resolver import Resolver, StillAskingError
 
-# A page opens up to six connections to a host at once, and plain http one for each request. What a name was
-# judged by is what is dialled, so an answer that is shared is as safe as a fresh one; it is kept for so short
-# a time that no page sees a site move.
+# A page opens up to six connections to a host at once, and for plain HTTP one for each request. The proxy
+# connects only to the addresses that it has checked, so a shared answer is as safe as a new one. It is kept
+# for a short time only, because the addresses of a site may change.
 SHARED_S: Final = 5.0
 MAX_NAMES: Final = 256
-# The resolver's threads are for all pages of the worker: one page with slow names does not get them all.
+# All pages of the worker share the resolver's threads. This keeps a page with slow names from using them all.
 MAX_LOOKUPS: Final = 8
 
 
-class Names:
+class NameCache:
     """What the names of one page resolve to."""
 
     def __init__(self, resolver: Resolver, *, lookups: int = MAX_LOOKUPS, shared_s: float = SHARED_S) -> None:
-        """Ask nothing yet; later, `lookups` names at once, each answer good for `shared_s` seconds."""
+        """Look up nothing yet.
+
+        Args:
+            resolver: looks up names, within a time limit.
+            lookups: how many names are looked up at the same time.
+            shared_s: seconds for which an answer is used again.
+        """
         self._resolve = resolver
         self._shared_s = shared_s
         self._loop = asyncio.get_running_loop()
@@ -28,7 +34,7 @@ class Names:
         self._asked: dict[str, tuple[float, asyncio.Task[tuple[Address, ...]]]] = {}
 
     async def addresses(self, host: str) -> tuple[Address, ...]:
-        """All addresses of a name; none when it has none, or nobody could tell."""
+        """All addresses of a name; empty if it has none, or if they could not be found out."""
         now = self._loop.time()
         expires, task = self._asked.get(host, (now, None))
         if task is None or (task.done() and expires <= now):
@@ -38,7 +44,7 @@ class Names:
         return await asyncio.shield(task)  # another connection may wait for the same answer
 
     def cancel(self) -> None:
-        """Wait for no answer any more."""
+        """Cancel all look-ups."""
         for _, task in self._asked.values():
             task.cancel()
         self._asked.clear()
@@ -58,7 +64,7 @@ class Names:
         try:
             return tuple(await self._resolve(host))
         except StillAskingError as error:
-            held = error.end  # or else names without an answer would take the threads one time-out at a time
+            held = error.end  # the thread still waits, so it still counts against `lookups`
             return ()
         except OSError:
             return ()

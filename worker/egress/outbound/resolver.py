@@ -1,4 +1,4 @@
-"""Asks the operating system for the addresses of a name, bounded in time and in threads."""
+"""Asks the operating system for the addresses of a name, with limits on the time and on the threads."""
 
 import asyncio
 import contextlib
@@ -10,9 +10,9 @@ from typing import Final
 
 from fleet.egress.public_addresses import Address
 
-# A silent name server holds a thread for as long as resolv.conf says, often 10 s, whatever our own limit is.
-# This many such names at once make the next ones wait, and fail within that limit: eight times what one page
-# has at once (names.py). A thread that waits takes some 20 KB.
+# If a name server does not answer, a thread waits as long as resolv.conf says, often 10 s, even if our own
+# time limit is shorter. When so many threads wait, further names have to wait, and may time out. This is
+# eight times as many as one page may use (name_cache.py). A waiting thread takes about 20 KB.
 DEFAULT_THREADS: Final = 64
 
 # Raises OSError for a name that has no address. SystemResolver is the real one.
@@ -20,7 +20,7 @@ Resolver = Callable[[str], Awaitable[Sequence[Address]]]
 
 
 class StillAskingError(TimeoutError):
-    """There was no answer in time, but a thread goes on to wait for one.
+    """There was no answer in time, and a thread still waits for one.
 
     Attributes:
         end: done when the thread has ended.
@@ -54,7 +54,7 @@ class SystemResolver:
             async with asyncio.timeout(self._timeout_s):
                 await self._permits.acquire()
                 asking = self._ask(host)
-                asking.add_done_callback(_seen)
+                asking.add_done_callback(_read_error)
                 return await asyncio.shield(asking)
         except TimeoutError as error:
             raise (error if asking is None else StillAskingError(asking)) from None
@@ -86,13 +86,13 @@ class SystemResolver:
         return answer
 
 
-def _seen(answer: asyncio.Future[Sequence[Address]]) -> None:
-    """Whoever asked may have given up: then nobody else looks at the error."""
+def _read_error(answer: asyncio.Future[Sequence[Address]]) -> None:
+    """Read the error, if there is one: after a timeout nobody else does, and asyncio would warn about it."""
     answer.exception()
 
 
 def _look_up(host: str) -> Sequence[Address]:
-    # As bytes: for a str Python would run its IDNA codec of 2003, which raises for long labels and reads some
-    # names otherwise than the browser. The host is ASCII already, see Target.
+    # As bytes: for a str, Python would use its IDNA 2003 codec, which raises for long labels and encodes some
+    # names in another way than the browser. The host is ASCII already, see Target.
     found = socket.getaddrinfo(host.encode("ascii"), None, type=socket.SOCK_STREAM)
     return tuple(dict.fromkeys(ip_address(str(sockaddr[0])) for *_, sockaddr in found))

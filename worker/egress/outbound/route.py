@@ -1,4 +1,4 @@
-"""How a connection gets to an address of the web: straight, or through the egress service."""
+"""The route of a connection to its target: direct, or through the egress service."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -6,7 +6,7 @@ from typing import Protocol
 from fleet.egress.policy import AddressPolicy, BlockedAddressError, Rule, Target
 from fleet.egress.public_addresses import Address
 from worker.egress.outbound.dial import Dialer, dial_first
-from worker.egress.outbound.name_cache import Names
+from worker.egress.outbound.name_cache import NameCache
 from worker.egress.outbound.own_ports import OwnPorts
 from worker.egress.outbound.stream import Stream
 from worker.egress.refusal import RefusalError
@@ -17,20 +17,20 @@ class Route(Protocol):
     """Opens connections for one page."""
 
     async def open(self, target: Target, policy: AddressPolicy) -> Stream:
-        """Connect to a target that `policy.inspect` has let through.
+        """Connect to a target that `policy.inspect` has allowed.
 
         Raises:
-            RefusalError: it may not be reached, or cannot.
+            RefusalError: the target may not be reached, or cannot be reached.
         """
 
     def close(self) -> None:
-        """Drop what is under way."""
+        """Cancel the name look-ups that are under way."""
 
 
-class Straight:
-    """Resolves a name once, judges every address, dials one of those that were judged."""
+class DirectRoute:
+    """Resolves a name once, checks all of its addresses, and connects to one of these addresses."""
 
-    def __init__(self, names: Names, own: OwnPorts, dialer: Dialer, *, timeout_s: float) -> None:
+    def __init__(self, names: NameCache, own: OwnPorts, dialer: Dialer, *, timeout_s: float) -> None:
         self._names = names
         self._own = own
         self._dialer = dialer
@@ -41,7 +41,7 @@ class Straight:
         found = (target.address,) if target.address is not None else await self._names.addresses(target.host)
         if not found:
             raise RefusalError(Verdict(ConnectionOutcome.NOT_RESOLVED))
-        judge(found, target.port, policy, self._own)
+        require_allowed(found, target.port, policy, self._own)
         try:
             return await dial_first(found, target.port, self._dialer, timeout_s=self._timeout_s)
         except TimeoutError:
@@ -54,11 +54,11 @@ class Straight:
         self._names.cancel()
 
 
-def judge(addresses: Sequence[Address], port: int, policy: AddressPolicy, own: OwnPorts) -> None:
-    """Let all of them pass, or none: whichever is dialled is not for the page to choose.
+def require_allowed(addresses: Sequence[Address], port: int, policy: AddressPolicy, own: OwnPorts) -> None:
+    """Check all addresses of a name: all must be allowed, because which of them is used is decided later.
 
     Raises:
-        RefusalError: one is not permitted, or is the worker itself.
+        RefusalError: an address is not allowed, or the port is one of the worker's own.
     """
     try:
         for address in addresses:

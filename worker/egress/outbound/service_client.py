@@ -1,4 +1,4 @@
-"""The way to a target through the egress service, for a worker that reaches nothing else itself."""
+"""The route through the egress service, for a worker that cannot reach the internet itself."""
 
 import asyncio
 import re
@@ -9,16 +9,17 @@ from typing import Final, Self
 from fleet.egress.policy import AddressPolicy, Target
 from fleet.telemetry.logs import get_logger
 from worker.egress.outbound.own_ports import OwnPorts
-from worker.egress.outbound.route import judge
+from worker.egress.outbound.route import require_allowed
 from worker.egress.outbound.stream import Stream, StreamEndedError
 from worker.egress.outbound.tenant_proxy import basic, connect
 from worker.egress.refusal import RefusalError, read_status
 from worker.egress.verdicts import ConnectionOutcome, Verdict
 from worker.settings import SERVICE_URL
 
-# The service looks up the names of all workers' pages: one page with slow names does not get all its threads.
-AT_ONCE: Final = 16
-# The service gives up resolving and dialling by itself, and says so.
+# Requests of one page to the service at once. The service resolves the names for all pages of all workers,
+# and a page with slow names must not use all of its threads.
+MAX_REQUESTS_OF_PAGE: Final = 16
+# Longer than the service's own time limits for resolving and connecting.
 _ANSWER_TIMEOUT_S: Final = 60.0
 _PROXY_STATUS: Final = re.compile(rb"\r\nproxy-status:[ \t]*([\x20-\x7e]*)\r\n", re.IGNORECASE)
 _NEXT_HOP: Final = re.compile(r'next-hop="([0-9A-Fa-f.:]+)"')
@@ -32,8 +33,8 @@ class ServiceAddress:
     """Where the service is.
 
     Attributes:
-        host: a name or an address; the system resolves it, for it is the operator's.
-        port: where it listens.
+        host: a name or an address. The system resolves it without checks, because the operator chose it.
+        port: the port that it listens at.
         credentials: the value of Proxy-Authorization.
     """
 
@@ -49,14 +50,14 @@ class ServiceAddress:
         return cls(found["ipv6"] or found["host"], int(found["port"]), basic("", found["token"]))
 
 
-class ThroughService:
-    """Has the service resolve, judge and dial; what it has dialled is judged here once more."""
+class ServiceRoute:
+    """Lets the service resolve, check and connect. The address that it reports is checked here again."""
 
     def __init__(self, service: ServiceAddress, own: OwnPorts, *, timeout_s: float) -> None:
         self._service = service
         self._own = own
         self._timeout_s = timeout_s
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._turns = asyncio.Semaphore(MAX_REQUESTS_OF_PAGE)
 
     async def open(self, target: Target, policy: AddressPolicy) -> Stream:
         """See `routes.Route`."""
@@ -72,7 +73,7 @@ class ThroughService:
             words = found[1].decode() if found is not None else ""
             if status != _ESTABLISHED:
                 raise RefusalError(self._refused(words, status))
-            self._judge(words, target, policy)
+            self._require_allowed_hop(words, target, policy)
         except (StreamEndedError, TimeoutError):
             stream.transport.abort()
             log.error("the egress service does not answer")  # noqa: TRY400 - it says nothing more
@@ -95,13 +96,13 @@ class ThroughService:
             raise RefusalError(Verdict(ConnectionOutcome.UNAVAILABLE)) from None
         return stream
 
-    def _judge(self, words: str, target: Target, policy: AddressPolicy) -> None:
-        """By the terms of the job, which may allow less than the service's settings."""
+    def _require_allowed_hop(self, words: str, target: Target, policy: AddressPolicy) -> None:
+        """Check the reported address by the terms of the job, which may allow less than the service."""
         found = _NEXT_HOP.search(words)
         if found is None:
-            log.error("the egress service does not say what it has dialled")
+            log.error("the egress service does not report the address that it has connected to")
             raise RefusalError(Verdict(ConnectionOutcome.UNAVAILABLE))
-        judge((ip_address(found[1]),), target.port, policy, self._own)
+        require_allowed((ip_address(found[1]),), target.port, policy, self._own)
 
     def _refused(self, words: str, status: int) -> Verdict:
         verdict = read_status(words)

@@ -1,52 +1,52 @@
-"""A connection to a target or to another proxy until it is relayed: what comes is kept, and can be read."""
+"""A connection to a target or proxy before pipes take it over: what arrives is buffered, and can be read."""
 
 import asyncio
 from typing import Final, cast
 
 from fleet.egress.public_addresses import Address
 
-# A handshake with a proxy is shorter. A target that speaks first is not read further before it is relayed.
-MAX_HELD_BYTES: Final = 64 * 1024
+# Handshakes with proxies are shorter. If a target sends more before pipes take over, reading is paused.
+MAX_BUFFERED_BYTES: Final = 64 * 1024
 # RFC 9112, section 2.1: an empty line.
 END_OF_HEAD: Final = b"\r\n\r\n"
 
 
 class StreamEndedError(ConnectionError):
-    """It ended before what was wanted had come, or more came than is wanted."""
+    """The connection ended before the expected bytes arrived, or the buffer is full without them."""
 
 
 class Stream(asyncio.Protocol):
-    """One connection, in the hand of one task.
+    """One connection, used by one task.
 
     Attributes:
-        transport: to write to.
-        address: that was dialled, set by whoever did; None: not known.
+        transport: for writing.
+        address: the address that it is connected to, set by `dial_first`; None: not known.
     """
 
-    __slots__ = ("_arrived", "_held", "_is_ended", "_lost", "address", "transport")
+    __slots__ = ("_buffer", "_is_ended", "_lost", "_waiter", "address", "transport")
 
     transport: asyncio.Transport
 
     def __init__(self) -> None:
         self.address: Address | None = None
-        self._held = b""
+        self._buffer = b""
         self._is_ended = False
         self._lost: Exception | bool = False
-        self._arrived: asyncio.Future[None] | None = None
+        self._waiter: asyncio.Future[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """It stands."""
+        """Store the transport."""
         self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         """Keep what comes."""
-        self._held += data
-        if len(self._held) > MAX_HELD_BYTES:
+        self._buffer += data
+        if len(self._buffer) > MAX_BUFFERED_BYTES:
             self.transport.pause_reading()
         self._wake()
 
     def eof_received(self) -> bool:
-        """The other side says no more; it may still listen."""
+        """The other side has ended its part. It may still read."""
         self._is_ended = True
         self._wake()
         return True
@@ -57,42 +57,42 @@ class Stream(asyncio.Protocol):
         self._wake()
 
     def _wake(self) -> None:
-        if self._arrived is not None and not self._arrived.done():
-            self._arrived.set_result(None)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     async def read(self, count: int) -> bytes:
-        """So many bytes, at least one.
+        """Read exactly `count` bytes, at least one.
 
         Raises:
-            StreamEndedError: they do not come.
+            StreamEndedError: the connection ended before.
         """
-        while len(self._held) < count:
-            await self._more()
-        found, self._held = self._held[:count], self._held[count:]
+        while len(self._buffer) < count:
+            await self._wait_for_more()
+        found, self._buffer = self._buffer[:count], self._buffer[count:]
         return found
 
     async def read_head(self, end: bytes) -> bytes:
-        """Everything to the first `end`, it included.
+        """Read up to and with the first `end`.
 
         Raises:
-            StreamEndedError: it does not come.
+            StreamEndedError: the connection ended before, or the buffer is full.
         """
-        while (found := self._held.find(end)) < 0:
-            await self._more()
+        while (found := self._buffer.find(end)) < 0:
+            await self._wait_for_more()
         return await self.read(found + len(end))
 
-    async def _more(self) -> None:
-        if self._is_ended or self._lost or len(self._held) > MAX_HELD_BYTES:
+    async def _wait_for_more(self) -> None:
+        if self._is_ended or self._lost or len(self._buffer) > MAX_BUFFERED_BYTES:
             raise StreamEndedError
-        self._arrived = asyncio.get_running_loop().create_future()
-        await self._arrived
+        self._waiter = asyncio.get_running_loop().create_future()
+        await self._waiter
 
     def hand_over(self, protocol: asyncio.Protocol) -> None:
-        """Let another one have the connection, with all that has happened meanwhile."""
+        """Give the connection to another protocol, with the buffered bytes and the events so far."""
         self.transport.set_protocol(protocol)
-        if self._held:
-            protocol.data_received(self._held)
-            self._held = b""
+        if self._buffer:
+            protocol.data_received(self._buffer)
+            self._buffer = b""
         self.transport.resume_reading()
         if self._is_ended:
             protocol.eof_received()

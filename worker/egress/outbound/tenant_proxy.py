@@ -1,6 +1,7 @@
 """Asks a tenant's own proxy for a connection: HTTP CONNECT (RFC 9110), SOCKS5 (RFC 1928, RFC 1929).
 
-The target is named, not resolved: that is what the proxy is for. Which host is asked for was judged before.
+The proxy gets the name of the target and resolves it itself. Whether the job may reach this host was checked
+before.
 """
 
 import base64
@@ -55,7 +56,7 @@ def basic(username: str, password: str) -> bytes:
 
 
 def refused_status(status: int) -> Verdict:
-    """What an HTTP proxy meant with an answer that is no connection."""
+    """The verdict for the status with which an HTTP proxy refuses a connection; 0: no status."""
     if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
         return Verdict(ConnectionOutcome.PROXY_REFUSED, detail=WRONG_CREDENTIALS)
     if status in _GATEWAY_STATUSES:
@@ -66,10 +67,10 @@ def refused_status(status: int) -> Verdict:
 
 
 async def enter(stream: Stream, upstream: Upstream, target: Target) -> None:
-    """Have a connection to a proxy turned into one to the target.
+    """Ask the proxy at the other end of a stream to connect it to the target.
 
     Raises:
-        RefusalError: the proxy does not do it.
+        RefusalError: the proxy refuses, fails, or is no such proxy.
     """
     try:
         if upstream.scheme is ProxyScheme.SOCKS5:
@@ -88,7 +89,7 @@ def _is_success(status: int) -> bool:
 
 
 async def connect(stream: Stream, target: Target, credentials: bytes) -> tuple[int, bytes]:
-    """CONNECT; returns the status, 0 if there is none, and the head of the answer.
+    """Send CONNECT. Returns the status of the answer (0 if it has none), and its head.
 
     Raises:
         StreamEndedError: there is no answer.
@@ -124,7 +125,7 @@ async def _socks5(stream: Stream, upstream: Upstream, target: Target) -> None:
     length = (await stream.read(1))[0] if kind == _NAME else _ADDRESS_BYTES.get(kind)
     if length is None:
         raise RefusalError(Verdict(ConnectionOutcome.PROXY_FAILED, detail=NO_PROXY))
-    await stream.read(length + 2)  # where the proxy's own end is: nobody asks
+    await stream.read(length + 2)  # the proxy's own address and port, which are not needed
 
 
 async def _authenticate(stream: Stream, upstream: Upstream) -> None:

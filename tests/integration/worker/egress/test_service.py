@@ -28,7 +28,7 @@ from tests.kit.egress_stage import (
     until,
 )
 from tests.kit.processes import ProductProcess, started
-from worker.egress.outbound.service_client import AT_ONCE
+from worker.egress.outbound.service_client import MAX_REQUESTS_OF_PAGE
 from worker.egress.terms import Terms, Upstream
 from worker.egress.verdicts import ConnectionOutcome, Verdict
 
@@ -152,14 +152,14 @@ async def test_one_page_asks_the_service_for_a_few_connections_at_once() -> None
         asked -= 1
         writer.write(b"HTTP/1.1 502 x\r\nProxy-Status: a; error=dns_error\r\n\r\n")
 
-    wanted = 2 * AT_ONCE
+    wanted = 2 * MAX_REQUESTS_OF_PAGE
     async with serving(slow) as server, egress(egress_service_url=url(server, host=STAND_IN)) as proxy:
         port = await opened(proxy)
         asking = [asyncio.create_task(status_of(port, f"{n}.example.com:443")) for n in range(wanted)]
-        await until(lambda: asked == AT_ONCE and port.record.connections == wanted)
+        await until(lambda: asked == MAX_REQUESTS_OF_PAGE and port.record.connections == wanted)
         may_answer.set()
         assert await asyncio.gather(*asking) == [502] * wanted
-    assert most == AT_ONCE
+    assert most == MAX_REQUESTS_OF_PAGE
 
 
 async def test_without_the_token_the_service_does_nothing(tmp_path: Path) -> None:

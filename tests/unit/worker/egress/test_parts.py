@@ -9,7 +9,7 @@ import pytest
 from fleet.egress.policy import Rule
 from fleet.egress.public_addresses import Address
 from worker.egress.outbound.dial import interleave
-from worker.egress.outbound.name_cache import MAX_LOOKUPS, MAX_NAMES, Names
+from worker.egress.outbound.name_cache import MAX_LOOKUPS, MAX_NAMES, NameCache
 from worker.egress.outbound.own_ports import DEVTOOLS_PORTS, OwnPorts
 from worker.egress.outbound.resolver import StillAskingError
 from worker.egress.outbound.service_client import ServiceAddress
@@ -54,7 +54,7 @@ class SlowDns:
 
 
 async def test_a_page_has_a_few_lookups_at_once_and_the_others_wait() -> None:
-    names = Names(dns := SlowDns())
+    names = NameCache(dns := SlowDns())
     asking = [asyncio.create_task(names.addresses(f"{number}.example.com")) for number in range(20)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -70,7 +70,7 @@ async def test_names_without_an_answer_never_take_all_threads_from_other_pages()
         asked[host] = asyncio.get_running_loop().create_future()
         raise StillAskingError(asked[host])
 
-    names = Names(silent)
+    names = NameCache(silent)
     asking = [asyncio.create_task(names.addresses(f"{number}.test")) for number in range(2 * MAX_LOOKUPS)]
     first, others = asking[:MAX_LOOKUPS], asking[MAX_LOOKUPS:]
     assert await asyncio.gather(*first) == [()] * MAX_LOOKUPS
@@ -82,7 +82,7 @@ async def test_names_without_an_answer_never_take_all_threads_from_other_pages()
 
 
 async def test_who_gives_up_does_not_take_the_answer_from_the_others() -> None:
-    names = Names(dns := SlowDns())
+    names = NameCache(dns := SlowDns())
     first, second = (asyncio.create_task(names.addresses("example.com")) for _ in range(2))
     await asyncio.sleep(0)
     first.cancel()
@@ -94,7 +94,7 @@ async def test_who_gives_up_does_not_take_the_answer_from_the_others() -> None:
 async def test_an_answer_is_shared_for_a_moment_and_names_are_not_kept_without_number() -> None:
     dns = SlowDns()
     dns.may_answer.set()
-    names = Names(dns)
+    names = NameCache(dns)
     for number in range(2 * MAX_NAMES):
         await names.addresses(f"{number}.example.com")
     await names.addresses(f"{2 * MAX_NAMES - 1}.example.com")
@@ -106,7 +106,7 @@ async def test_an_answer_is_shared_for_a_moment_and_names_are_not_kept_without_n
 async def test_after_a_moment_a_name_is_asked_again() -> None:
     dns = SlowDns()
     dns.may_answer.set()
-    names = Names(dns, shared_s=0)
+    names = NameCache(dns, shared_s=0)
     await names.addresses("example.com")
     await names.addresses("example.com")
     assert dns.asked == ["example.com"] * 2

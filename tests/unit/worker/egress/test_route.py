@@ -9,9 +9,9 @@ import pytest
 from fleet.egress.networks import split_network
 from fleet.egress.policy import AddressPolicy, Rule
 from fleet.egress.public_addresses import Address
-from worker.egress.outbound.name_cache import Names
+from worker.egress.outbound.name_cache import NameCache
 from worker.egress.outbound.own_ports import DEVTOOLS_PORTS, OwnPorts
-from worker.egress.outbound.route import Straight
+from worker.egress.outbound.route import DirectRoute
 from worker.egress.outbound.stream import Stream
 from worker.egress.refusal import RefusalError
 from worker.egress.verdicts import ConnectionOutcome, Verdict
@@ -44,7 +44,7 @@ class FakeNet:
 
     async def verdict(self, url: str, policy: AddressPolicy) -> Verdict:
         """What comes of a connection to an address that the policy has let through by its spelling."""
-        route = Straight(Names(self.resolve), OwnPorts(), self.dial, timeout_s=5)
+        route = DirectRoute(NameCache(self.resolve), OwnPorts(), self.dial, timeout_s=5)
         with pytest.raises(RefusalError) as caught:
             await route.open(policy.inspect(url), policy)
         return caught.value.verdict
