@@ -1,12 +1,12 @@
-"""How far the document in a page's main frame has come, told from DevTools events alone.
+"""How far the document in a page's main frame is loaded, by DevTools events only.
 
-A page may send the browser on while it loads (location=, form.submit(), meta refresh); then the document that
-was asked for never finishes, and the one that counts is the last. So nobody waits for "the load event" but
-for `Lifecycle.reach`, which follows the frame from document to document.
+While a page loads, it may lead the browser to another document (location=, form.submit(), meta refresh). Then
+the first document never finishes, and the last one counts. So do not wait for "the load event", but for
+`Lifecycle.reach`, which follows the frame from document to document.
 
-Loading may also end for good without that event: the transfer breaks off, a script calls window.stop(), or it
-leads to what is no page (a download, a 204, mailto:), for which Chromium stops to read the page. Then
-Chromium says no more than that the frame has stopped loading, see `Lifecycle.has_stopped`.
+Loading may also end without that event: the transfer fails, a script calls window.stop(), or the page leads
+to something that is no page (a download, a 204, mailto:), for which Chromium stops reading the page. Then
+Chromium only reports that the frame has stopped loading, see `Lifecycle.has_stopped`.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from worker.browser.devtools import Params, Session
 COMMIT: Final = "commit"
 DOM_CONTENT_LOADED: Final = "DOMContentLoaded"
 LOAD: Final = "load"
-# In their order; Chromium has more, which say nothing to a caller.
+# In their order. Chromium has more stages, which callers cannot choose.
 STAGES: Final = (COMMIT, DOM_CONTENT_LOADED, LOAD)
 
 # A meta refresh that waits longer than this is a page that updates itself, not a redirect.
@@ -32,14 +32,14 @@ class Lifecycle:
         loader: Chromium's id of the current document; changes with every navigation.
         reached: stages of that document: `commit`, then Chromium's own words (`DOMContentLoaded`, `load`,
             and others).
-        is_written: whether a script, or we, have written the document (`document.open`) instead of fetching
-            it. Chromium says less of such a one.
-        has_stopped: whether Chromium has stopped loading before the load event. Nearly always that event will
-            never come; only for the document around a video it comes later.
-        parsed_at: when the document was read to the end (`DOMContentLoaded`), by the loop's clock; None: it
-            is not.
-        asked_url: the address that was asked for last, redirects not followed.
-        unreachable_url: the address that failed, when the document is Chromium's error page in its place.
+        is_written: whether the document was written by a script or by the worker (`document.open`), and not
+            loaded from an address. Chromium sends fewer events about such documents.
+        has_stopped: whether Chromium has stopped loading before the load event. That event will not come any
+            more, except for the document that Chromium makes around a video.
+        parsed_at: when the document was parsed to its end (`DOMContentLoaded`), by the loop's clock; None:
+            not yet.
+        asked_url: the last address that was asked for, before redirects.
+        unreachable_url: the address that failed, if the document is Chromium's error page; otherwise None.
     """
 
     def __init__(self, session: Session, frame_id: str) -> None:
@@ -52,25 +52,25 @@ class Lifecycle:
         self.unreachable_url: str | None = None
         self._session = session
         self._frame_id = frame_id
-        self._scheduled = False
-        self._navigating = False
-        self._writing = False
+        self._is_navigation_scheduled = False
+        self._is_navigating = False
+        self._is_being_written = False
         self._changed: asyncio.Future[None] | None = None
-        session.on("Page.lifecycleEvent", self._lifecycle_event)
-        session.on("Page.documentOpened", self._document_opened)
-        session.on("Page.frameNavigated", self._frame_navigated)
-        session.on("Page.frameScheduledNavigation", self._scheduled_navigation)
-        session.on("Page.frameClearedScheduledNavigation", self._cleared_navigation)
-        session.on("Page.frameStartedNavigating", self._started_navigating)
-        session.on("Page.frameStoppedLoading", self._stopped_loading)
+        session.on("Page.lifecycleEvent", self._on_lifecycle_event)
+        session.on("Page.documentOpened", self._on_document_opened)
+        session.on("Page.frameNavigated", self._on_frame_navigated)
+        session.on("Page.frameScheduledNavigation", self._on_scheduled_navigation)
+        session.on("Page.frameClearedScheduledNavigation", self._on_cleared_navigation)
+        session.on("Page.frameStartedNavigating", self._on_started_navigating)
+        session.on("Page.frameStoppedLoading", self._on_stopped_loading)
 
     @property
     def is_moving_on(self) -> bool:
         """Whether the page is about to be replaced by another document."""
-        return self._scheduled or self._navigating
+        return self._is_navigation_scheduled or self._is_navigating
 
     def restart(self) -> None:
-        """Forget the current document, just before another one is asked for."""
+        """Forget the current document. Call this before asking for another one."""
         self.loader = ""
         self.reached = set()
         self.has_stopped = False
@@ -82,7 +82,7 @@ class Lifecycle:
         return stage in self.reached and not self.is_moving_on
 
     async def reach(self, stage: str) -> None:
-        """Wait until the current document has reached `stage`, or has stopped before, and is going to stay.
+        """Wait until the current document has reached `stage` or has stopped, and will not be replaced.
 
         Raises:
             TargetCrashedError: the page ended.
@@ -107,14 +107,14 @@ class Lifecycle:
             await self._changed
         return self.unreachable_url
 
-    def _lifecycle_event(self, params: Params) -> None:
+    def _on_lifecycle_event(self, params: Params) -> None:
         if params["frameId"] != self._frame_id:
             return
         if params["name"] == "init":
             self.loader = params["loaderId"]
             self.reached = {COMMIT}
-            self.has_stopped = self._navigating = self._scheduled = False
-            self.is_written, self._writing = self._writing, False
+            self.has_stopped = self._is_navigating = self._is_navigation_scheduled = False
+            self.is_written, self._is_being_written = self._is_being_written, False
             self.parsed_at = None
         elif params["loaderId"] == self.loader:
             self.reached.add(params["name"])
@@ -122,33 +122,33 @@ class Lifecycle:
                 self.parsed_at = asyncio.get_running_loop().time()
         self._wake()
 
-    def _document_opened(self, params: Params) -> None:
+    def _on_document_opened(self, params: Params) -> None:
         if params["frame"]["id"] == self._frame_id:
-            self._writing = True
+            self._is_being_written = True
 
-    def _frame_navigated(self, params: Params) -> None:
+    def _on_frame_navigated(self, params: Params) -> None:
         if params["frame"]["id"] == self._frame_id:
             self.unreachable_url = params["frame"].get("unreachableUrl")
             self._wake()
 
-    def _scheduled_navigation(self, params: Params) -> None:
+    def _on_scheduled_navigation(self, params: Params) -> None:
         if params["frameId"] == self._frame_id and params["delay"] < _REDIRECT_WITHIN_S:
-            self._scheduled = True
+            self._is_navigation_scheduled = True
 
-    def _cleared_navigation(self, params: Params) -> None:
+    def _on_cleared_navigation(self, params: Params) -> None:
         if params["frameId"] == self._frame_id:
-            self._scheduled = False
+            self._is_navigation_scheduled = False
             self._wake()
 
-    def _started_navigating(self, params: Params) -> None:
+    def _on_started_navigating(self, params: Params) -> None:
         if params["frameId"] == self._frame_id and params["navigationType"] not in _SAME_DOCUMENT:
-            self._navigating = True
+            self._is_navigating = True
             self.asked_url = params["url"]
 
-    def _stopped_loading(self, params: Params) -> None:
+    def _on_stopped_loading(self, params: Params) -> None:
         if params["frameId"] == self._frame_id:
-            # Without a new document: it was a 204, a download, or the page stopped it.
-            self._navigating = False
+            # No new document has come: the answer was a 204 or a download, or the page has stopped loading.
+            self._is_navigating = False
             self.has_stopped = COMMIT in self.reached and LOAD not in self.reached
             self._wake()
 

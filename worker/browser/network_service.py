@@ -1,9 +1,8 @@
 """Chromium's network service: the process through which all pages of one browser reach the network.
 
-When it ends, Chromium starts another one by itself and makes the networks of all open pages again, but
-without their own proxies: what they ask for afterwards goes to the browser's own proxy, which refuses
-everything. Chromium announces nothing of this, so the process is looked up in /proc. Other systems have no
-/proc, and nothing is noticed there.
+If it ends, Chromium starts another one. But then open pages no longer use their own proxies: their requests
+go to the proxy of the browser, which refuses everything. Chromium sends no event for this, so the process is
+looked up in /proc. Systems without /proc cannot detect it.
 """
 
 from typing import Final
@@ -14,14 +13,14 @@ _NETWORK_SERVICE: Final = b"--utility-sub-type=network.mojom.NetworkService"
 
 
 class NetworkService:
-    """The network service of one browser, whichever process it is now."""
+    """Finds the process of one browser's network service, which may be replaced by another one."""
 
     def __init__(self, browser_pid: int) -> None:
         self._browser_pid = browser_pid
         self._pid: int | None = None
 
     def pid(self) -> int | None:
-        """Its process now; None: not found. Takes 20 us, and 1 ms when it is another one than before."""
+        """The id of the current process; None: not found. Takes 20 us, or 1 ms if it is a new process."""
         if self._pid is None or not is_network_service(self._pid):
             found = (pid for pid in descendants(self._browser_pid) if is_network_service(pid))
             self._pid = next(found, None)
@@ -29,5 +28,5 @@ class NetworkService:
 
 
 def is_network_service(pid: int) -> bool:
-    """Whether the process is one and has not ended."""
+    """Whether this process is a network service that has not ended."""
     return _NETWORK_SERVICE in command_line(pid)

@@ -1,6 +1,6 @@
-"""The requests of a page that have not ended, told by Chromium's Network domain.
+"""The requests of a page that have not ended, by events of DevTools' Network domain.
 
-Followed for `networkidle` alone: having Chromium report every request costs much (`OpenRequests.follow`).
+They are followed only for `networkidle`, because reporting each request costs Chromium much CPU.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ class OpenRequest:
     """A request that has not ended.
 
     Attributes:
-        url: what was asked for, redirects followed.
-        kind: Chromium's word for what it is for, such as `Font` or `Fetch`.
-        began_at: by the loop's clock.
-        answered_at: when the head of its answer came; None: it has not.
+        url: the address, after redirects.
+        kind: Chromium's type of the request, such as `Font` or `Fetch`.
+        began_at: when it began, by the loop's clock.
+        answered_at: when the head of its answer arrived; None: not yet.
     """
 
     url: str
@@ -32,7 +32,7 @@ class OpenRequest:
 
 
 class OpenRequests:
-    """What the documents of one page are waiting for.
+    """The open requests of the documents of one page.
 
     Attributes:
         changed_at: when a request last began, was answered or ended, by the loop's clock.
@@ -47,26 +47,26 @@ class OpenRequests:
         self._clock = asyncio.get_running_loop().time
 
     async def follow(self) -> None:
-        """Have the browser report every request; before anything is loaded.
+        """Let the browser report each request. Call this before anything is loaded.
 
-        Chromium's own `networkIdle` event comes 1 to 2 s late (it looks only when the renderer has something
-        else to do), and a document that was written, not fetched, may not get one.
+        Chromium's own `networkIdle` event comes 1 to 2 s late, because Chromium checks for it only when the
+        renderer has other work. And a document that was written, not loaded, may not get this event.
         """
         session = self._session
-        session.on("Page.lifecycleEvent", self._lifecycle_event)
-        session.on("Network.requestWillBeSent", self._started)
-        session.on("Network.responseReceived", self._answered)
-        session.on("Network.loadingFinished", self._ended)
-        session.on("Network.loadingFailed", self._ended)
-        # Zero buffers: the domain would keep every response body for a debugger.
+        session.on("Page.lifecycleEvent", self._on_lifecycle_event)
+        session.on("Network.requestWillBeSent", self._on_started)
+        session.on("Network.responseReceived", self._on_answered)
+        session.on("Network.loadingFinished", self._on_ended)
+        session.on("Network.loadingFailed", self._on_ended)
+        # Without this, Chromium would keep each response body in memory for a debugger.
         await session.send("Network.enable", maxTotalBufferSize=0, maxResourceBufferSize=0)
 
     def now_open(self) -> list[OpenRequest]:
-        """All of them, the oldest first."""
+        """All open requests, the oldest first."""
         return list(self._open.values())
 
     async def wait_change(self, timeout_s: float) -> None:
-        """Wait until one begins or ends, or until the time is over.
+        """Wait until a request begins, is answered or ends, for `timeout_s` seconds at most.
 
         Raises:
             TargetCrashedError: the page ended.
@@ -75,32 +75,32 @@ class OpenRequests:
         self._changed = self._session.future()
         await asyncio.wait((self._changed,), timeout=timeout_s)
         if self._changed.done():
-            self._changed.result()  # raises what ended the page, if that is what ended the wait
+            self._changed.result()  # raises an error if the page has ended
         else:
             self._changed.cancel()
 
-    def _started(self, params: Params) -> None:
+    def _on_started(self, params: Params) -> None:
         kind = params.get("type", "")
-        # A worker's script belongs to no document (its loader is empty), and its end is told to the worker's
-        # own session alone.
+        # The script of a web worker belongs to no document (its loader is empty). The end of this request is
+        # reported only to the DevTools session of the web worker, which is not followed.
         if kind not in _ENDLESS and params["loaderId"]:
             self._open[params["requestId"]] = OpenRequest(params["request"]["url"], kind, self._clock())
-            self._change()
+            self._note_change()
 
-    def _answered(self, params: Params) -> None:
+    def _on_answered(self, params: Params) -> None:
         if request := self._open.get(params["requestId"]):
             request.answered_at = self._clock()
-            self._change()
+            self._note_change()
 
-    def _ended(self, params: Params) -> None:
+    def _on_ended(self, params: Params) -> None:
         self._open.pop(params["requestId"], None)
-        self._change()
+        self._note_change()
 
-    def _lifecycle_event(self, params: Params) -> None:
+    def _on_lifecycle_event(self, params: Params) -> None:
         if params["frameId"] == self._frame_id and params["name"] == "init":
-            self._open.clear()  # what the last document still asked for went with it
+            self._open.clear()  # the open requests of the earlier document have ended with it
 
-    def _change(self) -> None:
+    def _note_change(self) -> None:
         self.changed_at = self._clock()
         if self._changed is not None and not self._changed.done():
             self._changed.set_result(None)

@@ -1,8 +1,8 @@
-"""The folder in which one worker process may write: profiles, pictures in flight, Chromium's own leftovers.
+"""The folder that one worker process may write to: for profiles, files before their upload, temporary files.
 
-It belongs to the process that holds its lock, and the kernel lets go of a lock however a process ends. So a
-starting worker removes every folder whose lock is free: those are what killed workers left behind. In it each
-browser has a folder of its own, which is removed when the browser has ended, however it did.
+It belongs to the process that holds its lock. The kernel releases the lock when the process ends, in whatever
+way. So when a worker starts, it removes all folders whose lock is free: they are from killed workers. Each
+browser has a folder of its own in it, which is removed after the browser's end.
 """
 
 import fcntl
@@ -18,8 +18,8 @@ from fleet.errors import ErrorType, UnavailableError
 from fleet.telemetry.logs import get_logger
 from worker.browser.child_environment import for_browser
 
-# Processes of a browser that was just killed may write once more while its folder is being removed.
-_REMOVALS: Final = 5
+# How often removing a folder is tried: processes of a browser that is being killed may still write to it.
+_REMOVAL_TRIES: Final = 5
 _REMOVAL_PAUSE_S: Final = 0.1
 
 log = get_logger(__name__)
@@ -28,7 +28,7 @@ log = get_logger(__name__)
 class Scratch:
     """`DATA_DIR/scratch/<worker_id>/`, held by a lock on the file `<worker_id>.lock` beside it.
 
-    As a context manager it is claimed and removed again.
+    As a context manager, it claims the folder for the block and removes it afterwards.
 
     Attributes:
         path: the folder.
@@ -50,9 +50,9 @@ class Scratch:
         self.remove()
 
     def claim(self) -> None:
-        """Make the folder, and remove those of workers that are no more.
+        """Make the folder, and remove the folders of workers that have ended.
 
-        TMPDIR then points to it, for this process and its children; so claim it before Playwright starts.
+        TMPDIR of this process and its children is set to the folder. So call this before Playwright starts.
 
         Raises:
             UnavailableError: the folder cannot be written.
@@ -60,38 +60,38 @@ class Scratch:
         try:
             self._make()
         except OSError as error:
-            self._let_go()
+            self._release_lock()
             detail = f"the worker cannot write to its folder {self._parent}: {error.strerror}"
             raise UnavailableError(ErrorType.STORAGE_UNAVAILABLE, detail) from error
         self._tmpdir = os.environ.get("TMPDIR")
         os.environ["TMPDIR"] = tempfile.tempdir = str(self.path)
 
     def remove(self) -> None:
-        """Remove the folder, and let TMPDIR point to where it pointed before."""
+        """Remove the folder, and restore TMPDIR."""
         if self._tmpdir is None:
             os.environ.pop("TMPDIR", None)
         else:
             os.environ["TMPDIR"] = self._tmpdir
         tempfile.tempdir = None
         _remove(self.path)
-        self._let_go()
+        self._release_lock()
 
     def _make(self) -> None:
         self._parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         for lock_path in self._parent.glob("*.lock"):
-            _sweep(lock_path)
-        # The lock comes first and goes last: a folder whose lock nobody holds is always a leftover.
+            _remove_if_unlocked(lock_path)
+        # The lock is made before the folder and removed after it, so a folder without a held lock is old.
         self._lock = _lock(self.path.with_suffix(".lock"))
         self.path.mkdir(mode=0o700, exist_ok=True)
 
-    def _let_go(self) -> None:
+    def _release_lock(self) -> None:
         if self._lock is not None:
             Path(self._lock.name).unlink(missing_ok=True)
             self._lock.close()
 
 
 class BrowserFolder:
-    """All that one browser may write: its profile, its HOME and its temporary files.
+    """The folder of one browser: its profile, its HOME and its temporary files.
 
     Attributes:
         path: the folder. Chromium keeps a certificate store and caches in HOME, and its shared memory and
@@ -100,7 +100,7 @@ class BrowserFolder:
     """
 
     def __init__(self, parent: Path, generation: int) -> None:
-        """Make it, empty.
+        """Make the folder, which is empty.
 
         Raises:
             OSError: the disk is full, or cannot be written.
@@ -111,12 +111,12 @@ class BrowserFolder:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What Chromium gets, with the folder in the place of HOME and TMPDIR."""
+        """The variables for Chromium. HOME and TMPDIR are the folder."""
         return {**for_browser(os.environ), "HOME": str(self.path), "TMPDIR": str(self.path)}
 
     def remove(self) -> None:
-        """Remove it with all that is in it, once the browser has ended; takes a moment. Never raises."""
-        for _ in range(_REMOVALS - 1):
+        """Remove the folder after the browser's end. Blocks for up to half a second. Never raises."""
+        for _ in range(_REMOVAL_TRIES - 1):
             shutil.rmtree(self.path, ignore_errors=True)
             if not self.path.exists():
                 return
@@ -132,17 +132,17 @@ def _lock(path: Path) -> IO[bytes]:
         except BlockingIOError:
             lock.close()
             raise
-        # A sweeping neighbour may have removed the file between our opening and our locking it.
+        # Another worker may have removed the file after it was opened here and before it was locked.
         if path.exists() and os.fstat(lock.fileno()).st_ino == path.stat().st_ino:
             return lock
         lock.close()
 
 
-def _sweep(lock_path: Path) -> None:
+def _remove_if_unlocked(lock_path: Path) -> None:
     try:
         lock = _lock(lock_path)
     except BlockingIOError:
-        return  # its worker lives
+        return  # the worker of this folder is running
     folder = lock_path.with_suffix("")
     log.info("removing what a killed worker left behind", folder=str(folder))
     _remove(folder)
