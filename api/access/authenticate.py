@@ -4,7 +4,7 @@ from typing import Final
 
 from starlette.datastructures import Headers
 
-from api.access.cached_lookup import Lookups, remember_found
+from api.access.cached_lookup import Lookups, shorter_if_missing
 from api.http.problems import RefusedError
 from fleet.database import Database
 from fleet.errors import ErrorType
@@ -24,7 +24,7 @@ class Authenticator:
 
     def __init__(self, database: Database, *, cache_s: float) -> None:
         self._tenants: Lookups[KeyDigest, Tenant | None] = Lookups(
-            lambda digest: find_by_digest(database, digest), lifetime_s=remember_found(cache_s)
+            lambda digest: find_by_digest(database, digest), lifetime_s=shorter_if_missing(cache_s)
         )
 
     async def tenant(self, headers: Headers) -> Tenant:

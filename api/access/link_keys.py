@@ -1,10 +1,10 @@
-"""Who has signed a link, and is it valid now."""
+"""Checks signed links: whose key has signed a link, and whether it is valid now."""
 
 import time
 from datetime import UTC, datetime
 from typing import Final
 
-from api.access.cached_lookup import Lookups, remember_found
+from api.access.cached_lookup import Lookups, shorter_if_missing
 from api.http.problems import RefusedError, refused_field
 from fleet.database import Database
 from fleet.errors import ErrorType
@@ -17,19 +17,19 @@ _MAY_SIGN: Final = frozenset({Scope.RENDER, Scope.LINKS})
 
 
 class LinkKeys:
-    """The keys that check links, remembered as API keys are."""
+    """The keys that check links, with a cache like that of API keys."""
 
     def __init__(self, database: Database, vault: Vault, *, cache_s: float, max_lifetime_s: int) -> None:
         """Remember nothing yet.
 
         Args:
             database: connections to Postgres.
-            vault: opens the keys.
-            cache_s: seconds for which a key is remembered; links of a revoked one still work so long.
-            max_lifetime_s: seconds from now on within which a link must expire.
+            vault: unseals the keys.
+            cache_s: seconds for which a key is cached. Links of a revoked key still work for so long.
+            max_lifetime_s: a link must expire within so many seconds from now.
         """
         self._keys: Lookups[str, LinkKey | None] = Lookups(
-            lambda key_id: find_link_key(database, vault, key_id), lifetime_s=remember_found(cache_s)
+            lambda key_id: find_link_key(database, vault, key_id), lifetime_s=shorter_if_missing(cache_s)
         )
         self._max_lifetime_s = max_lifetime_s
 
@@ -37,10 +37,10 @@ class LinkKeys:
         """The tenant whose key has signed a link that is valid.
 
         Raises:
-            RefusedError: link_not_signed: no key of this id, or another signature. Only to whoever holds a
-                right signature: link_expired, invalid_request (it expires too late) or forbidden (the key may
-                not sign).
-            UnavailableError: the key is not remembered and Postgres does not answer.
+            RefusedError: link_not_signed: there is no such key, or the signature is wrong. If the signature
+                is right: link_expired, invalid_request (it expires too late), or forbidden (the key may not
+                sign).
+            UnavailableError: the key is not cached, and Postgres does not answer.
         """
         found = await self._keys.get(link.key_id)
         if found is None:

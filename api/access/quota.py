@@ -1,11 +1,11 @@
-"""How many queued jobs a tenant may have, and how many it may have accepted in a month.
+"""The limits on a tenant's queued jobs, and on its accepted jobs in a month.
 
-Counting them anew for each POST would make a POST as slow as the backlog is long. So a count is remembered
-for a second, and what this process accepts meanwhile is added: several API processes together may accept more
-than the limit within that second.
+Counting jobs for each POST would take longer the more jobs are queued. So a count is stored for a second, and
+jobs that this process accepts in that second are added to it. Several API processes together may accept more
+than the limit in that second.
 
-What is remembered only ever accepts. It does not know of jobs that have begun, ended or were cancelled within
-its second, so before a call is refused the jobs are counted anew: a refusal is true when it is said.
+A stored count may be too high, because jobs may have begun, ended or been cancelled since. So before a call
+is refused, the jobs are counted again.
 """
 
 import asyncio
@@ -28,18 +28,18 @@ from fleet.tenants import usage
 from fleet.tenants.settings import TenantSettings
 from fleet.tenants.tenant import Tenant
 
-_FRESH_S: Final = 1.0
+_CACHED_S: Final = 1.0
 RETRY_AFTER_S: Final = 5
 
 
 @dataclass(slots=True)
 class _Count:
-    """So many jobs at a time.
+    """A count of jobs.
 
     Attributes:
-        jobs: as many, and those that this process has admitted since.
-        began_at: when the count began, on the monotonic clock.
-        left_s: seconds from then until it begins from 0 again.
+        jobs: the counted jobs, and those that this process has admitted since.
+        began_at: when the counting began, on the monotonic clock.
+        left_s: seconds from then until the count starts from 0 again, because the month ends.
     """
 
     jobs: int
@@ -49,7 +49,7 @@ class _Count:
 
 @dataclass(frozen=True, slots=True)
 class _Limit:
-    """One limit of a tenant: as many jobs as `most`, by the counts that `counts` remembers under `name`."""
+    """One limit of a tenant: at most `most` jobs. The count is in `counts`, under the key `name`."""
 
     most: int
     counts: Lookups[Any, _Count]
@@ -57,12 +57,12 @@ class _Limit:
     refusal: Callable[[_Count, int], RefusedError]
 
 
-class _Admitted:
-    """What this process stores at the moment for one tenant: admitted, and perhaps not yet to be counted."""
+class _BeingStored:
+    """Jobs of one tenant that are admitted and are being stored; a count may not contain them yet."""
 
     def __init__(self) -> None:
         self.calls: dict[asyncio.Event, int] = {}
-        # Of calls that are about to be refused each waits for the count of the one before, and shares it.
+        # Calls that may be refused count one after the other, so that the later ones can use the same count.
         self.counting = asyncio.Lock()
 
     @property
@@ -71,7 +71,7 @@ class _Admitted:
         return sum(self.calls.values())
 
     async def stored(self) -> None:
-        """Wait until all that is being stored now is."""
+        """Wait until all jobs that are being stored now are stored."""
         for call in tuple(self.calls):
             await call.wait()
 
@@ -88,14 +88,14 @@ class Quotas:
         """
         self._database = database
         self._settings = settings
-        # Of calls at the same moment, each with a count of its own would know nothing of what the others add.
+        # Calls at the same moment share one count, so that each sees the jobs that the others have added.
         self._queued = Lookups(self._count_queued, lifetime_s=_lifetime_s)
-        self._months = Lookups(self._count_accepted, lifetime_s=_lifetime_s)
-        self._admitted: WeakValueDictionary[UUID, _Admitted] = WeakValueDictionary()
+        self._accepted = Lookups(self._count_accepted, lifetime_s=_lifetime_s)
+        self._admitted: WeakValueDictionary[UUID, _BeingStored] = WeakValueDictionary()
 
     @asynccontextmanager
     async def admitted(self, tenant: Tenant, *, jobs: int = 1) -> AsyncIterator[None]:
-        """A block that stores so many jobs, if the tenant may have as many more; they count from now on.
+        """Check that the tenant may have so many more jobs, and count them. Store them in the block.
 
         Raises:
             RefusedError: quota_exceeded.
@@ -104,14 +104,13 @@ class Quotas:
         if not limits:
             yield
             return
-        admitted = self._admitted.setdefault(tenant.id, _Admitted())
+        admitted = self._admitted.setdefault(tenant.id, _BeingStored())
         counts = [await limit.counts.get(limit.name) for limit in limits]
-        # No wait between a look at the counts and adding to them: of calls at the same moment each sees what
-        # those before it have added.
+        # There is no `await` between reading the counts and adding to them, so no other call comes between.
         if not _fit(limits, counts, jobs):
             began_at = time.monotonic()
             async with admitted.counting:
-                counts = [await _counted_since(began_at, limit, admitted) for limit in limits]
+                counts = [await _count_since(began_at, limit, admitted) for limit in limits]
                 for limit, count in zip(limits, counts, strict=True):
                     if count.jobs + jobs > limit.most:
                         raise limit.refusal(count, limit.most)
@@ -126,7 +125,7 @@ class Quotas:
             stored.set()
 
     def _limits_of(self, tenant: Tenant) -> list[_Limit]:
-        """Those that the tenant has: its own, or else the setting's, of which 0 is none."""
+        """The limits of a tenant: its own, or else those of the settings, where 0 means no limit."""
         limits = []
         queued = self._settings.tenant_max_queued or None if tenant.max_queued is None else tenant.max_queued
         if queued is not None:
@@ -134,37 +133,37 @@ class Quotas:
         own = tenant.max_renders_per_month
         month = self._settings.tenant_max_renders_per_month or None if own is None else own
         if month is not None:
-            limits.append(_Limit(month, self._months, tenant.id, _too_many_this_month))
+            limits.append(_Limit(month, self._accepted, tenant.id, _too_many_this_month))
         return limits
 
     async def _count_queued(self, up_to: tuple[UUID, int]) -> _Count:
         tenant_id, limit = up_to
-        count = self._begun(tenant_id)
+        count = self._new_count(tenant_id)
         count.jobs += await count_queued(self._database, tenant_id=tenant_id, limit=limit)
         return count
 
     async def _count_accepted(self, tenant_id: UUID) -> _Count:
-        count = self._begun(tenant_id)
+        count = self._new_count(tenant_id)
         month = await usage.read(self._database, tenant_id)
         count.jobs += month.accepted
         count.left_s = month.left_s
         return count
 
-    def _begun(self, tenant_id: UUID) -> _Count:
-        """A count that begins now. What is being stored is counted, whether or not Postgres shows it yet."""
+    def _new_count(self, tenant_id: UUID) -> _Count:
+        """A count that begins now, with the jobs that are being stored: Postgres may not count them yet."""
         admitted = self._admitted.get(tenant_id)
         return _Count(admitted.jobs if admitted is not None else 0, time.monotonic())
 
 
 def _lifetime_s(count: _Count) -> float:
-    return min(_FRESH_S, count.left_s)
+    return min(_CACHED_S, count.left_s)
 
 
 def _fit(limits: Sequence[_Limit], counts: Sequence[_Count], jobs: int) -> bool:
     return all(count.jobs + jobs <= limit.most for limit, count in zip(limits, counts, strict=True))
 
 
-async def _counted_since(moment: float, limit: _Limit, admitted: _Admitted) -> _Count:
+async def _count_since(moment: float, limit: _Limit, admitted: _BeingStored) -> _Count:
     """The count of a limit that began at that moment or later."""
     count = await limit.counts.get(limit.name)
     if count.began_at >= moment:
@@ -177,20 +176,20 @@ async def _counted_since(moment: float, limit: _Limit, admitted: _Admitted) -> _
 def _too_many_queued(count: _Count, most: int) -> RefusedError:
     # Jobs beyond the limit, which may be there since it was lowered, are not counted.
     amount = f"{count.jobs:,}" if count.jobs < most else f"{most:,} or more"
-    return _exceeded(
+    return _refusal(
         "queued", f"you have {amount} queued jobs and may have {most:,}; wait until some begin", RETRY_AFTER_S
     )
 
 
 def _too_many_this_month(count: _Count, most: int) -> RefusedError:
     left_s = count.left_s - (time.monotonic() - count.began_at)
-    return _exceeded(
+    return _refusal(
         "month",
         f"{count.jobs:,} of your jobs were accepted this month (UTC) and {most:,} may be",
         max(1, math.ceil(left_s)),
     )
 
 
-def _exceeded(limit: str, detail: str, retry_after_s: int) -> RefusedError:
+def _refusal(limit: str, detail: str, retry_after_s: int) -> RefusedError:
     LIMITED.labels(limit).inc()
     return RefusedError(ErrorType.QUOTA_EXCEEDED, detail, headers={"Retry-After": str(retry_after_s)})

@@ -1,9 +1,9 @@
-"""How many calls a tenant may make: one bucket for all API processes, in Redis, and the headers that tell.
+"""The limit on a tenant's calls: one bucket for all API processes, in Redis, and the headers that report it.
 
-Calls that come while Redis is being asked are put to it together, next: however many there are, one question
-is under way. A Redis that is away or slow refuses nobody: from then on this process counts by itself, with
-the same limits, until Redis answers again. So several processes let in so many times as much meanwhile. Only
-calls that were under way when it fell silent have waited for it, and for `_WAIT_S` or so.
+There is only one request to Redis at a time. Calls that arrive meanwhile are sent together in the next one.
+If Redis is away or slow, no call is refused because of that: this process counts by itself, with the same
+limits, until Redis answers again. In that time, n processes together admit n times as many calls. Only calls
+for which Redis was being asked have waited for it, for about `_WAIT_S`.
 
 The headers are those of draft-ietf-httpapi-ratelimit-headers-11: `RateLimit-Policy` says what is allowed,
 `RateLimit` what is left of it.
@@ -29,15 +29,15 @@ from fleet.tenants.settings import TenantSettings
 from fleet.tenants.tenant import Tenant
 
 _POLICY: Final = "default"
-# A round trip takes a quarter of a millisecond. A call must not wait for a bucket as it would for its answer.
+# A round trip takes 0.25 ms. No call should wait much longer only because of its limit.
 _WAIT_S: Final = 0.25
-# When this process was busy for so long, the answer may be there, and only needs to be read.
+# If this process itself was busy for `_WAIT_S`, the answer may have arrived already and only has to be read.
 _READ_S: Final = 0.05
-# A script of a thousand calls holds Redis up for some milliseconds.
+# A script for a thousand calls blocks Redis for some milliseconds.
 _CALLS_AT_ONCE: Final = 1_000
-_LOOK_INTERVAL_S: Final = 1.0
+_PROBE_INTERVAL_S: Final = 1.0
 _PROBE: Final = CountedCall("probe", RateLimit(rate_per_s=1.0, burst=1))
-# Without a burst of its own, a bucket holds what so many seconds bring.
+# If no burst is set, a bucket holds the tokens of so many seconds.
 _BURST_S: Final = 2
 
 log = get_logger(__name__)
@@ -47,7 +47,7 @@ class Rates:
     """The limits of one API process. `close` at the end."""
 
     def __init__(self, redis: ArqRedis, settings: TenantSettings) -> None:
-        """Begin with Redis.
+        """Count in Redis at first.
 
         Args:
             redis: holds the buckets.
@@ -57,15 +57,15 @@ class Rates:
         self._settings = settings
         self._local = LocalBuckets()
         self._waiting: list[tuple[CountedCall, asyncio.Future[RateLimitResult]]] = []
-        self._asking: asyncio.Task[None] | None = None
-        self._return: asyncio.Task[None] | None = None
+        self._asking_task: asyncio.Task[None] | None = None
+        self._return_task: asyncio.Task[None] | None = None
 
     async def admit(self, scope: MutableMapping[str, Any], tenant: Tenant) -> None:
-        """Do nothing but count if the tenant may make one more call. The answer will have the headers.
+        """Count a call, and refuse it if the tenant has made too many. Adds the headers to the answer.
 
         Args:
-            scope: the call's, of ASGI.
-            tenant: who calls.
+            scope: the ASGI scope of the call.
+            tenant: the caller.
 
         Raises:
             RefusedError: rate_limited.
@@ -73,19 +73,19 @@ class Rates:
         limit = self._limit_of(tenant)
         if limit is None:
             return
-        standing = await self._take(CountedCall(tenant.id, limit))
-        scope[ANSWER_HEADERS] = headers_of(standing)
-        if not standing.is_admitted:
+        result = await self._take(CountedCall(tenant.id, limit))
+        scope[ANSWER_HEADERS] = headers_of(result)
+        if not result.is_admitted:
             LIMITED.labels("requests").inc()
             raise RefusedError(
                 ErrorType.RATE_LIMITED,
                 f"you may make {limit.rate_per_s:g} calls a second, {limit.burst:,} at once after a pause",
-                headers={"Retry-After": str(standing.window_s)},
+                headers={"Retry-After": str(result.window_s)},
             )
 
     def close(self) -> None:
-        """Ask no more."""
-        for task in (self._asking, self._return):
+        """Cancel the requests to Redis."""
+        for task in (self._asking_task, self._return_task):
             if task is not None:
                 task.cancel()
 
@@ -97,46 +97,46 @@ class Rates:
         return RateLimit(rate_per_s, burst)
 
     async def _take(self, call: CountedCall) -> RateLimitResult:
-        if self._return is None:
+        if self._return_task is None:
             answer: asyncio.Future[RateLimitResult] = asyncio.get_running_loop().create_future()
             self._waiting.append((call, answer))
-            if self._asking is None:
-                self._asking = asyncio.create_task(self._ask())
+            if self._asking_task is None:
+                self._asking_task = asyncio.create_task(self._ask_for_waiting())
             return await answer
-        return self._count(call)
+        return self._count_locally(call)
 
-    async def _ask(self) -> None:
-        """Put to Redis what waits, and what comes meanwhile."""
+    async def _ask_for_waiting(self) -> None:
+        """Ask Redis about all waiting calls, also about those that arrive meanwhile."""
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting[:_CALLS_AT_ONCE], self._waiting[_CALLS_AT_ONCE:]
                 calls = [call for call, _ in batch]
-                for (_, answer), standing in zip(batch, await self._standings(calls), strict=True):
+                for (_, answer), result in zip(batch, await self._results(calls), strict=True):
                     if not answer.done():  # its caller has hung up
-                        answer.set_result(standing)
+                        answer.set_result(result)
         finally:
-            self._asking = None
+            self._asking_task = None
 
-    async def _standings(self, calls: Sequence[CountedCall]) -> list[RateLimitResult]:
-        if self._return is None:
+    async def _results(self, calls: Sequence[CountedCall]) -> list[RateLimitResult]:
+        if self._return_task is None:
             try:
-                return await self._asked(calls)
+                return await self._ask_redis(calls)
             except (RedisError, OSError, TimeoutError) as error:
                 log.warning("redis does not count calls, this process counts by itself", error=repr(error))
             except Exception:
                 log.exception("unknown error while redis counts calls, this process counts by itself")
             RATES_LOCAL.set(1)
-            self._return = asyncio.create_task(self._return_to_redis())
-        return [self._count(call) for call in calls]
+            self._return_task = asyncio.create_task(self._return_to_redis())
+        return [self._count_locally(call) for call in calls]
 
-    def _count(self, call: CountedCall) -> RateLimitResult:
+    def _count_locally(self, call: CountedCall) -> RateLimitResult:
         return self._local.take(call.name, call.limit, now=time.monotonic())
 
-    async def _asked(self, calls: Sequence[CountedCall]) -> list[RateLimitResult]:
+    async def _ask_redis(self, calls: Sequence[CountedCall]) -> list[RateLimitResult]:
         question = asyncio.create_task(rate_limit.take(self._redis, calls))
         try:
-            for patience_s in (_WAIT_S, _READ_S):
-                await asyncio.wait({question}, timeout=patience_s)
+            for timeout_s in (_WAIT_S, _READ_S):
+                await asyncio.wait({question}, timeout=timeout_s)
                 if question.done():
                     return question.result()
         finally:
@@ -144,22 +144,22 @@ class Rates:
         raise TimeoutError(f"no answer within {_WAIT_S:g} s")
 
     async def _return_to_redis(self) -> None:
-        """Ask Redis now and then to do what it is needed for; no call waits for the answer."""
+        """Ask Redis once a second to count a test call, until it answers. No call waits for this."""
         while True:
-            await asyncio.sleep(_LOOK_INTERVAL_S)
+            await asyncio.sleep(_PROBE_INTERVAL_S)
             try:
-                await self._asked([_PROBE])
+                await self._ask_redis([_PROBE])
             except (RedisError, OSError, TimeoutError):
                 continue
             break
-        self._return = None
+        self._return_task = None
         RATES_LOCAL.set(0)
         log.info("redis counts calls again")
 
 
-def headers_of(standing: RateLimitResult) -> list[tuple[bytes, bytes]]:
-    """The headers that tell a caller where it stands."""
-    limit = standing.limit
+def headers_of(result: RateLimitResult) -> list[tuple[bytes, bytes]]:
+    """The headers that tell a caller its limit and what is left of it."""
+    limit = result.limit
     policy = f'"{_POLICY}";q={limit.burst};w={limit.window_s}'
-    left = f'"{_POLICY}";r={standing.remaining};t={standing.window_s}'
+    left = f'"{_POLICY}";r={result.remaining};t={result.window_s}'
     return [(b"ratelimit-policy", policy.encode()), (b"ratelimit", left.encode())]

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from api.access.cached_lookup import Lookups, remember_found
+from api.access.cached_lookup import Lookups, shorter_if_missing
 
 
 class Register:
@@ -25,7 +25,7 @@ class Register:
 
 async def test_many_at_once_are_one_look() -> None:
     register = Register()
-    lookups = Lookups(register.find, lifetime_s=remember_found(60))
+    lookups = Lookups(register.find, lifetime_s=shorter_if_missing(60))
     assert await asyncio.gather(*(lookups.get("a") for _ in range(20))) == ["first"] * 20
     assert await lookups.get("a") == "first"
     assert register.looks == 1
@@ -33,7 +33,7 @@ async def test_many_at_once_are_one_look() -> None:
 
 async def test_nothing_is_remembered_that_may_have_been_read_before_a_change() -> None:
     register = Register()
-    lookups = Lookups(register.find, lifetime_s=remember_found(60))
+    lookups = Lookups(register.find, lifetime_s=shorter_if_missing(60))
     register.is_open.clear()
     early = asyncio.create_task(lookups.get("a"))
     await register.is_asked.wait()
@@ -46,7 +46,7 @@ async def test_nothing_is_remembered_that_may_have_been_read_before_a_change() -
 
 async def test_whoever_hangs_up_takes_nobody_along() -> None:
     register = Register()
-    lookups = Lookups(register.find, lifetime_s=remember_found(60))
+    lookups = Lookups(register.find, lifetime_s=shorter_if_missing(60))
     register.is_open.clear()
     first, second = (asyncio.create_task(lookups.get("a")) for _ in range(2))
     await register.is_asked.wait()
@@ -56,9 +56,9 @@ async def test_whoever_hangs_up_takes_nobody_along() -> None:
 
 
 async def test_what_is_missing_is_asked_again_sooner_than_what_was_found() -> None:
-    lifetime_s = remember_found(60)
+    lifetime_s = shorter_if_missing(60)
     assert (lifetime_s("first"), lifetime_s(None)) == (60, 1)
-    assert remember_found(0)(None) == 0
+    assert shorter_if_missing(0)(None) == 0
 
 
 async def test_an_answer_is_remembered_for_its_own_lifetime() -> None:
