@@ -19,7 +19,7 @@ from api.http.problems import not_found, refuse_unknown_parameters
 from api.http.request_body import read_document
 from api.jobs.dispatch import Handover
 from api.jobs.gauges import FleetGauges
-from api.jobs.named_locks import Turns
+from api.jobs.named_locks import NamedLocks
 from api.jobs.waiters import Waiters
 from api.settings import ApiSettings, LinkSettings
 from fleet.artifacts.keys import SignedAddress
@@ -92,7 +92,7 @@ class Dependencies:
     artifacts: Artifacts
     authenticator: Authenticator
     link_keys: LinkKeys
-    turns: Turns
+    turns: NamedLocks
     waiters: Waiters
     probes: Probes
     gauges: FleetGauges

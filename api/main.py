@@ -32,7 +32,7 @@ from api.http.problems import (
 from api.http.streaming import LingeringResponse
 from api.jobs.dispatch import Handover
 from api.jobs.gauges import FleetGauges
-from api.jobs.named_locks import Turns
+from api.jobs.named_locks import NamedLocks
 from api.jobs.waiters import Waiters
 from api.openapi.document import DESCRIPTION, openapi_document
 from api.routes import docs, fleet, health, links, renders, schedules, webhooks
@@ -162,7 +162,7 @@ async def _open_dependencies(settings: Settings, stack: AsyncExitStack) -> Depen
             cache_s=settings.api.api_key_cache_s,
             max_lifetime_s=settings.links.link_max_lifetime_s,
         ),
-        turns=Turns(),
+        turns=NamedLocks(),
         waiters=waiters,
         probes=probes,
         gauges=FleetGauges(database),

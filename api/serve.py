@@ -1,7 +1,8 @@
-"""`python -m api`: the API on API_HOST and API_PORT, in a process that is replaced before it grows.
+"""`python -m api`: the API on API_HOST and API_PORT. Its process is replaced after API_MAX_REQUESTS requests.
 
-With API_MAX_REQUESTS = 0 this process serves for good. Otherwise it opens the socket and becomes the
-supervisor (`api/server/supervisor.py`), which starts it again as its child, with the socket and a channel.
+If API_MAX_REQUESTS is 0, this process serves without end. Otherwise it opens the socket and becomes the
+supervisor (`api/server/supervisor.py`), which runs `python -m api` again as a child, with the socket and a
+channel.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from starlette.types import ASGIApp
 
 from api.main import create_app
 from api.server.bounded_connection import ConnectionLimits, connection_within
-from api.server.retirement import Tenure
+from api.server.retirement import Retirement
 from api.settings import ApiSettings
 from fleet.settings import SettingsError, load_settings
 
@@ -30,10 +31,10 @@ def main(words: list[str]) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Args:
-        words: none when a person starts it; file descriptors of the socket and the channel from a supervisor.
+        words: empty, or (from a supervisor) the file descriptors of the socket and the channel.
 
     Raises:
-        fleet.settings.SettingsError: a setting is missing or wrong, or the port cannot be had.
+        fleet.settings.SettingsError: a setting is missing or wrong, or the port cannot be used.
         SystemExit: with 1, the application cannot start; the log says why.
     """
     settings = load_settings(ApiSettings)
@@ -68,14 +69,14 @@ def _become_supervisor(listener: socket.socket) -> NoReturn:
 async def _serve(settings: ApiSettings, listener: socket.socket, channel: socket.socket | None) -> None:
     app = create_app()
     _spare_collections()
-    tenure = Tenure(app, max_requests=settings.api_max_requests)
-    server = uvicorn.Server(uvicorn_config(tenure, settings))
+    retirement = Retirement(app, max_requests=settings.api_max_requests)
+    server = uvicorn.Server(uvicorn_config(retirement, settings))
     if channel is None:
         await _run(server, listener)
         return
     reader, writer = await asyncio.open_connection(sock=channel)
     part = asyncio.create_task(
-        tenure.serve_out(server, reader, writer, release=lambda: _release_waiters(app))
+        retirement.serve_until_replaced(server, reader, writer, release=lambda: _release_waiters(app))
     )
     try:
         await _run(server, listener)
@@ -98,11 +99,11 @@ async def _run(server: uvicorn.Server, listener: socket.socket) -> None:
     try:
         await server.serve(sockets=[listener])
     except SystemExit:
-        sys.exit(1)  # uvicorn's own code is 3; here 1 is what every start that fails ends with
+        sys.exit(1)  # not uvicorn's 3: all programs of renderfleet exit with 1 if they cannot start
 
 
 def uvicorn_config(app: ASGIApp, settings: ApiSettings) -> uvicorn.Config:
-    """How the API is served: nothing that it does not use, and nothing without a limit."""
+    """The configuration of uvicorn: unused features are off, and everything has a limit."""
     limits = ConnectionLimits(
         connections=settings.api_max_connections,
         head_bytes=settings.api_max_head_bytes,

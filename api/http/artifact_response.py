@@ -40,7 +40,7 @@ async def artifact_answer(
         UnavailableError: S3 does not answer.
     """
     facts = job.artifact
-    assert facts is not None, "the caller has looked"  # noqa: S101
+    assert facts is not None, "the caller checks that there is an artifact"  # noqa: S101
     size, etag = facts.size_bytes, f'"{facts.sha256}"'
     headers = {"ETag": etag, "Accept-Ranges": "bytes", **headers}
     is_head, is_get = request.method == "HEAD", request.method == "GET"

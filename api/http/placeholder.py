@@ -1,4 +1,4 @@
-"""Pictures for the place of one that could not be rendered, so that a page shows no broken image."""
+"""Pictures that a link answers with if its render fails, so that a page does not show a broken image."""
 
 from enum import StrEnum
 from functools import lru_cache
@@ -8,8 +8,8 @@ from typing import Final
 MEDIA_TYPE: Final = "image/png"
 # The page scales the picture to its place; at this size the words can be read.
 MAX_SIDE_PX: Final = 1_280
-# One for each size and kind of failure; a few KB each.
-_REMEMBERED: Final = 64
+# Pictures in the cache: one for each size and text, with a few KB each.
+_MAX_CACHED: Final = 64
 _BACKGROUND: Final = 0xE8
 _FOREGROUND: Final = 0x55
 _MIN_FONT_PX: Final = 8
@@ -31,13 +31,13 @@ class Placeholder(StrEnum):
 
 
 def placeholder_picture(kind: Placeholder, words: str, *, width_px: int, height_px: int) -> bytes:
-    """A PNG.
+    """Make a placeholder, as PNG.
 
     Args:
-        kind: which.
-        words: what failed.
-        width_px: of the picture that was asked for; a very large one is made smaller.
-        height_px: the same.
+        kind: which placeholder.
+        words: the text in the picture: why the render failed.
+        width_px: width of the picture that was asked for. Very large pictures are made smaller.
+        height_px: its height.
     """
     if kind is Placeholder.TRANSPARENT:
         return TRANSPARENT
@@ -45,7 +45,7 @@ def placeholder_picture(kind: Placeholder, words: str, *, width_px: int, height_
     return _drawn(words, max(1, round(width_px * scale)), max(1, round(height_px * scale)))
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=_MAX_CACHED)
 def _drawn(words: str, width_px: int, height_px: int) -> bytes:
     from PIL import Image, ImageDraw, ImageFont  # noqa: PLC0415 - 6 MB, which a process without failures does not need
 

@@ -1,7 +1,7 @@
-r"""Request bodies: JSON only, uncompressed, counted while they stream in and never held beyond the limit.
+r"""Request bodies: only JSON, not compressed. They are counted while they arrive, and refused if too large.
 
-Counted twice: bytes, and values. Half a million unknown fields fit into 4 MiB, and pydantic makes an error of
-each, which held up all other calls for half a second.
+Both bytes and values are counted. 4 MiB can contain half a million unknown fields; pydantic makes an error
+for each of them, which blocked all other calls for half a second.
 
 Some programs write each `<`, or each letter that is not ASCII, as an escape such as `\u003c`: six bytes for
 one. So that all of them can send 2 MiB of HTML, an escape counts as one byte, and what is sent has a larger
@@ -27,19 +27,19 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 # A usual request has some dozens of values. To refuse 10,000 wrong ones takes 10 ms.
 MAX_VALUES: Final = 10_000
 _ESCAPE: Final = b"\\u"
-# It is six bytes long and counts as one.
+# An escape has six bytes and counts as one.
 _BYTES_MORE_OF_AN_ESCAPE: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class BodyLimits:
-    """How much a body may be.
+    """The limits of a body.
 
     Attributes:
-        max_bytes: where an escape of six bytes counts as one.
-        max_bytes_sent: as they are sent.
-        timeout_s: seconds for all of it to arrive.
-        max_values: JSON values.
+        max_bytes: most bytes, where an escape of six bytes counts as one.
+        max_bytes_sent: most bytes as they are sent.
+        timeout_s: seconds that the whole body may take to arrive.
+        max_values: most JSON values.
     """
 
     max_bytes: int
@@ -49,7 +49,7 @@ class BodyLimits:
 
     @classmethod
     def of_one(cls, settings: ApiSettings) -> Self:
-        """Of a body with one request in it, all of whose HTML may be escapes."""
+        """The limits for a body with one request, whose HTML may consist of escapes only."""
         max_bytes = settings.api_max_body_bytes
         escapes = min(max_bytes, MAX_HTML_BYTES)
         return cls(max_bytes, max_bytes + _BYTES_MORE_OF_AN_ESCAPE * escapes, settings.api_body_timeout_s)
@@ -73,8 +73,8 @@ async def read_json_body(request: Request, limits: BodyLimits) -> bytes:
         async with asyncio.timeout(limits.timeout_s):
             async for chunk in request.stream():
                 sent += len(chunk)
-                # Not exact: `\\u` is no escape and counts, one across two chunks does not. The limit of what
-                # is sent holds in any case.
+                # This is not exact: `\\u` is counted but is no escape, and an escape across two chunks is not
+                # counted. The limit on the sent bytes is exact.
                 escapes += chunk.count(_ESCAPE)
                 counted = sent - _BYTES_MORE_OF_AN_ESCAPE * escapes
                 if sent > limits.max_bytes_sent or counted > limits.max_bytes:

@@ -1,4 +1,4 @@
-"""Accepted jobs go on to Redis. Nothing raises from here: they are accepted, and a sweep finds them."""
+"""Puts accepted jobs into Redis. This raises no errors: if it fails, a sweep finds the jobs in Postgres."""
 
 import asyncio
 import time
@@ -14,29 +14,29 @@ from fleet.queue.dispatch import dispatch
 from fleet.queue.entry import QueuedJob
 from fleet.telemetry.logs import get_logger
 
-# A Redis that refuses says so at once. One that is frozen costs the first caller the whole time-out; for so
-# long afterwards the others do not ask it, and the sweeper hands their jobs over.
-_SILENCE_S: Final = 2.0
-_MARGIN_S: Final = 0.5
+# If Redis hangs, a call waits for the whole time-out. For so long after that, other calls do not ask Redis,
+# and the sweeper dispatches their jobs. (If Redis is down, it refuses at once, and nobody has to wait.)
+_SKIP_S: Final = 2.0
+_TIMEOUT_MARGIN_S: Final = 0.5
 
 log = get_logger(__name__)
 
 
 class Handover:
-    """One API process's way to Redis."""
+    """Dispatches the jobs that one API process has accepted."""
 
     def __init__(self, database: Database, redis: ArqRedis, *, timeout_s: float) -> None:
         self._database = database
         self._redis = redis
-        self._timeout_s = timeout_s + _MARGIN_S
-        self._silent_until = 0.0
+        self._timeout_s = timeout_s + _TIMEOUT_MARGIN_S
+        self._skipped_until = 0.0
 
     async def hand_over(self, jobs: Sequence[Job], *, weight: float) -> None:
-        """Put jobs that were just accepted into the line, in one round trip. Delayed ones are the sweeper's.
+        """Put new jobs into the queue, in one round trip. The sweeper dispatches jobs with a delay.
 
         Args:
-            jobs: new, of one tenant.
-            weight: the tenant's.
+            jobs: new jobs of one tenant.
+            weight: the weight of this tenant.
         """
         ready = [queued for job in jobs if (queued := queued_job(job, weight=weight)) is not None]
         if not ready or await self._dispatched(ready):
@@ -47,13 +47,13 @@ class Handover:
             log.exception("cannot note that redis lacks jobs, the sweeper will see", jobs=len(ready))
 
     async def _dispatched(self, ready: Sequence[QueuedJob]) -> bool:
-        if time.monotonic() < self._silent_until:
+        if time.monotonic() < self._skipped_until:
             return False
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await dispatch(self._redis, ready)
         except TimeoutError:
-            self._silent_until = time.monotonic() + _SILENCE_S
+            self._skipped_until = time.monotonic() + _SKIP_S
             log.warning("redis is silent, the sweeper will dispatch", jobs=len(ready))
         except Exception:
             log.exception("dispatch failed, the sweeper will dispatch", jobs=len(ready))

@@ -1,4 +1,4 @@
-"""The gauges that Postgres knows, counted for whoever scrapes this process."""
+"""Gauges whose values are counted in Postgres, for the metrics of this process."""
 
 import asyncio
 import math
@@ -23,16 +23,16 @@ from fleet.workers import registry
 from fleet.workers.vitals import Sandbox
 
 # Counting a long line of queued jobs takes Postgres some milliseconds.
-_FRESH_S: Final = 5.0
+_CACHED_S: Final = 5.0
 
 log = get_logger(__name__)
 
 
 class FleetGauges:
-    """Backlog, webhooks and workers. They read NaN while Postgres is silent: no figure beats an old one.
+    """Backlog, webhooks and workers. While Postgres does not answer, they are NaN and do not show old values.
 
     Attributes:
-        unsandboxed: workers that said lately that they render without Chromium's sandbox.
+        unsandboxed: how many workers have reported that they render without Chromium's sandbox.
     """
 
     def __init__(self, database: Database) -> None:
@@ -42,9 +42,9 @@ class FleetGauges:
         self.unsandboxed = 0
 
     async def refresh(self) -> None:
-        """Count again unless that was done a moment ago. Waits `ANSWER_TIMEOUT_S` seconds at most."""
+        """Count again if the last count is older than 5 s. Waits `ANSWER_TIMEOUT_S` seconds at most."""
         async with self._lock:
-            if time.monotonic() - self._counted_at < _FRESH_S:
+            if time.monotonic() - self._counted_at < _CACHED_S:
                 return
             queued, running, oldest_s, webhook_s, present = math.nan, math.nan, math.nan, math.nan, math.nan
             unsandboxed = math.nan

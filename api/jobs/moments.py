@@ -1,8 +1,8 @@
-"""The moments in the life of a job, and which ones lie between two looks at it.
+"""The moments in the life of a job, and which of them lie between two readings of its row.
 
-A look at the row may miss a short moment: between two looks a job can be claimed, put back, claimed again and
-end. But its path is bound (`docs/states.md`): `attempt` rises with each claim and with nothing else. So the
-moments in between follow from state and attempt before and after.
+Reading the row may miss a short moment: between two readings a job can be claimed, put back, claimed again
+and end. But the rules of its states (`docs/states.md`) allow only one way: `attempt` increases with each
+claim, and only then. So the moments in between can be derived from state and attempt before and after.
 """
 
 import re
@@ -13,25 +13,25 @@ from typing import Final, Self
 from fleet.jobs.job import Job, State
 
 _ID: Final = re.compile(rf"(0|[1-9]\d{{0,8}})-({'|'.join(State)})", re.ASCII)
-# Nobody can have succeeded or failed, or be running, who was never claimed.
+# States that a job cannot have before its first claim.
 _AFTER_A_CLAIM: Final = frozenset({State.RUNNING, State.SUCCEEDED, State.FAILED})
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A job has been in this state, in or after this attempt. No job comes by the same moment twice."""
+    """A job was in this state, in or after this attempt. A job has each moment at most once."""
 
     state: State
     attempt: int
 
     @classmethod
     def of(cls, job: Job) -> Self:
-        """Where this job is."""
+        """The moment in which this job is now."""
         return cls(job.state, job.attempt)
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Read what `str` made; None if it is nothing of the kind."""
+        """Read a moment from the text that `str` makes. None: the text is not a moment."""
         match = _ID.fullmatch(text)
         if match is None:
             return None
@@ -42,7 +42,7 @@ class Moment:
         return f"{self.attempt}-{self.state}"
 
     def leads_to(self, later: "Moment") -> bool:
-        """Whether a job that was here can be there afterwards."""
+        """Whether a job can be at the later moment after this one."""
         if self.state.is_terminal or self.attempt > later.attempt:
             return False
         if self.attempt < later.attempt or later.state.is_terminal:
@@ -52,9 +52,9 @@ class Moment:
 
 
 def moments_until(now: Moment, *, seen: Moment | None) -> Iterator[Moment]:
-    """What a job came by after `seen`, up to and with `now`: the shortest way that the states allow.
+    """The moments of a job after `seen`, up to and with `now`: the shortest way that the states allow.
 
-    Nothing if there is no way, such as when both are the same. `now` alone if nothing was seen.
+    There are none if there is no way, for example if both are the same. If `seen` is None, only `now`.
     """
     if seen is None:
         yield now

@@ -1,4 +1,4 @@
-"""Around every call: its id, its log line, its metrics, its headers, and the answer to unexpected errors."""
+"""What each call gets: an id, a log line, metrics, headers, and an answer if there is an unexpected error."""
 
 import re
 import time
@@ -15,9 +15,9 @@ from fleet.errors import ErrorType, RenderfleetError
 from fleet.telemetry.logs import bind, get_logger
 from fleet.telemetry.metrics import HTTP_REQUESTS, HTTP_SECONDS
 
-# A proxy's id is kept, so that both logs can be joined; anything else in that header is not.
+# If the request has such an id, from a proxy for example, it is kept, so that both logs can be compared.
 _CALLERS_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-# Labels are bounded: whatever method a scanner thinks of, and whichever path.
+# Unknown methods and paths share one label, because the number of labels must be limited.
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _OTHER: Final = "other"
 _UNMATCHED: Final = "unmatched"
@@ -59,7 +59,7 @@ class CallLog:
             except ClientDisconnect:
                 status = _HUNG_UP
             except Exception:
-                log.exception("an error that the API does not know")
+                log.exception("unknown error in a call")
                 if status == 0:
                     await _internal_error(scope)(scope, receive, send_with_headers)
                 # Otherwise the server closes the connection, since the answer is not complete.
@@ -68,7 +68,7 @@ class CallLog:
 
 
 def _internal_error(scope: Scope) -> ASGIApp:
-    detail = "the server failed in a way that it does not know; its log has this call under the request_id"
+    detail = "unexpected error in the server; the server's log has this call under the request_id"
     return problem_response(RenderfleetError(ErrorType.INTERNAL_ERROR, detail), scope)
 
 

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-# What callers send beside what Fetch calls safelisted, and what their scripts may read of an answer.
+# Headers that scripts may send, besides those that Fetch always allows, and headers that they may read.
 _SENT: Final = (
     "Authorization",
     "Content-Type",
@@ -33,13 +33,13 @@ _READ: Final = (
     "Retry-After",
     "X-Request-ID",
 )
-_PREFLIGHT_S: Final = 600  # how long a browser remembers that it may; Chromium allows two hours
+_PREFLIGHT_S: Final = 600  # how long a browser caches the permission; Chromium allows two hours
 
 
 def allow_origins(app: FastAPI, origins: Sequence[str]) -> None:
-    """Answer pages of these origins, without cookies: the key of a call has to be in it.
+    """Let pages of these origins call the API. Cookies are not allowed: each call must contain its API key.
 
-    With no origins nothing is added, and browsers show our answers to no other site's script.
+    Without origins nothing is added. Then browsers do not let scripts of other sites read our answers.
     """
     if origins:
         app.add_middleware(

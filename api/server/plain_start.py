@@ -1,4 +1,4 @@
-"""A start that fails for a setting's sake: one line in the log says what to mend, without a traceback."""
+"""If a setting makes the start fail, the log has one line that says what to change, and no traceback."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -8,20 +8,20 @@ _FAILED = "lifespan.startup.failed"
 
 
 class PlainStart:
-    """Middleware around the application's start, and nothing else of it."""
+    """Middleware for the start of the application; it does not change calls."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Start the application; what the server is told of an OperatorError is its sentence alone."""
+        """Start the application. If that raises an OperatorError, the server logs only its sentence."""
         if scope["type"] != "lifespan":
             await self._app(scope, receive, send)
             return
         failure: Message | None = None
 
         async def send_later(message: Message) -> None:
-            # Starlette tells the server its traceback before it raises the error.
+            # Starlette sends the traceback to the server before it raises the error, so this message waits.
             nonlocal failure
             if message["type"] == _FAILED:
                 failure = message

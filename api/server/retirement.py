@@ -1,10 +1,9 @@
-"""How long one API process serves: so many requests, then it makes way for its successor and ends.
+"""How long one API process serves: after a number of requests, a successor takes over, and the process ends.
 
-Memory that leaks somewhere, in us or below us, so never becomes a story. Nothing is dropped on the way. The
-successor listens on the same socket before this process stops to, so no connection is refused. From then on
-every answer here carries `Connection: close`, so no caller sends a request into a connection that is about
-to close; an idle one ends as always, when uvicorn's keep-alive time (5 s) is over. Calls that wait for a job
-wait on.
+So memory leaks, of our code or of libraries, cannot grow without limit. No call is lost. The successor
+listens on the same socket before this process stops listening, so no connection is refused. After that, each
+answer of this process has `Connection: close`, so that no caller sends a request into a connection that is
+being closed. Idle connections end when the keep-alive time is over. Calls that wait for a job go on waiting.
 """
 
 import asyncio
@@ -16,20 +15,21 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.server.supervisor import DUE, GO, NOT_NOW, READY
+from api.server.supervisor import DUE, LEAVE, READY, SERVE_ON
 from fleet.telemetry.logs import get_logger
 
-# Longer than any call may wait for its job (60 s). Streams of events then end, and are followed elsewhere.
-_WAITERS_S: Final = 75.0
-# What is left then are downloads.
-_DOWNLOADS_S: Final = 900.0
-_LOOK_S: Final = 0.1
+# Longer than any call may wait for its job (60 s). Then event streams are ended; callers continue them at the
+# successor.
+_WAITERS_TIMEOUT_S: Final = 75.0
+# The calls that are left then are downloads.
+_DOWNLOADS_TIMEOUT_S: Final = 900.0
+_CHECK_INTERVAL_S: Final = 0.1
 
 log = get_logger(__name__)
 
 
-class Tenure:
-    """The outermost layer of the application: counts the requests, and tells callers when to reconnect.
+class Retirement:
+    """The outermost middleware: counts requests, and tells callers to reconnect while the process leaves.
 
     Attributes:
         over: set once this process has served its share of requests.
@@ -40,9 +40,9 @@ class Tenure:
         """Begin.
 
         Args:
-            app: what answers.
-            max_requests: how many requests are its share, spread by a tenth so that processes that were
-                started together do not go together; 0 means any number.
+            app: the application.
+            max_requests: how many requests it serves, varied by up to a tenth so that processes which were
+                started together do not leave together; 0: no limit.
         """
         self.over = asyncio.Event()
         self.served = 0
@@ -60,14 +60,14 @@ class Tenure:
             self.over.set()
 
         async def send_last(message: Message) -> None:
-            # Looked at when the answer begins: the call may have come before.
+            # Checked when the answer begins, because the process may start to leave during the call.
             if self._is_ending and message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], (b"connection", b"close")]
             await send(message)
 
         await self._app(scope, receive, send_last)
 
-    async def serve_out(
+    async def serve_until_replaced(
         self,
         server: uvicorn.Server,
         reader: asyncio.StreamReader,
@@ -75,23 +75,23 @@ class Tenure:
         *,
         release: Callable[[], None],
     ) -> None:
-        """Tell the supervisor when this process is due, and leave when it says so, or is no more itself.
+        """Tell the supervisor when this process is due. Leave when the supervisor says so, or has ended.
 
         Args:
-            server: whose end is wanted then.
-            reader: of the channel to the supervisor.
-            writer: of the same.
-            release: answers who still waits for a job.
+            server: the server of this process, which is stopped then.
+            reader: reads from the channel to the supervisor.
+            writer: writes to it.
+            release: answers the calls that still wait for a job.
         """
-        while not server.started:  # noqa: ASYNC110 - uvicorn tells nobody
-            await asyncio.sleep(_LOOK_S / 10)
+        while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(_CHECK_INTERVAL_S / 10)
         log.info("serving", pid=os.getpid())
         writer.write(READY)
-        telling = asyncio.create_task(self._tell(writer))
+        telling = asyncio.create_task(self._report_due(writer))
         try:
-            while (order := await reader.read(1)) == NOT_NOW:
+            while (order := await reader.read(1)) == SERVE_ON:
                 log.warning("the successor did not start, serving on; it is tried again in a minute")
-            if order == GO:
+            if order == LEAVE:
                 await self._leave(server, release)
         except OSError as error:
             log.warning("the channel to the supervisor broke", error=repr(error))
@@ -100,7 +100,7 @@ class Tenure:
             release()
             server.should_exit = True
 
-    async def _tell(self, writer: asyncio.StreamWriter) -> None:
+    async def _report_due(self, writer: asyncio.StreamWriter) -> None:
         await self.over.wait()
         writer.write(DUE)
 
@@ -111,9 +111,9 @@ class Tenure:
         self._is_ending = True
         for listening in server.servers:
             listening.close()
-        if not await _all_closed(server, within_s=_WAITERS_S):
+        if not await _all_closed(server, within_s=_WAITERS_TIMEOUT_S):
             release()
-            if not await _all_closed(server, within_s=_DOWNLOADS_S):
+            if not await _all_closed(server, within_s=_DOWNLOADS_TIMEOUT_S):
                 log.warning("cutting off calls", calls=len(server.server_state.connections))
 
 
@@ -122,9 +122,9 @@ async def _all_closed(server: uvicorn.Server, *, within_s: float) -> bool:
     clock = asyncio.get_running_loop().time
     deadline = clock() + within_s
     # uvicorn takes a connection into its set a moment after the kernel has given it.
-    await asyncio.sleep(_LOOK_S)
+    await asyncio.sleep(_CHECK_INTERVAL_S)
     while server.server_state.connections:
         if clock() > deadline or server.should_exit:
             return False
-        await asyncio.sleep(_LOOK_S)  # a set tells nobody that it is empty
+        await asyncio.sleep(_CHECK_INTERVAL_S)  # uvicorn has no event for it
     return True

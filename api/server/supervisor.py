@@ -1,10 +1,12 @@
-"""The small process above the API's: it holds the listening socket and replaces the process that serves.
+"""A small parent process of the API: it holds the listening socket, and replaces the process that serves.
 
-`python -m api` becomes this one. The standard library alone, and little of it: 6 MB, for weeks.
+`python -m api` becomes this process. It uses only a small part of the standard library, so it needs only 6 MB
+of memory, even after weeks.
 
-A successor is started when the serving process says that it is due; once it listens, the old one is told to
-go. One hand-over at a time, so there are never more than two. Each child has a channel (a socket pair) to
-here: bytes tell where it stands, its end tells that the process has ended, ours that we have.
+When the serving process reports that it is due, a successor is started. When the successor listens, the old
+process is told to leave. There is only one replacement at a time, so there are never more than two processes.
+Each child has a channel to the parent (a socket pair), for the messages below. If one end is closed, its
+process has ended.
 """
 
 import os
@@ -17,27 +19,27 @@ import time
 from types import FrameType
 from typing import Final
 
-# What children say: I listen; I have served my share.
+# Messages of a child: it listens; it has served its share of requests.
 READY: Final = b"r"
 DUE: Final = b"d"
-# What they are told: finish what you have and end; your successor did not start, serve on.
-GO: Final = b"g"
-NOT_NOW: Final = b"n"
+# Messages to a child: finish the open calls and end; the successor did not start, so continue to serve.
+LEAVE: Final = b"g"
+SERVE_ON: Final = b"n"
 
-_START_S: Final = 60.0
+_START_TIMEOUT_S: Final = 60.0
 _RETRY_S: Final = 60.0
-# Beyond the limits that a leaving process has for itself (api/server/retirement.py).
-_LEAVE_S: Final = 1_200.0
+# Longer than the time limits that a leaving process sets itself (api/server/retirement.py).
+_LEAVE_TIMEOUT_S: Final = 1_200.0
 _SIGNALLED: Final = 128  # how shells write that a process was ended by a signal
 
 
 class _Child:
-    """One process that serves, is about to, or no longer does.
+    """One API process: it is starting, serving or leaving.
 
     Attributes:
-        channel: to it.
-        deadline: by when it has to be ready or gone; None when it may take any time.
-        is_due: whether it has served its share.
+        channel: the parent's end of the channel.
+        deadline: when it must be ready, or must have ended; None: no limit.
+        is_due: whether it has served its share of requests.
     """
 
     def __init__(self, listener: int) -> None:
@@ -49,15 +51,15 @@ class _Child:
         self.deadline: float | None = None
         self.is_due = False
 
-    def tell(self, order: bytes) -> None:
-        """Send it an order; one that has just ended hears nothing, and its end is seen by itself."""
+    def send(self, order: bytes) -> None:
+        """Send it a message. If it has just ended, the end of the channel shows that later."""
         try:
             self.channel.send(order)
         except OSError:
             self.signal(signal.SIGTERM)
 
-    def hear(self) -> bytes:
-        """What it says; nothing means that it has ended."""
+    def read_messages(self) -> bytes:
+        """Read its messages; empty: it has ended."""
         try:
             return self.channel.recv(16)
         except OSError:
@@ -68,7 +70,7 @@ class _Child:
         self._process.send_signal(number)
 
     def exit_code(self) -> int:
-        """Wait for its end."""
+        """Wait for its end, and return its exit code."""
         self.channel.close()
         code = self._process.wait()
         return code if code >= 0 else _SIGNALLED - code
@@ -91,10 +93,14 @@ class ApiSupervisor:
         self._leaving: _Child | None = None
 
     def run(self) -> int:
-        """Serve until SIGTERM or SIGINT (exit code 0), or until the serving process ends by itself (its)."""
+        """Run until SIGTERM or SIGINT, or until the serving process ends by itself.
+
+        Returns:
+            The exit code: 0 after a signal, otherwise that of the serving process.
+        """
         signal.set_wakeup_fd(self._waker.fileno())
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, _ignore)  # the wakeup says it
+            signal.signal(number, _ignore)  # the signal is read from the wakeup socket
         self._serving = self._start()
         code = 0
         while self._children():
@@ -103,22 +109,22 @@ class ApiSupervisor:
                     self._wakeup.recv(64)
                     self._stop()
                 else:
-                    code = self._hear(key.data) or code
-            self._look_at_the_clock()
+                    code = self._read_messages(key.data) or code
+            self._check_deadlines()
         return code
 
-    def _hear(self, child: _Child) -> int:
-        """Take in what a child says; the exit code of the whole once the serving one has ended by itself."""
-        words = child.hear()
-        if DUE in words:
+    def _read_messages(self, child: _Child) -> int:
+        """Read the messages of a child. Returns an exit code if the serving process has ended by itself."""
+        messages = child.read_messages()
+        if DUE in messages:
             child.is_due = True
-        if READY in words:
+        if READY in messages:
             child.deadline = None
             if child is self._successor:
                 self._hand_over()
-        return 0 if words else self._bury(child)
+        return 0 if messages else self._forget_ended(child)
 
-    def _bury(self, child: _Child) -> int:
+    def _forget_ended(self, child: _Child) -> int:
         self._selector.unregister(child.channel)
         code = child.exit_code()
         if child is self._leaving:
@@ -127,7 +133,7 @@ class ApiSupervisor:
             self._successor = None
             self._retry_at = time.monotonic() + _RETRY_S
             if self._serving is not None:
-                self._serving.tell(NOT_NOW)
+                self._serving.send(SERVE_ON)
         else:
             self._serving = None
             if not self._is_stopping:
@@ -138,10 +144,10 @@ class ApiSupervisor:
     def _hand_over(self) -> None:
         self._leaving, self._serving, self._successor = self._serving, self._successor, None
         if self._leaving is not None:
-            self._leaving.deadline = time.monotonic() + _LEAVE_S
-            self._leaving.tell(GO)
+            self._leaving.deadline = time.monotonic() + _LEAVE_TIMEOUT_S
+            self._leaving.send(LEAVE)
 
-    def _look_at_the_clock(self) -> None:
+    def _check_deadlines(self) -> None:
         now = time.monotonic()
         for child in self._children():
             if child.deadline is not None and now > child.deadline:
@@ -149,10 +155,10 @@ class ApiSupervisor:
         is_due = self._serving is not None and self._serving.is_due and now >= self._retry_at
         if is_due and not (self._successor or self._leaving or self._is_stopping):
             self._successor = self._start()
-            self._successor.deadline = now + _START_S
+            self._successor.deadline = now + _START_TIMEOUT_S
 
     def _pause_s(self) -> float | None:
-        """How long nothing is due; None: for as long as nobody says anything."""
+        """Seconds until something has to be done; None: nothing before the next message."""
         times = [child.deadline for child in self._children() if child.deadline is not None]
         if self._serving is not None and self._serving.is_due and not (self._successor or self._leaving):
             times.append(self._retry_at)
@@ -173,7 +179,7 @@ class ApiSupervisor:
 
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:
-    """A handler in Python is what makes the wakeup work."""
+    """Do nothing. Python writes to the wakeup socket only for signals that have a Python handler."""
 
 
 if __name__ == "__main__":
