@@ -8,6 +8,7 @@ from pydantic_core import Url
 from fleet.egress.hosts import HostPatterns
 from fleet.field_errors import rule_error
 from fleet.render.options.blocking import BlockingOptions
+from fleet.render.options.failing import FailingOptions
 from fleet.render.options.full_page import FullPageOptions
 from fleet.render.options.identity import IdentityOptions
 from fleet.render.options.job import JobOptions
@@ -25,6 +26,7 @@ class RenderRequest(
     IdentityOptions,
     ViewportOptions,
     ReadinessOptions,
+    FailingOptions,
     FullPageOptions,
     ScreenshotOptions,
     PdfOptions,

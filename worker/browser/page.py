@@ -7,7 +7,6 @@ This module has what can be done with a page. What a render does with it is in w
 import asyncio
 import base64
 import contextlib
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,10 +15,12 @@ from typing import Any, Final, Unpack
 from fleet.telemetry.logs import get_logger
 from worker.browser.child_frames import ChildFrames
 from worker.browser.devtools import DevToolsConnection, DevToolsError, Params, ProtocolError, Session
+from worker.browser.failed_requests import FailedRequests
 from worker.browser.flags import EVERYTHING_THROUGH_PROXY
 from worker.browser.loading import Lifecycle
 from worker.browser.network_service import is_network_service
 from worker.browser.open_requests import OpenRequests
+from worker.browser.page_log import PageLog
 from worker.browser.protocol import Print, Screenshot
 from worker.egress.port import Port
 from worker.resources.page_memory import PageMemory
@@ -35,7 +36,6 @@ _CLOSE_TIMEOUT_S: Final = 5
 # The end of a page or browser is reported within milliseconds; on a busy machine it takes longer.
 _ALIVE_TIMEOUT_S: Final = 2.0
 _ISOLATED_WORLD: Final = "renderfleet"
-_NET_ERROR: Final = re.compile(r"net::ERR_\w+")
 _MAX_THROWN_LENGTH: Final = 300
 _PDF_CHUNK_BYTES: Final = 256 * 1024
 
@@ -71,6 +71,8 @@ class Page:
         lifecycle: how far the loading of its document is.
         frames: the child frames that are still loading.
         requests: the requests that have not ended, for `networkidle`.
+        failures: the requests that failed, for `fail_on_failed_request`.
+        log: what Chromium has noted about the page.
         memory: the memory that it uses.
         port: its port of the egress proxy, its only way to the network; refuses everything until admitted.
         network_pid: id of the process that sends its requests to that port; None: not known.
@@ -102,9 +104,9 @@ class Page:
         self.lifecycle = Lifecycle(self._session, self._frame_id)
         self.frames = ChildFrames(self._session, self._frame_id)
         self.requests = OpenRequests(self._session, self._frame_id)
-        self._net_errors: dict[str, str] = {}
+        self.failures = FailedRequests(self._session, self._frame_id)
+        self.log = PageLog(self._session)
         self._session.on("Page.javascriptDialogOpening", self._on_dialog)
-        self._session.on("Log.entryAdded", self._on_log_entry)
 
     @classmethod
     async def create(
@@ -267,15 +269,6 @@ class Page:
         state, fonts = await self.evaluate("[document.readyState, document.fonts.status]")
         return state, fonts == "loading"
 
-    async def transfer_error(self) -> str:
-        """Why the transfer of the current document failed, as a net error of Chromium; empty: it did not.
-
-        Call this only after a failure. Chromium stores its log entries until `Log.enable`. Getting each entry
-        from the start costs 170 ms of CPU on a page with 60 requests.
-        """
-        await self.send("Log.enable")  # Chromium sends the stored entries before the answer
-        return self._net_errors.get(self.lifecycle.loader, "")
-
     async def resize(self, width_px: int, height_px: int, device_scale_factor: float) -> None:
         """Set the size of the page's window in CSS pixels, and how many device pixels one of them has."""
         await self.send(
@@ -342,12 +335,6 @@ class Page:
             log.debug("browser context already gone", generation=self.generation, reason=str(error))
         finally:
             await self.port.close()  # last: the kernel may give its number to another page at once
-
-    def _on_log_entry(self, params: Params) -> None:
-        entry = params["entry"]
-        # The request of a document has the document's own id.
-        if (request_id := entry.get("networkRequestId")) and (found := _NET_ERROR.search(entry["text"])):
-            self._net_errors[request_id] = found[0]
 
     def _on_dialog(self, params: Params) -> None:
         # An open dialog stops the page. Leaving the page (beforeunload) is accepted, all else is declined.

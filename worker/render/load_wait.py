@@ -148,7 +148,7 @@ class _LoadWait:
         return before and self._lacked_nothing and not self._page.port.has_tunnels()
 
     async def _require_whole_transfer(self) -> None:
-        if net_error := await self._page.transfer_error():
+        if net_error := await self._page.log.net_error(self._page.lifecycle.loader):
             ours = egress_report.cut(self._page.port.record)
             detail = f"the transfer of the page broke off: {net_error}"
             raise ours or RenderError(error_type(net_error), detail)

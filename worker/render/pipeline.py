@@ -25,6 +25,7 @@ from worker.render.context import Render
 from worker.render.net_errors import OF_THE_NETWORK
 from worker.render.steps import (
     blocking,
+    failing,
     full_page,
     identity,
     output,
@@ -70,6 +71,7 @@ STEPS: Final = (
     Step(Stage.CONTEXT, identity.run),
     Step(Stage.NAVIGATION, source.run),
     Step(Stage.READINESS, readiness.run),
+    Step(Stage.READINESS, failing.run),
     Step(Stage.CAPTURE, full_page.run, PICTURES),
     Step(Stage.CAPTURE, screenshot.run, PICTURES),
     Step(Stage.CAPTURE, pdf.run, DOCUMENTS),

@@ -129,11 +129,11 @@ async def _ask(page: Page, frame_id: str | None = None) -> _Missing:
 
 def names(open_: Iterable[str]) -> list[str]:
     """What is open, in words for a message: addresses without what may be secret, all else as it is."""
-    return list(dict.fromkeys(_name(word) if "://" in word else word for word in open_))[:_NAMED]
+    return list(dict.fromkeys(address_name(word) if "://" in word else word for word in open_))[:_NAMED]
 
 
 def _sentence(urls: Iterable[str], *, fonts: Iterable[str] = ()) -> str:
-    found = [name for url in urls if (name := _name(url))] + [f"the font {family}" for family in fonts]
+    found = [name for url in urls if (name := address_name(url))] + [f"the font {family}" for family in fonts]
     names = list(dict.fromkeys(found))
     if not names:
         return ""
@@ -141,7 +141,7 @@ def _sentence(urls: Iterable[str], *, fonts: Iterable[str] = ()) -> str:
     return f"; still open: {', '.join(names[:_NAMED])}{others}"
 
 
-def _name(url: str) -> str:
+def address_name(url: str) -> str:
     """An address without what may be secret in it; empty for what is not of the web."""
     parts = urlsplit(url)
     if parts.scheme not in _WEB:

@@ -27,6 +27,8 @@ async def run(render: Render) -> None:
         await page.requests.follow()
     elif request.wait_until is WaitUntil.AUTO:
         await keep_account(page)
+    if request.fail_on_failed_request:
+        await page.failures.follow()
     page.port.admit(render.terms)
     if request.html is not None:
         # The browser takes one off what it decodes (encoding.spec.whatwg.org, "decode"). This is not decoded:
