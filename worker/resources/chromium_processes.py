@@ -137,7 +137,8 @@ class BrowserProcesses:
 
     def renderers(self) -> frozenset[int]:
         """The renderer processes that exist now."""
-        children = {pid for zygote in self._zygotes for pid in _children(zygote, zygote)} - self._zygotes
+        # Not without `_zygotes`: a renderer that `read_tree` met in its first moment is among them.
+        children = {pid for zygote in self._zygotes for pid in _children(zygote, zygote)}
         self._kinds |= {pid: self._kind(pid) for pid in children}
         return frozenset(pid for pid in children if self._kinds[pid] == _RENDERER)
 

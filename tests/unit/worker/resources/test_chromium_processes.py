@@ -1,9 +1,9 @@
-"""What the kernel tells of a process's memory."""
+"""What the kernel tells of Chromium's processes and their memory."""
 
 import subprocess
 import sys
 
-from worker.resources.chromium_processes import ProcessMemory, read_memory
+from worker.resources.chromium_processes import BrowserProcesses, ProcessMemory, read_memory
 from worker.resources.page_memory import MIB
 
 # Takes memory, lets it go, and stays to be looked at.
@@ -40,3 +40,43 @@ def test_a_process_that_has_ended_has_no_memory() -> None:
         assert read_memory(process.pid) is None
     finally:
         process.kill()
+
+
+# A browser with a zygote, and a process that the zygote has made and that has its command line until it is
+# told to be a renderer.
+NEWBORN = """
+import os, subprocess, sys
+
+def words(kind):
+    return [sys.executable, "-c", sys.argv[1], sys.argv[1], f"--type={kind}"]
+
+if sys.argv[-1] == "browser":
+    subprocess.Popen(words("zygote")).wait()
+elif sys.argv[-1].endswith("zygote"):
+    if newborn := os.fork():
+        print(newborn, flush=True)
+        os.waitpid(newborn, 0)
+    else:
+        sys.stdin.readline()
+        os.execv(sys.executable, words("renderer"))
+else:
+    print("is a renderer", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_renderer_that_was_met_in_its_first_moment_is_known_as_one_from_its_next() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", NEWBORN, NEWBORN, "browser"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as browser:
+        assert browser.stdin is not None
+        assert browser.stdout is not None
+        newborn = int(browser.stdout.readline())
+        processes = BrowserProcesses(browser.pid)
+        assert processes.renderers() == frozenset()
+        browser.stdin.write(b"be a renderer\n")
+        browser.stdin.flush()
+        assert browser.stdout.readline() == b"is a renderer\n"
+        assert processes.renderers() == {newborn}
