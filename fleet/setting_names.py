@@ -43,6 +43,7 @@ NAMES: Final = frozenset(
         "BROWSER_PING_TIMEOUT_S",
         "BROWSER_WARM_PAGES",
         "CANARY_INTERVAL_S",
+        "CAPTURE_MEMORY_MB",
         "CHROMIUM_EXECUTABLE",
         "CHROMIUM_SANDBOX",
         "DATABASE_API_ROLE",

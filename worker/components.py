@@ -35,6 +35,7 @@ from worker.pool.pool import Pool
 from worker.resources.admission import Admission
 from worker.resources.cgroup import Container
 from worker.resources.disk import DiskWatch
+from worker.resources.picture_budget import picture_budget_mib
 from worker.resources.render_limit import render_limit_mib
 from worker.settings import BrowserSettings, WorkerSettings
 from worker.webhooks.http_post import tls_context
@@ -114,8 +115,15 @@ class Components:
             container_bytes=self.container.memory().limit_bytes,
             slots=self.slots,
         )
-        log.info("memory of a render is limited", limit_mb=limit_mib)
-        return given.model_copy(update={"render_memory_limit_mb": limit_mib})
+        pictures_mib = picture_budget_mib(
+            given.capture_memory_mb,
+            container_bytes=self.container.memory().limit_bytes,
+            slots=self.slots,
+        )
+        log.info("memory of a render is limited", limit_mb=limit_mib, pictures_mb=pictures_mib)
+        return given.model_copy(
+            update={"render_memory_limit_mb": limit_mib, "capture_memory_mb": pictures_mib}
+        )
 
     @cached_property
     def pool(self) -> Pool:

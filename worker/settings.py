@@ -63,6 +63,14 @@ class BrowserSettings(FleetSettings):
         description="Memory in MiB that one page may use. A page that uses more is ended. Default: 512, or "
         "less in a small container.",
     )
+    capture_memory_mb: int | None = Field(
+        default=None,
+        ge=80,
+        le=65_536,
+        description="Memory in MiB that large pictures may need at once in one browser: 20 bytes for each "
+        "pixel. Others wait; a picture that needs more by itself is refused. Default: 763, the largest "
+        "picture, or less in a small container.",
+    )
     browser_launch_timeout_s: float = Field(
         default=30, ge=1, le=300, description="Seconds that starting a browser may take."
     )

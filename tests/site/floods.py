@@ -58,6 +58,84 @@ FLOODS: Final = {
         "const blob = URL.createObjectURL(new Blob(['x'.repeat(1e6)])); setInterval(() => {"
         " const link = document.createElement('a'); link.href = blob; link.download = 'x'; link.click() }, 5)"
     ),
+    "addresses-of-parts": (
+        "let i = 0; setInterval(() => { for (let n = 0; n < 500; n++) location.hash = i++ })"
+    ),
+    "history-moves": (
+        "for (let i = 0; i < 40; i++) history.pushState(i, '');"
+        " setInterval(() => { for (let n = 0; n < 200; n++) history.go(n % 2 ? 1 : -1) })"
+    ),
+    "dialogs": "setInterval(() => { for (let i = 0; i < 100; i++) alert(i) })",
+    "prints": "setInterval(() => { for (let i = 0; i < 100; i++) print() })",
+    "errors": "setInterval(() => { for (let i = 0; i < 5000; i++) reportError(Error('x'.repeat(5000))) })",
+    "permissions": (
+        "setInterval(() => { for (let i = 0; i < 5000; i++)"
+        " navigator.permissions.query({name: 'geolocation'}).catch(() => 0) })"
+    ),
+    "positions": (
+        "setInterval(() => { for (let i = 0; i < 2000; i++)"
+        " navigator.geolocation.getCurrentPosition(() => 0, () => 0) })"
+    ),
+    "locks": (
+        "let i = 0; setInterval(() => { for (let n = 0; n < 2000; n++)"
+        " navigator.locks.request('lock' + i++, () => new Promise(() => 0)) })"
+    ),
+    "databases": (
+        f"{_MEGABYTES} const asked = indexedDB.open('flood');"
+        " asked.onupgradeneeded = () => asked.result.createObjectStore('all', {autoIncrement: true});"
+        " asked.onsuccess = () => setInterval(() => {"
+        " const all = asked.result.transaction('all', 'readwrite').objectStore('all');"
+        " for (let n = 0; n < 5; n++) all.add(big) })"
+    ),
+    "web-sockets": (
+        "setInterval(() => { for (let i = 0; i < 200; i++)"
+        " new WebSocket('ws://' + location.host + '/tiny?' + Math.random()) }, 20)"
+    ),
+    "event-streams": (
+        "setInterval(() => { for (let i = 0; i < 100; i++) new EventSource('/tiny?' + Math.random()) }, 50)"
+    ),
+    "beacons": (
+        "setInterval(() => { for (let i = 0; i < 500; i++)"
+        " navigator.sendBeacon('/tiny', 'x'.repeat(50000)) }, 20)"
+    ),
+    "pictures": (
+        "setInterval(() => { for (let i = 0; i < 500; i++) new Image().src = '/tiny?' + Math.random() }, 20)"
+    ),
+    "documents": (
+        f"{_MEGABYTES} {_FRAME} setInterval(() => {{ for (let i = 0; i < 20; i++) frame.srcdoc = big + i }})"
+    ),
+    "data-addresses": (
+        f"{_MEGABYTES} {_FRAME} let i = 0;"
+        " setInterval(() => { frame.src = 'data:text/html,' + i++ + big.slice(0, 1.9e6) })"
+    ),
+    "peer-connections": (
+        "setInterval(() => { for (let i = 0; i < 20; i++) { const peer = new RTCPeerConnection();"
+        " peer.createDataChannel('x');"
+        " peer.createOffer().then(offer => peer.setLocalDescription(offer)) } }, 20)"
+    ),
+    "sounds": (
+        "setInterval(() => { for (let i = 0; i < 20; i++) { const sound = new AudioContext();"
+        " sound.createOscillator().start() } }, 20)"
+    ),
+    "animations": (
+        "document.head.append(Object.assign(document.createElement('style'), {textContent:"
+        " '@keyframes a { to { transform: rotate(1turn); filter: blur(9px) } }"
+        " i { display: inline-block; width: 90px; height: 90px; background: red;"
+        " animation: a .3s infinite }'}));"
+        " document.body.append(...Array.from({length: 3000}, () => document.createElement('i')))"
+    ),
+    "drawings": (
+        "const canvas = document.body.appendChild(document.createElement('canvas'));"
+        " canvas.width = canvas.height = 4000; const pen = canvas.getContext('2d');"
+        " const draw = () => { for (let i = 0; i < 200; i++) { pen.fillStyle = `hsl(${i},50%,50%)`;"
+        " pen.filter = 'blur(9px)'; pen.fillRect(i, i, 3000, 3000) } requestAnimationFrame(draw) }; draw()"
+    ),
+    "shaders": (
+        "const gl = document.createElement('canvas').getContext('webgl'), pixels = new Uint8Array(4);"
+        " const draw = () => { for (let i = 0; i < 200; i++) { gl.clear(gl.COLOR_BUFFER_BIT);"
+        " gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, pixels) } setTimeout(draw) }; draw()"
+    ),
+    "loop": "for (;;);",
 }
 
 

@@ -22,6 +22,7 @@ from fleet.telemetry.logs import get_logger
 from fleet.telemetry.metrics import BROWSER_LAUNCHES
 from worker.browser.debugging_port import PortTakenError, devtools_path, free_port
 from worker.browser.devtools import DevToolsConnection, DevToolsError
+from worker.browser.downloads import MANY_DOWNLOADS
 from worker.browser.flags import command_line
 from worker.browser.launch_advice import log_launch_failure
 from worker.browser.network_service import NetworkService
@@ -237,6 +238,9 @@ class Browser:
                 page.network_pid = network_pid
                 end = partial(self.memory.end_misuse, new_renderer.memory, MANY_WINDOWS)
                 self._strays.end_page_of_many(page.context_id, end)
+                page.downloads.end_page_of_many(
+                    partial(self.memory.end_misuse, new_renderer.memory, MANY_DOWNLOADS)
+                )
                 new_renderer.memory.marked = partial(_marked, page)
                 if not new_renderer.find():
                     async with page.marked():

@@ -15,6 +15,7 @@ from typing import Any, Final, Unpack
 from fleet.telemetry.logs import get_logger
 from worker.browser.child_frames import ChildFrames
 from worker.browser.devtools import DevToolsConnection, DevToolsError, Params, ProtocolError, Session
+from worker.browser.downloads import Downloads
 from worker.browser.failed_requests import FailedRequests
 from worker.browser.flags import EVERYTHING_THROUGH_PROXY
 from worker.browser.loading import Lifecycle
@@ -73,6 +74,7 @@ class Page:
         requests: the requests that have not ended, for `networkidle`.
         failures: the requests that failed, for `fail_on_failed_request`.
         log: what Chromium has noted about the page.
+        downloads: that the page began; they are refused.
         memory: the memory that it uses.
         port: its port of the egress proxy, its only way to the network; refuses everything until admitted.
         network_pid: id of the process that sends its requests to that port; None: not known.
@@ -104,6 +106,7 @@ class Page:
         self.lifecycle = Lifecycle(self._session, self._frame_id)
         self.frames = ChildFrames(self._session, self._frame_id)
         self.requests = OpenRequests(self._session, self._frame_id)
+        self.downloads = Downloads(self._session)
         self.failures = FailedRequests(self._session, self._frame_id)
         self.log = PageLog(self._session)
         self._session.on("Page.javascriptDialogOpening", self._on_dialog)

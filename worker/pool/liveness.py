@@ -15,6 +15,8 @@ from worker.settings import BrowserSettings
 _SILENCES: Final = 2
 # Between the first silence and the second question: a machine that was busy for a moment gets its chance.
 _PAUSE_S: Final = 0.5
+# The browser process encodes pictures on the thread that answers: 2.5 s of CPU for 40 million pixels.
+_PATIENCE_FOR_PICTURE: Final = 5
 _LOOK_INTERVAL_S: Final = 1.0
 
 log = get_logger(__name__)
@@ -109,6 +111,8 @@ async def _condemned(browser: Browser) -> End:
 
 
 async def _answers(browser: Browser, timeout_s: float) -> bool:
+    if browser.memory.takes_large_picture:
+        timeout_s *= _PATIENCE_FOR_PICTURE
     try:
         async with asyncio.timeout(timeout_s):
             await browser.ping()

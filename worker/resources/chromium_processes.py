@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 _KIB: Final = 1024
+_TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
 _FIELDS: Final = re.compile(rb"^(VmHWM|RssAnon|RssFile|RssShmem):\s+(\d+) kB$", re.MULTILINE)
 _KIND: Final = re.compile(rb"--type=([a-z-]+)")
 _RENDERER: Final = b"renderer"
@@ -47,6 +48,16 @@ def read_memory(pid: int) -> ProcessMemory | None:
     # The kernel keeps only the peak of all memory, code included. Code is loaded early and stays loaded, so
     # its size now is subtracted.
     return ProcessMemory(own, max(own, fields[b"VmHWM"] - fields[b"RssFile"]))
+
+
+def read_cpu_s(pid: int) -> float:
+    """CPU time of a process, all its threads, in seconds; 0 if it has ended."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - as above
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) * _TICK_S
 
 
 def read_page_faults(pid: int) -> int:

@@ -3,9 +3,8 @@
 DevTools does not report process ids, and reports only the JavaScript heap (1 MB when the process used 690
 MB). So Chromium's processes are measured from outside, ten times a second while pages render. Each browser
 context has its own renderer, so the memory of a renderer belongs to its page. Blobs, stored data and WebGL
-use memory of processes that all pages share. When these grow, the growth is divided among the pages by how
-much new memory their renderers used meanwhile, because a page makes its data in the renderer before it hands
-it over.
+use memory of processes that all pages share. worker/resources/shared_growth.py finds out for which page these
+have grown.
 
 A page is ended by SIGKILL to its renderer. The page fails within milliseconds, other pages are not affected.
 """
@@ -30,8 +29,10 @@ from worker.resources.chromium_processes import (
     read_threads,
 )
 from worker.resources.page_memory import MIB, MemoryExcess, MemoryHolder, PageGoneError, PageMemory
+from worker.resources.picture_budget import LARGEST_MIB, PictureBudget
 from worker.resources.render_limit import MAX_DEFAULT_LIMIT_MIB
 from worker.resources.shared_cpu import SharedCpu
+from worker.resources.shared_growth import SharedGrowth
 from worker.settings import BrowserSettings
 
 # A page that fills memory as fast as it can uses 100 to 200 MB more in this time (1 to 2 GB/s, measured).
@@ -64,8 +65,8 @@ class NewRenderer:
         memory: of the new page.
     """
 
-    def __init__(self, processes: BrowserProcesses) -> None:
-        self.memory = PageMemory()
+    def __init__(self, processes: BrowserProcesses, pictures: PictureBudget | None = None) -> None:
+        self.memory = PageMemory() if pictures is None else PageMemory(pictures=pictures)
         self._processes = processes
         self._before = processes.renderers()
 
@@ -96,13 +97,12 @@ class MemoryGuard:
         self._render_limit_bytes = (settings.render_memory_limit_mb or MAX_DEFAULT_LIMIT_MIB) * MIB
         self._browser_limit_bytes = settings.browser_max_rss_mb * MIB
         self._shared_cpu = SharedCpu()
+        self._pictures = PictureBudget(settings.capture_memory_mb or LARGEST_MIB)
         self._creating = asyncio.Lock()
         self._pages: WeakSet[PageMemory] = WeakSet()
         self._rendering: list[PageMemory] = []
         self._has_begun = asyncio.Event()
-        self._shared_bytes = 0
-        # Shared memory of pages whose render is over, which Chromium has not freed yet.
-        self._to_be_freed_bytes = 0.0
+        self._growth = SharedGrowth()
 
     @asynccontextmanager
     async def creating(self) -> AsyncIterator["NewRenderer"]:
@@ -111,7 +111,7 @@ class MemoryGuard:
         This costs no time: four pages took 0.22 s both one by one and together (two cores).
         """
         async with self._creating:
-            new_renderer = NewRenderer(self._processes)
+            new_renderer = NewRenderer(self._processes, self._pictures)
             yield new_renderer
             self._pages.add(new_renderer.memory)
 
@@ -122,7 +122,7 @@ class MemoryGuard:
     def begin(self, page: PageMemory) -> None:
         """Watch this page: its render begins."""
         if not self._rendering:
-            self._shared_bytes = self._measure_shared()
+            self._growth.restart(self._processes.shared)
         page.new_page_faults()
         self._rendering.append(page)
         self._has_begun.set()
@@ -146,7 +146,8 @@ class MemoryGuard:
         """Stop watching this page: its render is over. Call it before the page is closed."""
         page.measure()
         self._rendering.remove(page)
-        self._to_be_freed_bytes += page.shared_bytes
+        page.end_picture()
+        self._growth.ended(page, self._rendering, time.monotonic())
         if page.peak_bytes is not None:
             RENDER_MEMORY_BYTES.observe(page.peak_bytes)
 
@@ -171,7 +172,7 @@ class MemoryGuard:
             if used_bytes > self._render_limit_bytes + page.allowance_bytes:
                 self._kill(page, MemoryExcess(MemoryHolder.RENDERER, used_bytes, self._render_limit_bytes))
         self._kill_large(unassigned)
-        self._assign_shared_growth()
+        self._check_shared()
         flooding = self._shared_cpu.check(time.monotonic(), self._processes.services, self._rendering)
         if flooding is not None:
             self.end_misuse(flooding, _FLOOD)
@@ -187,6 +188,11 @@ class MemoryGuard:
     def is_rendering(self) -> bool:
         """Whether any page is rendering."""
         return bool(self._rendering)
+
+    @property
+    def takes_large_picture(self) -> bool:
+        """Whether the browser process may be silent for seconds, because it encodes a large picture."""
+        return any(page.has_large_picture for page in self._rendering)
 
     def end_busiest(self) -> None:
         """End the page that is clearly busiest. Call this when the browser process does not answer."""
@@ -238,37 +244,27 @@ class MemoryGuard:
                 MEMORY_KILLS.labels(MemoryHolder.RENDERER).inc()
                 _kill_process(pid)
 
-    def _assign_shared_growth(self) -> None:
-        """Assign the growth of the shared processes since the last check to the pages that caused it."""
-        now_bytes = self._measure_shared()
-        grown_bytes, self._shared_bytes = float(now_bytes - self._shared_bytes), now_bytes
-        if grown_bytes < 0:
-            # Memory of pages whose render is over is freed first; the rest was freed by pages that render.
-            freed_bytes = min(-grown_bytes, self._to_be_freed_bytes)
-            self._to_be_freed_bytes -= freed_bytes
-            grown_bytes += freed_bytes
-        for page in self._rendering:
-            grown_bytes -= page.add_growth_for_picture(grown_bytes)
-        self._divide(grown_bytes)
+    def _check_shared(self) -> None:
+        """Charge pages with the growth of the shared processes; end a page that has too much of it.
+
+        If these processes are far above their own limit, the page with most of it is ended at half of the
+        page's limit already: pages in a browser that is replaced because it has grown go on in it.
+        """
+        shared, services = self._processes.shared, self._processes.services
+        now_bytes = self._growth.assign(shared, shared - services, self._rendering, time.monotonic())
         for page in self._rendering:
             if page.shared_bytes > self._render_limit_bytes + page.allowance_bytes:
-                excess = MemoryExcess(MemoryHolder.SHARED, int(page.shared_bytes), self._render_limit_bytes)
-                self._kill(page, excess)
+                self._kill_for_shared(page, self._render_limit_bytes)
+        pictures_bytes = sum(page.allowance_bytes for page in self._rendering)
         if now_bytes > self._browser_limit_bytes:
             self.outgrown.set()
+        if now_bytes > self._browser_limit_bytes + self._render_limit_bytes + pictures_bytes:
+            worst = max(self._rendering, key=lambda page: page.shared_bytes)
+            if worst.shared_bytes > self._render_limit_bytes // 2:
+                self._kill_for_shared(worst, self._render_limit_bytes // 2)
 
-    def _divide(self, grown_bytes: float) -> None:
-        """Divide growth by how much new memory each page used, a decrease by how much each page has."""
-        by_new_memory = {page: page.new_page_faults() + 1.0 for page in self._rendering}
-        by_shared_memory = {page: page.shared_bytes + 1 for page in self._rendering}
-        weights = by_new_memory if grown_bytes > 0 else by_shared_memory
-        total = sum(weights.values())
-        for page, weight in weights.items():
-            page.shared_bytes = max(0.0, page.shared_bytes + grown_bytes * weight / total)
-
-    def _measure_shared(self) -> int:
-        found = (read_memory(pid) for pid in self._processes.shared)
-        return sum(memory.own_bytes for memory in found if memory is not None)
+    def _kill_for_shared(self, page: PageMemory, limit_bytes: int) -> None:
+        self._kill(page, MemoryExcess(MemoryHolder.SHARED, int(page.shared_bytes), limit_bytes))
 
     def _kill(self, page: PageMemory, excess: MemoryExcess) -> None:
         if page.excess is not None:

@@ -3,16 +3,14 @@
 import math
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
 from worker.resources.chromium_processes import read_memory, read_page_faults
+from worker.resources.picture_budget import BYTES_PER_PIXEL, LARGE_PIXELS, LARGEST_MIB, PictureBudget
 
 MIB: Final = 1024 * 1024
-# The renderer, the GPU process and the browser process each hold copies of the picture: 17 to 19 bytes per
-# pixel in all (measured).
-CAPTURE_BYTES_PER_PIXEL: Final = 20
 
 
 class PageGoneError(Exception):
@@ -55,6 +53,7 @@ class PageMemory:
         misuse: why the page was ended for what it did to processes that all pages share, in words for the
             job's owner; None when it was not.
         allowance_bytes: how much it may use above its limit while its picture is taken.
+        pictures: the memory for large pictures, which the pages of a browser share.
         marked: marks the page's renderer while its block runs (`Page.marked`); None: it cannot be marked.
     """
 
@@ -64,17 +63,34 @@ class PageMemory:
     excess: MemoryExcess | None = None
     misuse: str | None = None
     allowance_bytes: int = 0
+    pictures: PictureBudget = field(default_factory=lambda: PictureBudget(LARGEST_MIB))
     marked: Callable[[], AbstractAsyncContextManager[None]] | None = None
     _page_faults: int = 0
+    _taken_bytes: int = 0
 
     @property
     def is_alive(self) -> bool:
         """Whether one of its renderers is alive, as the kernel says; True if no renderer is known."""
         return not self.renderers or any(read_memory(pid) is not None for pid in self.renderers)
 
-    def expect_picture(self, device_pixels: float) -> None:
-        """Allow the memory that Chromium needs for a picture of the page on top of the page's limit."""
-        self.allowance_bytes = int(device_pixels * CAPTURE_BYTES_PER_PIXEL)
+    @property
+    def has_large_picture(self) -> bool:
+        """Whether a large picture of the page is being taken."""
+        return self.allowance_bytes > LARGE_PIXELS * BYTES_PER_PIXEL
+
+    async def expect_picture(self, device_pixels: float) -> None:
+        """Wait until there is memory for a picture of the page, and allow that on top of the page's limit.
+
+        Raises:
+            RenderError: `memory_limit_exceeded`: the picture alone needs more than a picture may take.
+        """
+        self._taken_bytes += await self.pictures.take(device_pixels)
+        self.allowance_bytes = int(device_pixels * BYTES_PER_PIXEL)
+
+    def end_picture(self) -> None:
+        """Let others use the memory of the picture: the page is about to be closed."""
+        taken, self._taken_bytes, self.allowance_bytes = self._taken_bytes, 0, 0
+        self.pictures.give_back(taken)
 
     def add_growth_for_picture(self, grown_bytes: float) -> float:
         """Add the part of a growth that the expected picture explains; returns that part in bytes."""

@@ -7,16 +7,15 @@ how much CPU time the renderers of each page used lately. Only a process that is
 such a process other pages wait.
 
 A page may use such CPU time for a moment: its share falls steadily, like the level of a leaky bucket.
-Formats: proc_pid_stat(5).
 """
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from worker.resources.page_memory import CAPTURE_BYTES_PER_PIXEL, PageMemory
+from worker.resources.chromium_processes import read_cpu_s
+from worker.resources.page_memory import PageMemory
 
 # A page that loads 300 small files takes 0.6 s of the two processes.
 LIMIT_S: Final = 1.5
@@ -28,9 +27,6 @@ _DECAY: Final = 0.5
 _STEP_S: Final = 0.5
 _LEAST_S: Final = 0.1
 _CLEARLY: Final = 3.0
-# Four million pixels.
-_LARGE_PICTURE_BYTES: Final = 4_000_000 * CAPTURE_BYTES_PER_PIXEL
-_TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(slots=True)
@@ -70,7 +66,7 @@ class SharedCpu:
         self._checked_at = now
         busy_s = self._busy_s(shared, elapsed_s)
         uses = {page: self._update(page) for page in pages}
-        if any(page.allowance_bytes > _LARGE_PICTURE_BYTES for page in uses):
+        if any(page.has_large_picture for page in uses):
             busy_s = 0.0  # taking a large picture needs CPU time, too, and the two cannot be told apart
         total_s = sum(use.lately_s for use in uses.values())
         for use in uses.values():
@@ -84,7 +80,7 @@ class SharedCpu:
 
         Its renderers used at least a tenth of a core, and three times as much as those of any other page.
         """
-        if any(page.allowance_bytes > _LARGE_PICTURE_BYTES for page in self._uses):
+        if any(page.has_large_picture for page in self._uses):
             return None
         ranked = sorted(self._uses.items(), key=lambda item: item[1].lately_s, reverse=True)
         rest = ranked[1][1].lately_s if len(ranked) > 1 else 0.0
@@ -93,23 +89,13 @@ class SharedCpu:
         return ranked[0][0]
 
     def _busy_s(self, shared: Iterable[int], elapsed_s: float) -> float:
-        before, self._shared_s = self._shared_s, {pid: _cpu_s(pid) for pid in shared}
+        before, self._shared_s = self._shared_s, {pid: read_cpu_s(pid) for pid in shared}
         used = (cpu_s - before[pid] for pid, cpu_s in self._shared_s.items() if pid in before)
         return sum(cpu_s for cpu_s in used if cpu_s > _BUSY * elapsed_s)
 
     def _update(self, page: PageMemory) -> _CpuUse:
-        cpu_s = sum(_cpu_s(pid) for pid in page.renderers)
+        cpu_s = sum(read_cpu_s(pid) for pid in page.renderers)
         use = self._uses.setdefault(page, _CpuUse(cpu_s))
         new_s, use.cpu_s = max(0.0, cpu_s - use.cpu_s), cpu_s
         use.lately_s = use.lately_s * _DECAY + new_s
         return use
-
-
-def _cpu_s(pid: int) -> float:
-    """CPU time of a process, all its threads; 0 if it has ended."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - often, and Path costs more
-            fields = file.read().rpartition(b")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) * _TICK_S

@@ -1,16 +1,20 @@
 """Makes the picture."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from typing import Final
 
 from fleet.errors import ErrorType, RenderError
-from fleet.render.options.output import DEFAULT_QUALITY, LOSSY
+from fleet.render.options.output import DEFAULT_QUALITY, LOSSY, Format
 from fleet.render.request import RenderRequest
+from worker.browser.child_environment import for_browser
 from worker.browser.devtools import ProtocolError
 from worker.browser.protocol import Screenshot
+from worker.render import webp_encoder
 from worker.render.context import Render
 from worker.render.picture_size import MAX_SIDE_PX
+from worker.resources.picture_budget import LARGE_PIXELS
 
 # Right after a load there may be no frame yet. Measured: gone within two frames.
 _NO_FRAME: Final = "Unable to capture screenshot"
@@ -22,22 +26,32 @@ async def run(render: Render) -> None:
     """Leave the picture in `render.content`.
 
     Raises:
-        RenderError: `invalid_request` when the format cannot carry a picture of that size, `content_rejected`
-            when the page goes on to another address meanwhile.
+        RenderError: `invalid_request` when the format cannot carry a picture of that size,
+            `memory_limit_exceeded` when the picture would take too much memory, `content_rejected` when the
+            page goes on to another address meanwhile.
     """
     request = render.request
     _require_size(request)
-    params = Screenshot(format=request.format.value, optimizeForSpeed=True)
-    if request.format in LOSSY:
-        params["quality"] = request.quality or DEFAULT_QUALITY
+    params = Screenshot(optimizeForSpeed=True)
     width: float = request.viewport.width
     height: float = request.viewport.height
     if area := render.area:
         params |= Screenshot(clip=area, captureBeyondViewport=True)
         width, height = area["width"], area["height"]
-    render.page.memory.expect_picture(width * height * request.device_scale_factor**2)
-    render.content = _one_piece(await _picture(render, params))
-    render.require_same_document()
+    pixels = width * height * request.device_scale_factor**2
+    await render.page.memory.expect_picture(pixels)
+    if request.format is Format.WEBP and pixels > LARGE_PIXELS:
+        picture = await _picture(render, params | Screenshot(format=Format.PNG.value))
+        render.require_same_document()
+        quality = request.quality or DEFAULT_QUALITY
+        picture = await webp_encoder.encode(picture, quality, for_browser(os.environ))
+    else:
+        params["format"] = request.format.value
+        if request.format in LOSSY:
+            params["quality"] = request.quality or DEFAULT_QUALITY
+        picture = await _picture(render, params)
+        render.require_same_document()
+    render.content = _one_piece(picture)
 
 
 def _require_size(request: RenderRequest) -> None:

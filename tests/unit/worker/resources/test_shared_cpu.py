@@ -61,10 +61,10 @@ def test_nobody_is_blamed_for_what_no_page_did(busy: list[int], idle: int) -> No
     assert look(SharedCpu(), busy[0], [PageMemory(frozenset((idle,)))], for_s=2 * LIMIT_S) is None
 
 
-def test_nobody_is_blamed_while_a_large_picture_is_taken(busy: list[int], idle: int) -> None:
+async def test_nobody_is_blamed_while_a_large_picture_is_taken(busy: list[int], idle: int) -> None:
     browser, renderer = busy
     drawing, neighbour = PageMemory(frozenset((idle,))), PageMemory(frozenset((renderer,)))
-    drawing.expect_picture(40_000_000)
+    await drawing.expect_picture(40_000_000)
     cpu = SharedCpu()
     assert look(cpu, browser, [drawing, neighbour], for_s=2 * LIMIT_S) is None
     assert cpu.busiest() is None
