@@ -123,14 +123,7 @@ class Ending:
 
     async def failed(self, attempt: JobAttempt, error: Exception, attempt_page: AttemptPage) -> None:
         """Queue the job again, or record the failure, as `worker/attempts/retry_policy.py` decides."""
-        if means_full(error):
-            log.error("no space is left on the disk", exc_info=error)
-            error_type, detail = ErrorType.STORAGE_UNAVAILABLE, FULL_DETAIL
-        elif isinstance(error, RenderfleetError):
-            error_type, detail = error.type, error.detail
-        else:
-            error_type, detail = ErrorType.INTERNAL_ERROR, "an error that renderfleet does not know"
-            log.error("unknown error in an attempt", exc_info=error)
+        error_type, detail = _type_and_detail(error)
         decision = retry_policy.decide(
             error_type,
             failure_count=attempt.failure_count,
@@ -211,6 +204,17 @@ class Ending:
                 key=key,
                 error=repr(error.__cause__ or error),
             )
+
+
+def _type_and_detail(error: Exception) -> tuple[ErrorType, str]:
+    """The type and the detail with which an error is recorded. Errors that are not expected are logged."""
+    if means_full(error):
+        log.error("no space is left on the disk", exc_info=error)
+        return ErrorType.STORAGE_UNAVAILABLE, FULL_DETAIL
+    if isinstance(error, RenderfleetError):
+        return error.type, error.detail
+    log.error("unknown error in an attempt", exc_info=error)
+    return ErrorType.INTERNAL_ERROR, "an error that renderfleet does not know"
 
 
 async def to_the_end(recording: Coroutine[Any, Any, None]) -> None:

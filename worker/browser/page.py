@@ -23,6 +23,7 @@ from worker.browser.network_service import is_network_service
 from worker.browser.open_requests import OpenRequests
 from worker.browser.page_log import PageLog
 from worker.browser.protocol import Print, Screenshot
+from worker.browser.script_value import script_value
 from worker.egress.port import Port
 from worker.resources.page_memory import PageMemory
 
@@ -37,14 +38,9 @@ _CLOSE_TIMEOUT_S: Final = 5
 # The end of a page or browser is reported within milliseconds; on a busy machine it takes longer.
 _ALIVE_TIMEOUT_S: Final = 2.0
 _ISOLATED_WORLD: Final = "renderfleet"
-_MAX_THROWN_LENGTH: Final = 300
 _PDF_CHUNK_BYTES: Final = 256 * 1024
 
 log = get_logger(__name__)
-
-
-class EvaluationError(DevToolsError):
-    """A script that was run in the page threw; its words are the first line of what it threw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,21 +206,21 @@ class Page:
             awaitPromise=True,
             returnByValue=True,
         )
-        return _value(answer)
+        return script_value(answer)
 
     async def evaluate_as_page(self, expression: str) -> Any:
-        """Run a script of the caller's in the page's own world, as one of its own scripts.
+        """Run a script of the caller in the page itself, where it sees the page's own variables.
 
         Args:
             expression: the script.
 
         Returns:
-            The result as JSON carries it; a promise is waited for.
+            The result, as a JSON value. If it is a promise, the value of the promise.
 
         Raises:
-            EvaluationError: the script threw, or cannot be read.
+            EvaluationError: the script threw, or has a syntax error.
         """
-        return _value(
+        return script_value(
             await self.send("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         )
 
@@ -255,7 +251,7 @@ class Page:
         return True
 
     async def pause(self, seconds: float) -> None:
-        """Let so much time pass.
+        """Wait for so many seconds.
 
         Raises:
             TargetCrashedError: the page ended meanwhile.
@@ -285,10 +281,9 @@ class Page:
         )
 
     async def freeze(self) -> None:
-        """Let no script of the page run any more, so that nothing changes while its picture is taken.
+        """Stop all scripts of the page, so that nothing changes while its picture is taken.
 
-        A picture beyond the window also tells the page of a new window (a `resize` event), although that has
-        the old size; and what the page does then would be in the picture.
+        If the picture is larger than the window, Chromium sends the page a `resize` event for it.
         """
         await self.send("Emulation.setScriptExecutionDisabled", value=True)
 
@@ -342,16 +337,3 @@ class Page:
     def _on_dialog(self, params: Params) -> None:
         # An open dialog stops the page. Leaving the page (beforeunload) is accepted, all else is declined.
         self._session.post("Page.handleJavaScriptDialog", accept=params["type"] == "beforeunload")
-
-
-def _value(answer: Params) -> Any:
-    """What a script has given.
-
-    Raises:
-        EvaluationError: it threw.
-    """
-    if "exceptionDetails" in answer:
-        thrown = answer["exceptionDetails"].get("exception", {})
-        words = str(thrown.get("description") or thrown.get("value") or "it threw").strip() or "it threw"
-        raise EvaluationError(words.splitlines()[0][:_MAX_THROWN_LENGTH])
-    return answer["result"].get("value")

@@ -8,7 +8,7 @@ from typing import Any, Final
 from fleet.errors import ErrorType, RenderError
 from fleet.render.options.readiness import AwaitedSelector, SelectorState
 from worker.browser.devtools import ProtocolError
-from worker.browser.page import EvaluationError
+from worker.browser.script_value import EvaluationError
 from worker.render.context import Render
 
 _SELECTOR: Final = Path(__file__).with_name("in_page").joinpath("selector.js").read_text()

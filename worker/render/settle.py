@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from worker.browser.devtools import ProtocolError
-from worker.browser.page import EvaluationError, Page
+from worker.browser.page import Page
+from worker.browser.script_value import EvaluationError
 from worker.render.context import Render
 
 # Enough for an entrance animation of two seconds and what follows it.

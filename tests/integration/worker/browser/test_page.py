@@ -6,7 +6,7 @@ import pytest
 
 from tests.kit.browser_stage import BrowserStage, until
 from worker.browser.devtools import ProtocolError, TargetCrashedError
-from worker.browser.page import EvaluationError
+from worker.browser.script_value import EvaluationError
 
 pytest_plugins = ("tests.kit.browser_fixtures",)
 pytestmark = pytest.mark.asyncio(loop_scope="module")
