@@ -12,12 +12,12 @@ from fleet.render.options.failing import FailingOptions
 from fleet.render.options.full_page import FullPageOptions
 from fleet.render.options.identity import IdentityOptions
 from fleet.render.options.job import JobOptions
-from fleet.render.options.output import PICTURES, OutputOptions
+from fleet.render.options.output import PICTURES, TRANSPARENT, OutputOptions
 from fleet.render.options.pdf import PdfOptions
 from fleet.render.options.readiness import ReadinessOptions
 from fleet.render.options.screenshot import ScreenshotOptions
 from fleet.render.options.source import SourceOptions
-from fleet.render.options.viewport import ViewportOptions
+from fleet.render.options.viewport import MAX_DEVICE_PIXELS, ViewportOptions
 
 
 class RenderRequest(
@@ -44,6 +44,20 @@ class RenderRequest(
             name = min(given)
             rest = "; a pdf always holds the whole page" if name == "full_page" else ""
             raise rule_error(name, f"is for pictures; `format` is {self.format.value}{rest}")
+        return self
+
+    @model_validator(mode="after")
+    def _one_part_of_the_page_fits_a_picture(self) -> Self:
+        for name in ("selector", "clip"):
+            if self.full_page and getattr(self, name) is not None:
+                raise rule_error(name, "cannot be given together with `full_page`")
+        if self.clip is not None:
+            pixels = self.clip.width * self.clip.height * self.device_scale_factor**2
+            if pixels > MAX_DEVICE_PIXELS:
+                said = f"width x height x `device_scale_factor` squared is {pixels:,.0f} pixels"
+                raise rule_error("clip", said, allowed=f"at most {MAX_DEVICE_PIXELS:,} pixels")
+        if self.omit_background and self.format not in TRANSPARENT:
+            raise rule_error("omit_background", f"is not for {self.format.value}, which is never transparent")
         return self
 
     @model_validator(mode="after")

@@ -37,7 +37,8 @@ _REMOVE_SERVICE_WORKERS: Final = "delete Navigator.prototype.serviceWorker"
 _CLOSE_TIMEOUT_S: Final = 5
 # The end of a page or browser is reported within milliseconds; on a busy machine it takes longer.
 _ALIVE_TIMEOUT_S: Final = 2.0
-_ISOLATED_WORLD: Final = "renderfleet"
+# The name of the isolated world in which `evaluate` runs scripts; each frame has its own.
+ISOLATED_WORLD: Final = "renderfleet"
 _PDF_CHUNK_BYTES: Final = 256 * 1024
 
 log = get_logger(__name__)
@@ -198,7 +199,7 @@ class Page:
             EvaluationError: the script threw.
         """
         frame = frame_id or self._frame_id
-        world = await self.send("Page.createIsolatedWorld", frameId=frame, worldName=_ISOLATED_WORLD)
+        world = await self.send("Page.createIsolatedWorld", frameId=frame, worldName=ISOLATED_WORLD)
         answer = await self.send(
             "Runtime.evaluate",
             expression=expression,

@@ -36,6 +36,7 @@ class Render:
         navigation_deadline: the loop's time by which the page must be ready.
         warnings: sentences for the caller about what is not as asked.
         page_facts: left by the step `readiness`.
+        has_caret: left by `readiness`: whether the page may show a text cursor.
         area: left by `full_page`: the part of the page that the picture shows; None: what is in the window.
         content: left by `screenshot` or `pdf`: the artifact's bytes, piece by piece.
         artifact: left by `output`.
@@ -49,6 +50,7 @@ class Render:
     navigation_deadline: float
     warnings: list[str] = field(default_factory=list)
     page_facts: PageFacts = field(default_factory=PageFacts)
+    has_caret: bool = False
     area: ScreenshotClip | None = None
     content: AsyncIterator[bytes] | None = None
     artifact: ArtifactFacts | None = None

@@ -24,6 +24,7 @@ CONTENT_TYPES: Final[dict[Format, str]] = {
     Format.PDF: "application/pdf",
 }
 PICTURES: Final = frozenset({Format.PNG, Format.JPEG, Format.WEBP})
+TRANSPARENT: Final = frozenset({Format.PNG, Format.WEBP})
 LOSSY: Final = frozenset({Format.JPEG, Format.WEBP})
 DEFAULT_QUALITY: Final = 85
 

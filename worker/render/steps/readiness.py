@@ -49,6 +49,7 @@ _ASK: Final = """(async () => {
     status: entry?.responseStatus ?? 0,
     isEmpty: entry?.responseEnd > 0 && entry.decodedBodySize === 0,
     title: document.title.slice(0, %d),
+    hasCaret: !!document.activeElement?.matches("input, textarea, iframe, frame, [contenteditable]"),
   };
 })()"""
 
@@ -61,6 +62,7 @@ class _Answer(TypedDict):
     status: int
     isEmpty: bool
     title: str
+    hasCaret: bool
 
 
 async def run(render: Render) -> None:
@@ -86,6 +88,7 @@ async def run(render: Render) -> None:
     if answer["isEmpty"] and answer["status"] >= _FIRST_REFUSED_STATUS:
         detail = f"the target answered {answer['status']} with an empty body: there is no page to show"
         raise RenderError(ErrorType.HTTP_STATUS_REJECTED, detail)
+    render.has_caret = answer["hasCaret"]
     render.page_facts = PageFacts(
         final_url=answer["url"],
         http_status=answer["status"] or None,

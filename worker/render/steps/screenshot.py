@@ -13,6 +13,9 @@ from worker.browser.devtools import ProtocolError
 from worker.browser.protocol import Screenshot
 from worker.render import webp_encoder
 from worker.render.context import Render
+from worker.render.picture.element import element_area
+from worker.render.picture.look import apply_look
+from worker.render.picture.part import clip_area
 from worker.render.picture_size import MAX_SIDE_PX
 from worker.resources.picture_budget import LARGE_PIXELS
 
@@ -28,13 +31,16 @@ async def run(render: Render) -> None:
     Raises:
         RenderError: `invalid_request` when the format cannot carry a picture of that size,
             `memory_limit_exceeded` when the picture would take too much memory, `content_rejected` when the
-            page goes on to another address meanwhile.
+            page goes on to another address meanwhile, or what `element_area`, `clip_area` and `apply_look`
+            raise.
     """
     request = render.request
     _require_size(request)
     params = Screenshot(optimizeForSpeed=True)
     width: float = request.viewport.width
     height: float = request.viewport.height
+    if not request.full_page:
+        await _choose(render)
     if area := render.area:
         params |= Screenshot(clip=area, captureBeyondViewport=True)
         width, height = area["width"], area["height"]
@@ -52,6 +58,22 @@ async def run(render: Render) -> None:
         picture = await _picture(render, params)
         render.require_same_document()
     render.content = _one_piece(picture)
+
+
+async def _choose(render: Render) -> None:
+    """Leave in `render.area` the part of the page that was asked for, and have it look as asked."""
+    request = render.request
+    try:
+        if request.selector is not None:
+            render.area = await element_area(render)
+        elif request.clip is not None:
+            render.area = await clip_area(render, request.clip)
+        await apply_look(render)
+        if render.area is not None:
+            await render.page.freeze()
+    except ProtocolError as error:
+        render.require_same_document(cause=error)
+        raise
 
 
 def _require_size(request: RenderRequest) -> None:
