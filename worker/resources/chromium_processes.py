@@ -20,6 +20,9 @@ _THROTTLING_THREAD: Final = b"CPUThrottlingThread"[:15]
 _ZYGOTE: Final = b"zygote"
 _LOWEST_PRIORITY: Final = 19
 _GPU: Final = b"gpu-process"
+_UTILITY: Final = b"utility"
+# Chromium's sandbox does not let these start processes.
+_WITHOUT_CHILDREN: Final = frozenset((_RENDERER, _GPU, _UTILITY))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,11 @@ def command_line(pid: int) -> bytes:
 
 
 def descendants(pid: int) -> list[int]:
-    """All processes that a process and its descendants have started and that still run."""
+    """All processes below a browser process that still run.
+
+    Every thread of a process is asked for its children. Not asking those that have none saves half of
+    the time with two pages, more with more.
+    """
     found = []
     try:
         threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - as above
@@ -87,7 +94,9 @@ def descendants(pid: int) -> list[int]:
         return []
     for thread in threads:
         for child in _children(pid, int(thread)):
-            found += [child, *descendants(child)]
+            found.append(child)
+            if _kind(child) not in _WITHOUT_CHILDREN:
+                found += descendants(child)
     return found
 
 
