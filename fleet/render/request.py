@@ -7,10 +7,12 @@ from pydantic_core import Url
 
 from fleet.egress.hosts import HostPatterns
 from fleet.field_errors import rule_error
+from fleet.render.options.actions import ActionsOptions
 from fleet.render.options.blocking import BlockingOptions
 from fleet.render.options.failing import FailingOptions
 from fleet.render.options.full_page import FullPageOptions
 from fleet.render.options.identity import IdentityOptions
+from fleet.render.options.injection import InjectionOptions
 from fleet.render.options.job import JobOptions
 from fleet.render.options.output import PICTURES, TRANSPARENT, OutputOptions
 from fleet.render.options.pdf import PdfOptions
@@ -26,6 +28,8 @@ class RenderRequest(
     IdentityOptions,
     ViewportOptions,
     ReadinessOptions,
+    InjectionOptions,
+    ActionsOptions,
     FailingOptions,
     FullPageOptions,
     ScreenshotOptions,

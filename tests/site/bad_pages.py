@@ -129,6 +129,16 @@ def good_font(handler: Any, _: Query) -> None:
     handler.send(200, (folder / Path(handler.path).name).read_bytes(), "font/ttf")
 
 
+def added_style(handler: Any, _: Query) -> None:
+    """Sends a style sheet for `#p`."""
+    handler.send(200, b"#p { color: rgb(7, 8, 9) }", "text/css")
+
+
+def added_script(handler: Any, _: Query) -> None:
+    """Sends a script that names the page."""
+    handler.send(200, b"document.title = 'added'", "text/javascript")
+
+
 BEHAVIOURS: "dict[str, Callable[[Any, Query], None]]" = {
     "/slow": slow,
     "/never": never,
@@ -146,5 +156,7 @@ BEHAVIOURS: "dict[str, Callable[[Any, Query], None]]" = {
     "/huge": huge,
     "/isolated": isolated,
     "/font": font,
+    "/added.css": added_style,
+    "/added.js": added_script,
     **{f"/fonts/{name}.ttf": good_font for name in FONTS},
 }

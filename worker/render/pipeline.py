@@ -24,10 +24,12 @@ from worker.render.browser_errors import render_error
 from worker.render.context import Render
 from worker.render.net_errors import OF_THE_NETWORK
 from worker.render.steps import (
+    actions,
     blocking,
     failing,
     full_page,
     identity,
+    injection,
     output,
     pdf,
     readiness,
@@ -71,6 +73,8 @@ STEPS: Final = (
     Step(Stage.CONTEXT, identity.run),
     Step(Stage.NAVIGATION, source.run),
     Step(Stage.READINESS, readiness.run),
+    Step(Stage.READINESS, injection.run),
+    Step(Stage.READINESS, actions.run),
     Step(Stage.READINESS, failing.run),
     Step(Stage.CAPTURE, full_page.run, PICTURES),
     Step(Stage.CAPTURE, screenshot.run, PICTURES),

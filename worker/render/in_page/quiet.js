@@ -128,6 +128,10 @@
   const isScript = (script) => /^$|javascript|module/i.test(script.type);
   const canChange = () => all("script").some(isScript) || all("[onload], [onerror]").length > 0;
 
+  // What scripts have begun and wait for. A page whose only scripts are handlers of events has some after a click.
+  const awaited = (begun) =>
+    ["requests", "timers", "connections"].filter((name) => begun[name].length ?? begun[name]);
+
   const settle = async () => {
     const watch = (self.renderfleetWatch ??= new Watch());
     const until = now() + limitMs;
@@ -138,7 +142,7 @@
       await watch.lookAtCanvases();
       const begun = ask();
       const open = parts();
-      for (const name of ["requests", "timers", "connections"]) if (begun[name].length ?? begun[name]) open.push(name);
+      open.push(...awaited(begun));
       if (watch.layout.quietAt() > now()) open.push("layout");
       if (watch.drawing.quietAt() > now()) open.push("canvas");
       if (!open.length || now() >= until) return { open, begun, isStill: false };
@@ -147,5 +151,7 @@
   };
 
   const isWatched = "renderfleetWatch" in self;
-  return isWatched || canChange() || parts().length ? settle() : { open: [], begun: ask(), isStill: true };
+  const begun = ask();
+  const isStill = !isWatched && !canChange() && !awaited(begun).length && !parts().length;
+  return isStill ? { open: [], begun, isStill } : settle();
 }

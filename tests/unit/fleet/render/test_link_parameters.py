@@ -20,7 +20,8 @@ def test_every_option_of_a_page_or_picture_is_a_parameter() -> None:
     """A new option is one at once, unless nothing written in an address can mean it: then it belongs here."""
     roots = {name.partition(".")[0] for name in PARAMETERS}
     left_out = set(RenderRequest.model_fields) - roots
-    assert left_out == SECRET_FIELDS | (set(JobOptions.model_fields) - {"cache_ttl_s"})
+    lists_of_objects = {"scripts", "styles"}
+    assert left_out == SECRET_FIELDS | lists_of_objects | (set(JobOptions.model_fields) - {"cache_ttl_s"})
     assert not {name for name in PARAMETERS if name.partition(".")[0] in SECRET_FIELDS}
 
 
