@@ -19,9 +19,13 @@ _MAX_FIELD_LENGTH: Final = 100
 _PLACES: Final = frozenset({"body", "query", "path", "header"})
 
 NO_CONTROL_CHARACTERS: Final = r"^[^\x00-\x1f\x7f]+$"
+NOT_BLANK: Final = r"\S"
+PRINTABLE_ASCII: Final = r"^[\x20-\x7e]+$"
 # What a field must be, for each pattern that a model has.
 _PATTERNS: Final[Mapping[str, str]] = {
     NO_CONTROL_CHARACTERS: "text without control characters, such as line breaks",
+    NOT_BLANK: "text that has more than blanks",
+    PRINTABLE_ASCII: "text of printable ASCII characters, as a header has them",
     r"^(debug|info|warning|error)$": "debug, info, warning or error",
     r"^(auto|human|json)$": "auto, human or json",
     r"^(AES256|aws:kms)?$": "AES256, aws:kms or nothing",

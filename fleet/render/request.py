@@ -1,14 +1,16 @@
 """RenderRequest: everything that a caller may ask of one render."""
 
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import Url
 
 from fleet.egress.hosts import HostPatterns
 from fleet.field_errors import rule_error
+from fleet.render.devices import with_device
 from fleet.render.options.actions import ActionsOptions
 from fleet.render.options.blocking import BlockingOptions
+from fleet.render.options.emulation import EmulationOptions
 from fleet.render.options.failing import FailingOptions
 from fleet.render.options.full_page import FullPageOptions
 from fleet.render.options.identity import IdentityOptions
@@ -27,6 +29,7 @@ class RenderRequest(
     BlockingOptions,
     IdentityOptions,
     ViewportOptions,
+    EmulationOptions,
     ReadinessOptions,
     InjectionOptions,
     ActionsOptions,
@@ -41,6 +44,11 @@ class RenderRequest(
 
     # An error that is logged must not hold what was given.
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _device_gives_the_rest(cls, document: Any) -> Any:
+        return with_device(document)
 
     @model_validator(mode="after")
     def _options_fit_the_format(self) -> Self:
@@ -74,7 +82,7 @@ class RenderRequest(
 
     def canonical(self) -> bytes:
         """The same bytes for requests that mean the same, whatever their spelling."""
-        return self.model_dump_json().encode()
+        return self.model_dump_json(exclude={_DEVICE}).encode()
 
     def rendered(self) -> bytes:
         """The same bytes for requests that render the same, whenever, however often and for whomever."""
@@ -82,10 +90,12 @@ class RenderRequest(
         return f"{self.model_dump_json(include=_RENDERED)}\n{self.html or ''}".encode()
 
 
+# Only a name for other options, which have their values.
+_DEVICE: Final = "device"
 _OF_PICTURES: Final = {*FullPageOptions.model_fields, *ScreenshotOptions.model_fields}
 # All groups but that of the job, which no page sees. Each has a file of its name in worker/render/steps.
 RENDER_GROUPS: Final = tuple(
     group for group in RenderRequest.__bases__ if issubclass(group, BaseModel) and group is not JobOptions
 )
 # The options that reach the page, besides `html`.
-_RENDERED: Final = {name for group in RENDER_GROUPS for name in group.model_fields} - {"html"}
+_RENDERED: Final = {name for group in RENDER_GROUPS for name in group.model_fields} - {"html", _DEVICE}

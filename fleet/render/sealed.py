@@ -59,7 +59,11 @@ def _default(name: str) -> object:
 
 
 def _public_json(request: RenderRequest) -> str:
-    return request.model_dump_json(exclude_defaults=True, exclude=set(SECRET_FIELDS))
+    # Beside a device a default counts too: it is not what the device has.
+    has_device = request.device is not None
+    return request.model_dump_json(
+        exclude_defaults=not has_device, exclude_unset=has_device, exclude=set(SECRET_FIELDS)
+    )
 
 
 def _secret_json(request: RenderRequest) -> str:

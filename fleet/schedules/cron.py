@@ -10,13 +10,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from difflib import get_close_matches
-from functools import lru_cache
-from importlib.resources import files
 from typing import Final, Self
-from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
+
+from fleet.time_zones import zone_named
 
 NICKNAMES: Final = {
     "@hourly": "0 * * * *",
@@ -53,28 +51,6 @@ class UnusableCronError(ValueError):
     def __init__(self, message: str, allowed: str) -> None:
         super().__init__(message)
         self.allowed = allowed
-
-
-class UnknownZoneError(ValueError):
-    """A name that is not a time zone. The message may suggest one."""
-
-
-@lru_cache(maxsize=1)
-def zone_names() -> frozenset[str]:
-    """The names of all IANA time zones, from the package tzdata, because systems differ."""
-    return frozenset(files("tzdata").joinpath("zones").read_text().split())
-
-
-def zone_named(name: str) -> tzinfo:
-    """The time zone of this name.
-
-    Raises:
-        UnknownZoneError: there is none.
-    """
-    if name not in zone_names():
-        close = get_close_matches(name[:MAX_LENGTH], zone_names(), n=1)
-        raise UnknownZoneError("is no time zone" + (f"; did you mean `{close[0]}`?" if close else ""))
-    return UTC if name == "UTC" else ZoneInfo(name)
 
 
 @dataclass(frozen=True, slots=True)

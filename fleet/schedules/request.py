@@ -9,13 +9,8 @@ from pydantic_core import PydanticCustomError
 from fleet.field_errors import NO_CONTROL_CHARACTERS, rule_error
 from fleet.render.options.output import Format
 from fleet.render.request import RenderRequest
-from fleet.schedules.cron import (
-    MAX_LENGTH,
-    Timetable,
-    UnknownZoneError,
-    UnusableCronError,
-    zone_named,
-)
+from fleet.schedules.cron import MAX_LENGTH, Timetable, UnusableCronError
+from fleet.time_zones import ZoneName
 
 HASH_BITS: Final = 256
 
@@ -91,7 +86,7 @@ class ScheduleRequest(BaseModel):
         ),
         examples=["0 9 * * MON-FRI"],
     )
-    timezone: str = Field(
+    timezone: ZoneName = Field(
         default="UTC",
         description="IANA name of the time zone for `cron`.",
         examples=["Europe/Berlin"],
@@ -118,16 +113,6 @@ class ScheduleRequest(BaseModel):
                 "cron", "{reason}", {"reason": str(error), "allowed": error.allowed}
             ) from None
         return " ".join(expression.split())
-
-    @field_validator("timezone")
-    @classmethod
-    def _timezone_exists(cls, name: str) -> str:
-        try:
-            zone_named(name)
-        except UnknownZoneError as error:
-            context = {"reason": str(error), "allowed": "a name such as Europe/Berlin or UTC"}
-            raise PydanticCustomError("timezone", "{reason}", context) from None
-        return name
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:

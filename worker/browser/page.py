@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Unpack
 
 from fleet.telemetry.logs import get_logger
@@ -22,7 +23,7 @@ from worker.browser.loading import Lifecycle
 from worker.browser.network_service import is_network_service
 from worker.browser.open_requests import OpenRequests
 from worker.browser.page_log import PageLog
-from worker.browser.protocol import Print, Screenshot
+from worker.browser.protocol import Metrics, Print, Screenshot
 from worker.browser.script_value import script_value
 from worker.egress.port import Port
 from worker.resources.page_memory import PageMemory
@@ -40,6 +41,7 @@ _ALIVE_TIMEOUT_S: Final = 2.0
 # The name of the isolated world in which `evaluate` runs scripts; each frame has its own.
 ISOLATED_WORLD: Final = "renderfleet"
 _PDF_CHUNK_BYTES: Final = 256 * 1024
+_TIMERS: Final = Path(__file__).with_name("timers.js").read_text()
 
 log = get_logger(__name__)
 
@@ -98,6 +100,7 @@ class Page:
         self._frame_id = target_id  # Chromium gives the main frame its target's id
         self._session: Session = connection.session(session_id)
         self._is_closed = False
+        self._prelude = ""
         self.waited_s = 0.0
         self.network_pid: int | None = None
         self.lifecycle = Lifecycle(self._session, self._frame_id)
@@ -202,7 +205,7 @@ class Page:
         world = await self.send("Page.createIsolatedWorld", frameId=frame, worldName=ISOLATED_WORLD)
         answer = await self.send(
             "Runtime.evaluate",
-            expression=expression,
+            expression=self._prelude + expression,
             contextId=world["executionContextId"],
             awaitPromise=True,
             returnByValue=True,
@@ -269,24 +272,21 @@ class Page:
         state, fonts = await self.evaluate("[document.readyState, document.fonts.status]")
         return state, fonts == "loading"
 
-    async def resize(self, width_px: int, height_px: int, device_scale_factor: float) -> None:
-        """Set the size of the page's window in CSS pixels, and how many device pixels one of them has."""
-        await self.send(
-            "Emulation.setDeviceMetricsOverride",
-            width=width_px,
-            height=height_px,
-            deviceScaleFactor=device_scale_factor,
-            mobile=False,
-            screenWidth=width_px,
-            screenHeight=height_px,
-        )
+    async def resize(self, metrics: Metrics) -> None:
+        """Give the page another window."""
+        await self.send("Emulation.setDeviceMetricsOverride", **metrics)
+
+    async def disable_scripts(self) -> None:
+        """Let no script of the page run, from now on. Our own (`evaluate`) run as before."""
+        self._prelude = _TIMERS
+        await self.send("Emulation.setScriptExecutionDisabled", value=True)
 
     async def freeze(self) -> None:
         """Stop all scripts of the page, so that nothing changes while its picture is taken.
 
         If the picture is larger than the window, Chromium sends the page a `resize` event for it.
         """
-        await self.send("Emulation.setScriptExecutionDisabled", value=True)
+        await self.disable_scripts()
 
     async def content_size(self) -> tuple[float, float]:
         """Width and height of all that can be scrolled to, in CSS pixels."""

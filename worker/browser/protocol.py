@@ -1,9 +1,29 @@
 """Parameters of DevTools commands, as the protocol names them: those that renders give.
 
-Source of names, units and defaults: https://chromedevtools.github.io/devtools-protocol/tot/Page/
+Source of names, units and defaults: https://chromedevtools.github.io/devtools-protocol/tot/Page/ and
+https://chromedevtools.github.io/devtools-protocol/tot/Emulation/
 """
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
+
+
+class ScreenOrientation(TypedDict):
+    """How a screen is held: such as `portraitPrimary`, and by how many degrees it is turned."""
+
+    type: str
+    angle: int
+
+
+class Metrics(TypedDict):
+    """Of `Emulation.setDeviceMetricsOverride`, in CSS pixels."""
+
+    width: int
+    height: int
+    deviceScaleFactor: float
+    mobile: bool
+    screenWidth: int
+    screenHeight: int
+    screenOrientation: NotRequired[ScreenOrientation]
 
 
 class ScreenshotClip(TypedDict):

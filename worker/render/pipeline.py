@@ -26,6 +26,7 @@ from worker.render.net_errors import OF_THE_NETWORK
 from worker.render.steps import (
     actions,
     blocking,
+    emulation,
     failing,
     full_page,
     identity,
@@ -69,6 +70,7 @@ class Step:
 
 STEPS: Final = (
     Step(Stage.CONTEXT, viewport.run),
+    Step(Stage.CONTEXT, emulation.run),
     Step(Stage.CONTEXT, blocking.run),
     Step(Stage.CONTEXT, identity.run),
     Step(Stage.NAVIGATION, source.run),

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic.json_schema import WithJsonSchema
 
+from fleet.field_errors import NOT_BLANK
+
 MAX_STATUSES: Final = 100
 MAX_TEXTS: Final = 50
 MAX_TEXT_LENGTH: Final = 1_000
@@ -42,7 +44,7 @@ Status = Annotated[
         }
     ),
 ]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT_LENGTH, pattern=r"\S")]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT_LENGTH, pattern=NOT_BLANK)]
 Texts = Annotated[tuple[Text, ...], AfterValidator(_once)]
 
 

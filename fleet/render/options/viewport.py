@@ -1,20 +1,31 @@
-"""The size of the window that the page sees, and the density of its pixels."""
+"""The screen that the page sees: its window, the density of its pixels, whether it is a phone's."""
 
-from typing import Final, Self
+from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from fleet.field_errors import rule_error
+from fleet.render.devices import known_device
 
 MAX_SIDE_PX: Final = 8_192
-MAX_SCALE: Final = 4.0
+# The densest of Playwright's devices has 4.5.
+MAX_SCALE: Final = 5.0
 # Chromium holds 4 bytes for each device pixel, several times over while it encodes: 40 million are about
 # 160 MB a copy. A 4K window at scale 2 is 33 million.
 MAX_DEVICE_PIXELS: Final = 40_000_000
 
 
 class Viewport(BaseModel):
-    """Width and height in CSS pixels."""
+    """Width and height in CSS pixels. A side that is not given is that of the device, or of the default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    width: int = Field(default=1280, ge=1, le=MAX_SIDE_PX, description="CSS pixels.")
+    height: int = Field(default=720, ge=1, le=MAX_SIDE_PX, description="CSS pixels.")
+
+
+class Screen(BaseModel):
+    """Width and height of the whole screen in CSS pixels."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -23,13 +34,25 @@ class Viewport(BaseModel):
 
 
 class ViewportOptions(BaseModel):
-    """Viewport and scale; their product is capped."""
+    """Viewport and scale, whose product is capped, and the kind of screen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    device: Annotated[str, AfterValidator(known_device)] | None = Field(
+        default=None,
+        description=(
+            "The name of a device as Playwright has it, such as `iPhone 15`. It gives `viewport`, `screen`, "
+            "`device_scale_factor`, `is_mobile`, `has_touch` and `user_agent` their values, unless you give "
+            "them yourself."
+        ),
+        examples=["iPhone 15", "Pixel 7 landscape"],
+    )
     viewport: Viewport = Field(
-        default=Viewport(width=1280, height=720),
+        default=Viewport(),
         description="The size of the window in which the page is shown.",
+    )
+    screen: Screen | None = Field(
+        default=None, description="What `window.screen` says. The size of `viewport` if not given."
     )
     device_scale_factor: float = Field(
         default=1.0,
@@ -37,6 +60,13 @@ class ViewportOptions(BaseModel):
         le=MAX_SCALE,
         allow_inf_nan=False,
         description="Pixels of the picture for each CSS pixel.",
+    )
+    is_mobile: bool = Field(
+        default=False,
+        description="As on a phone: `<meta name=viewport>` counts, and wide pages are made smaller.",
+    )
+    has_touch: bool = Field(
+        default=False, description="The screen takes touches, and has no mouse that could hover."
     )
 
     @model_validator(mode="after")

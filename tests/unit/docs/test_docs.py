@@ -17,8 +17,9 @@ DOCS = ROOT / "docs"
 MADE_LATER = {
     "deploy/.env",
     "deploy/settings.env",
-    "fleet/render/options/media.py",
-    "worker/render/steps/media.py",
+    "fleet/render/options/hardware.py",
+    "worker/render/steps/hardware.py",
+    "tests/integration/worker/render/test_hardware.py",
     "api/routes/tenant.py",
     "tests/integration/api/routes/test_tenant.py",
     "migrations/versions/0010_labels.py",

@@ -33,6 +33,8 @@ RAISES: Mapping[str, set[str]] = {
         "datetime_object_invalid",
     },
     "default": set(),
+    "definition-ref": set(),
+    "definitions": set(),
     "enum": {"enum"},
     "float": {"float_type", "float_parsing", "finite_number"},
     "frozenset": {"frozen_set_type"},

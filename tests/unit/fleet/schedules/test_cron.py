@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from fleet.field_errors import field_errors_of
-from fleet.schedules.cron import Timetable, UnknownZoneError, UnusableCronError, zone_named
+from fleet.schedules.cron import Timetable, UnusableCronError
 from fleet.schedules.request import ScheduleRequest
 
 BERLIN = "Europe/Berlin"
@@ -129,19 +129,6 @@ def test_the_latest_of_half_a_million_missed_times_is_found_at_once() -> None:
     latest = timetable.latest(first=first, until=first + timedelta(days=365, seconds=59))
     assert latest == first + timedelta(days=365)
     assert time.process_time() - started < 0.5
-
-
-@pytest.mark.parametrize(
-    "name", ["europe/berlin", "CEST", "localtime", "../../etc/passwd", "/etc/passwd", ""]
-)
-def test_an_unknown_zone_is_refused(name: str) -> None:
-    with pytest.raises(UnknownZoneError):
-        zone_named(name)
-
-
-def test_a_misspelt_zone_is_guessed() -> None:
-    with pytest.raises(UnknownZoneError, match="did you mean `Europe/Berlin`"):
-        zone_named("Europe/Berln")
 
 
 @pytest.mark.parametrize(
