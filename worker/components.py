@@ -19,7 +19,6 @@ from worker.attempts.attempt_runner import AttemptRunner
 from worker.attempts.comparison import Comparison
 from worker.attempts.ending import Ending
 from worker.attempts.heartbeat import Heartbeat
-from worker.attempts.isolation import Isolation
 from worker.browser.scratch import Scratch
 from worker.egress.outbound.resolver import SystemResolver
 from worker.egress.proxy import Egress
@@ -42,7 +41,6 @@ from worker.webhooks.http_post import tls_context
 from worker.webhooks.sender import Sender
 
 # Why the carrier takes no jobs, or fewer.
-_ISOLATION: Final = "a job renders alone"
 _REPLACEMENT: Final = "a browser is being replaced"
 
 log = get_logger(__name__)
@@ -169,9 +167,6 @@ class Components:
             policy=self.policy,
             heartbeat=self.heartbeat,
             ending=Ending(self.database, self.redis, self.artifacts, wake_sender=self.sender.wake),
-            isolation=Isolation(
-                hold=lambda: self.carrier.hold(_ISOLATION), release=lambda: self.carrier.release(_ISOLATION)
-            ),
             redis=self.redis,
             max_running_of_tenant=self.settings.tenant.max_running,
             lease=self.lease,
@@ -231,7 +226,7 @@ class Components:
             self.pool,
             self.scratch.path,
             interval_s=self.settings.health.canary_interval_s,
-            is_allowed=lambda: not set(self.carrier.holds) - {PAUSE, NOT_RENDERING, _ISOLATION},
+            is_allowed=lambda: not set(self.carrier.holds) - {PAUSE, NOT_RENDERING},
             intake=self.carrier,
         )
 

@@ -161,7 +161,10 @@ class JobDocument(BaseModel):
     memory: MemoryDocument
     page: PageDocument | None
     worker_id: UUID | None = Field(description="The worker of the last attempt.")
-    browser_generation: int | None = Field(description="The number of that worker's browser, from 1.")
+    browser_generation: int | None = Field(
+        description="The number of that worker's browser, from 1; 0: a browser for this job alone, because "
+        "an earlier attempt crashed."
+    )
     quarantined: bool = Field(
         description="Whether it is in quarantine: its page, browser or worker died in three attempts. "
         "`POST …/retry` runs it again."

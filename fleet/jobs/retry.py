@@ -83,8 +83,8 @@ async def accept_retry(
     """Store a new job with the request of one that ended without success.
 
     In the same transaction the old job leaves the quarantine. Times such as `expires_in_s` count from now. If
-    the old job has crashed, the new one counts as one that has crashed once: it renders alone, and is
-    quarantined after two more crashes.
+    the old job has crashed, the new one counts as one that has crashed once: it gets a browser of its
+    own, and is quarantined after two more crashes.
 
     Args:
         database: connections to Postgres.

@@ -57,6 +57,9 @@ BROWSER_RECYCLES: Final = Counter(
     "renderfleet_browser_recycles", "Planned replacements of a browser.", ["reason"]
 )
 BROWSER_CRASHES: Final = Counter("renderfleet_browser_crashes", "Unplanned ends of a browser.", ["reason"])
+OWN_BROWSERS: Final = Counter(
+    "renderfleet_own_browsers", "Browsers for one job that has crashed before, by how they ended.", ["end"]
+)
 BROWSER_GENERATION: Final = Gauge(
     "renderfleet_browser_generation", "Number of this worker's browser: 1 for its first one."
 )

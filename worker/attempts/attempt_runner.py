@@ -33,8 +33,8 @@ from fleet.vault import Purpose, SecretOwner, Vault
 from worker.attempts.comparison import Comparison
 from worker.attempts.ending import AttemptPage, Ending, to_the_end
 from worker.attempts.heartbeat import Heartbeat
-from worker.attempts.isolation import Isolation
 from worker.egress.terms import Caps, Terms
+from worker.pool.generation import EXTRA
 from worker.pool.pool import Pool
 from worker.pool.supervisor import NoPageError
 from worker.render.pipeline import render
@@ -60,7 +60,6 @@ class AttemptRunner:
     policy: AddressPolicy
     heartbeat: Heartbeat
     ending: Ending
-    isolation: Isolation
     redis: ArqRedis
     lease: timedelta
     max_running_of_tenant: int | None
@@ -109,16 +108,16 @@ class AttemptRunner:
         )
 
     async def _work(self, attempt: JobAttempt, attempt_page: AttemptPage) -> AttemptOutcome:
-        async with self.isolation.rendering(alone=attempt.crash_count > 0):
-            try:
-                return await self._render_and_store(attempt, attempt_page)
-            except RenderError as error:
-                if error.type not in _MAY_BE_THE_BROWSERS:
-                    raise
-                if await self.browser_works(attempt_page.generation):
-                    raise
-                detail = "the browser did not work when the page ran out of time"
-                raise RenderError(ErrorType.BROWSER_UNAVAILABLE, detail) from error
+        try:
+            return await self._render_and_store(attempt, attempt_page)
+        except RenderError as error:
+            # In a browser of its own, only the page itself can be what keeps the browser from working.
+            if error.type not in _MAY_BE_THE_BROWSERS or attempt_page.generation == EXTRA:
+                raise
+            if await self.browser_works(attempt_page.generation):
+                raise
+            detail = "the browser did not work when the page ran out of time"
+            raise RenderError(ErrorType.BROWSER_UNAVAILABLE, detail) from error
 
     async def _render_and_store(self, attempt: JobAttempt, attempt_page: AttemptPage) -> AttemptOutcome:
         """Render and upload within `timeout_ms`, then compare pictures of a schedule."""
@@ -134,7 +133,9 @@ class AttemptRunner:
         started = clock()
         try:
             async with asyncio.timeout(None) as deadline:
-                async with self.pool.page() as page:
+                # What has crashed once may do so again: then it hurts nobody else.
+                alone = attempt.crash_count > 0
+                async with self.pool.page_alone() if alone else self.pool.page() as page:
                     # Not before: a job is not to fail because the worker had to launch another browser.
                     deadline.reschedule(clock() + request.timeout_ms / 1000)
                     attempt_page.page = page

@@ -146,9 +146,9 @@ class Browser:
                 log_launch_failure(error.message)
                 raise _unavailable("the browser did not start") from error
             except DevToolsError as error:
-                log.error("Chromium started but does not answer", reason=str(error))  # noqa: TRY400
-                raise _unavailable("the browser did not answer after its start") from error
-        raise _unavailable("no free debugging port for the browser")
+                # Perhaps another program has got this port, too.
+                log.warning("Chromium started but does not answer", attempt=attempt, reason=str(error))
+        raise _unavailable("the browser did not answer after its start")
 
     @classmethod
     async def _launch(

@@ -20,6 +20,8 @@ from worker.pool.warm_pages import WarmPages
 from worker.resources.disk import full_error, is_almost_full
 from worker.settings import BrowserSettings
 
+# The number of every browser that is for one page: it is none of those that follow each other.
+EXTRA: Final = 0
 # Ten times what it takes on a machine that is busy.
 _PAGE_TIMEOUT_S: Final = 10.0
 
@@ -38,7 +40,10 @@ class Generation:
     def __init__(self, browser: Browser, settings: BrowserSettings) -> None:
         self.browser = browser
         self.timer = RecycleTimer(browser, settings)
-        self._warm = WarmPages(browser, settings.browser_warm_pages)
+        is_extra = browser.numbers.generation == EXTRA
+        self._warm = WarmPages(
+            browser, 1 if is_extra else settings.browser_warm_pages, is_refilled=not is_extra
+        )
         self._lost_page_check = LostPageCheck(browser)
         self._idle = asyncio.Event()
         self.sandbox = Sandbox.UNVERIFIED
@@ -49,11 +54,19 @@ class Generation:
     ) -> "Generation":
         """Start a browser and make its warm pages.
 
+        Args:
+            playwright: the driver.
+            settings: which Chromium, how many warm pages.
+            number: of the browser; EXTRA: one that is for one page, and makes no others.
+            folder: the worker's own.
+            egress: the only way out of its pages.
+
         Raises:
             RenderError: `browser_unavailable`, or `storage_unavailable` when the disk is full; the log says
                 what an operator can do.
         """
-        generation = cls(await Browser.launch(playwright, settings, number, folder, egress), settings)
+        browser = await Browser.launch(playwright, settings, number, folder, egress)
+        generation = cls(browser, settings)
         parts = generation.browser.parts
         try:
             # A part counts when it was seen twice. The first render may meet the end of one already.
@@ -61,7 +74,7 @@ class Generation:
             await generation._warm.fill()
             await generation._look_at_sandbox(settings)
             parts.look()
-        except RenderError:
+        except (RenderError, asyncio.CancelledError):
             await generation.end()
             raise
         except DevToolsError as error:
@@ -184,7 +197,7 @@ class Generation:
                 generation=self.numbers.generation,
             )
             return
-        seen = None if settings.browser_warm_pages else await self.browser.new_page()
+        seen = None if self._warm.has_some else await self.browser.new_page()
         self.sandbox = await sandbox.verify(self.browser.memory.renderers)
         if seen is not None:
             await seen.close()

@@ -16,6 +16,7 @@ from worker.browser.page import Page
 from worker.egress.proxy import Egress
 from worker.pool.detached_tasks import Detached
 from worker.pool.generation import Generation
+from worker.pool.own_browser import OwnBrowsers
 from worker.pool.replacement_stats import Tally
 from worker.pool.slots import Slots
 from worker.pool.supervisor import NoPageError, Succession
@@ -39,7 +40,7 @@ class Pool:
 
     Attributes:
         rendered_at: when a render last succeeded, by the loop's clock; None: none has succeeded.
-        busy_since: since when at least one slot is taken, by the loop's clock; None: no slot is taken.
+        busy_since: since when some render is in the current browser, by the loop's clock; None: none is.
         is_suspect: set when a render has failed in a way that may be the browser's fault. The canary clears
             it, and then checks the browser.
     """
@@ -63,8 +64,10 @@ class Pool:
         self.rendered_at: float | None = None
         self.busy_since: float | None = None
         self.is_suspect = asyncio.Event()
+        self._sharing = 0  # renders in the current browser
         self._slots = Slots(settings.browser_max_pages, offer)
         self._browsers = Succession(settings, folder, egress, self._slots)
+        self._own_browsers = OwnBrowsers(self._browsers.launch_extra, self._slots, settings)
         self._closings = Detached()
 
     @property
@@ -127,6 +130,7 @@ class Pool:
 
     async def stop(self) -> None:
         """End every browser and Playwright; renders lose their pages. May be called twice."""
+        await self._own_browsers.stop()
         await self._browsers.stop()
         await self._closings.wait()
 
@@ -164,6 +168,7 @@ class Pool:
         asked_at = clock()
         with self.tally.visit() as visit:
             await self._slots.take()
+            self._sharing += 1
             self.busy_since = self.busy_since or clock()
             generation = page = None
             try:
@@ -188,6 +193,20 @@ class Pool:
                 raise
             finally:
                 self._closings.run(self._give_back(generation, page))
+
+    @asynccontextmanager
+    async def page_alone(self) -> AsyncIterator[Page]:
+        """A slot and a fresh page in a browser of its own, for a job that may crash what it renders in.
+
+        A worker with one slot needs none: nobody else is in its browser.
+
+        Raises:
+            NoPageError: no browser gives a page, and the job is not to blame.
+            RenderError: `browser_unavailable`: the browser ended, or the worker is stopping.
+        """
+        lone = self.page() if self._slots.count == 1 else self._own_browsers.page()
+        async with lone as page:
+            yield page
 
     async def _take(self) -> tuple[Generation, Page]:
         """A page from whichever browser gives one; asks again, with pauses, when one refuses."""
@@ -224,5 +243,6 @@ class Pool:
         if generation is not None and page is not None:
             await generation.give_back(page)
         self._slots.give_back()
-        if not self._slots.busy:
+        self._sharing -= 1
+        if not self._sharing:
             self.busy_since = None

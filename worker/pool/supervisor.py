@@ -14,7 +14,7 @@ from fleet.workers.vitals import Sandbox
 from worker.browser import playwright_driver
 from worker.egress.proxy import Egress
 from worker.pool.detached_tasks import Detached
-from worker.pool.generation import Generation
+from worker.pool.generation import EXTRA, Generation
 from worker.pool.liveness import End, watch
 from worker.pool.recycle import Reason
 from worker.pool.replacement_stats import Tally
@@ -93,6 +93,17 @@ class Succession:
         self._announce_change()
         if playwright is not None:
             await playwright_driver.stop(playwright)
+
+    async def launch_extra(self) -> Generation:
+        """A browser beside the current one, for one page. Whoever asks for it watches it and ends it.
+
+        Raises:
+            RenderError: `browser_unavailable`: it cannot be launched, or the worker is stopping.
+                `storage_unavailable`: the disk is full.
+        """
+        if self._playwright is None:
+            raise _unavailable("the worker is stopping")
+        return await Generation.launch(self._playwright, self._settings, EXTRA, self._folder, self._egress)
 
     async def usable(self) -> Generation:
         """The current generation, or the next one when there is none.

@@ -15,14 +15,20 @@ log = get_logger(__name__)
 
 
 class WarmPages:
-    """Up to `size` fresh pages of one browser, refilled one at a time in the background."""
+    """Up to `size` fresh pages of one browser, perhaps refilled one at a time in the background."""
 
-    def __init__(self, browser: Browser, size: int) -> None:
+    def __init__(self, browser: Browser, size: int, *, is_refilled: bool = True) -> None:
         self.browser = browser
         self._size = size
+        self._is_refilled = is_refilled
         self._pages: deque[Page] = deque()
         self._refilling: asyncio.Task[None] | None = None
         self._closed = False
+
+    @property
+    def has_some(self) -> bool:
+        """Whether one is ready."""
+        return bool(self._pages)
 
     async def fill(self) -> None:
         """Make pages until there are `size`.
@@ -40,7 +46,8 @@ class WarmPages:
             DevToolsError: the browser ended, or refuses.
         """
         page = await self._pop()
-        self.refill()
+        if self._is_refilled:
+            self.refill()
         return page if page is not None else await self.browser.new_page()
 
     def refill(self) -> None:

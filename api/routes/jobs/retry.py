@@ -34,7 +34,7 @@ async def retry_job(
     """Run a failed, cancelled or expired job anew, as a new job with the same request.
 
     `expires_in_s` counts from now; a `run_at` that is over means now. A job in quarantine leaves it, and the
-    new one renders alone. `Idempotency-Key` and `Prefer: wait=N` as in `POST /v1/jobs`.
+    new one has a browser of its own. `Idempotency-Key` and `Prefer: wait=N` as in `POST /v1/jobs`.
     """
     _refuse_body(request)
     key = idempotency_key(request)

@@ -4,10 +4,12 @@ import asyncio
 import os
 import signal
 
+import psutil
+
 from fleet.errors import ErrorType
 from fleet.jobs.job import State
 from tests.chaos.cases.faults import browsers_of
-from tests.kit.processes import ProductProcess
+from tests.kit.processes import ProductProcess, command_line
 from tests.kit.stage import Stage
 from tests.site.server import Site
 from worker.resources.page_memory import MIB
@@ -22,8 +24,14 @@ async def kill_the_browser_at_each_visit(site: Site, worker: ProductProcess) -> 
         while site.visits[KILLER] == kills:  # noqa: ASYNC110 - the site runs in threads of its own
             await asyncio.sleep(0.02)
         kills += 1
-        [browser] = browsers_of(worker.process.pid)
+        # After the first time it has a browser of its own, whose folder begins with b0.
+        [browser] = [one for one in browsers_of(worker.process.pid) if is_own(one) is (kills > 1)]
         os.kill(browser, signal.SIGKILL)
+
+
+def is_own(browser: int) -> bool:
+    """Whether a browser is for one page."""
+    return any("/b0-" in word for word in command_line(psutil.Process(browser)))
 
 
 async def test_one_that_kills_the_browser_fails_at_the_cap_while_its_neighbours_succeed(stage: Stage) -> None:

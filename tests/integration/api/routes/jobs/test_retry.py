@@ -260,7 +260,7 @@ async def test_the_quarantine_is_listed_and_left_by_a_retry(api: Api, database: 
     new = (await retry(api.client, killers[1])).json()
     assert await listed(api, quarantined="true") == [killers[2], killers[0]]
     assert (await api.client.get(f"/v1/jobs/{killers[1]}")).json()["quarantined"] is False
-    assert (await claim(database, new["id"])).crash_count == 1  # so it renders alone
+    assert (await claim(database, new["id"])).crash_count == 1  # so it gets a browser of its own
     again = (await retry(api.client, killers[1])).json()
     assert (await claim(database, again["id"])).crash_count == 1
 
