@@ -10,26 +10,26 @@ from fleet.errors import ErrorType, OperatorError, RenderfleetError, Unavailable
 
 _URL: Final = "RENDERFLEET_DATABASE_URL"
 
-# What a caller may try again: the server is away, starting, stopping, full, or silent. Anything else is a
-# mistake of ours and must be loud. 57P01..57P03 are admin shutdown, crash shutdown, cannot connect now
-# (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+# What a caller may try again: the server is away, starting, stopping or silent. Anything else is a mistake of
+# ours and must be loud. Classes of https://www.postgresql.org/docs/current/errcodes-appendix.html:
 UNREACHABLE: Final = (
     OSError,
     TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.ConnectionDoesNotExistError,
-    asyncpg.QueryCanceledError,
+    asyncpg.PostgresConnectionError,  # class 08
+    asyncpg.OperatorInterventionError,  # class 57: it starts or stops, or has cancelled a statement
     asyncpg.ReadOnlySQLTransactionError,  # a failover left us on the old primary
 )
+# It answers, but cannot do it now. The statement was not executed, so this may be tried again, too.
+_EXHAUSTED: Final = (
+    asyncpg.InsufficientResourcesError,  # class 53: disk full, out of memory, too many connections
+    asyncpg.PostgresSystemError,  # class 58: its machine failed, such as an I/O error
+)
+_EXHAUSTED_DETAIL: Final = "Postgres lacks disk space, memory or connections"
 
 
 @contextmanager
 def errors_translated() -> Iterator[None]:
-    """Turn every way in which Postgres can be away into one error.
+    """Turn every way in which Postgres can be away or exhausted into one error.
 
     Raises:
         UnavailableError: of type database_unavailable, with the driver's error as its cause. An OperatorError
@@ -45,6 +45,8 @@ def errors_translated() -> Iterator[None]:
         ) from error
     except UNREACHABLE as error:
         raise UnavailableError(ErrorType.DATABASE_UNAVAILABLE, "Postgres does not answer") from error
+    except _EXHAUSTED as error:
+        raise UnavailableError(ErrorType.DATABASE_UNAVAILABLE, _EXHAUSTED_DETAIL) from error
     except asyncpg.InterfaceError as error:
         # asyncpg says "connection is closed" and "pool is closing" with the class of usage mistakes.
         if "clos" in str(error) or "released" in str(error):
@@ -63,6 +65,8 @@ def in_words(error: RenderfleetError) -> str:
     if error.type is not ErrorType.DATABASE_UNAVAILABLE or isinstance(error, OperatorError):
         return str(error)
     cause = str(error.__cause__) or repr(error.__cause__)  # a timeout has no words
+    if isinstance(error.__cause__, _EXHAUSTED):
+        return f"{error.detail}: {cause}. Give it more, or free what it has, then start this again."
     return (
         f"{error.detail}: {cause}. Check that host and port in {_URL} are right and that Postgres runs there."
     )

@@ -147,8 +147,11 @@ class JobDocument(BaseModel):
         "and `proxy`, are left out; `sealed_fields` in it has their names."
     )
     status: State = Field(description="queued, running, succeeded, failed, cancelled or expired.")
-    attempt: int = Field(description="Attempts so far; 0 before the first.")
-    max_attempts: int = Field(description="The most attempts that the fleet makes.")
+    attempt: int = Field(
+        description="Attempts so far; 0 before the first. Crashes and attempts that were handed back do not "
+        "count against `max_attempts`, so this may be larger."
+    )
+    max_attempts: int = Field(description="After so many failed attempts the job fails.")
     priority: int = Field(description="0 to 9.")
     external_id: str | None = Field(description="Your own name for the job.")
     created_at: datetime = Field(description="When it was accepted.")

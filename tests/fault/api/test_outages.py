@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from tests.kit.full_database import full_database
 from tests.kit.processes import api
 from tests.kit.stage import Stage
 
@@ -54,6 +55,17 @@ async def test_a_post_without_postgres_is_refused_and_leaves_no_row(
     assert accepted.status_code == 202
     listed = (await client.get("/v1/jobs")).json()["jobs"]
     assert [job["id"] for job in listed] == [accepted.json()["id"]]
+
+
+async def test_a_post_while_postgres_disk_is_full_is_refused_and_may_be_tried_again(
+    stage: Stage, client: httpx.AsyncClient
+) -> None:
+    async with full_database(stage.database, "INSERT ON jobs"):
+        refused = await client.post("/v1/jobs", json=HTML)
+    assert (refused.status_code, refused.json()["type"]) == (503, "database_unavailable")
+    assert "disk space" in refused.json()["detail"]
+    assert int(refused.headers["retry-after"]) > 0
+    assert (await client.post("/v1/jobs", json=HTML)).status_code == 202
 
 
 async def test_a_waiting_caller_gets_the_picture_of_a_real_render(

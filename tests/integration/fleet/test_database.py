@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 
 from fleet.database import Database, DatabaseSettings
@@ -51,6 +52,37 @@ async def server_before(url: str) -> AsyncIterator[tuple[Server, str]]:
         yield made, url.replace(f":{port}/", f":{listening.sockets[0].getsockname()[1]}/")
     finally:
         listening.close()
+
+
+# A statement of the server's that fails as a full disk and its like let one fail, with the same code.
+RAISE = "DO $$ BEGIN RAISE EXCEPTION 'as asked' USING ERRCODE = '{code}'; END $$"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param("53000", id="insufficient resources"),
+        pytest.param("53100", id="disk full"),
+        pytest.param("53200", id="out of memory"),
+        pytest.param("53300", id="too many connections"),
+        pytest.param("57P01", id="admin shutdown"),
+        pytest.param("57P03", id="cannot connect now"),
+        pytest.param("57P05", id="idle session timeout"),
+        pytest.param("58030", id="io error"),
+    ],
+)
+async def test_a_server_that_cannot_do_it_now_is_an_outage(database: Database, code: str) -> None:
+    for ask in (database.execute, database.fetch, database.fetchval):
+        with pytest.raises(UnavailableError):
+            await ask(RAISE.format(code=code))
+    with pytest.raises(UnavailableError):
+        async with database.transaction() as connection:
+            await connection.execute(RAISE.format(code=code))
+
+
+async def test_a_mistake_in_a_statement_is_none(database: Database) -> None:
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await database.execute(RAISE.format(code="23505"))
 
 
 async def ask_until_it_fails(database: Database, server: Server) -> None:

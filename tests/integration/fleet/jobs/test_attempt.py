@@ -19,6 +19,7 @@ from fleet.render.request import RenderRequest
 from fleet.vault import Purpose, SecretOwner
 from tests.kit.facts import PICTURE
 from tests.kit.vaults import VAULT
+from worker.attempts.retry_policy import decide
 
 LEASE = timedelta(seconds=15)
 NO_LEASE = timedelta(seconds=0)
@@ -69,6 +70,38 @@ async def test_a_stale_dispatch_claims_nothing(database: Database, tenant_id: UU
     assert went.queued == QueuedJob(QueueEntry(job.id, 2), tenant_id, has_run=True)
     assert await claims.claim(database, QueueEntry(job.id, 1), worker_id=uuid4(), lease=LEASE) is None
     assert (await claimed(database, job, dispatch=2)).attempt == 2
+
+
+async def test_crashes_and_hand_backs_do_not_count_against_max_attempts(
+    database: Database, tenant_id: UUID
+) -> None:
+    """The example of docs/states.md: a worker dies, one stops, S3 does not answer, then it goes well."""
+    job = await accepted(database, tenant_id)
+    await claimed(database, job, lease=NO_LEASE)
+    await recover.take_back_lost(database, lease=NO_LEASE, limit=10)
+    assert await attempts.hand_back(database, await claimed(database, job, dispatch=2)) is not None
+    failing = await claimed(database, job, dispatch=3)
+    again = decide(
+        ErrorType.STORAGE_UNAVAILABLE,
+        failure_count=failing.failure_count,
+        crash_count=failing.crash_count,
+        max_attempts=failing.max_attempts,
+        jitter=0.5,
+    )
+    assert again is not None
+    await attempts.requeue_failed(
+        database,
+        failing,
+        delay=timedelta(0),
+        is_crash=again.is_crash,
+        error_type=ErrorType.STORAGE_UNAVAILABLE,
+        error_detail="S3 does not answer",
+    )
+    last = await claimed(database, job, dispatch=4)
+    assert (last.attempt, last.max_attempts) == (4, 3)
+    assert (last.failure_count, last.crash_count) == (1, 1)
+    assert await attempts.finish(database, last, DONE)
+    assert (await state_of(database, job)).state is State.SUCCEEDED
 
 
 async def test_a_finish_after_the_lease_went_to_another_is_refused(
