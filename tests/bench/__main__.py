@@ -26,6 +26,7 @@ from tests.bench.cases import (
     pickup,
     pickup_busy,
     post,
+    readiness,
     recycle,
     render_cost,
     upload_memory,
@@ -56,8 +57,11 @@ CASES: Final[dict[str, Callable[[Bench], Awaitable[Section]]]] = {
     "recycle": recycle.run,
     "memory_budget": memory_budget.run,
     "egress": egress.run,
+    "readiness": readiness.run,
     "cgroup": cgroup.run,
 }
+# Pages with tables of cases in them, between lines that name the case.
+QUOTING: Final = ("README.md", "docs/readiness.md")
 EXPECTED: Final = (
     DataDirError,
     EngineError,
@@ -104,8 +108,9 @@ async def _run(arguments: argparse.Namespace, command: str, progress: Progress) 
             print(words + "\n", flush=True)
             if arguments.docs:
                 progress.line(f"written: {write_section(docs, name, section, words, list(CASES))}")
-                if arguments.docs == ROOT / "docs" and quote(ROOT / "README.md", name, section):
-                    progress.line("written: the table in README.md")
+                for page in QUOTING if arguments.docs == ROOT / "docs" else ():
+                    if quote(ROOT / page, name, section):
+                        progress.line(f"written: the table in {page}")
 
 
 def main(words: list[str]) -> int:

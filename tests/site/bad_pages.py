@@ -122,11 +122,15 @@ def font(handler: Any, query: Query) -> None:
 
 def good_font(handler: Any, _: Query) -> None:
     """Sends a font that is part of matplotlib."""
+    handler.send(200, font_file(Path(handler.path).name), "font/ttf")
+
+
+def font_file(name: str) -> bytes:
+    """A font that is part of matplotlib."""
     package = importlib.util.find_spec("matplotlib")
     assert package is not None
     assert package.origin is not None
-    folder = Path(package.origin).parent / "mpl-data" / "fonts" / "ttf"
-    handler.send(200, (folder / Path(handler.path).name).read_bytes(), "font/ttf")
+    return (Path(package.origin).parent / "mpl-data" / "fonts" / "ttf" / name).read_bytes()
 
 
 def added_style(handler: Any, _: Query) -> None:

@@ -14,7 +14,7 @@ from worker.render import egress_report, unfinished
 from worker.render.conditions import wait_for_function, wait_for_selector
 from worker.render.context import Render
 from worker.render.load_wait import FONTS_TIMEOUT_S, LoadEnd, is_replaced, wait_loaded, wait_quiet
-from worker.render.settle import AUTO_S, wait_rest
+from worker.render.settle import AUTO_S, IS_STILL, wait_rest
 
 # The stage of a document that each word waits for; auto and networkidle wait for more after it.
 _STAGES: Final[dict[WaitUntil, str]] = {
@@ -45,6 +45,7 @@ _ASK: Final = """(async () => {
   const [entry] = performance.getEntriesByType("navigation");
   return {
     fonts,
+    isStill: %s,
     url: location.href.slice(0, %d),
     status: entry?.responseStatus ?? 0,
     isEmpty: entry?.responseEnd > 0 && entry.decodedBodySize === 0,
@@ -58,6 +59,7 @@ class _Answer(TypedDict):
     """What the page says to `_ASK`."""
 
     fonts: bool
+    isStill: bool
     url: str
     status: int
     isEmpty: bool
@@ -89,8 +91,7 @@ async def look_again(render: Render) -> None:
     Raises:
         RenderError: `navigation_timeout`, or `url_blocked` when its address may not be rendered.
     """
-    async with render.until_ready("an answer of the page, whose scripts do not come to an end"):
-        answer = await _ask(render, None)
+    answer = await _ask(render, None)
     if answer is not None:
         _keep_facts(render, answer, LoadEnd.WITHOUT_FONTS if not answer["fonts"] else LoadEnd.REACHED)
 
@@ -134,10 +135,13 @@ async def _wait(render: Render, *, has_conditions: bool) -> tuple[_Answer, LoadE
             continue
         if has_conditions:
             await _wait_for_conditions(render)
+        answer = None
+        if render.request.wait_until is WaitUntil.AUTO and end is not None:
+            answer, end = await _rest(render, end)
         if not has_delayed:
             has_delayed = True
             await _delay(render)
-        async with render.until_ready("an answer of the page, whose scripts do not come to an end"):
+        if answer is None or render.request.delay_ms:
             answer = await _ask(render, end)
         if answer is not None and (end is None or not is_replaced(page, loader)):
             return answer, LoadEnd.REACHED if end is None else end
@@ -158,20 +162,28 @@ async def _load(render: Render) -> LoadEnd:
         if wanted is WaitUntil.NETWORKIDLE:
             quiet = await wait_quiet(page)
             end = quiet if end is LoadEnd.REACHED else end
-    if wanted is WaitUntil.AUTO:
-        end = await _rest(render, end)
     return LoadEnd.REPLACED if is_replaced(page, loader) else end
 
 
-async def _rest(render: Render, end: LoadEnd) -> LoadEnd:
-    """Wait until the page is at rest; a page that does not come to rest is shown as it is then."""
-    left_s = render.navigation_deadline - asyncio.get_running_loop().time()
+async def _rest(render: Render, end: LoadEnd) -> tuple[_Answer | None, LoadEnd]:
+    """Wait until the page is at rest; a page that does not come to rest is shown as it is then.
+
+    Returns:
+        What the page says of itself, if nothing in it can change any more; and how its loading has ended.
+    """
+    page = render.page
+    answer = await _ask(render, end)
+    if answer is None or (answer["isStill"] and not page.frames.attached):
+        return answer, end
+    if not answer["fonts"]:
+        end = LoadEnd.WITHOUT_FONTS
     with_fonts = render.request.wait_for_fonts and end is not LoadEnd.WITHOUT_FONTS
-    going_on = await wait_rest(render.page, min(AUTO_S, left_s), with_fonts=with_fonts)
+    left_s = render.navigation_deadline - asyncio.get_running_loop().time()
+    going_on = await wait_rest(page, min(AUTO_S, left_s), with_fonts=with_fonts)
     if going_on:
         names = ", ".join(unfinished.names(going_on))
         render.warnings.append(f"wait_until=auto: captured while this still went on: {names}")
-    return end
+    return None, end
 
 
 async def _wait_for_conditions(render: Render) -> None:
@@ -198,11 +210,13 @@ async def _ask(render: Render, end: LoadEnd | None) -> _Answer | None:
         and end not in {None, LoadEnd.WITHOUT_FONTS}
     )
     fonts_ms = _FONTS_TIMEOUT_MS if is_patient else 0
-    try:
-        answer = await render.page.evaluate(_ASK % (fonts_ms, MAX_URL_LENGTH, MAX_TITLE_LENGTH))
-    except ProtocolError:
-        return None  # the document was replaced while it was asked
-    return cast("_Answer", answer)
+    is_still = f"({IS_STILL})()" if request.wait_until is WaitUntil.AUTO else "false"
+    script = _ASK % (fonts_ms, is_still, MAX_URL_LENGTH, MAX_TITLE_LENGTH)
+    async with render.until_ready("an answer of the page, whose scripts do not come to an end"):
+        try:
+            return cast("_Answer", await render.page.evaluate(script))
+        except ProtocolError:
+            return None  # the document was replaced while it was asked
 
 
 def _check_final_address(render: Render, url: str) -> None:

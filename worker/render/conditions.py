@@ -12,8 +12,9 @@ from worker.browser.script_value import EvaluationError
 from worker.render.context import Render
 
 _SELECTOR: Final = Path(__file__).with_name("in_page").joinpath("selector.js").read_text()
-# The page answers itself that nothing came, before its time is over for us: its words say how many match.
-_ANSWER_S: Final = 0.1
+# The page looks again and again, and answers after this time at the latest: so it is known how many match
+# when the time is over.
+_ANSWER_AFTER_MS: Final = 250
 _LOOK_EVERY_S: Final = 0.05
 
 # A function is called, a promise awaited; the line breaks end a comment of the caller's.
@@ -32,21 +33,24 @@ async def wait_for_selector(render: Render, awaited: AwaitedSelector) -> None:
         RenderError: `invalid_request` when the browser cannot read the selector, `selector_not_found` when
             nothing matches in time, `navigation_timeout` when something matches that should not.
     """
-    selector, state = awaited.selector, awaited.state
-    async with render.until_ready(f"wait_for_selector {selector} to be {state}"):
-        while True:
-            left_s = max(0.0, render.navigation_deadline - asyncio.get_running_loop().time() - _ANSWER_S)
-            options = {"selector": selector, "state": state.value, "limitMs": round(left_s * 1000)}
-            answer = await _ask(render, options)
-            if answer is None:
-                await asyncio.sleep(_LOOK_EVERY_S)  # another document is on its way
-                continue
-            if problem := answer.get("problem"):
-                detail = f"wait_for_selector: the browser cannot read the selector {selector}: {problem}"
-                raise RenderError(ErrorType.INVALID_REQUEST, detail)
-            if answer["isThere"]:
-                return
-            raise _not_found(render, awaited, answer["matches"])
+    matches: int | None = None  # when the page was last asked; None: it has not answered yet
+    try:
+        async with render.until_ready(f"wait_for_selector {awaited.selector} to be {awaited.state}"):
+            while True:
+                answer = await _ask(render, awaited)
+                if answer is None:
+                    await asyncio.sleep(_LOOK_EVERY_S)  # another document is on its way
+                elif problem := answer.get("problem"):
+                    detail = f"wait_for_selector: the browser cannot read {awaited.selector}: {problem}"
+                    raise RenderError(ErrorType.INVALID_REQUEST, detail)
+                elif answer["isThere"]:
+                    return
+                else:
+                    matches = answer["matches"]
+    except RenderError as error:
+        if error.type is not ErrorType.NAVIGATION_TIMEOUT or matches is None:
+            raise
+        raise _not_found(render, awaited, matches) from error
 
 
 async def wait_for_function(render: Render, source: str) -> None:
@@ -63,7 +67,8 @@ async def wait_for_function(render: Render, source: str) -> None:
             await asyncio.sleep(_LOOK_EVERY_S)
 
 
-async def _ask(render: Render, options: dict[str, Any]) -> dict[str, Any] | None:
+async def _ask(render: Render, awaited: AwaitedSelector) -> dict[str, Any] | None:
+    options = {"selector": awaited.selector, "state": awaited.state.value, "limitMs": _ANSWER_AFTER_MS}
     try:
         answer: dict[str, Any] = await render.page.evaluate(f"({_SELECTOR})({json.dumps(options)})")
     except ProtocolError:

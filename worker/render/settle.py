@@ -37,6 +37,8 @@ _MAX_FRAMES: Final = 20
 
 _IN_PAGE: Final = Path(__file__).with_name("in_page")
 _QUIET: Final = _IN_PAGE.joinpath("quiet.js").read_text()
+# A function of a script: whether nothing in the document can change by itself.
+IS_STILL: Final = _IN_PAGE.joinpath("still.js").read_text()
 _BEGUN: Final = _IN_PAGE.joinpath("begun.js").read_text()
 
 

@@ -1,4 +1,4 @@
-"""Copies tables of the benchmarks into README.md."""
+"""Copies tables of the benchmarks into README.md and other pages."""
 
 import re
 from pathlib import Path
