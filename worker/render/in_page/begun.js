@@ -3,7 +3,8 @@
 // else is told of a timer, nor, without a message for each request of the page, of a fetch() over https.
 //
 // quiet.js asks it with an event at `performance`, an object that both worlds share, and gets the answer as an
-// event: {requests: addresses that are awaited, others: addresses that are not, timers, connections}.
+// event: {requests: addresses that are awaited, others: addresses that are not, timers, connections, endedAt: when
+// something that was awaited has ended}.
 (() => {
   const ASK = "renderfleetask";
   const ANSWER = "renderfleetanswer";
@@ -27,6 +28,7 @@
   const connections = new Map(); // token -> when it ceases to be awaited
   const timers = new Set(); // ids
   const ended = new Map(); // what -> how often it has ended
+  let endedAt = 0; // when something that was awaited has
 
   const end = (what) => {
     if (ended.size < MAX_REMEMBERED) ended.set(what, (ended.get(what) ?? 0) + 1);
@@ -52,6 +54,7 @@
     const isNews = times(whole) >= SAME_ADDRESS || times(path) >= SAME_PATH || NEWS.test(url.pathname + url.search);
     requests.set(token, { url: url.href.split("#")[0], isAwaited: isAwaited && !isNews });
     return () => {
+      if (requests.get(token)?.isAwaited) endedAt = now();
       if (!requests.delete(token)) return;
       end(whole);
       if (path !== whole) end(path);
@@ -112,7 +115,10 @@
         const token = {};
         stream(connection.url);
         connections.set(token, now() + FIRST_MESSAGE_MS);
-        const over = () => connections.delete(token);
+        const over = () => {
+          if (now() < connections.get(token)) endedAt = now();
+          connections.delete(token);
+        };
         for (const event of ["message", "error", "close"]) connection.addEventListener(event, over, { once: true });
         return connection;
       },
@@ -126,6 +132,7 @@
       if (!isCounted || times(what)) return Reflect.apply(target, owner, [task, delay, ...rest]);
       const run = function (...given) {
         timers.delete(id);
+        endedAt = now();
         end(what);
         return Reflect.apply(task, this, given);
       };
@@ -148,6 +155,7 @@
       requests: urls(true),
       others: [...urls(false), ...streams],
       timers: timers.size,
+      endedAt,
       connections: [...connections.values()].filter((until) => now() < until).length,
     });
     performance.dispatchEvent(new CustomEvent(ANSWER, { detail }));

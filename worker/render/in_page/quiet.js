@@ -117,7 +117,7 @@
   };
   const parts = () => Object.keys(isLoading).filter((name) => isLoading[name]());
   const ask = () => {
-    let answer = { requests: [], others: [], timers: 0, connections: 0 };
+    let answer = { requests: [], others: [], timers: 0, connections: 0, endedAt: 0 };
     const listen = ({ detail }) => (answer = JSON.parse(detail));
     performance.addEventListener(ANSWER, listen);
     performance.dispatchEvent(new CustomEvent(ASK));
@@ -147,6 +147,7 @@
       const begun = ask();
       const open = parts();
       open.push(...awaited(begun));
+      if (begun.endedAt + QUIET_MS > now()) open.push("scripts"); // what has come is still to be shown
       if (watch.layout.quietAt() > now()) open.push("layout");
       if (watch.drawing.quietAt() > now()) open.push("canvas");
       if (!open.length || now() >= until) return { open, begun, isStill: false };
