@@ -21,6 +21,7 @@ from tests.bench.cases import (
     cancel,
     cgroup,
     egress,
+    floods,
     make_run,
     memory_budget,
     pickup,
@@ -59,6 +60,7 @@ CASES: Final[dict[str, Callable[[Bench], Awaitable[Section]]]] = {
     "egress": egress.run,
     "readiness": readiness.run,
     "cgroup": cgroup.run,
+    "floods": floods.run,
 }
 # Pages with tables of cases in them, between lines that name the case.
 QUOTING: Final = ("README.md", "docs/readiness.md")

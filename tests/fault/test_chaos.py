@@ -12,9 +12,11 @@ from arq.connections import ArqRedis
 from deploy.embedded.engines.engines import Engines
 from tests.chaos.cases.controls import CONTROLS, Control, check
 from tests.chaos.cases.episodes import redis_gone
+from tests.chaos.cases.faults import KINDS, PARTS
 from tests.chaos.cases.scale import Scale
 from tests.chaos.clients.fleet_under_test import RunEnvironment
 from tests.chaos.run import Plan, run
+from tests.kit.paths import ROOT
 
 SEED = 1
 
@@ -42,3 +44,10 @@ async def test_without_the_fence_or_the_sweeper_a_run_fails(
 ) -> None:
     shown = await check(control, environment, seed=SEED, tell=print)
     assert shown.fails_as_it_should
+
+
+def test_each_process_of_the_browser_is_killed_and_stopped() -> None:
+    words = (ROOT / "docs/chaos.md").read_text()
+    for part in PARTS:
+        assert {f"{part} SIGKILL", f"{part} SIGSTOP"} <= {kind.name for kind in KINDS}
+        assert part in words, "docs/chaos.md names all of them"

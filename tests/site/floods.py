@@ -138,6 +138,25 @@ FLOODS: Final = {
     "loop": "for (;;);",
 }
 
+# One of each mechanism: what floods, and what ends it.
+TRIED_IN_TESTS: Final = (
+    "cookies",
+    "window-names",
+    "addresses",
+    "history-states",
+    "frames",
+    "console",
+    "fetches",
+    "blob-addresses",
+    "workers",
+    "windows",
+    "downloads",
+    "web-sockets",
+    "databases",
+    "dialogs",
+    "peer-connections",
+)
+
 
 def document(name: str, _: Query) -> str:
     """The page of one flood; it never finishes loading, so that it is not captured meanwhile."""

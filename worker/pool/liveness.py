@@ -15,8 +15,9 @@ from worker.settings import BrowserSettings
 _SILENCES: Final = 2
 # Between the first silence and the second question: a machine that was busy for a moment gets its chance.
 _PAUSE_S: Final = 0.5
-# The browser process encodes pictures on the thread that answers: 2.5 s of CPU for 40 million pixels.
-_PATIENCE_FOR_PICTURE: Final = 5
+# The browser process encodes pictures on the thread that answers: 2.5 s of CPU for 40 million pixels. And it
+# works on what a flood had sent, with the page that sent it gone.
+_PATIENCE_WITH_REASON: Final = 5
 _LOOK_INTERVAL_S: Final = 1.0
 
 log = get_logger(__name__)
@@ -111,8 +112,8 @@ async def _condemned(browser: Browser) -> End:
 
 
 async def _answers(browser: Browser, timeout_s: float) -> bool:
-    if browser.memory.takes_large_picture:
-        timeout_s *= _PATIENCE_FOR_PICTURE
+    if browser.memory.may_be_silent:
+        timeout_s *= _PATIENCE_WITH_REASON
     try:
         async with asyncio.timeout(timeout_s):
             await browser.ping()

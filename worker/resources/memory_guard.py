@@ -11,6 +11,7 @@ A page is ended by SIGKILL to its renderer. The page fails within milliseconds, 
 
 import asyncio
 import contextlib
+import math
 import os
 import signal
 import time
@@ -48,6 +49,9 @@ _MARK_PAUSE_S: Final = 0.005
 _FLOOD: Final = (
     "the page kept the browser, which all pages share, busy with data, frames, requests or calls without end"
 )
+
+# A browser process works for so long on what a page had sent before the page was ended, on a busy machine.
+_WORKS_OFF_S: Final = 10.0
 
 # A renderer without web workers has 8 to 20 threads. The kernel divides the CPU among threads, so a page with
 # many workers would leave little to others. Above _EQUAL_THREADS a page gets only CPU that is otherwise idle.
@@ -99,6 +103,7 @@ class MemoryGuard:
         self._shared_cpu = SharedCpu()
         self._pictures = PictureBudget(settings.capture_memory_mb or LARGEST_MIB)
         self._creating = asyncio.Lock()
+        self._misuse_ended_at = -math.inf
         self._pages: WeakSet[PageMemory] = WeakSet()
         self._rendering: list[PageMemory] = []
         self._has_begun = asyncio.Event()
@@ -190,9 +195,13 @@ class MemoryGuard:
         return bool(self._rendering)
 
     @property
-    def takes_large_picture(self) -> bool:
-        """Whether the browser process may be silent for seconds, because it encodes a large picture."""
-        return any(page.has_large_picture for page in self._rendering)
+    def may_be_silent(self) -> bool:
+        """Whether the browser process has a reason to be silent for seconds, and works all the same.
+
+        It encodes a large picture, or still works on what a page had sent it that was ended for that.
+        """
+        works_off = time.monotonic() - self._misuse_ended_at < _WORKS_OFF_S
+        return works_off or any(page.has_large_picture for page in self._rendering)
 
     def end_busiest(self) -> None:
         """End the page that is clearly busiest. Call this when the browser process does not answer."""
@@ -205,6 +214,7 @@ class MemoryGuard:
         if page.misuse is not None or page.excess is not None:
             return
         page.misuse = misuse
+        self._misuse_ended_at = time.monotonic()
         PAGES_ENDED.inc()
         log.warning("ending a page", reason=misuse, pids=sorted(page.renderers))
         for pid in page.renderers:

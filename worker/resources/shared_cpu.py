@@ -9,7 +9,7 @@ such a process other pages wait.
 A page may use such CPU time for a moment: its share falls steadily, like the level of a leaky bucket.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -27,6 +27,8 @@ _DECAY: Final = 0.5
 _STEP_S: Final = 0.5
 _LEAST_S: Final = 0.1
 _CLEARLY: Final = 3.0
+# A third of the limit: an ordinary page does not come to that.
+_SUSPICIOUS_S: Final = LIMIT_S / 3
 
 
 @dataclass(slots=True)
@@ -78,13 +80,20 @@ class SharedCpu:
     def busiest(self) -> PageMemory | None:
         """The page that makes the browser process not answer; None: no page clearly does.
 
-        Its renderers used at least a tenth of a core, and three times as much as those of any other page.
+        It has caused three times as much work of the shared processes as any other page. Or its renderers
+        used at least a tenth of a core lately, and three times as much as those of any other page.
         """
         if any(page.has_large_picture for page in self._uses):
             return None
-        ranked = sorted(self._uses.items(), key=lambda item: item[1].lately_s, reverse=True)
-        rest = ranked[1][1].lately_s if len(ranked) > 1 else 0.0
-        if not ranked or ranked[0][1].lately_s < max(_LEAST_S, _CLEARLY * rest):
+        return self._first(lambda use: use.level_s, _SUSPICIOUS_S) or self._first(
+            lambda use: use.lately_s, _LEAST_S
+        )
+
+    def _first(self, used_s: Callable[[_CpuUse], float], least_s: float) -> PageMemory | None:
+        """The page that is clearly before all others, if it used at least `least_s`."""
+        ranked = sorted(self._uses.items(), key=lambda item: used_s(item[1]), reverse=True)
+        rest_s = used_s(ranked[1][1]) if len(ranked) > 1 else 0.0
+        if not ranked or used_s(ranked[0][1]) < max(least_s, _CLEARLY * rest_s):
             return None
         return ranked[0][0]
 

@@ -52,8 +52,9 @@ class ProcessesReading:
 class WorkerProcesses:
     """This process and all processes below it: Playwright's driver and the browsers."""
 
-    def __init__(self) -> None:
-        self._own = psutil.Process()
+    def __init__(self, pid: int | None = None) -> None:
+        """Measure nothing yet. `pid` is of another worker than this process, for those who compare."""
+        self._own = psutil.Process(pid)
         self._has_pss = _rollup(self._own.pid).exists()
         self._cpu_s: float | None = None
         self._read_at = 0.0

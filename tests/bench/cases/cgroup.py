@@ -16,6 +16,7 @@ from deploy.embedded.engines.ports import LOOPBACK
 from deploy.embedded.processes.process import ChildProcess, Program
 from tests.bench.cases.case import Bench
 from tests.bench.clients.cgroup_group import GroupMemory, MemoryGroup
+from tests.bench.clients.hungry import KINDS, Hungry, render_hungry
 from tests.bench.clients.mixed import WORDS, Mixed, render_mixed
 from tests.bench.clients.product import Api, Product, ProductError, find_chromium
 from tests.bench.clients.responder import responder
@@ -58,6 +59,7 @@ class Container:
 
 _SMALL: Final = Container(1, 512)
 _LARGE: Final = Container(4, 1024)
+_HUNGRY: Final = Container(3, 1536)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ async def run(bench: Bench) -> Section:
         def live(container: Container) -> Callable[[], Awaitable[ContainerResult]]:
             return lambda: _run_worker(product, api, container, f"http://{LOOPBACK}:{port}", count)
 
+        hungry, kills = await _run_hungry(bench, product, api, f"http://{LOOPBACK}:{port}")
         containers = (_SMALL, _SMALL.unlimited, _LARGE, _LARGE.unlimited)
         rounds = bench.pick(2, 1)
         results = await interleave(
@@ -100,7 +103,10 @@ async def run(bench: Bench) -> Section:
             rounds=rounds,
             tell=bench.teller(f"{count} renders", rounds),
         )
-    return _section(bench, results, count)
+    section = _section(bench, results, count)
+    section.aims.append(_hungry_aim(hungry, kills))
+    section.parts += _hungry_parts(hungry)
+    return section
 
 
 async def _run_worker(
@@ -121,6 +127,59 @@ async def _run_worker(
             if not child.running:
                 raise ProductError(f"The worker {child.end} in {container.name}:\n{child.log_tail()}")
         return ContainerResult(mixed, end, max(peaks))
+
+
+async def _run_hungry(
+    bench: Bench, product: Product, api: Api, address: str
+) -> tuple[dict[str, Hungry], int]:
+    """Pages that fill memory, in a small container. Returns what became of them, and the kernel's kills."""
+    kinds = ["webgl", "downloads"] if bench.is_quick else list(KINDS)
+    bench.say(f"{len(kinds)} kinds of pages that fill memory, in {_HUNGRY.name}")
+    with (
+        tempfile.TemporaryDirectory(prefix="renderfleet-bench-", dir=_TMPFS) as scratch,
+        MemoryGroup.made(f"{os.getpid()}", (_HUNGRY.limit_mib or 0) * _MIB) as group,
+        _worker(product, group, _HUNGRY.slots, scratch) as child,
+    ):
+        await _ready(child)
+        async with _watching(group) as peaks:
+
+            def peak_since() -> int:
+                peak = max(peaks, default=0)
+                peaks[:] = [group.read().own_bytes]
+                return peak
+
+            found = await render_hungry(api, address, kinds, at_once=_HUNGRY.slots - 1, peak_since=peak_since)
+        return found, group.read().kills
+
+
+def _hungry_parts(hungry: dict[str, Hungry]) -> list[str | Table | Plot]:
+    rows = [
+        (
+            name,
+            f"{one.own_peak_bytes / _MIB:.0f}",
+            ", ".join(sorted(one.ends)),
+            str(len(one.beside)),
+            str(one.failed),
+            str(sum(job["attempt"] > 1 for job in one.beside)),
+        )
+        for name, one in hungry.items()
+    ]
+    header = ("", "own at most, MiB", "how the jobs ended", "small jobs beside", "failed", "repeated")
+    words = (
+        f"Pages that fill memory (`tests/site/bombs.py`), and large pictures, in a container with "
+        f"{_HUNGRY.name}: one slot is left for small jobs, one after the other."
+    )
+    return [words, Table(header, rows)]
+
+
+def _hungry_aim(hungry: dict[str, Hungry], kills: int) -> Aim:
+    failed = sum(one.failed for one in hungry.values())
+    peak_mib = max(one.own_peak_bytes for one in hungry.values()) / _MIB
+    return Aim(
+        f"{_HUNGRY.name}: beside {len(hungry)} kinds of pages that fill memory no job fails, no kernel kill",
+        f"{failed} failed, {kills} kills, own memory {peak_mib:.0f} MiB at most",
+        failed == 0 and kills == 0,
+    )
 
 
 @contextmanager

@@ -116,51 +116,45 @@ async def _freeze_worker(context: FaultContext) -> None:
     member.send(signal.SIGCONT)
 
 
-async def _kill_browser(context: FaultContext) -> None:
-    member = await context.worker()
-    for pid in browsers_of(member.pid):
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-
-
-# Parts of Chromium by a word of their command line. Playwright's driver is the browser's parent.
-_PARTS: Final = {
+# Parts of Chromium by a word of their command line. Which of them are processes of their own depends on the
+# version and on the pages. A fault of a part without a process hits nothing.
+_BY_WORD: Final = {
     "GPU process": "--type=gpu-process",
     "network service": "--utility-sub-type=network.mojom.NetworkService",
+    "storage service": "--utility-sub-type=storage.mojom.StorageService",
+    "utility processes": "--type=utility",
     "zygotes": "--type=zygote",
     "renderers": "--type=renderer",
 }
 _BROWSER: Final = "browser"
 _DRIVER: Final = "driver"
+PARTS: Final = (_BROWSER, _DRIVER, *_BY_WORD)
 
 
-async def _kill_part(context: FaultContext) -> None:
-    await _signal_part(context, [*_PARTS, _DRIVER], signal.SIGKILL)
+def _signal(part: str, number: signal.Signals) -> Callable[[FaultContext], Awaitable[None]]:
+    """A fault that kills or stops a part of a worker's browser. What is stopped is never continued."""
 
+    async def cause(context: FaultContext) -> None:
+        member = await context.worker()
+        pids = _pids_of_part(member.pid, part)
+        context.fault.detail += f", {len(pids)} processes"
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
-async def _stop_part(context: FaultContext) -> None:
-    """Stop a part and do not continue it: the product has to detect this."""
-    await _signal_part(context, [*_PARTS, _BROWSER, _DRIVER], signal.SIGSTOP)
-
-
-async def _signal_part(context: FaultContext, parts: Sequence[str], number: signal.Signals) -> None:
-    member = await context.worker()
-    part = context.numbers.choice(parts)
-    context.fault.detail += f", {part}"
-    for pid in _pids_of_part(member.pid, part):
-        with suppress(ProcessLookupError):
-            os.kill(pid, number)
+    return cause
 
 
 def _pids_of_part(pid: int, part: str) -> list[int]:
     browsers = browsers_of(pid)
+    if part == _BROWSER:
+        return browsers
     with suppress(psutil.NoSuchProcess):
-        if part == _DRIVER:
+        if part == _DRIVER:  # the browser's parent
             return [psutil.Process(browser).ppid() for browser in browsers]
-        if part in _PARTS:
-            below = [child for one in browsers for child in psutil.Process(one).children(recursive=True)]
-            return [child.pid for child in below if _PARTS[part] in command_line(child)]
-    return browsers
+        below = [child for one in browsers for child in psutil.Process(one).children(recursive=True)]
+        return [child.pid for child in below if _BY_WORD[part] in command_line(child)]
+    return []
 
 
 def browsers_of(pid: int) -> list[int]:
@@ -284,9 +278,13 @@ KINDS: Final = (
     FaultKind("worker SIGSTOP past its lease", Lane.PROCESSES, 1.5, _freeze_worker, Hit.WORKER),
     FaultKind("worker cut off past its lease", Lane.PROCESSES, 1.5, _isolate_worker, Hit.WORKER),
     FaultKind("worker cut off for a moment", Lane.PROCESSES, 3, _cut_worker_off, Hit.WORKER),
-    FaultKind("browser SIGKILL", Lane.PROCESSES, 4, _kill_browser, Hit.WORKER),
-    FaultKind("part of the browser SIGKILL", Lane.PROCESSES, 4, _kill_part, Hit.WORKER),
-    FaultKind("part of the browser SIGSTOP", Lane.PROCESSES, 4, _stop_part, Hit.WORKER),
+    FaultKind("browser SIGKILL", Lane.PROCESSES, 4, _signal(_BROWSER, signal.SIGKILL), Hit.WORKER),
+    FaultKind("browser SIGSTOP", Lane.PROCESSES, 1, _signal(_BROWSER, signal.SIGSTOP), Hit.WORKER),
+    *(
+        FaultKind(f"{part} {number.name}", Lane.PROCESSES, 0.6, _signal(part, number), Hit.WORKER)
+        for part in PARTS[1:]
+        for number in (signal.SIGKILL, signal.SIGSTOP)
+    ),
     FaultKind("API SIGKILL", Lane.PROCESSES, 4, _kill_api, Hit.NONE),
     FaultKind("FLUSHALL", Lane.ENGINES, 3, _flush_redis, Hit.OPEN),
     FaultKind("Redis SIGKILL, data lost", Lane.ENGINES, 3, _lose_redis, Hit.OPEN),

@@ -68,3 +68,22 @@ async def test_nobody_is_blamed_while_a_large_picture_is_taken(busy: list[int], 
     cpu = SharedCpu()
     assert look(cpu, browser, [drawing, neighbour], for_s=2 * LIMIT_S) is None
     assert cpu.busiest() is None
+
+
+def test_who_floods_and_waits_is_blamed_for_the_silence_and_not_who_has_just_begun(
+    busy: list[int], idle: int
+) -> None:
+    """The browser process still works on what a page has sent, and another page is being loaded."""
+    browser, renderer = busy
+    loading = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    flooding, patient = PageMemory(frozenset((renderer,))), PageMemory(frozenset((idle,)))
+    cpu = SharedCpu()
+    try:
+        assert look(cpu, browser, [flooding, patient], for_s=1.0) is None
+        psutil.Process(renderer).suspend()
+        began = PageMemory(frozenset((loading.pid,)))
+        assert look(cpu, browser, [flooding, patient, began], for_s=0.2) is None
+        assert cpu.busiest() is flooding
+    finally:
+        loading.kill()
+        loading.wait()
