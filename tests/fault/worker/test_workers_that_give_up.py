@@ -50,6 +50,7 @@ async def test_its_jobs_succeed_elsewhere_and_it_exits_with_an_error(
         await first.logged('"event": "the browser ended"')
         later = await stage.enqueue(html="<p>later")
         assert await first.ended() == 1
+        assert "never retrieved" not in first.log.read_text()
     stage.gate.open()
     async with stage.worker("second"):
         ends = [await stage.ended(job) for job in (rendering, later)]
