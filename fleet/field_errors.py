@@ -5,6 +5,7 @@ programmers ("List should have at least 1 item after validation, not 0"), and it
 also repeat what was given, which may be a secret or 4 MiB long.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Final, get_args
@@ -12,7 +13,11 @@ from typing import Any, Final, get_args
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from fleet.familiar_words import our_name, our_value
+from fleet.quoted_values import HINT, Quoted
+
 MAX_FIELD_ERRORS: Final = 20
+_WORD: Final = re.compile("'([^']+)'")
 _MAX_FIELD_LENGTH: Final = 100
 
 # Where FastAPI found the value; the author of a request knows.
@@ -131,7 +136,8 @@ def field_errors_of(errors: Sequence[ErrorDetails], model: type[BaseModel] | Non
     """Translate pydantic's errors.
 
     Args:
-        errors: as `ValidationError.errors()` gives them; only the first `MAX_FIELD_ERRORS` are used.
+        errors: as `ValidationError.errors()` gives them, with the input for the
+            sake of hints. Only the first `MAX_FIELD_ERRORS` are used.
         model: what was validated, to name the known fields beside an unknown one.
     """
     return [_field_error(error, model) for error in errors[:MAX_FIELD_ERRORS]]
@@ -139,7 +145,7 @@ def field_errors_of(errors: Sequence[ErrorDetails], model: type[BaseModel] | Non
 
 def in_words(error: ValidationError, model: type[BaseModel]) -> str:
     """All that is wrong in one line, such as `quality: must be at most 100; url: is missing`."""
-    errors = error.errors(include_url=False, include_input=False)
+    errors = error.errors(include_url=False)
     return "; ".join(found.sentence for found in field_errors_of(errors, model))
 
 
@@ -150,15 +156,15 @@ def _field_error(error: ErrorDetails, model: type[BaseModel] | None) -> FieldErr
     field = _shortened(".".join(parts)) or None
     type_ = error["type"]
     if type_ == "extra_forbidden":
-        known = _fields_beside(location, model)
-        return FieldError(
-            field=field, message=_unknown(str(location[-1]), known), allowed=", ".join(known) or None
-        )
+        known, above = (_fields_beside(location[:end], model) for end in (len(location), -1))
+        message = _unknown(str(location[-1]), known, above)
+        return FieldError(field=field, message=message, allowed=", ".join(known) or None)
     for table, verb in ((_MUST_BE, "must be"), (_MUST_HAVE, "must have")):
         if type_ in table:
             allowed = _filled(table[type_], context)
             subject = "the body " if field is None else ""
-            return FieldError(field=field, message=f"{subject}{verb} {allowed}", allowed=allowed)
+            message = f"{subject}{verb} {allowed}{_hint(error, context)}"
+            return FieldError(field=field, message=message, allowed=allowed)
     message = _filled(_IS[type_], context) if type_ in _IS else error["msg"]
     return FieldError(
         field=None if type_ == "json_invalid" else field, message=message, allowed=context.get("allowed")
@@ -176,9 +182,26 @@ def _plain(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _unknown(name: str, known: Sequence[str]) -> str:
+def _unknown(name: str, known: Sequence[str], above: Sequence[str]) -> str:
+    """What is said of an unknown field beside known ones, in an object that stands beside those above."""
+    if meant := our_name(name, known):
+        return f"is not known; did you mean `{meant}`?"
+    if meant := our_name(name, above):
+        return f"is not known here; did you mean `{meant}`, outside of this object?"
     close = get_close_matches(name[:_MAX_FIELD_LENGTH], known, n=1)
     return f"is not known; did you mean `{close[0]}`?" if close else "is not known"
+
+
+def _hint(error: ErrorDetails, context: Mapping[str, Any]) -> str:
+    """What else there is to say of a wrong value. It repeats nothing of it: that may be a secret."""
+    given = error.get("input")
+    if isinstance(given, Quoted):
+        return HINT if given.is_meant else ""
+    if error["type"] != "enum":
+        return ""
+    allowed = _WORD.findall(context["expected"])
+    meant = our_value(str(error["loc"][-1]), given, allowed)
+    return f"; did you mean `{meant}`?" if meant else ""
 
 
 def _fields_beside(location: Sequence[int | str], model: type[BaseModel] | None) -> list[str]:

@@ -91,7 +91,7 @@ def refused_input(error: ValidationError, model: type[BaseModel]) -> RefusedErro
     if error.error_count() > MAX_FIELD_ERRORS * 10:
         # A body can have half a million unknown fields. To list them all would take seconds.
         return RefusedError(ErrorType.INVALID_REQUEST, f"{error.error_count():,} fields are not valid")
-    return _refused(error.errors(include_url=False, include_input=False), model)
+    return _refused(error.errors(include_url=False), model)
 
 
 def refused_parameters(errors: Sequence[ErrorDetails]) -> RefusedError:

@@ -7,6 +7,7 @@ from pydantic_core import Url
 
 from fleet.egress.hosts import HostPatterns
 from fleet.field_errors import rule_error
+from fleet.quoted_values import with_quoted
 from fleet.render.devices import with_device
 from fleet.render.options.actions import ActionsOptions
 from fleet.render.options.blocking import BlockingOptions
@@ -47,8 +48,8 @@ class RenderRequest(
 
     @model_validator(mode="before")
     @classmethod
-    def _device_gives_the_rest(cls, document: Any) -> Any:
-        return with_device(document)
+    def _made_ready(cls, document: Any) -> Any:
+        return with_quoted(with_device(document), cls)
 
     @model_validator(mode="after")
     def _options_fit_the_format(self) -> Self:

@@ -75,7 +75,7 @@ async def test_what_is_signed_is_checked_like_the_body_of_a_post(
         ({"quality": "1_0", "format": "jpeg"}, "quality"),
         ({"device_scale_factor": "inf"}, "device_scale_factor"),
         ({"viewport.width": "99999", "viewport.height": "10"}, "viewport.width"),
-        ({"viewport.width": "800"}, "viewport.height"),
+        ({"geolocation.latitude": "8"}, "geolocation.longitude"),
         ({"ful_page": "true"}, "ful_page"),
         ({"html": "<p>"}, "html"),
         ({"webhook_url": "https://example.com/"}, "webhook_url"),

@@ -51,12 +51,12 @@ def test_an_unavailable_dependency_says_when_to_come_back() -> None:
 
 
 def test_a_refusal_names_field_message_and_what_is_allowed() -> None:
-    field_errors = refusal('{"html": "x", "viewport": {"width": 0, "heigth": 5}}').field_errors
+    field_errors = refusal('{"html": "x", "viewport": {"width": 0, "heigth": 5}, "proxy": {}}').field_errors
     named = {found.field: found for found in field_errors}
     assert named["viewport.width"].allowed == "at least 1"
     assert named["viewport.heigth"].message == "is not known; did you mean `height`?"
     assert named["viewport.heigth"].allowed == "height, width"
-    assert named["viewport.height"].message == "is missing"
+    assert named["proxy.server"].message == "is missing"
 
 
 def test_field_errors_are_bounded() -> None:
