@@ -14,7 +14,7 @@ from api.openapi.operations import RENDER_PDF, RENDER_SCREENSHOT, problems
 from api.routes.jobs.artifact import require_artifact
 from api.routes.jobs.enqueue import enqueue, job_answer
 from fleet.field_errors import rule_error
-from fleet.jobs.artifact import artifact_filename
+from fleet.jobs.artifact import artifact_disposition
 from fleet.jobs.document import error_of, job_path
 from fleet.jobs.job import Job
 from fleet.render.link_signature import PDF, SCREENSHOT
@@ -107,6 +107,6 @@ async def _bytes(request: Request, dependencies: Dependencies, job: Job, headers
     require_artifact(job)
     headers |= {
         "Cache-Control": _CACHE_CONTROL,
-        "Content-Disposition": f'inline; filename="{artifact_filename(job)}"',
+        "Content-Disposition": artifact_disposition(job),
     }
     return await artifact_answer(request, job, dependencies.artifacts, headers=headers)

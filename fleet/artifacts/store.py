@@ -151,7 +151,7 @@ class Artifacts:
                         count += 1
         return count
 
-    def presign(self, key: str, *, content_type: str, filename: str) -> str:
+    def presign(self, key: str, *, content_type: str, disposition: str) -> str:
         """Make an address at which anyone can read the artifact for `ARTIFACT_URL_EXPIRES_S` seconds.
 
         It is computed here, without a request to the store.
@@ -162,15 +162,17 @@ class Artifacts:
                 "Bucket": self._bucket,
                 "Key": key,
                 "ResponseContentType": content_type,
-                "ResponseContentDisposition": f'inline; filename="{filename}"',
+                "ResponseContentDisposition": disposition,
             },
             ExpiresIn=self._url_expires_s,
         )
 
-    def sign(self, key: str, *, content_type: str, filename: str) -> SignedAddress:
+    def sign(self, key: str, *, content_type: str, disposition: str) -> SignedAddress:
         """As `presign`, with the time until which the address is valid. Takes 0.2 ms."""
         expires_at = datetime.now(UTC) + timedelta(seconds=self._url_expires_s)
-        return SignedAddress(self.presign(key, content_type=content_type, filename=filename), expires_at)
+        return SignedAddress(
+            self.presign(key, content_type=content_type, disposition=disposition), expires_at
+        )
 
     async def read(self, key: str, *, first: int, last: int) -> AsyncIterator[bytes]:
         """Yield the bytes from `first` to `last`, both included, also from a server that ignores Range.

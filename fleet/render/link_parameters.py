@@ -16,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from fleet.render.options.job import MAX_RETENTION_S, JobOptions
-from fleet.render.options.output import Format
+from fleet.render.options.output import PICTURES, Format
 from fleet.render.request import RENDER_GROUPS, RenderRequest
 from fleet.render.sealed import SECRET_FIELDS
 
@@ -197,7 +197,11 @@ def read_link(
         if "format" in document:
             raise LinkParameterError("format", "is for pictures", allowed="none: this is a pdf")
         document["format"] = Format.PDF
-    elif document.get("format") == Format.PDF:
-        raise LinkParameterError("format", "is not for this path; use /v1/pdf", allowed="png, jpeg or webp")
+    elif document.get("format", Format.PNG) not in PICTURES:
+        raise LinkParameterError(
+            "format",
+            "is not for this path: it shows pictures; /v1/pdf shows a pdf",
+            allowed="png, jpeg or webp",
+        )
     document["retention_s"] = min(max(document[CACHE_TTL], _MIN_RETENTION_S), MAX_RETENTION_S)
     return RenderRequest.model_validate(document, context=dict(context))

@@ -17,11 +17,12 @@ from fleet.render.options.full_page import FullPageOptions
 from fleet.render.options.identity import IdentityOptions
 from fleet.render.options.injection import InjectionOptions
 from fleet.render.options.job import JobOptions
-from fleet.render.options.output import PICTURES, TRANSPARENT, OutputOptions
+from fleet.render.options.output import PICTURES, TRANSPARENT, Format, OutputOptions
 from fleet.render.options.pdf import PdfOptions
 from fleet.render.options.readiness import ReadinessOptions
 from fleet.render.options.screenshot import ScreenshotOptions
 from fleet.render.options.source import SourceOptions
+from fleet.render.options.text import TextOptions
 from fleet.render.options.viewport import MAX_DEVICE_PIXELS, ViewportOptions
 
 
@@ -38,6 +39,7 @@ class RenderRequest(
     FullPageOptions,
     ScreenshotOptions,
     PdfOptions,
+    TextOptions,
     OutputOptions,
     JobOptions,
 ):
@@ -57,6 +59,12 @@ class RenderRequest(
             name = min(given)
             rest = "; a pdf always holds the whole page" if name == "full_page" else ""
             raise rule_error(name, f"is for pictures; `format` is {self.format.value}{rest}")
+        return self
+
+    @model_validator(mode="after")
+    def _article_is_of_markdown(self) -> Self:
+        if "article_only" in self.model_fields_set and self.format is not Format.MARKDOWN:
+            raise rule_error("article_only", f"is for markdown; `format` is {self.format.value}")
         return self
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from pydantic_core import PydanticCustomError
 
 from fleet.field_errors import NO_CONTROL_CHARACTERS, rule_error
-from fleet.render.options.output import Format
+from fleet.render.options.output import PICTURES
 from fleet.render.request import RenderRequest
 from fleet.schedules.cron import MAX_LENGTH, Timetable, UnusableCronError
 from fleet.time_zones import ZoneName
@@ -122,7 +122,7 @@ class ScheduleRequest(BaseModel):
             raise rule_error("job.cache_ttl_s", "is for single jobs; a schedule renders", allowed="0")
         if self.compare is not None and self.deliver is Deliver.ALWAYS:
             raise rule_error("compare", "is for `deliver` = when_changed")
-        if self.deliver is Deliver.WHEN_CHANGED and self.job.format is Format.PDF:
+        if self.deliver is Deliver.WHEN_CHANGED and self.job.format not in PICTURES:
             raise rule_error(
                 "job.format",
                 "cannot be compared: `deliver` is when_changed",

@@ -13,7 +13,7 @@ from typing import Final
 
 from fleet.errors import ErrorType, RenderError
 from fleet.jobs.facts import ArtifactFacts, PageFacts
-from fleet.render.options.output import PICTURES, Format
+from fleet.render.options.output import PICTURES, TEXTS, Format
 from fleet.render.request import RenderRequest
 from fleet.telemetry.metrics import RENDER_SECONDS
 from worker.browser.devtools import DevToolsError
@@ -36,12 +36,13 @@ from worker.render.steps import (
     readiness,
     screenshot,
     source,
+    text,
     viewport,
 )
 from worker.resources.disk import full_error, is_almost_full
 
 DOCUMENTS: Final = frozenset({Format.PDF})
-ALL: Final = PICTURES | DOCUMENTS
+ALL: Final = frozenset(Format)
 
 
 class Stage(StrEnum):
@@ -81,6 +82,7 @@ STEPS: Final = (
     Step(Stage.CAPTURE, full_page.run, PICTURES),
     Step(Stage.CAPTURE, screenshot.run, PICTURES),
     Step(Stage.CAPTURE, pdf.run, DOCUMENTS),
+    Step(Stage.CAPTURE, text.run, TEXTS),
     Step(Stage.CAPTURE, output.run),
 )
 

@@ -13,7 +13,7 @@ from api.http.path_ids import JobId
 from api.http.problems import RefusedError
 from api.openapi.operations import READ_ARTIFACT, problems
 from fleet.errors import ErrorType
-from fleet.jobs.artifact import artifact_filename
+from fleet.jobs.artifact import artifact_disposition
 from fleet.jobs.job import Job
 
 _CACHE_CONTROL: Final = "private, max-age=3600"  # an artifact never changes, but it may be erased
@@ -54,7 +54,7 @@ async def read_artifact(
         )
     headers = {
         "Cache-Control": _CACHE_CONTROL,
-        "Content-Disposition": f'inline; filename="{artifact_filename(job)}"',
+        "Content-Disposition": artifact_disposition(job),
     }
     return await artifact_answer(request, job, dependencies.artifacts, headers=headers)
 

@@ -15,6 +15,10 @@ class Format(StrEnum):
     JPEG = "jpeg"
     WEBP = "webp"
     PDF = "pdf"
+    HTML = "html"
+    MHTML = "mhtml"
+    TEXT = "text"
+    MARKDOWN = "markdown"
 
 
 CONTENT_TYPES: Final[dict[Format, str]] = {
@@ -22,8 +26,13 @@ CONTENT_TYPES: Final[dict[Format, str]] = {
     Format.JPEG: "image/jpeg",
     Format.WEBP: "image/webp",
     Format.PDF: "application/pdf",
+    Format.HTML: "text/html; charset=utf-8",
+    Format.MHTML: "multipart/related",
+    Format.TEXT: "text/plain; charset=utf-8",
+    Format.MARKDOWN: "text/markdown; charset=utf-8",
 }
 PICTURES: Final = frozenset({Format.PNG, Format.JPEG, Format.WEBP})
+TEXTS: Final = frozenset({Format.HTML, Format.MHTML, Format.TEXT, Format.MARKDOWN})
 TRANSPARENT: Final = frozenset({Format.PNG, Format.WEBP})
 LOSSY: Final = frozenset({Format.JPEG, Format.WEBP})
 DEFAULT_QUALITY: Final = 85
@@ -34,7 +43,13 @@ class OutputOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    format: Format = Field(default=Format.PNG, description="png, jpeg, webp or pdf.")
+    format: Format = Field(
+        default=Format.PNG,
+        description=(
+            "png, jpeg or webp: a picture. pdf: a document. html: the document as it is when it is ready. mhtml: "
+            "the same with its parts, in one file. text: its words. markdown: its article, for people and models."
+        ),
+    )
     quality: int | None = Field(
         default=None, ge=1, le=100, description="1 to 100, only for jpeg and webp. 85 if not given."
     )

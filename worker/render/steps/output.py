@@ -6,7 +6,7 @@ from typing import IO, Final
 
 from fleet.errors import ErrorType, RenderError
 from fleet.jobs.facts import ArtifactFacts
-from fleet.render.options.output import CONTENT_TYPES, Format
+from fleet.render.options.output import CONTENT_TYPES, PICTURES, Format
 from worker.render.context import Render
 from worker.render.file_facts import count_pages, picture_size
 from worker.resources.disk import full_error, means_full
@@ -49,7 +49,7 @@ async def _write_all(render: Render) -> ArtifactFacts:
                 _write(file, digest, piece)
     if not size_bytes:
         raise RenderError(ErrorType.INTERNAL_ERROR, "the browser gave an empty picture or document")
-    width_px, height_px = (None, None) if format_ is Format.PDF else picture_size(head)
+    width_px, height_px = picture_size(head) if format_ in PICTURES else (None, None)
     return ArtifactFacts(
         content_type=CONTENT_TYPES[format_],
         size_bytes=size_bytes,
