@@ -5,6 +5,7 @@ from typing import Any, Final
 from api.http.placeholder import Placeholder
 from api.openapi.operations import BYTES
 from fleet.render.link_parameters import PARAMETERS
+from fleet.render.options.output import CONTENT_TYPES, PICTURES
 
 PLACEHOLDER: Final = "placeholder"
 
@@ -50,7 +51,7 @@ _SIGNATURE: Final = (
 
 def read_link_operation(*, is_document: bool) -> dict[str, Any]:
     """The operation of a signed link. Its parameters are the options of a render, as text."""
-    media_types = [name for name in BYTES if (name == "application/pdf") is is_document]
+    media_types = ["application/pdf"] if is_document else [CONTENT_TYPES[format_] for format_ in PICTURES]
     content = {name: BYTES[name] for name in media_types}
     options = [
         _query(parameter.name, parameter.schema, parameter.description, is_required=parameter.name == "url")

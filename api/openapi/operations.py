@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from api.http.problems import MEDIA_TYPE
+from fleet.render.options.output import CONTENT_TYPES
 from fleet.render.options.source import MAX_URL_LENGTH
 
 REF: Final = "#/components/schemas/{model}"
@@ -192,8 +193,8 @@ PAUSE_FLEET: Final[dict[str, Any]] = _request_body(
 )
 
 BYTES: Final = {
-    media_type: {"schema": {"type": "string", "format": "binary"}}
-    for media_type in ("image/png", "image/jpeg", "image/webp", "application/pdf")
+    media_type.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}}
+    for media_type in CONTENT_TYPES.values()
 }
 _PDF: Final = "application/pdf"
 _PDF_REQUEST: Final = {

@@ -155,6 +155,11 @@ class Artifacts:
         """Make an address at which anyone can read the artifact for `ARTIFACT_URL_EXPIRES_S` seconds.
 
         It is computed here, without a request to the store.
+
+        Args:
+            key: of the artifact.
+            content_type: that the store's answer has.
+            disposition: its `Content-Disposition`.
         """
         return self._public_client.generate_presigned_url(
             "get_object",

@@ -198,10 +198,7 @@ def read_link(
             raise LinkParameterError("format", "is for pictures", allowed="none: this is a pdf")
         document["format"] = Format.PDF
     elif document.get("format", Format.PNG) not in PICTURES:
-        raise LinkParameterError(
-            "format",
-            "is not for this path: it shows pictures; /v1/pdf shows a pdf",
-            allowed="png, jpeg or webp",
-        )
+        message = "is not for this path, which shows pictures; a pdf has the path /v1/pdf"
+        raise LinkParameterError("format", message, allowed="png, jpeg or webp")
     document["retention_s"] = min(max(document[CACHE_TTL], _MIN_RETENTION_S), MAX_RETENTION_S)
     return RenderRequest.model_validate(document, context=dict(context))

@@ -46,8 +46,9 @@ class OutputOptions(BaseModel):
     format: Format = Field(
         default=Format.PNG,
         description=(
-            "png, jpeg or webp: a picture. pdf: a document. html: the document as it is when it is ready. mhtml: "
-            "the same with its parts, in one file. text: its words. markdown: its article, for people and models."
+            "png, jpeg or webp: a picture. pdf: a document. html: the document as scripts have left it. "
+            "mhtml: the same with all its parts, in one file. text: the words that one sees. markdown: the "
+            "article, for people and models."
         ),
     )
     quality: int | None = Field(

@@ -58,7 +58,7 @@ def test_the_store_is_found_in_every_region_without_the_other_services(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("AWS_DEFAULT_REGION", region)
     artifacts = Artifacts(StorageSettings(s3_bucket="pictures", s3_endpoint_url=None))
-    ours = artifacts.presign("key.png", content_type="image/png", filename="key.png")
+    ours = artifacts.presign("key.png", content_type="image/png", disposition="inline")
     artifacts.close()
     stock = boto3.session.Session().client("s3")
     expected = stock.generate_presigned_url("get_object", Params={"Bucket": "pictures", "Key": "key.png"})

@@ -56,7 +56,9 @@ async def test_a_presigned_address_works_without_credentials_and_not_for_another
 ) -> None:
     (tmp_path / "a").write_bytes(b"picture")
     await artifacts.upload(tmp_path / "a", "tests/signed.png", content_type="image/png")
-    url = artifacts.presign("tests/signed.png", content_type="image/png", filename="x.png")
+    url = artifacts.presign(
+        "tests/signed.png", content_type="image/png", disposition='inline; filename="x.png"'
+    )
     async with httpx.AsyncClient(trust_env=False) as client:
         answer = await client.get(url)
         assert (answer.status_code, answer.content) == (200, b"picture")

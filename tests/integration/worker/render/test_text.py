@@ -79,15 +79,16 @@ async def test_markdown_of_the_whole_page_has_absolute_addresses(shared: Browser
 
 
 async def test_a_page_without_an_article_is_taken_whole_and_says_so(shared: BrowserStage) -> None:
-    rendered = await shared.render(html="<title>Board</title><table><tr><td>1</table>", format="markdown")
+    rendered = await shared.render(html="<title>Board</title><canvas></canvas>", format="markdown")
     assert rendered.warnings == ["markdown: no article was found in the page, so that this is the whole page"]
     assert shared.output.read_text().startswith("# Board")
 
 
 async def test_the_page_can_neither_see_nor_change_what_is_taken(shared: BrowserStage) -> None:
     page = f"""{ARTICLE}<script>
+    const seen = () => {{ document.title = "seen" }}
     for (const name of ["Readability", "TurndownService"])
-      Object.defineProperty(window, name, {{get() {{ document.title = "seen" }}, set() {{ document.title = "seen" }}}})
+      Object.defineProperty(window, name, {{get: seen, set: seen}})
     Node.prototype.cloneNode = () => {{ throw "mine" }}</script>"""
     rendered = await shared.render(html=page, format="markdown")
     assert rendered.page.title == "On engines"
