@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Final
 
 from playwright.async_api import Browser as PlaywrightBrowser
-from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Playwright
 
 from fleet.errors import ErrorType, RenderError
@@ -27,6 +26,7 @@ from worker.browser.flags import command_line
 from worker.browser.launch_advice import log_launch_failure
 from worker.browser.network_service import NetworkService
 from worker.browser.page import Page
+from worker.browser.playwright_driver import CALL_ERRORS
 from worker.browser.popups import MANY_WINDOWS, StrayPages
 from worker.browser.scratch import BrowserFolder
 from worker.egress.proxy import Egress
@@ -142,8 +142,8 @@ class Browser:
                 if is_almost_full(folder):  # Chromium could not write the file that contains the port
                     break
                 log.warning("the debugging port was taken, choosing another", attempt=attempt)
-            except PlaywrightError as error:
-                log_launch_failure(error.message)
+            except CALL_ERRORS as error:
+                log_launch_failure(str(error))
                 raise _unavailable("the browser did not start") from error
             except DevToolsError as error:
                 # Perhaps another program has got this port, too.
@@ -310,8 +310,8 @@ async def _close_quietly(browser: PlaywrightBrowser) -> None:
             await browser.close()
     except TimeoutError:
         log.debug("the browser does not close by itself")
-    except PlaywrightError as error:
-        log.debug("browser already gone", reason=error.message)
+    except CALL_ERRORS as error:
+        log.debug("browser already gone", reason=str(error))
 
 
 def _clear(folder: BrowserFolder) -> None:

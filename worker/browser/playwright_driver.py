@@ -19,6 +19,10 @@ from fleet.errors import ErrorType, RenderError
 from fleet.telemetry.logs import get_logger
 from worker.browser.child_environment import secret_names
 
+# What a call to Playwright raises: its own error, or the event loop's when the driver has ended and its pipe
+# is closed (uvloop's transports raise RuntimeError).
+CALL_ERRORS: Final = (PlaywrightError, RuntimeError)
+
 _TIMEOUT_S: Final = 5.0
 
 # V8 lets new objects fill 16 MB before it collects; with 1 MB the idle driver holds 11 MB less, and starting
@@ -59,7 +63,7 @@ async def stop(playwright: Playwright) -> None:
     try:
         async with asyncio.timeout(_TIMEOUT_S):
             await playwright.stop()
-    except (TimeoutError, PlaywrightError) as error:
+    except (TimeoutError, *CALL_ERRORS) as error:
         log.warning("Playwright did not stop", reason=repr(error))
 
 
@@ -69,7 +73,7 @@ async def answers(playwright: Playwright) -> bool:
         async with asyncio.timeout(_TIMEOUT_S):
             context = await playwright.request.new_context()
             await context.dispose()
-    except (TimeoutError, PlaywrightError):
+    except (TimeoutError, *CALL_ERRORS):
         return False
     return True
 
