@@ -14,7 +14,7 @@ from worker.render import egress_report, unfinished
 from worker.render.conditions import wait_for_function, wait_for_selector
 from worker.render.context import Render
 from worker.render.load_wait import FONTS_TIMEOUT_S, LoadEnd, is_replaced, wait_loaded, wait_quiet
-from worker.render.settle import AUTO_S, IS_STILL, wait_rest
+from worker.render.settle import AUTO_S, wait_rest
 
 # The stage of a document that each word waits for; auto and networkidle wait for more after it.
 _STAGES: Final[dict[WaitUntil, str]] = {
@@ -35,31 +35,31 @@ _FIRST_REFUSED_STATUS: Final = 300
 _MAX_DOCUMENTS: Final = 20
 _FONTS_TIMEOUT_MS: Final = round(FONTS_TIMEOUT_S * 1000)
 
-# One question for everything. Laying out first makes the page ask for the fonts that it needs.
-_ASK: Final = """(async () => {
+# One question for everything, as a function of a script. Laying out first makes the page ask for the fonts
+# that it needs.
+_QUESTION: Final = """async (fontsMs) => {
   document.documentElement?.offsetWidth;
   const fonts = document.fonts.status !== "loading" || await Promise.race([
     document.fonts.ready.then(() => true),
-    new Promise(resolve => setTimeout(resolve, %d, false)),
+    new Promise(resolve => setTimeout(resolve, fontsMs, false)),
   ]);
   const [entry] = performance.getEntriesByType("navigation");
   return {
     fonts,
-    isStill: %s,
     url: location.href.slice(0, %d),
     status: entry?.responseStatus ?? 0,
     isEmpty: entry?.responseEnd > 0 && entry.decodedBodySize === 0,
     title: document.title.slice(0, %d),
     hasCaret: !!document.activeElement?.matches("input, textarea, iframe, frame, [contenteditable]"),
   };
-})()"""
+}"""
+_DESCRIBE: Final = _QUESTION % (MAX_URL_LENGTH, MAX_TITLE_LENGTH)
 
 
 class _Answer(TypedDict):
-    """What the page says to `_ASK`."""
+    """What the page says to `_DESCRIBE`."""
 
     fonts: bool
-    isStill: bool
     url: str
     status: int
     isEmpty: bool
@@ -169,21 +169,23 @@ async def _rest(render: Render, end: LoadEnd) -> tuple[_Answer | None, LoadEnd]:
     """Wait until the page is at rest; a page that does not come to rest is shown as it is then.
 
     Returns:
-        What the page says of itself, if nothing in it can change any more; and how its loading has ended.
+        What the page says of itself, if it answers; and how its loading has ended.
     """
-    page = render.page
-    answer = await _ask(render, end)
-    if answer is None or (answer["isStill"] and not page.frames.attached):
-        return answer, end
-    if not answer["fonts"]:
-        end = LoadEnd.WITHOUT_FONTS
     with_fonts = render.request.wait_for_fonts and end is not LoadEnd.WITHOUT_FONTS
     left_s = render.navigation_deadline - asyncio.get_running_loop().time()
-    going_on = await wait_rest(page, min(AUTO_S, left_s), with_fonts=with_fonts)
-    if going_on:
-        names = ", ".join(unfinished.names(going_on))
+    limit_s = max(0.0, min(AUTO_S, left_s))
+    rest = await wait_rest(
+        render.page,
+        limit_s,
+        with_fonts=with_fonts,
+        has_scripts=render.request.java_script_enabled,
+        describe=_DESCRIBE,
+    )
+    if rest.going_on:
+        names = ", ".join(unfinished.names(rest.going_on))
         render.warnings.append(f"wait_until=auto: captured while this still went on: {names}")
-    return None, end
+    answer = cast("_Answer | None", rest.facts)
+    return answer, end if answer is None or answer["fonts"] else LoadEnd.WITHOUT_FONTS
 
 
 async def _wait_for_conditions(render: Render) -> None:
@@ -210,11 +212,9 @@ async def _ask(render: Render, end: LoadEnd | None) -> _Answer | None:
         and end not in {None, LoadEnd.WITHOUT_FONTS}
     )
     fonts_ms = _FONTS_TIMEOUT_MS if is_patient else 0
-    is_still = f"({IS_STILL})()" if request.wait_until is WaitUntil.AUTO else "false"
-    script = _ASK % (fonts_ms, is_still, MAX_URL_LENGTH, MAX_TITLE_LENGTH)
     async with render.until_ready("an answer of the page, whose scripts do not come to an end"):
         try:
-            return cast("_Answer", await render.page.evaluate(script))
+            return cast("_Answer", await render.page.evaluate(f"({_DESCRIBE})({fonts_ms})"))
         except ProtocolError:
             return None  # the document was replaced while it was asked
 

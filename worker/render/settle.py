@@ -11,6 +11,7 @@ page's port of the egress proxy knows the rest of its requests. So nothing has t
 """
 
 import asyncio
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +27,8 @@ SETTLE_S: Final = 3.0
 AUTO_S: Final = 5.0
 # As long as the documents have to be quiet (in_page/quiet.js).
 _QUIET_S: Final = 0.1
+# What the page may take to answer when its time is over: it says what goes on.
+_ANSWER_S: Final = 0.5
 # A part of the page, such as a picture of a style sheet, is seldom silent for longer; of a tunnel nobody
 # knows what is in it, so that it is believed for a shorter time.
 _PART_S: Final = 2.0
@@ -35,11 +38,25 @@ _LOOK_EVERY_S: Final = 0.05
 # Of more frames than this nobody is asked.
 _MAX_FRAMES: Final = 20
 
+_IS_RUNNING: Final = """document.getAnimations().some(({playState, effect}) =>
+  playState === "running" && effect.getComputedTiming().endTime !== Infinity)"""
 _IN_PAGE: Final = Path(__file__).with_name("in_page")
 _QUIET: Final = _IN_PAGE.joinpath("quiet.js").read_text()
-# A function of a script: whether nothing in the document can change by itself.
-IS_STILL: Final = _IN_PAGE.joinpath("still.js").read_text()
 _BEGUN: Final = _IN_PAGE.joinpath("begun.js").read_text()
+
+
+@dataclass(frozen=True, slots=True)
+class RestEnd:
+    """How a wait for rest has ended.
+
+    Attributes:
+        going_on: what is still going on, in words; empty: the page is at rest.
+        facts: what the main document has said of itself at the end, if it was asked; None: another document
+            comes, or it does not answer.
+    """
+
+    going_on: list[str] = field(default_factory=list)
+    facts: Any = None
 
 
 @dataclass(slots=True)
@@ -51,12 +68,14 @@ class _Answer:
         requests: addresses of requests of scripts that are awaited.
         ignored: addresses of requests that the port need not wait for, because a document has judged them.
         is_still: nothing in them can change by itself.
+        facts: what the main document has said of itself.
     """
 
     open: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     ignored: set[str] = field(default_factory=set)
     is_still: bool = True
+    facts: Any = None
 
     def add(self, said: dict[str, Any]) -> None:
         """Add what one document has said."""
@@ -65,18 +84,22 @@ class _Answer:
         self.requests += begun["requests"]
         self.ignored.update(begun["requests"], begun["others"])
         self.is_still = self.is_still and said["isStill"]
+        self.facts = self.facts or said.get("facts")
 
 
-async def keep_account(page: Page) -> None:
+async def keep_account(page: Page, *, is_written: bool) -> None:
     """Have the page keep account of what its scripts begin; before anything is loaded.
+
+    Args:
+        page: that is still empty.
+        is_written: whether the document is going to be written into the one that is there.
 
     Raises:
         DevToolsError: the page or its browser ended.
     """
-    await asyncio.gather(
-        page.send("Page.addScriptToEvaluateOnNewDocument", source=_BEGUN),
-        page.send("Runtime.evaluate", expression=_BEGUN),  # `html` is written into the document that is there
-    )
+    await page.send("Page.addScriptToEvaluateOnNewDocument", source=_BEGUN)
+    if is_written:
+        await page.send("Runtime.evaluate", expression=_BEGUN)
 
 
 async def settle(render: Render) -> None:
@@ -85,52 +108,76 @@ async def settle(render: Render) -> None:
     Raises:
         DevToolsError: the page or its browser ended.
     """
-    await wait_rest(render.page, SETTLE_S)
+    await wait_rest(render.page, SETTLE_S, has_scripts=render.request.java_script_enabled)
 
 
-async def wait_rest(page: Page, limit_s: float, *, with_fonts: bool = True) -> list[str]:
+async def wait_rest(
+    page: Page,
+    limit_s: float,
+    *,
+    with_fonts: bool = True,
+    has_scripts: bool = True,
+    describe: str = "null",
+) -> RestEnd:
     """Wait until the page is at rest, or another document comes, or the time is over.
 
     Args:
         page: that has loaded.
         limit_s: for all of it.
         with_fonts: whether to wait for fonts.
-
-    Returns:
-        What is still going on, in words; empty: the page is at rest.
+        has_scripts: whether scripts run in the page; if not, ours have no timers either.
+        describe: a function of a script by which the main document tells its facts: asked for at the same
+            time, they cost no message of their own.
 
     Raises:
         DevToolsError: the page or its browser ended.
     """
-    return await _Rest(page, limit_s, with_fonts=with_fonts).wait()
+    if not has_scripts:
+        await _wait_animations(page, limit_s)
+        return RestEnd()
+    return await _Rest(page, limit_s, with_fonts=with_fonts, describe=describe).wait()
+
+
+async def _wait_animations(page: Page, limit_s: float) -> None:
+    """Wait for what moves in a page without scripts, and ends."""
+    clock = asyncio.get_running_loop().time
+    ends_at = clock() + limit_s
+    while clock() < ends_at:
+        try:
+            if not await page.evaluate(_IS_RUNNING):
+                return
+        except ProtocolError:
+            return  # another document comes
+        await asyncio.sleep(_LOOK_EVERY_S)
 
 
 class _Rest:
     """One wait for a page."""
 
-    def __init__(self, page: Page, limit_s: float, *, with_fonts: bool) -> None:
+    def __init__(self, page: Page, limit_s: float, *, with_fonts: bool, describe: str) -> None:
         self._page = page
         self._clock = asyncio.get_running_loop().time
         self._ends_at = self._clock() + limit_s
         self._with_fonts = with_fonts
+        self._describe = describe
         self._seen_at: dict[str, float] = {}  # since when a request is known to be open
         self._busy_at = 0.0  # when the network was last
 
-    async def wait(self) -> list[str]:
+    async def wait(self) -> RestEnd:
         """See `wait_rest`."""
         lifecycle = self._page.lifecycle
         loader = lifecycle.loader
         while lifecycle.loader == loader and not lifecycle.is_moving_on:
             answer = await self._ask_all()
             if answer.is_still:
-                return []
+                return RestEnd(facts=answer.facts)
             going_on = [*answer.requests, *self._parts(answer.ignored)]
             going_on += [word for word in answer.open if word != "requests"]
             is_quiet = not going_on and self._clock() - self._busy_at >= _QUIET_S
             if is_quiet or self._clock() >= self._ends_at:
-                return list(dict.fromkeys(going_on))
+                return RestEnd(list(dict.fromkeys(going_on)), answer.facts)
             await asyncio.sleep(_LOOK_EVERY_S)
-        return []
+        return RestEnd()
 
     def _parts(self, ignored: set[str]) -> list[str]:
         """Requests that are open, and no script's."""
@@ -154,11 +201,12 @@ class _Rest:
 
     async def _ask(self, frame_id: str | None) -> dict[str, Any]:
         left_s = max(0.0, self._ends_at - self._clock())
-        options = f"{{limitMs: {round(left_s * 1000)}, withFonts: {'true' if self._with_fonts else 'false'}}}"
+        options = json.dumps({"limitMs": round(left_s * 1000), "withFonts": self._with_fonts})
+        script = f"({_QUIET})({options}, {self._describe if frame_id is None else 'null'})"
         silent = {"begun": {"requests": [], "others": []}, "isStill": False}
         try:
-            async with asyncio.timeout(left_s + _QUIET_S):
-                said: dict[str, Any] = await self._page.evaluate(f"({_QUIET})({options})", frame_id=frame_id)
+            async with asyncio.timeout(left_s + _ANSWER_S):
+                said: dict[str, Any] = await self._page.evaluate(script, frame_id=frame_id)
         except TimeoutError:
             return {**silent, "open": ["scripts"]}  # they keep the page busy
         except (ProtocolError, EvaluationError):

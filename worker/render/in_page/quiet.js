@@ -5,8 +5,9 @@
 //   open:    what still changes, such as "animations"; an empty list means that the document is quiet
 //   begun:   what begun.js in the page's own world says, where it runs
 //   isStill: nothing in the document can change by itself, so that it was not watched at all
+//   facts:   what `describe` says when all this is over, called with the milliseconds that fonts may still take
 // Without `withFonts` it waits for no fonts.
-({ limitMs, withFonts }) => {
+async ({ limitMs, withFonts }, describe) => {
   const ASK = "renderfleetask";
   const ANSWER = "renderfleetanswer";
   // Nothing that one sees has changed for so long.
@@ -85,9 +86,10 @@
       try {
         this.#pen.clearRect(0, 0, SIDE, SIDE);
         this.#pen.drawImage(canvas, 0, 0, SIDE, SIDE);
-        return this.#pen.getImageData(0, 0, SIDE, SIDE).data.join();
+        const points = new Uint32Array(this.#pen.getImageData(0, 0, SIDE, SIDE).data.buffer);
+        return points.reduce((hash, point) => Math.imul(hash, 31) ^ point, SIDE);
       } catch {
-        return ""; // without area, or with pictures of other sites, which no script may read
+        return 0; // without area, or with pictures of other sites, which no script may read
       }
     }
 
@@ -157,5 +159,7 @@
   const isWatched = "renderfleetWatch" in self;
   const begun = ask();
   const isStill = !isWatched && !canChange() && !awaited(begun).length && !parts().length;
-  return isStill ? { open: [], begun, isStill } : settle();
+  const answer = isStill ? { open: [], begun, isStill } : await settle();
+  const fontsMs = withFonts ? Math.max(0, startedAt + FONTS_MS - now()) : 0;
+  return { ...answer, facts: await describe?.(fontsMs) };
 }

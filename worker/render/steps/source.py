@@ -26,7 +26,7 @@ async def run(render: Render) -> None:
     if request.wait_until is WaitUntil.NETWORKIDLE:
         await page.requests.follow()
     elif request.wait_until is WaitUntil.AUTO:
-        await keep_account(page)
+        await keep_account(page, is_written=request.html is not None)
     if request.fail_on_failed_request:
         await page.failures.follow()
     page.port.admit(render.terms)

@@ -81,3 +81,14 @@ async def test_what_goes_on_when_the_time_is_over_is_named(shared: BrowserStage)
     url = shared.site.url("/silent")
     rendered = await shared.render(html=f"<title>there</title><script>fetch('{url}?secret')</script>")
     assert rendered.warnings == [f"wait_until=auto: captured while this still went on: {url}"]
+
+
+async def test_an_animation_of_a_page_whose_scripts_do_not_run_is_awaited(
+    shared: BrowserStage, tmp_path: Path
+) -> None:
+    (at_end, _), (found, rendered) = await asyncio.gather(
+        picture(shared, tmp_path, page="fade-in", wait_until="load", delay_ms=2_000),
+        picture(shared, tmp_path, page="fade-in", java_script_enabled=False),
+    )
+    assert is_same(found, at_end)
+    assert rendered.warnings == []
