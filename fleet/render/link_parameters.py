@@ -199,6 +199,6 @@ def read_link(
         document["format"] = Format.PDF
     elif document.get("format", Format.PNG) not in PICTURES:
         message = "is not for this path, which shows pictures; a pdf has the path /v1/pdf"
-        raise LinkParameterError("format", message, allowed="png, jpeg or webp")
+        raise LinkParameterError("format", message, allowed="png, jpeg, webp or avif")
     document["retention_s"] = min(max(document[CACHE_TTL], _MIN_RETENTION_S), MAX_RETENTION_S)
     return RenderRequest.model_validate(document, context=dict(context))

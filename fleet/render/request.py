@@ -17,7 +17,7 @@ from fleet.render.options.full_page import FullPageOptions
 from fleet.render.options.identity import IdentityOptions
 from fleet.render.options.injection import InjectionOptions
 from fleet.render.options.job import JobOptions
-from fleet.render.options.output import PICTURES, TRANSPARENT, Format, OutputOptions
+from fleet.render.options.output import MAX_AVIF_PIXELS, PICTURES, TRANSPARENT, Format, OutputOptions
 from fleet.render.options.pdf import PdfOptions
 from fleet.render.options.readiness import ReadinessOptions
 from fleet.render.options.screenshot import ScreenshotOptions
@@ -77,6 +77,13 @@ class RenderRequest(
             if pixels > MAX_DEVICE_PIXELS:
                 said = f"width x height x `device_scale_factor` squared is {pixels:,.0f} pixels"
                 raise rule_error("clip", said, allowed=f"at most {MAX_DEVICE_PIXELS:,} pixels")
+        pixels = self.viewport.width * self.viewport.height * self.device_scale_factor**2
+        if self.format is Format.AVIF and pixels > MAX_AVIF_PIXELS:
+            raise rule_error(
+                "viewport",
+                f"width x height x `device_scale_factor` squared is {pixels:,.0f} pixels; `format` is avif",
+                allowed=f"at most {MAX_AVIF_PIXELS:,} pixels for avif",
+            )
         if self.omit_background and self.format not in TRANSPARENT:
             raise rule_error("omit_background", f"is not for {self.format.value}, which is never transparent")
         return self

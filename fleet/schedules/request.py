@@ -126,7 +126,7 @@ class ScheduleRequest(BaseModel):
             raise rule_error(
                 "job.format",
                 "cannot be compared: `deliver` is when_changed",
-                allowed="png, jpeg or webp",
+                allowed="png, jpeg, webp or avif",
             )
         return self
 

@@ -14,12 +14,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from fleet.render.options.output import MAX_AVIF_PIXELS
 from fleet.render.options.viewport import MAX_DEVICE_PIXELS
 
 if TYPE_CHECKING:
     from PIL import Image
 
-MAX_PIXELS: Final = {"PNG": MAX_DEVICE_PIXELS, "JPEG": MAX_DEVICE_PIXELS, "WEBP": MAX_DEVICE_PIXELS // 2}
+MAX_PIXELS: Final = {
+    "PNG": MAX_DEVICE_PIXELS,
+    "JPEG": MAX_DEVICE_PIXELS,
+    "WEBP": MAX_DEVICE_PIXELS // 2,
+    "AVIF": MAX_AVIF_PIXELS,
+}
 _BAND_PIXELS: Final = 1_000_000
 _HASH_SIDE: Final = 16
 

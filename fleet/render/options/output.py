@@ -14,6 +14,7 @@ class Format(StrEnum):
     PNG = "png"
     JPEG = "jpeg"
     WEBP = "webp"
+    AVIF = "avif"
     PDF = "pdf"
     HTML = "html"
     MHTML = "mhtml"
@@ -21,42 +22,82 @@ class Format(StrEnum):
     MARKDOWN = "markdown"
 
 
+class Optimize(StrEnum):
+    """What a picture is encoded for."""
+
+    SPEED = "speed"
+    SIZE = "size"
+
+
 CONTENT_TYPES: Final[dict[Format, str]] = {
     Format.PNG: "image/png",
     Format.JPEG: "image/jpeg",
     Format.WEBP: "image/webp",
+    Format.AVIF: "image/avif",
     Format.PDF: "application/pdf",
     Format.HTML: "text/html; charset=utf-8",
     Format.MHTML: "multipart/related",
     Format.TEXT: "text/plain; charset=utf-8",
     Format.MARKDOWN: "text/markdown; charset=utf-8",
 }
-PICTURES: Final = frozenset({Format.PNG, Format.JPEG, Format.WEBP})
+PICTURES: Final = frozenset({Format.PNG, Format.JPEG, Format.WEBP, Format.AVIF})
 TEXTS: Final = frozenset({Format.HTML, Format.MHTML, Format.TEXT, Format.MARKDOWN})
-TRANSPARENT: Final = frozenset({Format.PNG, Format.WEBP})
-LOSSY: Final = frozenset({Format.JPEG, Format.WEBP})
-DEFAULT_QUALITY: Final = 85
+TRANSPARENT: Final = frozenset({Format.PNG, Format.WEBP, Format.AVIF})
+LOSSY: Final = frozenset({Format.JPEG, Format.WEBP, Format.AVIF})
+DEFAULT_QUALITY: Final = {Format.JPEG: 85, Format.WEBP: 85, Format.AVIF: 60}
+# The sides of a result that is made smaller or larger.
+MAX_RESULT_SIDE_PX: Final = 16_383
+# An AVIF takes up to 30 bytes of memory for each pixel while it is encoded, and 0.1 s for each million.
+MAX_AVIF_PIXELS: Final = 16_000_000
 
 
 class OutputOptions(BaseModel):
-    """Format and quality."""
+    """Format, quality and size of the result."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: Format = Field(
         default=Format.PNG,
         description=(
-            "png, jpeg or webp: a picture. pdf: a document. html: the document as scripts have left it. "
-            "mhtml: the same with all its parts, in one file. text: the words that one sees. markdown: the "
+            "png, jpeg, webp or avif: a picture. pdf: a document. html: the document as scripts have left "
+            "it. mhtml: the same with all its parts, in one file. text: the words that one sees. markdown: the "
             "article, for people and models."
         ),
     )
     quality: int | None = Field(
-        default=None, ge=1, le=100, description="1 to 100, only for jpeg and webp. 85 if not given."
+        default=None,
+        ge=1,
+        le=100,
+        description=(
+            "1 to 100, only for jpeg, webp and avif. If not given, 85, and 60 for avif. A webp of 100 is "
+            "lossless."
+        ),
+    )
+    optimize: Optimize = Field(
+        default=Optimize.SPEED,
+        description="speed, or size: a png of the same pixels in fewer bytes, which takes longer.",
+    )
+    width_px: int | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_RESULT_SIDE_PX,
+        description="The picture is resized to this width. Without `height_px` it keeps its proportions.",
+    )
+    height_px: int | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_RESULT_SIDE_PX,
+        description="The picture is resized to this height. Without `width_px` it keeps its proportions.",
     )
 
     @model_validator(mode="after")
-    def _quality_is_for_lossy_formats(self) -> Self:
+    def _options_are_for_some_formats(self) -> Self:
+        given = f"`format` is {self.format.value}"
         if self.quality is not None and self.format not in LOSSY:
-            raise rule_error("quality", f"is for jpeg and webp; `format` is {self.format.value}")
+            raise rule_error("quality", f"is for jpeg, webp and avif; {given}")
+        if self.optimize is Optimize.SIZE and self.format is not Format.PNG:
+            raise rule_error("optimize", f"can be size only for png; {given}")
+        for name in ("width_px", "height_px"):
+            if getattr(self, name) is not None and self.format not in PICTURES:
+                raise rule_error(name, f"is for pictures; {given}")
         return self

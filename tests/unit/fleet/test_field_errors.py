@@ -203,8 +203,8 @@ def test_no_message_is_pydantics_own(model: type[BaseModel]) -> None:
     [
         ({}, "url", "give exactly one of `url` and `html`", None),
         ({"url": "http://example.com", "html": "x"}, "url", "exactly one of", None),
-        ({"html": "x", "quality": 9}, "quality", "is for jpeg and webp; `format` is png", None),
-        ({"html": "x", "format": "tiff"}, "format", "must be png, jpeg, webp, pdf, html", "png, jpeg"),
+        ({"html": "x", "quality": 9}, "quality", "is for jpeg, webp and avif; `format` is png", None),
+        ({"html": "x", "format": "tiff"}, "format", "must be png, jpeg, webp, avif, pdf", "png, jpeg"),
         ({"html": "x", "external_id": "a\n"}, "external_id", "without control characters", "text"),
         ({"html": "x", "proxy": {"server": "1.1.1.1", "username": "u"}}, "proxy.username", "both", None),
         ({"html": "x", "proxy": {"sever": "1.1.1.1"}}, "proxy.sever", "`server`", "password, server"),

@@ -31,6 +31,9 @@ async def prepare(render: Render, *, max_height: float, is_changed: bool = False
         DevToolsError: the page or its browser ended, or the document was replaced.
     """
     page, request = render.page, render.request
+    if not request.java_script_enabled:
+        await draw_beyond_window(page)  # without scripts images are not lazy, and nothing reacts to a scroll
+        return
     if request.full_page_scroll:
         scrolled = await scroll_through(page, max_height=max_height)
         _warn(render, scrolled)

@@ -36,11 +36,12 @@ async def element_area(render: Render) -> ScreenshotClip:
     frame_id = await _find(render)
     brought = await page.evaluate(f"({_BRING})()", frame_id=frame_id)
     if brought["isLarge"]:
-        box = await _box(render, frame_id)
-        await scroll_through(page, max_height=box[3])
-        await page.evaluate(f"({_BRING})()", frame_id=frame_id)
+        if render.request.java_script_enabled:
+            box = await _box(render, frame_id)
+            await scroll_through(page, max_height=box[3])
+            await page.evaluate(f"({_BRING})()", frame_id=frame_id)
         await draw_beyond_window(page)
-    if brought["hasMoved"] or brought["isLarge"]:
+    if (brought["hasMoved"] or brought["isLarge"]) and render.request.java_script_enabled:
         await settle(render)
     left, top, right, bottom = await _box(render, frame_id)
     return await part_of_page(

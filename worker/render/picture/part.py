@@ -5,7 +5,7 @@ from fleet.render.options.screenshot import Clip
 from worker.browser.protocol import ScreenshotClip
 from worker.render.context import Render
 from worker.render.full_page.prepare import prepare
-from worker.render.picture_size import MAX_SIDE_PX, fit
+from worker.render.picture_size import largest
 
 
 async def clip_area(render: Render, clip: Clip) -> ScreenshotClip:
@@ -43,7 +43,7 @@ async def part_of_page(render: Render, name: str, sides: tuple[float, float, flo
     x, y = max(0.0, left), max(0.0, top)
     wanted = min(right, width) - x, min(bottom, height) - y
     scale = request.device_scale_factor
-    fitting = fit(*wanted, scale=scale, max_side_px=MAX_SIDE_PX[request.format])
+    fitting = largest(*wanted, scale=scale, format_=request.format)
     shown = min(wanted[0], fitting[0]), min(wanted[1], fitting[1])
     if shown != wanted or (name == "clip" and wanted != (right - left, bottom - top)):
         render.warnings.append(

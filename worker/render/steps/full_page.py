@@ -9,7 +9,7 @@ from worker.render.context import Render
 from worker.render.full_page.inner_scroller import expand_scroller
 from worker.render.full_page.prepare import prepare
 from worker.render.picture.look import apply_look
-from worker.render.picture_size import MAX_SIDE_PX, fit
+from worker.render.picture_size import largest
 
 _NOT_EXPANDED: Final = (
     "full_page: the page scrolls in an element of its own, of which %d CSS pixels could not be shown"
@@ -46,7 +46,7 @@ def _fitting(render: Render, width: float, height: float) -> tuple[int, int]:
     request = render.request
     wanted = min(height, request.full_page_max_height_px or math.inf, 10**9)
     scale = request.device_scale_factor
-    return fit(width, wanted, scale=scale, max_side_px=MAX_SIDE_PX[request.format])
+    return largest(width, wanted, scale=scale, format_=request.format)
 
 
 async def _area(render: Render) -> ScreenshotClip | None:

@@ -1,22 +1,21 @@
 """Makes the picture."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from typing import Final
 
 from fleet.errors import ErrorType, RenderError
-from fleet.render.options.output import DEFAULT_QUALITY, LOSSY, Format
+from fleet.render.options.output import DEFAULT_QUALITY, Format, Optimize
 from fleet.render.request import RenderRequest
-from worker.browser.child_environment import for_browser
 from worker.browser.devtools import ProtocolError
 from worker.browser.protocol import Screenshot
-from worker.render import webp_encoder
 from worker.render.context import Render
+from worker.render.encoder import Encoding, encode
+from worker.render.file_facts import picture_size
 from worker.render.picture.element import element_area
 from worker.render.picture.look import apply_look
 from worker.render.picture.part import clip_area
-from worker.render.picture_size import MAX_SIDE_PX
+from worker.render.picture_size import MAX_PIXELS, MAX_SIDE_PX, result_size
 from worker.resources.picture_budget import LARGE_PIXELS
 
 # Right after a load there may be no frame yet. Measured: gone within two frames.
@@ -46,18 +45,40 @@ async def run(render: Render) -> None:
         width, height = area["width"], area["height"]
     pixels = width * height * request.device_scale_factor**2
     await render.page.memory.expect_picture(pixels)
-    if request.format is Format.WEBP and pixels > LARGE_PIXELS:
-        picture = await _picture(render, params | Screenshot(format=Format.PNG.value))
-        render.require_same_document()
-        quality = request.quality or DEFAULT_QUALITY
-        picture = await webp_encoder.encode(picture, quality, for_browser(os.environ))
-    else:
-        params["format"] = request.format.value
-        if request.format in LOSSY:
-            params["quality"] = request.quality or DEFAULT_QUALITY
-        picture = await _picture(render, params)
-        render.require_same_document()
-    render.content = _one_piece(picture)
+    render.content = _one_piece(await _encoded(render, params, pixels))
+
+
+async def _encoded(render: Render, params: Screenshot, pixels: float) -> bytes:
+    """Take the picture and encode it: in Chromium, or in a process of our own what Chromium cannot do."""
+    request = render.request
+    quality = request.quality or DEFAULT_QUALITY.get(request.format, 0)
+    is_small = request.optimize is Optimize.SIZE
+    is_resized = request.width_px is not None or request.height_px is not None
+    # Chromium encodes on the thread that answers all pages: a large WebP keeps it busy for 4 to 10 s.
+    is_slow = request.format is Format.WEBP and pixels > LARGE_PIXELS
+    is_ours = is_small or is_resized or is_slow or request.format is Format.AVIF
+    params["format"] = (Format.PNG if is_ours else request.format).value
+    if quality and not is_ours:
+        params["quality"] = quality
+    picture = await _picture(render, params)
+    render.require_same_document()
+    if not is_ours:
+        return picture
+    size = result_size(picture_size(picture), request.width_px, request.height_px)
+    if size is not None:
+        _require_result(request, size)
+    return await encode(picture, Encoding(request.format.value, quality, is_small=is_small, size=size))
+
+
+def _require_result(request: RenderRequest, size: tuple[int, int]) -> None:
+    side, pixels = MAX_SIDE_PX[request.format], MAX_PIXELS[request.format]
+    if max(size) > side or size[0] * size[1] > pixels:
+        name = "height_px" if request.width_px is None else "width_px"
+        detail = (
+            f"{name}: the picture would be {size[0]:,} x {size[1]:,} pixels; {request.format.value} may have "
+            f"{side:,} a side and {pixels:,} in all"
+        )
+        raise RenderError(ErrorType.INVALID_REQUEST, detail)
 
 
 async def _choose(render: Render) -> None:

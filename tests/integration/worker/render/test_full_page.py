@@ -238,3 +238,11 @@ async def test_a_page_that_dies_while_it_is_scrolled(shared: BrowserStage) -> No
     for process in shared.descendants("renderer"):
         process.kill()
     assert (await failing).type is ErrorType.PAGE_CRASHED
+
+
+async def test_a_page_without_scripts(shared: BrowserStage) -> None:
+    """Nothing runs in it that could scroll it, so that nothing is waited for."""
+    part = "<section style='content-visibility:auto;contain-intrinsic-size:auto 300px'>{}</section>"
+    html = part.format("<p style='background:blue'></p>") * 6 + REVEAL
+    assert await full_page(shared, html, java_script_enabled=False) == []
+    assert colours(shared.output, (200, 150), (200, 1650)) == [BLUE, BLUE]

@@ -1,0 +1,41 @@
+"""A picture encoded in a process of its own."""
+
+import asyncio
+import io
+
+import psutil
+import pytest
+from PIL import Image
+
+from fleet.errors import ErrorType, RenderError
+from tests.kit.processes import command_line
+from worker.render.encoder import Encoding, encode
+
+
+def png(width: int, height: int) -> bytes:
+    target = io.BytesIO()
+    Image.effect_noise((width, height), 90).save(target, "PNG")
+    return target.getvalue()
+
+
+def programs() -> list[psutil.Process]:
+    children = psutil.Process().children()
+    return [child for child in children if "encoder_program.py" in " ".join(command_line(child))]
+
+
+async def test_what_cannot_be_encoded_is_an_error_of_ours() -> None:
+    with pytest.raises(RenderError) as caught:
+        await encode(b"no picture", Encoding("webp", 85))
+    assert caught.value.type is ErrorType.INTERNAL_ERROR
+    assert caught.value.detail == "the picture could not be encoded as webp"
+
+
+async def test_the_process_ends_with_its_render() -> None:
+    encoding = asyncio.create_task(encode(png(3000, 3000), Encoding("png", 0, is_small=True)))
+    while not programs():
+        assert not encoding.done()
+        await asyncio.sleep(0.01)
+    encoding.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await encoding
+    assert programs() == []
