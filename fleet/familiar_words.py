@@ -141,15 +141,16 @@ def our_name(name: str, known: Collection[str]) -> str | None:
 
     Args:
         name: as it was written.
-        known: the fields that there are; what is returned begins with one of them.
+        known: the fields that there are, or the parameters, in whose names the dots of objects are.
     """
     if len(name) > _MAX_COMPARED:
         return None
     plain = snake_case(name)
     for meant in (plain, OUR_NAMES.get(plain, "")):
-        if meant.partition(".")[0] in known:
+        if meant in known or meant.partition(".")[0] in known:
             return meant
-    return None
+    close = get_close_matches(name, known, n=1)
+    return close[0] if close else None
 
 
 def our_value(field: str, value: object, allowed: Sequence[str]) -> str | None:

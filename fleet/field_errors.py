@@ -7,7 +7,6 @@ also repeat what was given, which may be a secret or 4 MiB long.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel, Field, ValidationError
@@ -188,8 +187,7 @@ def _unknown(name: str, known: Sequence[str], above: Sequence[str]) -> str:
         return f"is not known; did you mean `{meant}`?"
     if meant := our_name(name, above):
         return f"is not known here; did you mean `{meant}`, outside of this object?"
-    close = get_close_matches(name[:_MAX_FIELD_LENGTH], known, n=1)
-    return f"is not known; did you mean `{close[0]}`?" if close else "is not known"
+    return "is not known"
 
 
 def _hint(error: ErrorDetails, context: Mapping[str, Any]) -> str:

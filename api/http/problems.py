@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from fleet.errors import ErrorType, InvalidRequestError, RenderfleetError
+from fleet.familiar_words import our_name
 from fleet.field_errors import MAX_FIELD_ERRORS, FieldError, field_errors_of
 from fleet.render.link_signature import PATHS
 from fleet.render.stored import type_of_refusal
@@ -81,9 +82,10 @@ def refuse_unknown_parameters(given: Iterable[str], *, allowed: Iterable[str]) -
     known = sorted(allowed)
     for name in given:
         if name not in known:
-            raise refused_field(
-                name[:100], "is not a parameter of this call", allowed=", ".join(known) or "none"
-            )
+            meant = our_name(name, known)
+            hint = f"; did you mean `{meant}`?" if meant else ""
+            message = f"is not a parameter of this call{hint}"
+            raise refused_field(name[:100], message, allowed=", ".join(known) or "none")
 
 
 def refused_input(error: ValidationError, model: type[BaseModel]) -> RefusedError:

@@ -35,7 +35,8 @@ async def test_a_parameter_that_a_call_does_not_have_is_refused(api: Api) -> Non
     for method, path in await calls(api):
         answer = await api.client.request(method, filled(path, str(uuid4())), params={"stat": "failed"})
         finding = problem(answer, 422, ErrorType.INVALID_REQUEST)["errors"][0]
-        assert (finding["field"], finding["message"]) == ("stat", "is not a parameter of this call"), path
+        assert finding["field"] == "stat", path
+        assert finding["message"].startswith("is not a parameter of this call"), path
 
 
 async def test_whoever_has_no_key_learns_nothing_else(api: Api) -> None:

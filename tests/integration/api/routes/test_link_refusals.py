@@ -86,6 +86,13 @@ async def test_what_is_signed_is_checked_like_the_body_of_a_post(
     for options, field in cases:
         refusal = problem(await anyone.get(signer.link_with(options)), 422, ErrorType.INVALID_REQUEST)
         assert refusal["errors"][0]["field"] == field
+    for theirs, ours in (
+        ("ful_page", "full_page"),
+        ("width", "viewport.width"),
+        ("tz", "timezone_id"),
+    ):
+        refusal = problem(await anyone.get(signer.link_with({theirs: "1"})), 422, ErrorType.INVALID_REQUEST)
+        assert refusal["errors"][0]["message"].endswith(f"; did you mean `{ours}`?")
     private = signer.link(url="http://10.0.0.1/", placeholder="error")
     problem(await anyone.get(private), 422, ErrorType.URL_BLOCKED)
 
