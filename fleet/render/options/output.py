@@ -60,8 +60,8 @@ class OutputOptions(BaseModel):
         default=Format.PNG,
         description=(
             "png, jpeg, webp or avif: a picture. pdf: a document. html: the document as scripts have left "
-            "it. mhtml: the same with all its parts, in one file. text: the words that one sees. markdown: the "
-            "article, for people and models."
+            "it. mhtml: the same with all its parts, in one file. text: the words that one sees. markdown: "
+            "the article, for people and models."
         ),
     )
     quality: int | None = Field(
