@@ -149,7 +149,7 @@ def in_words(error: ValidationError, model: type[BaseModel]) -> str:
 
 
 def _field_error(error: ErrorDetails, model: type[BaseModel] | None) -> FieldError:
-    location = error["loc"][1:] if error["loc"] and error["loc"][0] in _PLACES else error["loc"]
+    location = _within_place(error)
     context = error.get("ctx", {})
     parts = [str(part) for part in location] + ([context["field"]] if "field" in context else [])
     field = _shortened(".".join(parts)) or None
@@ -168,6 +168,16 @@ def _field_error(error: ErrorDetails, model: type[BaseModel] | None) -> FieldErr
     return FieldError(
         field=None if type_ == "json_invalid" else field, message=message, allowed=context.get("allowed")
     )
+
+
+def _within_place(error: ErrorDetails) -> tuple[int | str, ...]:
+    """Where in the body, query, path or headers it is wrong."""
+    location = error["loc"]
+    if not location or location[0] not in _PLACES:
+        return location
+    # A field that nobody knows may have the name of a place.
+    is_field = len(location) == 1 and error["type"] == "extra_forbidden"
+    return location if is_field else location[1:]
 
 
 def _filled(words: Words, context: Mapping[str, Any]) -> str:

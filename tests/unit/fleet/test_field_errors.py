@@ -245,3 +245,11 @@ def test_all_errors_stand_in_one_line() -> None:
         RenderRequest.model_validate({"html": "x", "priority": 10, "timeout_ms": 0})
     words = in_words(caught.value, RenderRequest)
     assert words.split("; ") == ["priority: must be at most 9", "timeout_ms: must be at least 1"]
+
+
+@pytest.mark.parametrize("name", ["path", "body", "query", "header"])
+def test_an_unknown_field_may_have_the_name_of_a_part_of_a_call(name: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        RenderRequest.model_validate({"html": "<p>", name: "x"})
+    (found,) = field_errors_of(caught.value.errors(include_url=False), RenderRequest)
+    assert found.field == name
