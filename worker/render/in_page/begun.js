@@ -53,7 +53,9 @@
     const [whole, path] = [`${method} ${url}`, `${method} ${url.origin}${url.pathname}`];
     const isNews = times(whole) >= SAME_ADDRESS || times(path) >= SAME_PATH || NEWS.test(url.pathname + url.search);
     requests.set(token, { url: url.href.split("#")[0], isAwaited: isAwaited && !isNews });
-    return () => {
+    return (isLost) => {
+      // The server may not notice that nobody wants its answer any more: the port would wait for it.
+      if (isLost) stream(url.href.split("#")[0]);
       if (requests.get(token)?.isAwaited) endedAt = now();
       if (!requests.delete(token)) return;
       end(whole);
@@ -72,7 +74,7 @@
       promise.then((answer) => {
         over();
         stream(answer.url);
-      }, over);
+      }, () => over(true));
       return promise;
     },
   });
@@ -86,7 +88,7 @@
           over();
           streams.delete(answer.url);
         };
-        promise.then(read, read);
+        promise.then(read, () => over(true));
         return promise;
       },
     });
@@ -102,7 +104,7 @@
   wrap(XMLHttpRequest.prototype, "send", {
     apply(target, request, rest) {
       const over = begin(...(asked.get(request) ?? ["", "about:blank"]), true);
-      request.addEventListener("loadend", over, { once: true });
+      request.addEventListener("loadend", () => over(request.status === 0), { once: true });
       return Reflect.apply(target, request, rest);
     },
   });

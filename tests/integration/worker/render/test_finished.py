@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pypdf
 import pytest
 from PIL import Image
 
@@ -12,6 +13,7 @@ from tests.kit.finished_pictures import compared, is_same
 from tests.site import finished
 from worker.render import pipeline
 from worker.render.pipeline import Rendered
+from worker.render.settle import keep_account, wait_rest
 
 pytest_plugins = ("tests.kit.browser_fixtures",)
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -81,6 +83,30 @@ async def test_what_goes_on_when_the_time_is_over_is_named(shared: BrowserStage)
     url = shared.site.url("/silent")
     rendered = await shared.render(html=f"<title>there</title><script>fetch('{url}?secret')</script>")
     assert rendered.warnings == [f"wait_until=auto: captured while this still went on: {url}"]
+
+
+async def test_a_request_that_the_page_gives_up_is_not_awaited(shared: BrowserStage) -> None:
+    url = shared.site.url("/silent")
+    script = f"const stop = new AbortController; fetch('{url}', {{signal: stop.signal}}).catch(() => 0)"
+    html = f"<title>there</title><script>{script}; setTimeout(() => stop.abort(), 100)</script>"
+    async with shared.page() as page:
+        await keep_account(page, is_written=True)
+        await page.set_html(html)
+        await page.lifecycle.reach("load")
+        going_on = (await wait_rest(page, 1.5)).going_on
+        assert page.port.open_requests() == [url], "the server still has it"
+        assert url not in going_on
+
+
+async def test_a_pdf_holds_the_pictures_that_nobody_has_scrolled_to(shared: BrowserStage) -> None:
+    images = [
+        f"<div style='height:900px'><img loading=lazy src={shared.site.url(f'/photo/{number}.jpg')}></div>"
+        for number in range(8)
+    ]
+    rendered = await shared.render(html="".join(images), format="pdf")
+    pages = pypdf.PdfReader(shared.output).pages
+    assert sum(len(page.images) for page in pages) == 8
+    assert rendered.warnings == []
 
 
 async def test_an_animation_of_a_page_whose_scripts_do_not_run_is_awaited(
