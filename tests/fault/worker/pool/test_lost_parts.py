@@ -16,7 +16,8 @@ import psutil
 import pytest
 
 from fleet.jobs.job import Job, State
-from tests.kit.browser_stage import browser_stage
+from tests.kit.browser_stage import browser_stage, until
+from tests.kit.frozen_threads import frozen_threads
 from tests.kit.processes import ProductProcess, command_line
 from tests.kit.stage import Stage
 from tests.site.server import Site
@@ -55,6 +56,11 @@ PARTS: Final = {
     "zygotes": named("--type=zygote"),
     "renderers": named("--type=renderer"),
 }
+
+
+def launched(worker: ProductProcess) -> int:
+    """The highest number of a browser that the worker has launched."""
+    return max(int(line["generation"]) for line in worker.lines() if line["event"] == "browser launched")
 
 
 @asynccontextmanager
@@ -108,6 +114,27 @@ async def test_a_part_is_lost_while_jobs_run(
     assert failures == 0, "the browser's faults are no failed attempts"
     assert {job.state for job in ended} == {State.SUCCEEDED}, [job.error_detail for job in ended]
     assert len({job.artifact.sha256 for job in ended if job.artifact is not None}) == 1, "a picture is blank"
+
+
+async def test_a_network_service_that_hangs_is_noticed_although_it_lives(stage: Stage, site: Site) -> None:
+    """It was not stopped and has not ended, so only test renders show it."""
+    async with (
+        stage.worker(BROWSER_WARM_PAGES="2") as worker,
+        jobs_without_end(stage, site.url("/slow?ms=300")) as ended,
+    ):
+        await until_more(ended, JOBS_BEFORE, 30)
+        [service] = PARTS["network"](worker)
+        async with frozen_threads(service.pid):
+            hit_at = time.monotonic()
+            await worker.logged("the browser ended")
+            await until(lambda: launched(worker) == 2, "the next browser")
+            back_s = time.monotonic() - hit_at
+            await until_more(ended, 3, 2 * BACK_S)
+        reasons = [line["reason"] for line in worker.lines() if line["event"] == "the browser ended"]
+    assert reasons == ["canary"]
+    assert back_s < BACK_S
+    assert await stage.database.fetchval("SELECT sum(failure_count) FROM jobs") == 0
+    assert {job.state for job in ended} == {State.SUCCEEDED}, [job.error_detail for job in ended]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
