@@ -84,7 +84,7 @@ MEMORY_KILLS: Final = Counter(
 )
 PAGES_ENDED: Final = Counter(
     "renderfleet_pages_ended",
-    "Pages that were ended because they kept the browser busy or opened many windows.",
+    "Pages that were ended because they kept the browser busy, opened many windows or began many downloads.",
 )
 WORKER_MEMORY_BYTES: Final = Gauge(
     "renderfleet_worker_memory_bytes", "Proportional memory (PSS) of this worker's processes.", ["part"]
