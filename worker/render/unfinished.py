@@ -35,6 +35,11 @@ _ASK: Final = """(() => {
   // Past 250 entries Chromium writes down no more of them.
   const isOpen = url => /^https?:/.test(url) && timed.length < 250 && !ended.has(url);
   const all = selector => [...document.querySelectorAll(selector)];
+  let begun = {requests: []};  // by the page's scripts, where in_page/begun.js keeps account of it
+  const listen = ({detail}) => { begun = JSON.parse(detail); };
+  performance.addEventListener("renderfleetanswer", listen);
+  performance.dispatchEvent(new CustomEvent("renderfleetask"));
+  performance.removeEventListener("renderfleetanswer", listen);
   const parts = [
     ...all("img").filter(image => !image.complete && image.loading !== "lazy")
       .map(image => image.currentSrc || image.src),
@@ -47,16 +52,23 @@ _ASK: Final = """(() => {
   ];
   const fonts = [...document.fonts].filter(font => font.status === "loading").map(font => font.family);
   const some = words => words.slice(0, 20).map(word => word.slice(0, 400));
-  return {parts: some(parts), fonts: some(fonts)};
+  return {parts: some(parts), fonts: some(fonts), requests: some(begun.requests)};
 })()"""
 
 
 @dataclass(frozen=True, slots=True)
 class _Missing:
-    """What the document of one frame has not got: addresses of parts, families of fonts."""
+    """What the document of one frame has not got.
+
+    Attributes:
+        parts: addresses of its parts.
+        fonts: families.
+        requests: addresses of its scripts' requests, for which no load event waits.
+    """
 
     parts: list[str]
     fonts: list[str]
+    requests: list[str]
 
 
 def is_unread(page: Page, request: OpenRequest) -> bool:
@@ -116,7 +128,7 @@ async def describe(page: Page) -> str:
         return "; the page is busy, so that it does not answer" + _sentence(urls)
     except DevToolsError:
         return _sentence(urls)
-    urls += missing.parts
+    urls += [*missing.parts, *missing.requests]
     if not (urls or missing.fonts) and DOM_CONTENT_LOADED not in page.lifecycle.reached:
         urls = [page.lifecycle.asked_url]  # the rest of the document itself
     return _sentence(urls, fonts=missing.fonts)
@@ -124,7 +136,7 @@ async def describe(page: Page) -> str:
 
 async def _ask(page: Page, frame_id: str | None = None) -> _Missing:
     found = await page.evaluate(_ASK, frame_id=frame_id)
-    return _Missing(parts=found["parts"], fonts=found["fonts"])
+    return _Missing(parts=found["parts"], fonts=found["fonts"], requests=found["requests"])
 
 
 def names(open_: Iterable[str]) -> list[str]:

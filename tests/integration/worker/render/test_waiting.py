@@ -132,6 +132,16 @@ async def test_a_time_out_names_what_did_not_come_through_a_tunnel(
         assert (await over_tls(shared, html=html.format(site))).endswith(f"; still open: {site}silent")
 
 
+async def test_a_time_out_names_a_request_of_a_script_through_a_tunnel(
+    shared: BrowserStage, tmp_path: Path
+) -> None:
+    async with http2_server(tmp_path) as port:
+        url = f"https://127.0.0.1:{port}/silent"
+        html = f"<script>fetch('{url}?secret=1').then(() => window.isReady = true)</script>"
+        detail = await over_tls(shared, html=html, wait_for_function="window.isReady")
+        assert detail.endswith(f"; still open: {url}")
+
+
 @pytest.mark.parametrize("path", ["silent", "half"])
 async def test_a_time_out_names_a_document_that_did_not_come_through_a_tunnel(
     shared: BrowserStage, tmp_path: Path, path: str
