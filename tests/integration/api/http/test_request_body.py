@@ -114,7 +114,7 @@ async def test_each_wrong_field_is_named_with_what_is_allowed(api: Api) -> None:
         ({"html": "x", "viewport": {"width": 99_999, "height": 1}}, "viewport.width", "8192"),
         ({"html": "x", "viewport": viewport}, "viewport", "67,108,864 pixels"),
         ({"html": "x", "viewport": {**viewport, "widht": 1}}, "viewport.widht", "did you mean `width`?"),
-        ({"html": "x", "format": "gif"}, "format", "must be png, jpeg, webp, avif or pdf"),
+        ({"html": "x", "format": "gif"}, "format", "must be png, jpeg, webp, avif, pdf"),
         ({"html": "x", "fromat": "png"}, "fromat", "did you mean `format`?"),
         ({"html": "x", "quality": 50}, "quality", "is for jpeg, webp and avif"),
         ({"html": "x", "max_attempts": "many"}, "max_attempts", "must be a whole number"),
