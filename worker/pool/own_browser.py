@@ -1,7 +1,7 @@
 """A browser for one page: a job that has crashed before renders in it, so that a second crash hurts nobody.
 
-It costs 0.7 to 1 s and 115 MiB, lives for this one page, and takes one of the worker's slots like any other
-render. At most half of the slots may have one at a time. A job that gets none in time is put back.
+It costs about a second and 65 MiB, lives for this one page, and takes one of the worker's slots as any render
+does. At most half of the slots may have one at a time. A job that gets none in time is put back.
 """
 
 import asyncio

@@ -24,13 +24,18 @@ async def kill_the_browser_at_each_visit(site: Site, worker: ProductProcess) -> 
         while site.visits[KILLER] == kills:  # noqa: ASYNC110 - the site runs in threads of its own
             await asyncio.sleep(0.02)
         kills += 1
-        # After the first time it has a browser of its own, whose folder begins with b0.
-        [browser] = [one for one in browsers_of(worker.process.pid) if is_own(one) is (kills > 1)]
-        os.kill(browser, signal.SIGKILL)
+        while len(found := browsers_that_may_have_it(worker, is_first=kills == 1)) != 1:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        os.kill(found[0], signal.SIGKILL)
+
+
+def browsers_that_may_have_it(worker: ProductProcess, *, is_first: bool) -> list[int]:
+    """After its first attempt the page has a browser of its own. Those of its neighbours end soon."""
+    return [browser for browser in browsers_of(worker.process.pid) if is_own(browser) is not is_first]
 
 
 def is_own(browser: int) -> bool:
-    """Whether a browser is for one page."""
+    """Whether a browser is for one page: then its folder begins with b0."""
     return any("/b0-" in word for word in command_line(psutil.Process(browser)))
 
 
