@@ -25,8 +25,12 @@ _PLACES: Final = frozenset({"body", "query", "path", "header"})
 NO_CONTROL_CHARACTERS: Final = r"^[^\x00-\x1f\x7f]+$"
 NOT_BLANK: Final = r"\S"
 PRINTABLE_ASCII: Final = r"^[\x20-\x7e]+$"
+NO_CONTROL_CHARACTERS_OR_EMPTY: Final = r"^[^\x00-\x1f\x7f]*$"
+COOKIE_PATH: Final = r"^/[^\x00-\x1f\x7f;]*$"
 # What a field must be, for each pattern that a model has.
 _PATTERNS: Final[Mapping[str, str]] = {
+    NO_CONTROL_CHARACTERS_OR_EMPTY: "text without control characters, such as line breaks",
+    COOKIE_PATH: "a path that begins with /, without control characters and semicolons",
     NO_CONTROL_CHARACTERS: "text without control characters, such as line breaks",
     NOT_BLANK: "text that has more than blanks",
     PRINTABLE_ASCII: "text of printable ASCII characters, as a header has them",

@@ -14,7 +14,7 @@ from fleet.render.options.blocking import BlockingOptions
 from fleet.render.options.emulation import EmulationOptions
 from fleet.render.options.failing import FailingOptions
 from fleet.render.options.full_page import FullPageOptions
-from fleet.render.options.identity import IdentityOptions
+from fleet.render.options.identity import IdentityOptions, check_target
 from fleet.render.options.injection import InjectionOptions
 from fleet.render.options.job import JobOptions
 from fleet.render.options.output import MAX_AVIF_PIXELS, PICTURES, TRANSPARENT, Format, OutputOptions
@@ -94,6 +94,11 @@ class RenderRequest(
             raise rule_error(
                 "block_requests", "holds the host of `url`, so that there would be nothing to see"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _identity_has_a_target(self) -> Self:
+        check_target(self, self.url)
         return self
 
     def canonical(self) -> bytes:

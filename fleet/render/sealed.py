@@ -7,7 +7,9 @@ from fleet.render.request import RenderRequest
 from fleet.vault import SecretOwner, Vault
 
 # What must not lie in clear in the database, nor outlive its job. A new option with a secret comes in here.
-SECRET_FIELDS: Final = frozenset({"actions", "html", "proxy"})
+SECRET_FIELDS: Final = frozenset(
+    {"actions", "html", "proxy", "headers", "basic_auth", "cookies", "storage_state"}
+)
 
 
 @dataclass(frozen=True, slots=True)

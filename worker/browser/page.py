@@ -25,6 +25,8 @@ from worker.browser.open_requests import OpenRequests
 from worker.browser.page_log import PageLog
 from worker.browser.protocol import Metrics, Print, Screenshot
 from worker.browser.script_value import script_value
+from worker.browser.storage_seed import StorageSeed
+from worker.browser.target_headers import TargetHeaders
 from worker.egress.port import Port
 from worker.resources.page_memory import PageMemory
 
@@ -72,6 +74,8 @@ class Page:
         frames: the child frames that are still loading.
         requests: the requests that have not ended, for `networkidle`.
         failures: the requests that failed, for `fail_on_failed_request`.
+        headers: those that its requests to one origin have besides Chromium's own.
+        storage_seed: what it finds in its browser: cookies and `localStorage`.
         log: what Chromium has noted about the page.
         downloads: that the page began; they are refused.
         memory: the memory that it uses.
@@ -108,6 +112,8 @@ class Page:
         self.requests = OpenRequests(self._session, self._frame_id)
         self.downloads = Downloads(self._session)
         self.failures = FailedRequests(self._session, self._frame_id)
+        self.headers = TargetHeaders(self._session)
+        self.storage_seed = StorageSeed(connection.browser, self._session, context_id)
         self.log = PageLog(self._session)
         self._session.on("Page.javascriptDialogOpening", self._on_dialog)
 

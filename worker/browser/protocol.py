@@ -1,7 +1,8 @@
 """Parameters of DevTools commands, as the protocol names them: those that renders give.
 
-Source of names, units and defaults: https://chromedevtools.github.io/devtools-protocol/tot/Page/ and
-https://chromedevtools.github.io/devtools-protocol/tot/Emulation/
+Source of names, units and defaults: https://chromedevtools.github.io/devtools-protocol/tot/Page/,
+https://chromedevtools.github.io/devtools-protocol/tot/Emulation/ and
+https://chromedevtools.github.io/devtools-protocol/tot/Network/
 """
 
 from typing import NotRequired, TypedDict
@@ -24,6 +25,20 @@ class Metrics(TypedDict):
     screenWidth: int
     screenHeight: int
     screenOrientation: NotRequired[ScreenOrientation]
+
+
+class CookieParam(TypedDict):
+    """Of `Storage.setCookies`; with `url` for its host alone, with `domain` for the hosts below it too."""
+
+    name: str
+    value: str
+    url: NotRequired[str]
+    domain: NotRequired[str]
+    path: str
+    secure: bool
+    httpOnly: bool
+    sameSite: NotRequired[str]
+    expires: NotRequired[float]
 
 
 class ScreenshotClip(TypedDict):

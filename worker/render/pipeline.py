@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from fleet.errors import ErrorType, RenderError
 from fleet.jobs.facts import ArtifactFacts, PageFacts
 from fleet.render.options.output import PICTURES, TEXTS, Format
+from fleet.render.origins import origin_of
 from fleet.render.request import RenderRequest
 from fleet.telemetry.metrics import RENDER_SECONDS
 from worker.browser.devtools import DevToolsError
@@ -147,6 +149,7 @@ async def run_steps(work: Render) -> dict[Stage, float]:
             await step.run(work)
             timings_s[step.stage] = timings_s.get(step.stage, 0) + clock() - started
     _report_egress(work)
+    _report_identity(work)
     return timings_s
 
 
@@ -160,6 +163,21 @@ def _report_egress(work: Render) -> None:
     if error := egress_report.outage(work.page):
         raise error
     work.warnings.extend(egress_report.warnings(work.page.port.record))
+
+
+def _report_identity(work: Render) -> None:
+    """Warn if the page that is shown was not sent what the caller has given for it."""
+    request, final_url = work.request, work.page_facts.final_url
+    names = [name for name in ("headers", "basic_auth") if getattr(request, name)]
+    if request.url is None or not names or final_url is None or not final_url.startswith("http"):
+        return
+    address = urlsplit(final_url)
+    if (origin := f"{address.scheme}://{address.netloc.rpartition('@')[2]}") != origin_of(request.url):
+        given = " and ".join(f"`{name}`" for name in names)
+        work.warnings.append(
+            f"identity: the page went on to {origin}, which was not sent {given}: "
+            "they go to the origin of `url` alone"
+        )
 
 
 def _rendered(work: Render, timings_s: dict[Stage, float]) -> Rendered:

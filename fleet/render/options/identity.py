@@ -1,24 +1,28 @@
-"""As whom a render goes out: so far, through whose proxy."""
+"""As whom a render goes out: its headers, credentials, cookies and storage, and through whose proxy."""
 
 from enum import StrEnum
-from typing import Annotated, Final, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     StringConstraints,
     ValidationInfo,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from fleet.egress.hosts import authority
 from fleet.egress.policy import BlockedAddressError, MalformedAddressError
 from fleet.errors import ErrorType
 from fleet.field_errors import NO_CONTROL_CHARACTERS, rule_error
+from fleet.render.cookies import MAX_COOKIES, MAX_TEXT_LENGTH, Cookie
 from fleet.render.options.source import address_policy
+from fleet.render.request_headers import AUTHORIZATION, BasicAuth, Headers
+from fleet.render.storage_state import StorageState
 
 # RFC 1929 gives user name and password one byte of length each.
 MAX_CREDENTIAL_BYTES: Final = 255
@@ -121,12 +125,76 @@ class Proxy(BaseModel):
         return f"http://{_split(self.server)[1]}/"
 
 
+class _OrSetCookie:
+    """Says in the schema that a text is understood too."""
+
+    @staticmethod
+    def __get_pydantic_json_schema__(schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        text = {"type": "string", "maxLength": MAX_TEXT_LENGTH, "pattern": "="}
+        return {"anyOf": [handler(schema), text]}
+
+
 class IdentityOptions(BaseModel):
-    """Through whose proxy."""
+    """What the target is told of the caller, and through whose proxy. Nobody but the target is told."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    headers: Headers = Field(
+        default={},
+        repr=False,
+        description="Header fields for requests to the origin of `url`, and to no other.",
+        examples=[{"Authorization": "Bearer …"}],
+    )
+    basic_auth: BasicAuth | None = Field(
+        default=None,
+        description="User name and password for the origin of `url`, sent with each request to it.",
+    )
+    cookies: tuple[Annotated[Cookie, _OrSetCookie()], ...] = Field(
+        default=(),
+        max_length=MAX_COOKIES,
+        description="Cookies of the host of `url`: Playwright's fields, or the text of a Set-Cookie.",
+        examples=[[{"name": "session", "value": "…"}, "theme=dark; Path=/; Secure"]],
+    )
+    storage_state: StorageState | None = Field(
+        default=None,
+        repr=False,
+        description="Cookies and localStorage as Playwright's `storage_state` has them. Those of other sites "
+        "than that of `url` are left out.",
+    )
     proxy: Proxy | None = Field(
         default=None,
         description="All requests of the page go through this proxy. It must have a public address.",
     )
+
+    @model_validator(mode="after")
+    def _one_authorization(self) -> Self:
+        if self.basic_auth is not None and AUTHORIZATION in self.headers:
+            raise rule_error("basic_auth", "is sent as `Authorization`, which `headers` has too; give one")
+        return self
+
+
+def check_target(options: IdentityOptions, url: str | None) -> None:
+    """Refuse an identity that nobody would be told.
+
+    Args:
+        options: those of a request.
+        url: of the same request; None: it is rendered from `html`.
+
+    Raises:
+        PydanticCustomError: names the field.
+    """
+    if url is None:
+        for name in _OF_A_TARGET:
+            if getattr(options, name):
+                raise rule_error(name, "goes to the origin of `url` alone, and `html` has none")
+        return
+    for index, cookie in enumerate(options.cookies):
+        if not cookie.is_for(url):
+            raise rule_error(
+                f"cookies.{index}",
+                "is for another host than that of `url`, so that it would never be sent",
+                allowed="the host of `url`, or a domain above it with a dot in front",
+            )
+
+
+_OF_A_TARGET: Final = ("headers", "basic_auth", "cookies", "storage_state")

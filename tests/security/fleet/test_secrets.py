@@ -25,6 +25,13 @@ from tests.kit.vaults import VAULT
 
 HTML, USER, PASSWORD = "marker-in-html", "marker-user", "marker-password"
 IN_QUERY = "marker-in-query"
+IN_HEADER, IN_AUTH, IN_COOKIE, IN_STATE = (
+    "marker-in-header",
+    "marker-in-auth",
+    "marker-in-cookie",
+    "marker-in-state",
+)
+MARKERS = (HTML, USER, PASSWORD, IN_HEADER, IN_AUTH, IN_COOKIE, IN_STATE)
 TABLES = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
 
 
@@ -91,42 +98,50 @@ class Watched:
 
 
 def requests(gate: Gate) -> Iterator[dict[str, Any]]:
-    """One that is rendered, and one whose proxy does not do what a proxy should."""
+    """One that is rendered, one whose proxy does not do what a proxy should, and one with an identity."""
     address = gate.url.rstrip("/")
     yield {"html": f"<!-- {HTML} --><img src='{address}/picture'>"}
     proxy = {"server": address, "username": USER, "password": PASSWORD}
     yield {"url": f"https://127.0.0.1:8099/page?token={IN_QUERY}", "proxy": proxy}
+    entry = {"name": "user", "value": IN_STATE}
+    yield {
+        "url": f"{address}/page",
+        "headers": {"X-Token": IN_HEADER},
+        "basic_auth": {"username": "user", "password": IN_AUTH},
+        "cookies": [f"session={IN_COOKIE}"],
+        "storage_state": {"origins": [{"origin": address, "localStorage": [entry]}]},
+    }
 
 
 async def test_secrets_of_jobs_show_nowhere_while_they_run_and_are_gone_when_they_have_ended(
     stage: Stage, tenant_key: str
 ) -> None:
-    environment = stage.environment(LOG_LEVEL="debug", LOG_FORMAT="json", LEASE_S="30")
+    environment = stage.environment(LOG_LEVEL="debug", LOG_FORMAT="json", LEASE_S="30", BROWSER_MAX_PAGES="3")
     logs = [stage.folder / "api.log", stage.folder / "worker.log"]
     async with AsyncExitStack() as running:
         client = await running.enter_async_context(api(environment, logs[0], tenant_key))
         await running.enter_async_context(worker(environment, logs[1]))
         watched = Watched(stage, client, logs)
         ids = [(await watched.call("POST", "/v1/jobs", body))["id"] for body in requests(stage.gate)]
-        schedule = {"cron": "@hourly", "job": next(requests(stage.gate))}
-        made = await watched.call("POST", "/v1/schedules", schedule)
-        await watched.call("GET", made["links"]["self"])
+        for body in requests(stage.gate):
+            made = await watched.call("POST", "/v1/schedules", {"cron": "@hourly", "job": body})
+            await watched.call("GET", made["links"]["self"])
         async with asyncio.timeout(END_S):
-            await stage.gate.visited(2)
+            await stage.gate.visited(3)
 
         kept = await watched.kept()
         assert str(ids[0]).encode() in kept, "the dump holds what there is"
-        assert [marker for marker in (HTML, USER, PASSWORD) if found(marker, kept)] == []
-        assert await sealed(stage) == {ids[0]: True, ids[1]: True}
+        assert [marker for marker in MARKERS if found(marker, kept)] == []
+        assert await sealed(stage) == dict.fromkeys(ids, True)
 
         stage.gate.open()
         ended = [await watched.call("GET", f"/v1/jobs/{id_}?wait=40") for id_ in ids]
-        assert [job["status"] for job in ended] == ["succeeded", "failed"]
+        assert [job["status"] for job in ended] == ["succeeded", "failed", "succeeded"]
         await watched.call("GET", "/v1/jobs")
         await watched.call("POST", f"/v1/jobs/{ids[1]}/retry")
     kept = await watched.kept()
-    assert [marker for marker in (HTML, USER, PASSWORD) if found(marker, kept)] == []
-    assert await sealed(stage) == {ids[0]: False, ids[1]: False}
+    assert [marker for marker in MARKERS if found(marker, kept)] == []
+    assert await sealed(stage) == dict.fromkeys(ids, False)
     written = b"".join(log.read_bytes() for log in logs)
     assert ids[1].encode() in written
     assert not found(IN_QUERY, written)
@@ -148,6 +163,20 @@ REFUSED = [
     (
         {"url": "http://a.test/", "proxy": {"server": "http://p.test:1", "pasword": PASSWORD}},
         "proxy.pasword",
+    ),
+    ({"url": "http://a.test/", "headers": {"Host": PASSWORD}}, "headers.Host"),
+    ({"url": "http://a.test/", "headers": {f"X: {PASSWORD}": ""}}, "headers"),
+    ({"url": "http://a.test/", "headers": {"X-A": f"{PASSWORD}\n"}}, "headers.x-a"),
+    ({"url": "http://a.test/", "basic_auth": {"username": f"u:{PASSWORD}"}}, "basic_auth.username"),
+    ({"url": "http://a.test/", "basic_auth": {"pasword": PASSWORD, "username": "u"}}, "basic_auth.pasword"),
+    ({"html": "<p>", "headers": {"X-A": PASSWORD}}, "headers"),
+    ({"url": "http://a.test/", "cookies": [PASSWORD]}, "cookies.0"),
+    ({"url": "http://a.test/", "cookies": [f"a={PASSWORD}; Domain=b.test"]}, "cookies.0"),
+    ({"url": "http://a.test/", "cookies": [{"name": PASSWORD}]}, "cookies.0.value"),
+    ({"url": "http://a.test/", "storage_state": PASSWORD}, "storage_state"),
+    (
+        {"url": "http://a.test/", "storage_state": {"origins": [{"origin": PASSWORD}]}},
+        "storage_state.origins",
     ),
 ]
 

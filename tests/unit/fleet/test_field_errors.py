@@ -33,6 +33,7 @@ RAISES: Mapping[str, set[str]] = {
         "datetime_object_invalid",
     },
     "default": set(),
+    "dict": {"dict_type"},
     "definition-ref": set(),
     "definitions": set(),
     "enum": {"enum"},
