@@ -91,7 +91,7 @@ def create_app() -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            app.state.dependencies = await _open_dependencies(settings, stack)
+            app.state.dependencies = await _open_dependencies(app.state.settings, stack)
             yield
 
     app = FastAPI(
@@ -104,6 +104,7 @@ def create_app() -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
+    app.state.settings = settings
     app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]
     allow_origins(app, settings.api.api_cors_origins)
     app.add_middleware(HostCheck, names=HostNames((*settings.api.api_allowed_hosts, settings.api.api_host)))

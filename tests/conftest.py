@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import itertools
 import logging
 import os
 import subprocess
@@ -12,11 +11,11 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import UUID
 
-import asyncpg
 import psutil
 import pytest
 import structlog
 from arq.connections import ArqRedis
+from hypothesis import HealthCheck, settings
 
 from deploy.embedded.engines.engines import Engines
 from fleet.artifacts.settings import StorageSettings
@@ -24,7 +23,9 @@ from fleet.database import Database, DatabaseSettings
 from fleet.queue import arq_adapter
 from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope, Tenant
+from tests.kit.databases import Databases, run_sql, with_database
 from tests.kit.gate import gate
+from tests.kit.paths import ROOT
 from tests.kit.stage import Stage
 from tests.kit.tenants import find_tenant
 
@@ -36,7 +37,35 @@ if WORKER:
     os.environ["TMPDIR"] = tempfile.tempdir = str(TMPDIR)
 
 TEMPLATE = "template_of_tests"
-_numbers = itertools.count()
+# The same examples in every run: what a change breaks fails at once, and nothing else fails by chance.
+# `OPTIONS=--hypothesis-profile=default` looks at others.
+settings.register_profile(
+    "suite", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suite")
+
+# Files that mostly wait, for processes, outages or leases, begin first: one that began last would keep the
+# others waiting for it. They are in these folders, and the longest come first.
+BEGIN_FIRST = (
+    "tests/integration/docs",
+    "tests/fault",
+    "tests/integration/api/openapi",
+    "tests/integration/deploy",
+    "tests/soak",
+    "tests/integration/api/server",
+    "tests/security/worker",
+    "tests/integration/worker",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of slow folders first; xdist hands files out in this order (tests/__main__.py)."""
+
+    def place(item: pytest.Item) -> int:
+        folder = item.path.relative_to(ROOT).as_posix()
+        return next((n for n, first in enumerate(BEGIN_FIRST) if folder.startswith(first)), len(BEGIN_FIRST))
+
+    items.sort(key=place)
 
 
 def pytest_collection_finish() -> None:
@@ -82,22 +111,9 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
         yield started
 
 
-async def run_sql(url: str, *statements: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        for statement in statements:
-            await connection.execute(statement)
-    finally:
-        await connection.close()
-
-
-def with_database(url: str, name: str) -> str:
-    return f"{url.rpartition('/')[0]}/{name}"
-
-
 @pytest.fixture(scope="session")
 def template_database(engines: Engines) -> str:
-    """A migrated database that each test copies, which takes 60 ms; migrating takes a second."""
+    """A migrated database, to be copied; migrating takes a second."""
     asyncio.run(run_sql(engines.database_url, f"CREATE DATABASE {TEMPLATE}"))
     url = with_database(engines.database_url, TEMPLATE)
     environment = {**os.environ, "RENDERFLEET_DATABASE_URL": url}
@@ -105,18 +121,22 @@ def template_database(engines: Engines) -> str:
     return TEMPLATE
 
 
+@pytest.fixture(scope="session")
+def databases(engines: Engines, template_database: str) -> Databases:
+    """Those that tests have used and may use again."""
+    return Databases(engines.database_url, template_database)
+
+
 @pytest.fixture
-async def database_url(engines: Engines, template_database: str) -> AsyncIterator[str]:
-    """A database of this test's own."""
-    name = f"test_{next(_numbers)}"
-    await run_sql(engines.database_url, f"CREATE DATABASE {name} TEMPLATE {template_database}")
-    yield with_database(engines.database_url, name)
-    await run_sql(engines.database_url, f"DROP DATABASE {name} WITH (FORCE)")
+async def database_url(databases: Databases) -> AsyncIterator[str]:
+    """A database of this test's own, without rows."""
+    async with databases.one() as url:
+        yield url
 
 
 @pytest.fixture
 def database_settings(database_url: str) -> DatabaseSettings:
-    return DatabaseSettings(database_url=database_url)
+    return DatabaseSettings(database_url=database_url, database_timeout_s=60)  # the longest
 
 
 @pytest.fixture

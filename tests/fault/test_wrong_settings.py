@@ -16,10 +16,10 @@ from fleet.database import Database
 from fleet.vault import enrol
 from fleet.vault.key_file import new_key
 from tests.kit.paths import ROOT
+from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import free_port, product_environment
 from tests.kit.vaults import VAULT
 
-END_S: Final = 40.0
 PROGRAMS: Final = {
     "api": ("api",),
     "worker": ("worker",),
@@ -70,7 +70,7 @@ async def refused(program: str, environment: dict[str, str]) -> str:
         stderr=asyncio.subprocess.STDOUT,
     )
     try:
-        async with asyncio.timeout(END_S):
+        async with asyncio.timeout(PATIENCE_S):
             said = (await process.communicate())[0].decode()
     finally:
         if process.returncode is None:

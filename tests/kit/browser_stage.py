@@ -15,6 +15,7 @@ from fleet.egress.policy import AddressPolicy
 from fleet.egress.public_addresses import Address
 from fleet.egress.settings import EgressSettings
 from fleet.render.request import RenderRequest
+from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import command_line
 from tests.site.server import Site
 from worker.browser.page import Page
@@ -28,7 +29,6 @@ from worker.settings import BrowserSettings, EgressProxySettings
 
 MAX_BYTES = 500 * 1024 * 1024
 POLICY = AddressPolicy.from_settings(EgressSettings(egress_allow=("127.0.0.1",)))
-END_S = 20.0
 # Resolves to this machine, as the site does, but to an address that the policy does not allow.
 FORBIDDEN_HOST = "localhost"
 # All names below it resolve to the site, so that a page can load from several hosts.
@@ -72,7 +72,7 @@ def browser_pids(folder: Path) -> list[int]:
     return [one.pid for one in found if not any("--type=" in word for word in command_line(one))]
 
 
-async def until(condition: Callable[[], bool], what: str, timeout_s: float = END_S) -> None:
+async def until(condition: Callable[[], bool], what: str, timeout_s: float = PATIENCE_S) -> None:
     """Wait for something that causes no event, such as a new file or the end of another program."""
     deadline = asyncio.get_running_loop().time() + timeout_s
     while not condition():

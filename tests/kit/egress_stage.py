@@ -13,6 +13,7 @@ from ipaddress import ip_address
 
 from fleet.egress.policy import AddressPolicy
 from fleet.egress.public_addresses import Address, is_public
+from tests.kit.patience import PATIENCE_S
 from worker.egress.outbound.dial import dial
 from worker.egress.outbound.stream import Stream
 from worker.egress.port import Port
@@ -25,7 +26,6 @@ PUBLIC = ip_address("93.184.216.34")
 PUBLIC6 = ip_address("2606:2800:220:1::1")
 OTHER = ip_address("93.184.216.99")
 PRIVATE = ip_address("10.0.0.1")
-WAIT_S = 10.0
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -151,17 +151,17 @@ class Client:
         await self.writer.drain()
 
     async def head(self) -> bytes:
-        async with asyncio.timeout(WAIT_S):
+        async with asyncio.timeout(PATIENCE_S):
             return await self.reader.readuntil(b"\r\n\r\n")
 
     async def exactly(self, count: int) -> bytes:
-        async with asyncio.timeout(WAIT_S):
+        async with asyncio.timeout(PATIENCE_S):
             return await self.reader.readexactly(count)
 
     async def rest(self) -> bytes:
         """All bytes until the connection is closed or reset."""
         found = b""
-        async with asyncio.timeout(WAIT_S):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 try:
                     data = await self.reader.read(65_536)
@@ -174,7 +174,7 @@ class Client:
     async def until_reset(self) -> int:
         """Read until the connection is reset; how many bytes arrived. A normal close is an error."""
         count = 0
-        async with asyncio.timeout(WAIT_S):
+        async with asyncio.timeout(PATIENCE_S):
             with contextlib.suppress(ConnectionResetError):
                 while data := await self.reader.read(65_536):
                     count += len(data)
@@ -202,7 +202,7 @@ async def tunnel(port: Port, authority: str) -> tuple[Client, int]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(WAIT_S):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():  # noqa: ASYNC110 - the condition causes no event
             await asyncio.sleep(0.01)
 

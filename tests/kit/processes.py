@@ -16,10 +16,8 @@ import psutil
 
 from deploy.embedded.engines.engines import Engines
 from tests.kit.paths import ROOT
+from tests.kit.patience import PATIENCE_S
 from tests.kit.vaults import SECRET_KEY
-
-START_S = 40.0
-STOP_S = 20.0
 
 
 def product_environment(engines: Engines, database_url: str, data_dir: Path) -> dict[str, str]:
@@ -60,12 +58,12 @@ class ProductProcess:
 
     async def ended(self) -> int:
         """Wait for its end; its exit code."""
-        async with asyncio.timeout(STOP_S):
+        async with asyncio.timeout(PATIENCE_S):
             return await self.process.wait()
 
     async def logged(self, words: str) -> None:
         """Wait until its log contains these words."""
-        async with asyncio.timeout(START_S):
+        async with asyncio.timeout(PATIENCE_S):
             while words not in self.log.read_text():
                 assert self.process.returncode is None, self.log.read_text()
                 await asyncio.sleep(0.02)  # a file that grows causes no event
@@ -87,7 +85,7 @@ async def started(
             process.send_signal(signal.SIGCONT)
             process.terminate()
             try:
-                async with asyncio.timeout(STOP_S):
+                async with asyncio.timeout(PATIENCE_S):
                     await process.wait()
             finally:
                 if process.returncode is None:
@@ -135,14 +133,14 @@ async def api_process(
     async with started(*arguments, environment=environment, log=log) as process:
         headers = {"Authorization": f"Bearer {key}"}
         async with httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60, trust_env=False
+            base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=PATIENCE_S, trust_env=False
         ) as client:
             await _answers(client, process)
             yield process, client
 
 
 async def _answers(client: httpx.AsyncClient, process: ProductProcess) -> None:
-    async with asyncio.timeout(START_S):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             assert process.process.returncode is None, process.log.read_text()
             try:

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from tests.kit.patience import PATIENCE_S
+
 Behaviour = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -87,7 +89,7 @@ class Receiver:
 
     async def got(self, times: int = 1) -> list[Received]:
         """Wait until that many requests have arrived; all requests so far."""
-        async with asyncio.timeout(30), self._arrived:
+        async with asyncio.timeout(PATIENCE_S), self._arrived:
             await self._arrived.wait_for(lambda: len(self.received) >= times)
         return self.received
 

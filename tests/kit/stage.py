@@ -17,10 +17,10 @@ from fleet.jobs.job import Job, queued_job
 from fleet.queue import dispatch
 from fleet.render.request import RenderRequest
 from tests.kit.gate import Gate
+from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import ProductProcess, product_environment, worker
 from tests.kit.vaults import VAULT
 
-END_S = 45.0
 LOOPBACK = AddressPolicy.from_settings(EgressSettings(egress_allow=("127.0.0.1",)))
 
 
@@ -55,7 +55,7 @@ class Stage:
 
     async def ended(self, job: Job) -> Job:
         """Wait for the job's end; its row after that."""
-        async with asyncio.timeout(END_S):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 found = await read.get(self.database, job_id=job.id, tenant_id=job.tenant_id)
                 assert found is not None
@@ -71,7 +71,7 @@ class Stage:
     async def beats(self, count: int) -> None:
         """Wait for this many more reports of a worker: about as many heartbeat intervals have passed then."""
         last = "SELECT max(last_seen_at) FROM workers"
-        async with asyncio.timeout(END_S):
+        async with asyncio.timeout(PATIENCE_S):
             for _ in range(count):
                 seen = await self.database.fetchval(last)
                 while await self.database.fetchval(last) == seen:  # noqa: ASYNC110 - a changed row causes no event

@@ -25,6 +25,7 @@ from fleet.webhooks import endpoints, outbox
 from fleet.webhooks.endpoints import Endpoint
 from fleet.webhooks.outbox import DeliveryError, MessageRecord, MessageState
 from tests.kit.facts import PICTURE
+from tests.kit.patience import PATIENCE_S
 from tests.kit.receiver import Received
 from tests.kit.stage import LOOPBACK
 from tests.kit.vaults import VAULT
@@ -114,7 +115,7 @@ class WebhookStage:
 
     async def until(self, job: Job, condition: Callable[[MessageRecord], bool]) -> MessageRecord:
         """Wait until the job's message meets a condition."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 message = await self.message(job)
                 if condition(message):

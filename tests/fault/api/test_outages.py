@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from tests.kit.full_database import full_database
+from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import api
 from tests.kit.stage import Stage
 
@@ -20,7 +21,7 @@ async def client(stage: Stage, tenant_key: str) -> AsyncIterator[httpx.AsyncClie
 
 
 async def ended(client: httpx.AsyncClient, path: str) -> dict[str, object]:
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             document: dict[str, object] = (await client.get(path, params={"wait": 10})).json()
             if document["status"] not in ("queued", "running"):

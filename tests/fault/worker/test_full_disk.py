@@ -11,7 +11,8 @@ from fleet.errors import ErrorType
 from fleet.jobs.job import Job, State
 from fleet.jobs.read import get
 from tests.kit.paths import ROOT
-from tests.kit.processes import STOP_S, ProductProcess
+from tests.kit.patience import PATIENCE_S
+from tests.kit.processes import ProductProcess
 from tests.kit.stage import Stage
 
 DISK_MB = 160
@@ -81,7 +82,7 @@ async def worker_on_a_small_disk(stage: Stage, *, ballast_mb: int = 0) -> AsyncI
     finally:
         if process.returncode is None:
             process.terminate()
-            async with asyncio.timeout(STOP_S):
+            async with asyncio.timeout(PATIENCE_S):
                 await process.wait()
 
 

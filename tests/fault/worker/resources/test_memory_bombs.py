@@ -10,6 +10,7 @@ import pytest_asyncio
 from fleet.errors import ErrorType, RenderError
 from fleet.telemetry.metrics import MEMORY_KILLS
 from tests.kit.browser_stage import TERMS, BrowserStage, browser_stage, until
+from tests.kit.patience import PATIENCE_S
 from tests.site.bombs import RENDERER_BOMBS, SHARED_BOMBS
 from tests.site.server import Site
 from worker.browser.devtools import DevToolsConnection
@@ -21,7 +22,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LIMIT_MB = 200
 # The Cache API is slow to fill: 0.1 GB a second where nothing else runs.
-END_S = 40.0
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -46,7 +46,7 @@ async def witnesses(stage: BrowserStage, bomb: "asyncio.Task[object]") -> int:
 async def go_off(stage: BrowserStage, name: str) -> RenderError:
     """What the owner of the bomb reads, after witnesses have rendered beside it."""
     bomb = asyncio.create_task(stage.render(f"/bomb/{name}", navigation_timeout_ms=60_000))
-    async with asyncio.timeout(END_S):
+    async with asyncio.timeout(PATIENCE_S):
         count = await witnesses(stage, bomb)
     assert count > 0
     error = bomb.exception()

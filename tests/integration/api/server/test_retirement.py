@@ -15,11 +15,11 @@ import psutil
 from tests.kit.api.calls import enqueue, fail
 from tests.kit.api.follow import follow
 from tests.kit.paths import ROOT
+from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import ProductProcess, free_port, started
 from tests.kit.stage import Stage
 
 SHARE = 50
-PATIENCE_S = 30.0
 
 
 @dataclass

@@ -317,12 +317,10 @@ class Queue(RuleBasedStateMachine):
         assert running == self.running()
 
 
-def test_any_order_of_calls_leaves_each_job_in_its_one_state(database_url: str) -> None:
+def test_any_order_of_calls_leaves_each_job_in_its_one_state(database_settings: DatabaseSettings) -> None:
     with asyncio.Runner() as runner:
         Queue.runner = runner
-        Queue.pool = runner.run(
-            Database.open(DatabaseSettings(database_url=database_url), application="model")
-        )
+        Queue.pool = runner.run(Database.open(database_settings, application="model"))
         Queue.TestCase.settings = settings(
             max_examples=100,
             stateful_step_count=50,

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 
 import hypothesis.strategies as st
 from arq.connections import ArqRedis
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 
 from deploy.embedded.engines.engines import Engines
 from fleet.queue import arq_adapter, fair_queue
 from fleet.queue.fair_queue import DEFAULT_PRIORITY, HEAD_START, QueuedId
+from tests.kit.patience import PATIENCE_S
 
 TENANTS = "abcde"
 WEIGHTS = st.sampled_from((0.01, 0.5, 1.0, 1.0, 1.0, 2.0, 3.0, 10.0, 100.0))
@@ -176,9 +177,9 @@ REPORTED = [
 
 def test_whoever_begins_to_wait_waits_for_one_turn_of_each_other_at_most(engines: Engines) -> None:
     with asyncio.Runner() as runner:
-        redis = arq_adapter.connect(engines.redis_url, timeout_s=5)
+        redis = arq_adapter.connect(engines.redis_url, timeout_s=PATIENCE_S)
 
-        @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        @settings(max_examples=100)
         @given(st.lists(WEIGHTS, min_size=5, max_size=5), st.lists(STEPS, min_size=20, max_size=150))
         @example([1.0] * 5, REPORTED)
         def play(weights: list[float], steps: list[Step]) -> None:
@@ -202,9 +203,9 @@ def test_whoever_begins_to_wait_waits_for_one_turn_of_each_other_at_most(engines
 def test_tenants_that_go_on_waiting_share_by_weight(engines: Engines) -> None:
     """The theorem of start-time fair queuing: shares differ by less than one turn of each, at any moment."""
     with asyncio.Runner() as runner:
-        redis = arq_adapter.connect(engines.redis_url, timeout_s=5)
+        redis = arq_adapter.connect(engines.redis_url, timeout_s=PATIENCE_S)
 
-        @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        @settings(max_examples=30)
         @given(st.lists(WEIGHTS, min_size=3, max_size=3), st.lists(PRIORITIES, min_size=30, max_size=60))
         def play(weights: list[float], priorities: list[int]) -> None:
             async def played() -> None:

@@ -37,7 +37,7 @@ from fleet.vault.key_file import new_key
 from fleet.vault.rotation import rotate
 from fleet.vault.settings import SecretSettings
 from fleet.webhooks import endpoints
-from tests.conftest import run_sql, with_database
+from tests.kit.databases import run_sql, with_database
 from tests.kit.facts import PICTURE
 from tests.kit.processes import free_port, started
 from tests.kit.stage import Stage

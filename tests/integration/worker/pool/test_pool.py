@@ -36,15 +36,23 @@ async def test_no_more_pages_than_slots(site: Site) -> None:
 
 async def test_warm_page_is_used_once_and_replaced(site: Site) -> None:
     async with browser_stage(site, browser_max_pages=1, browser_warm_pages=1) as stage:
-        waits = []
+        used: set[int] = set()
         for _ in range(4):
-            await until(lambda: len(stage.descendants("renderer")) >= 1, "a warm page")
+            there: set[int] = set()
+
+            def is_another_there(used: set[int] = used, there: set[int] = there) -> bool:
+                there |= {renderer.pid for renderer in stage.descendants("renderer")} - used
+                return bool(there)
+
+            # No page is made for the render: one was there, and was not used before.
+            await until(is_another_there, "a warm page")
             async with stage.page() as page:
-                waits.append(page.waited_s)
+                assert page.memory.renderers
+                assert page.memory.renderers <= there
+                used |= page.memory.renderers
                 assert await page.evaluate("location.href") == "about:blank"
                 await page.navigate(site.url("/tiny"))
                 await page.lifecycle.reach("load")
-        assert min(waits) < 0.005
 
 
 async def test_warm_page_that_died_is_not_given_out(site: Site) -> None:

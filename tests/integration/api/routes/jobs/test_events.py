@@ -33,7 +33,8 @@ from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope, Tenant
 from tests.integration.api.conftest import Api, Serve
 from tests.kit.api.calls import CONTENT, claim, enqueue, fail, problem, succeed, until
-from tests.kit.api.follow import TIMEOUT_S, follow
+from tests.kit.api.follow import follow
+from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import free_port, started
 from tests.kit.stage import Stage
 from tests.kit.tcp_forwarder import forwarded
@@ -332,7 +333,7 @@ class Stream:
 
     async def ids(self) -> list[str]:
         """Ids of all events until the server ends the stream as it should."""
-        async with asyncio.timeout(TIMEOUT_S):
+        async with asyncio.timeout(PATIENCE_S):
             text = await self.reader.readuntil(b"\r\n0\r\n\r\n")
         self.writer.close()
         return [found.decode() for found in re.findall(rb"^id: (\S+)$", text, re.MULTILINE)]
