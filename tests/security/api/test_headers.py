@@ -46,7 +46,7 @@ async def test_what_answers_a_link_is_for_pages_of_every_site(api: Api) -> None:
     answers = [
         await api.client.get("/v1/screenshot"),
         await api.client.get("/v1/pdf?url=x"),
-        await api.client.post("/v1/screenshot"),
+        await api.client.put("/v1/screenshot"),
         await api.client.get("/v1/screenshot", headers={"Host": "evil.example"}),
         await api.client.get(f"/v1/screenshot?url={'x' * 40_000}"),
     ]
