@@ -24,9 +24,9 @@ from fleet.queue import arq_adapter
 from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope, Tenant
 from tests.kit.databases import Databases, run_sql, with_database
-from tests.kit.gate import gate
 from tests.kit.paths import ROOT
-from tests.kit.stage import Stage
+from tests.kit.stages.gate import gate
+from tests.kit.stages.stage import Stage
 from tests.kit.tenants import find_tenant
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")

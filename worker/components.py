@@ -19,7 +19,7 @@ from worker.attempts.attempt_runner import AttemptRunner
 from worker.attempts.comparison import Comparison
 from worker.attempts.ending import Ending
 from worker.attempts.heartbeat import Heartbeat
-from worker.browser.scratch import Scratch
+from worker.browser.launch.scratch import Scratch
 from worker.egress.outbound.resolver import SystemResolver
 from worker.egress.proxy import Egress
 from worker.health.canary import NOT_RENDERING, Canary
@@ -34,8 +34,8 @@ from worker.pool.pool import Pool
 from worker.resources.admission import Admission
 from worker.resources.cgroup import Container
 from worker.resources.disk import DiskWatch
-from worker.resources.picture_budget import picture_budget_mib
-from worker.resources.render_limit import render_limit_mib
+from worker.resources.memory.picture_budget import picture_budget_mib
+from worker.resources.memory.render_limit import render_limit_mib
 from worker.settings import BrowserSettings, WorkerSettings
 from worker.webhooks.http_post import tls_context
 from worker.webhooks.sender import Sender

@@ -23,7 +23,7 @@ from worker.health.vitals import MEASURE_INTERVAL_S
 from worker.maintenance.background_tasks import BackgroundTasks, TaskFunction, every
 from worker.maintenance.redis_listener import listen_for_announcements
 from worker.parts import Part, Parts
-from worker.resources.allocator import give_back_large_blocks
+from worker.resources.memory.allocator import give_back_large_blocks
 from worker.settings import WorkerSettings
 
 log = get_logger(__name__)

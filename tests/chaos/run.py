@@ -19,7 +19,7 @@ from tests.chaos.clients.waiting import until
 from tests.chaos.report import audit
 from tests.chaos.report.recovery import ENGINES, recoveries
 from tests.chaos.report.verdict import Verdict, judge
-from tests.kit.browser_stage import browser_pids
+from tests.kit.stages.browser_stage import browser_pids
 
 _REPORT_EVERY_S: Final = 10.0
 # Longer than any call is repeated: after this time each is accepted or was given up.

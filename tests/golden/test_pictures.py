@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from PIL import Image, ImageChops
 
-from tests.kit.browser_stage import BrowserStage
+from tests.kit.stages.browser_stage import BrowserStage
 
-pytest_plugins = ("tests.kit.browser_fixtures",)
+pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 FOLDER = Path(__file__).parent

@@ -8,8 +8,8 @@ import pytest
 from fleet.artifacts.settings import StorageSettings
 from fleet.artifacts.store import Artifacts
 from fleet.database import Database
-from tests.kit.receiver import Receiver, receiver
-from tests.kit.webhook_stage import WebhookStage
+from tests.kit.servers.receiver import Receiver, receiver
+from tests.kit.stages.webhook_stage import WebhookStage
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from tests.kit.browser_stage import SITE_DOMAIN
+from tests.kit.stages.browser_stage import SITE_DOMAIN
 
 
 @dataclass(frozen=True, slots=True)

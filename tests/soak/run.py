@@ -17,7 +17,7 @@ from tests.bench.clients.product import Product
 from tests.bench.report.measure import cpu_by_part, difference, until_idle
 from tests.chaos.clients.supervised_process import SupervisedProcess
 from tests.chaos.clients.waiting import until
-from tests.kit.browser_stage import browser_pids as browsers_in
+from tests.kit.stages.browser_stage import browser_pids as browsers_in
 from tests.soak.fleet import Fleet, lines_of, opened, time_of
 from tests.soak.load import Load
 from tests.soak.memory import Memory, browser_pids, memory_of

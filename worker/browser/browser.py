@@ -1,6 +1,6 @@
 """One Chromium. Playwright starts and ends the process; renders control it through a DevTools connection.
 
-The command line (worker/browser/flags.py) and the browser's folder (worker/browser/scratch.py) are ours, not
+The command line and the browser's folder are ours (flags.py and scratch.py in worker/browser/launch), not
 Playwright's. The connection goes to Chromium's debugging port, past Playwright (docs/adr: what that saves).
 """
 
@@ -19,20 +19,20 @@ from playwright.async_api import Playwright
 from fleet.errors import ErrorType, RenderError
 from fleet.telemetry.logs import get_logger
 from fleet.telemetry.metrics import BROWSER_LAUNCHES
-from worker.browser.debugging_port import PortTakenError, devtools_path, free_port
 from worker.browser.devtools import DevToolsConnection, DevToolsError
 from worker.browser.downloads import MANY_DOWNLOADS
-from worker.browser.flags import command_line
-from worker.browser.launch_advice import log_launch_failure
+from worker.browser.launch.debugging_port import PortTakenError, devtools_path, free_port
+from worker.browser.launch.flags import command_line
+from worker.browser.launch.launch_advice import log_launch_failure
+from worker.browser.launch.playwright_driver import CALL_ERRORS
+from worker.browser.launch.scratch import BrowserFolder
 from worker.browser.network_service import NetworkService
 from worker.browser.page import Page
-from worker.browser.playwright_driver import CALL_ERRORS
 from worker.browser.popups import MANY_WINDOWS, StrayPages
-from worker.browser.scratch import BrowserFolder
 from worker.egress.proxy import Egress
 from worker.resources.disk import full_error, is_almost_full, means_full, uses_dev_shm
-from worker.resources.memory_guard import MemoryGuard
-from worker.resources.page_memory import PageGoneError
+from worker.resources.memory.memory_guard import MemoryGuard
+from worker.resources.memory.page_memory import PageGoneError
 from worker.resources.process_group import BrowserProcessGroup, kill_browser_with
 from worker.resources.shared_parts import SharedParts
 from worker.settings import BrowserSettings

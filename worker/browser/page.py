@@ -14,21 +14,21 @@ from pathlib import Path
 from typing import Any, Final, Unpack
 
 from fleet.telemetry.logs import get_logger
-from worker.browser.child_frames import ChildFrames
 from worker.browser.devtools import DevToolsConnection, DevToolsError, Params, ProtocolError, Session
+from worker.browser.document.child_frames import ChildFrames
+from worker.browser.document.failed_requests import FailedRequests
+from worker.browser.document.loading import Lifecycle
+from worker.browser.document.open_requests import OpenRequests
+from worker.browser.document.page_log import PageLog
+from worker.browser.document.script_value import script_value
 from worker.browser.downloads import Downloads
-from worker.browser.failed_requests import FailedRequests
-from worker.browser.flags import EVERYTHING_THROUGH_PROXY
-from worker.browser.loading import Lifecycle
+from worker.browser.launch.flags import EVERYTHING_THROUGH_PROXY
 from worker.browser.network_service import is_network_service
-from worker.browser.open_requests import OpenRequests
-from worker.browser.page_log import PageLog
 from worker.browser.protocol import Metrics, Print, Screenshot
-from worker.browser.script_value import script_value
 from worker.browser.storage_seed import StorageSeed
 from worker.browser.target_headers import TargetHeaders
 from worker.egress.port import Port
-from worker.resources.page_memory import PageMemory
+from worker.resources.memory.page_memory import PageMemory
 
 # The default of `viewport`. Pages are opened in this size, so that most renders do not have to resize them.
 DEFAULT_WIDTH_PX: Final = 1280

@@ -17,7 +17,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
-# Relative to DATA_DIR: one folder for each worker (worker/browser/scratch.py).
+# Relative to DATA_DIR: one folder for each worker (worker/browser/launch/scratch.py).
 SCRATCH: Final = "scratch"
 SOCKET: Final = "status.sock"
 # The same default as in fleet/settings.py, which takes 200 ms to import. A test compares the two.

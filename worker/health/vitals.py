@@ -11,10 +11,10 @@ from fleet.workers.vitals import BrowserVitals, MemoryVitals, Vitals
 from worker.pool.pool import Pool
 from worker.resources.admission import Admission
 from worker.resources.cgroup import Container
-from worker.resources.growth import MemoryTrend
-from worker.resources.worker_memory import ProcessesReading, ProcessGroup, WorkerProcesses
+from worker.resources.memory.growth import MemoryTrend
+from worker.resources.memory.worker_memory import ProcessesReading, ProcessGroup, WorkerProcesses
 
-# A reading takes 20 ms of CPU while four pages render (worker/resources/worker_memory.py).
+# A reading takes 20 ms of CPU while four pages render (worker/resources/memory/worker_memory.py).
 MEASURE_INTERVAL_S: Final = 15.0
 
 log = get_logger(__name__)

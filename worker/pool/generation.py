@@ -9,9 +9,9 @@ from playwright.async_api import Playwright
 from fleet.errors import ErrorType, RenderError
 from fleet.telemetry.logs import get_logger
 from fleet.workers.vitals import Sandbox
-from worker.browser import sandbox
 from worker.browser.browser import Browser, BrowserNumbers
 from worker.browser.devtools import ConnectionLostError, DevToolsError
+from worker.browser.launch import sandbox
 from worker.browser.page import Page
 from worker.egress.proxy import Egress
 from worker.pool.liveness import LostPageCheck

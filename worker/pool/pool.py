@@ -57,7 +57,7 @@ class Pool:
 
         Args:
             settings: how many pages, how long a browser lives, which Chromium.
-            folder: this worker's own (`worker/browser/scratch.py`); TMPDIR points there.
+            folder: this worker's own (`worker/browser/launch/scratch.py`); TMPDIR points there.
             egress: the only way of its pages to the network. Start it before the pool, and stop it after.
             offer: called with the number of usable slots: one less while a browser is being replaced.
         """

@@ -11,7 +11,7 @@ from fleet.errors import ErrorType, RenderError
 from fleet.telemetry.logs import get_logger
 from fleet.telemetry.metrics import BROWSER_GENERATION, BROWSER_LAUNCHED_TIMESTAMP_SECONDS
 from fleet.workers.vitals import Sandbox
-from worker.browser import playwright_driver
+from worker.browser.launch import playwright_driver
 from worker.egress.proxy import Egress
 from worker.pool.detached_tasks import Detached
 from worker.pool.generation import EXTRA, Generation

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 from fleet.errors import ErrorType, RenderError
 from fleet.jobs.facts import ArtifactFacts, PageFacts
 from fleet.render.request import RenderRequest
-from worker.browser.loading import COMMIT, STAGES
+from worker.browser.document.loading import COMMIT, STAGES
 from worker.browser.page import Page
 from worker.browser.protocol import ScreenshotClip
 from worker.egress.terms import Terms

@@ -13,8 +13,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from worker.browser.devtools import DevToolsError
-from worker.browser.loading import COMMIT, DOM_CONTENT_LOADED
-from worker.browser.open_requests import OpenRequest
+from worker.browser.document.loading import COMMIT, DOM_CONTENT_LOADED
+from worker.browser.document.open_requests import OpenRequest
 from worker.browser.page import Page
 
 # How long the page is asked after its time is over already.

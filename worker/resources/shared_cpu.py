@@ -15,7 +15,7 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 from worker.resources.chromium_processes import read_cpu_s
-from worker.resources.page_memory import PageMemory
+from worker.resources.memory.page_memory import PageMemory
 
 # A page that loads 300 small files takes 0.6 s of the two processes.
 LIMIT_S: Final = 1.5

@@ -10,7 +10,7 @@ from tests.bench.clients.caller import Caller
 from tests.bench.clients.product import Api, Product, ProductError
 from tests.bench.report.measure import figure, percentile
 from tests.bench.report.report import Aim, Section, Table
-from tests.kit.gate import Gate, gate
+from tests.kit.stages.gate import Gate, gate
 
 _AIM_MS: Final = 1000.0
 

@@ -20,7 +20,7 @@ from tests.bench.report.measure import figure, percentile
 from tests.bench.report.report import Aim, Section, Table
 from tests.site.bombs import BOMBS
 from tests.site.floods import FLOODS
-from worker.resources.worker_memory import WorkerProcesses
+from worker.resources.memory.worker_memory import WorkerProcesses
 
 _FLOOD_MS: Final = 6000
 # Three large pictures at once leave one for the other tenant.

@@ -19,8 +19,8 @@ from fleet.errors import RenderError
 from fleet.telemetry.logs import LogSettings, configure_logs
 from tests.bench.clients.contender import capture_with_retries
 from tests.bench.clients.responder import Document, respond
-from tests.kit.browser_stage import BrowserStage, browser_stage
 from tests.kit.finished_pictures import compared, is_same
+from tests.kit.stages.browser_stage import BrowserStage, browser_stage
 from tests.site import finished
 from tests.site.server import Site
 

@@ -20,7 +20,7 @@ from deploy.embedded.engines.ports import LOOPBACK, free_port
 from deploy.embedded.processes import process_tree
 from tests.chaos.cases.scale import Scale
 from tests.chaos.clients.supervised_process import SupervisedProcess
-from tests.kit.tcp_forwarder import TcpForwarder, forwarded
+from tests.kit.servers.tcp_forwarder import TcpForwarder, forwarded
 from tests.site.server import Site
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 from tests.kit.full_database import full_database
 from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import api
-from tests.kit.stage import Stage
+from tests.kit.stages.stage import Stage
 
 HTML = {"html": "<p>x</p>"}
 

@@ -6,7 +6,7 @@ import pytest
 
 from fleet.jobs.job import State
 from tests.kit.processes import started
-from tests.kit.stage import Stage
+from tests.kit.stages.stage import Stage
 
 JUMPS = {"ahead": signal.SIGUSR1, "back": signal.SIGUSR2}
 

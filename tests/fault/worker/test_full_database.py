@@ -2,7 +2,7 @@
 
 from fleet.jobs.job import State
 from tests.kit.full_database import full_database
-from tests.kit.stage import Stage
+from tests.kit.stages.stage import Stage
 
 
 async def test_a_worker_waits_until_postgres_has_room_and_loses_nothing(stage: Stage) -> None:

@@ -13,7 +13,7 @@ from fleet.jobs.read import get
 from tests.kit.paths import ROOT
 from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import ProductProcess
-from tests.kit.stage import Stage
+from tests.kit.stages.stage import Stage
 
 DISK_MB = 160
 MIN_FREE_MB = 96

@@ -8,10 +8,10 @@ import pytest
 import pytest_asyncio
 
 from fleet.errors import ErrorType, RenderError
-from tests.kit.browser_stage import BrowserStage, browser_stage
+from tests.kit.stages.browser_stage import BrowserStage, browser_stage
 from tests.site.server import Site
 
-pytest_plugins = ("tests.kit.browser_fixtures",)
+pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LIMIT_MB = 256

@@ -3,7 +3,7 @@
 import signal
 
 from fleet.jobs.job import State
-from tests.kit.stage import Stage
+from tests.kit.stages.stage import Stage
 
 
 async def test_the_short_job_ends_and_the_second_signal_hands_the_long_one_back(stage: Stage) -> None:

@@ -15,19 +15,19 @@ from typing import Any
 import httpx
 from prometheus_client import REGISTRY
 
-from tests.kit.browser_stage import BrowserStage, browser_stage
 from tests.kit.paths import ROOT
 from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import free_port
-from tests.kit.stage import Stage
-from tests.kit.tcp_forwarder import forwarded
+from tests.kit.servers.tcp_forwarder import forwarded
+from tests.kit.stages.browser_stage import BrowserStage, browser_stage
+from tests.kit.stages.stage import Stage
 from tests.site.server import Site
 from worker.health import ask
 from worker.health.canary import Canary
 from worker.health.readiness import WorkerReadinessDocument
 from worker.health.status_server import LoopMonitor, StatusApp, StatusServer
 
-pytest_plugins = ("tests.kit.browser_fixtures",)
+pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 
 
 async def command(data_dir: Path, *words: str) -> tuple[int | None, str]:

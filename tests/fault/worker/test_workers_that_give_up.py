@@ -11,9 +11,9 @@ import pytest
 
 from fleet.jobs.job import State
 from tests.chaos.cases.faults import browsers_of
-from tests.kit.browser_stage import chromium_processes
 from tests.kit.processes import ProductProcess, started
-from tests.kit.stage import Stage
+from tests.kit.stages.browser_stage import chromium_processes
+from tests.kit.stages.stage import Stage
 
 
 def program_that_vanishes(folder: Path) -> Path:

@@ -17,7 +17,7 @@ import pytest
 from deploy.embedded.engines.ports import free_port
 from tests.kit.paths import ROOT
 from tests.kit.processes import command_line
-from worker.browser.sandbox import missing_walls
+from worker.browser.launch.sandbox import missing_walls
 
 pytestmark = pytest.mark.timeout(180)  # the first start may have to fill .venv
 

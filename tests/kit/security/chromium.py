@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from worker.browser.devtools import DevToolsConnection, Params, Session
-from worker.browser.flags import EVERYTHING_THROUGH_PROXY, command_line
+from worker.browser.launch.flags import EVERYTHING_THROUGH_PROXY, command_line
 from worker.resources.process_group import BrowserProcessGroup
 from worker.settings import BrowserSettings
 

@@ -5,10 +5,10 @@ import contextlib
 import psutil
 import pytest
 
-from tests.kit.browser_stage import browser_stage
+from tests.kit.stages.browser_stage import browser_stage
 from tests.site.server import Site
 
-pytest_plugins = ("tests.kit.browser_fixtures",)
+pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 
 SECRETS = {
     "RENDERFLEET_DATABASE_URL": "postgresql://somebody:a-marker@nowhere/",

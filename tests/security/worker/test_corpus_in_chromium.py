@@ -24,7 +24,7 @@ from worker.egress.outbound.stream import Stream
 from worker.egress.proxy import Egress
 from worker.egress.terms import Terms
 from worker.egress.verdicts import ConnectionOutcome, Verdict
-from worker.resources.page_memory import PageMemory
+from worker.resources.memory.page_memory import PageMemory
 from worker.settings import EgressProxySettings
 
 BAD: Final = [(kind, text) for kind, text in lines() if kind != "channel"]

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.browser_stage import BrowserStage, browser_stage
+from tests.kit.stages.browser_stage import BrowserStage, browser_stage
 from tests.site.server import Site
 from worker.egress.outbound import own_ports
 from worker.egress.outbound.own_ports import DEVTOOLS_PORTS
 from worker.egress.verdicts import ConnectionOutcome
 
-pytest_plugins = ("tests.kit.browser_fixtures",)
+pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 
 # Every spelling of this machine that Chromium understands.
 HOSTS = (

@@ -12,14 +12,14 @@ from deploy.embedded.welcome import welcome
 from fleet.errors import RenderError
 from fleet.workers import registry
 from fleet.workers.vitals import Sandbox
-from tests.kit.browser_stage import browser_stage, chromium_processes, until
 from tests.kit.processes import command_line, free_port, started
-from tests.kit.stage import Stage
+from tests.kit.stages.browser_stage import browser_stage, chromium_processes, until
+from tests.kit.stages.stage import Stage
 from tests.site.server import Site
-from worker.browser.sandbox import missing_walls, verify
+from worker.browser.launch.sandbox import missing_walls, verify
 from worker.settings import BrowserSettings
 
-pytest_plugins = ("tests.kit.browser_fixtures",)
+pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 
 FREE = {"NoNewPrivs": "0", "Seccomp": "0", "Seccomp_filters": "0", "NSpid": "77"}
 # What a container's runtime gives to each process in it, the worker as well.

@@ -14,13 +14,13 @@ import pytest
 import pytest_asyncio
 
 from fleet.errors import ErrorType, RenderError
-from tests.kit.browser_stage import BrowserStage, browser_stage
+from tests.kit.stages.browser_stage import BrowserStage, browser_stage
 from tests.site.floods import TRIED_IN_TESTS
 from tests.site.server import Site
 from worker.browser.downloads import MANY_DOWNLOADS
 from worker.browser.popups import MANY_WINDOWS
 
-pytest_plugins = ("tests.kit.browser_fixtures",)
+pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NAMED_ENDS: Final = {"downloads": MANY_DOWNLOADS, "windows": MANY_WINDOWS}

@@ -18,7 +18,6 @@ import pytest
 from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType
 from fleet.jobs.job import State
-from tests.kit.browser_stage import browser_stage, open_egress, until
 from tests.kit.security.channels import (
     CORPUS,
     DOCUMENTS,
@@ -30,13 +29,14 @@ from tests.kit.security.channels import (
 )
 from tests.kit.security.chromium import Tab, chromium
 from tests.kit.security.private_listeners import ADDRESSES, PrivateListeners, private_listeners
-from tests.kit.stage import Stage
+from tests.kit.stages.browser_stage import browser_stage, open_egress, until
+from tests.kit.stages.stage import Stage
 from tests.site.server import Site
 from worker.browser.devtools import DevToolsConnection, DevToolsError, Session
 from worker.browser.page import Page
 from worker.egress.terms import Terms
 
-pytest_plugins = ("tests.kit.browser_fixtures",)
+pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 
 # 127.0.0.2 stands for the public internet, everything else is what it is.
 PUBLIC: Final = AddressPolicy(allow=((ip_network(HOST), None),))

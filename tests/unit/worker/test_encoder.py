@@ -9,7 +9,7 @@ from PIL import Image
 
 from fleet.errors import ErrorType, RenderError
 from tests.kit.processes import command_line
-from worker.render.encoder import Encoding, encode
+from worker.render.picture.encoder import Encoding, encode
 
 
 def png(width: int, height: int) -> bytes:

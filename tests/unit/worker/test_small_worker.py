@@ -17,7 +17,7 @@ UNWANTED = {"PIL", "alembic", "fastapi", "httpx", "matplotlib", "sqlalchemy", "s
 # malloc learns from the first block to keep the second one, which cannot go while the last ones are there.
 LARGE_BLOCK = """
 import psutil
-from worker.resources.allocator import give_back_large_blocks
+from worker.resources.memory.allocator import give_back_large_blocks
 
 give_back_large_blocks()
 first = b"x" * 20_000_000

@@ -9,13 +9,13 @@ import base64
 import json
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from worker.browser.page import Page
 from worker.browser.protocol import ScreenshotClip
+from worker.render.in_page import script
 
-_FAR_FRAMES: Final = (Path(__file__).parents[1] / "in_page" / "far_frames.js").read_text()
+_FAR_FRAMES: Final = script("far_frames.js")
 # Each takes about 0.2 s, and its picture passes through the worker as text.
 _MAX_FRAMES: Final = 20
 _MAX_PIXELS: Final = 8_000_000

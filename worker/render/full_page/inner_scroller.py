@@ -5,12 +5,12 @@ scroll, so that bars above, below and beside it stay where they belong.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from worker.browser.page import Page
+from worker.render.in_page import script
 
-_EXPAND: Final = (Path(__file__).parents[1] / "in_page" / "expand_scroller.js").read_text()
+_EXPAND: Final = script("expand_scroller.js")
 
 
 @dataclass(frozen=True, slots=True)

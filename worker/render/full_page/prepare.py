@@ -6,7 +6,7 @@ from worker.render.context import Render
 from worker.render.full_page.far_frames import draw_far_frames
 from worker.render.full_page.repair import draw_beyond_window
 from worker.render.full_page.scroll import MAX_IMAGES_S, Scrolled, scroll_through
-from worker.render.settle import settle
+from worker.render.waiting.settle import settle
 
 _VIRTUAL: Final = (
     "full_page: the page draws only those rows of a list that are in its window, so that others are missing "

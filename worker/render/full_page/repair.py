@@ -6,15 +6,15 @@ window, and layers that cover the window behind everything else.
 """
 
 import json
-from pathlib import Path
 from typing import Final
 
 from worker.browser.page import Page
+from worker.render.in_page import script
 
 # Of more elements than this nobody is asked for its style: 50,000 take about 0.3 s.
 _MAX_ELEMENTS: Final = 50_000
 
-_REPAIR: Final = (Path(__file__).parents[1] / "in_page" / "draw_beyond_window.js").read_text()
+_REPAIR: Final = script("draw_beyond_window.js")
 
 
 async def draw_beyond_window(page: Page) -> None:

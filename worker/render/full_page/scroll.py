@@ -7,10 +7,10 @@ skips.
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from worker.browser.page import Page
+from worker.render.in_page import script
 
 # 100,000 px in windows of 720 px are 139 steps: 3 to 6 s.
 MAX_SCROLL_S: Final = 10.0
@@ -24,7 +24,7 @@ _MIN_LOST: Final = 3
 _MAX_LOST: Final = 40
 _LOST_SHARE: Final = 0.25
 
-_SCROLL: Final = (Path(__file__).parents[1] / "in_page" / "scroll.js").read_text()
+_SCROLL: Final = script("scroll.js")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import math
-from pathlib import Path
 from typing import Any, Final
 
 from fleet.errors import ErrorType, RenderError
@@ -12,12 +11,13 @@ from worker.browser.protocol import ScreenshotClip
 from worker.render.context import Render
 from worker.render.full_page.repair import draw_beyond_window
 from worker.render.full_page.scroll import scroll_through
+from worker.render.in_page import script
 from worker.render.picture.frames import frame_ids, quads, scroll_position
 from worker.render.picture.part import part_of_page
-from worker.render.settle import settle
+from worker.render.waiting.settle import settle
 
-_FIND: Final = (Path(__file__).parents[1] / "in_page" / "find_element.js").read_text()
-_BRING: Final = (Path(__file__).parents[1] / "in_page" / "bring_element.js").read_text()
+_FIND: Final = script("find_element.js")
+_BRING: Final = script("bring_element.js")
 # The page is ready already: an element that is still missing has so much time.
 _PATIENCE_S: Final = 3.0
 _LOOK_EVERY_S: Final = 0.1

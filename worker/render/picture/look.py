@@ -1,16 +1,16 @@
 """Changes how the page looks just before its picture is taken: what is hidden, what moves, what is behind."""
 
 import json
-from pathlib import Path
 from typing import Final
 
 from fleet.errors import ErrorType, RenderError
 from fleet.render.options.screenshot import Animations, Caret
 from worker.browser.devtools import ProtocolError
 from worker.render.context import Render
+from worker.render.in_page import script
 from worker.render.picture.frames import frame_ids
 
-_LOOK: Final = (Path(__file__).parents[1] / "in_page" / "look.js").read_text()
+_LOOK: Final = script("look.js")
 _MAX_FRAMES: Final = 50
 
 

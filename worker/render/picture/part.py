@@ -5,7 +5,7 @@ from fleet.render.options.screenshot import Clip
 from worker.browser.protocol import ScreenshotClip
 from worker.render.context import Render
 from worker.render.full_page.prepare import prepare
-from worker.render.picture_size import largest
+from worker.render.picture.picture_size import largest
 
 
 async def clip_area(render: Render, clip: Clip) -> ScreenshotClip:

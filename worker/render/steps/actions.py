@@ -3,23 +3,22 @@
 import asyncio
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 from fleet.errors import ErrorType, RenderError
 from fleet.render.options.actions import KEYS, Action, Typing
 from fleet.render.request import RenderRequest
 from worker.browser.devtools import ProtocolError
-from worker.render.after_change import wait_after_change
 from worker.render.context import Render
+from worker.render.in_page import script
+from worker.render.waiting.after_change import wait_after_change
 
 # How long an action waits for its element; Playwright waits 30 s, which hides a typing error for as long.
 _ELEMENT_S: Final = 5.0
 # The page answers itself that nothing came, before its time is over for us: its words say why.
 _ANSWER_S: Final = 0.5
-_IN_PAGE: Final = Path(__file__).parents[1] / "in_page"
-_TARGET: Final = _IN_PAGE.joinpath("target.js").read_text()
-_CHOOSE: Final = _IN_PAGE.joinpath("choose.js").read_text()
+_TARGET: Final = script("target.js")
+_CHOOSE: Final = script("choose.js")
 _TYPED_BY: Final = {"Enter": "\r", "Space": " "}
 
 

@@ -9,7 +9,7 @@ from worker.render.context import Render
 from worker.render.full_page.inner_scroller import expand_scroller
 from worker.render.full_page.prepare import prepare
 from worker.render.picture.look import apply_look
-from worker.render.picture_size import largest
+from worker.render.picture.picture_size import largest
 
 _NOT_EXPANDED: Final = (
     "full_page: the page scrolls in an element of its own, of which %d CSS pixels could not be shown"

@@ -1,19 +1,18 @@
 """Adds the caller's styles and scripts to the page when it has loaded."""
 
 import json
-from pathlib import Path
 from typing import Final
 
 from fleet.errors import ErrorType, RenderError
 from fleet.render.options.injection import Added
 from worker.browser.devtools import ProtocolError
-from worker.browser.script_value import EvaluationError
-from worker.render.after_change import wait_after_change
+from worker.browser.document.script_value import EvaluationError
 from worker.render.context import Render
+from worker.render.in_page import script
+from worker.render.waiting.after_change import wait_after_change
 
-_IN_PAGE: Final = Path(__file__).parents[1] / "in_page"
-_ADD: Final = _IN_PAGE.joinpath("add.js").read_text()
-_ADOPT: Final = _IN_PAGE.joinpath("adopt.js").read_text()
+_ADD: Final = script("add.js")
+_ADOPT: Final = script("adopt.js")
 
 
 async def run(render: Render) -> None:
@@ -32,21 +31,21 @@ async def run(render: Render) -> None:
                 await _load(render, f"styles[{number}]", style, kind="style")
             else:
                 await page.evaluate(f"({_ADOPT})({json.dumps(style.text)})")
-    for number, script in enumerate(request.scripts):
+    for number, added in enumerate(request.scripts):
         async with render.until_ready(f"the end of scripts[{number}]"):
-            await _run(render, f"scripts[{number}]", script)
+            await _run(render, f"scripts[{number}]", added)
         if page.lifecycle.loader != loader or page.lifecycle.is_moving_on:
             await wait_after_change(render, loader)
             loader = page.lifecycle.loader
     await wait_after_change(render, loader)
 
 
-async def _run(render: Render, name: str, script: Added) -> None:
-    if script.text is None:
-        await _load(render, name, script, kind="script")
+async def _run(render: Render, name: str, added: Added) -> None:
+    if added.text is None:
+        await _load(render, name, added, kind="script")
         return
     try:
-        await render.page.evaluate_as_page(script.text)
+        await render.page.evaluate_as_page(added.text)
     except EvaluationError as error:
         raise RenderError(ErrorType.SCRIPT_FAILED, f"{name}: {error}") from error
     except ProtocolError:

@@ -1,7 +1,6 @@
 """Prints the page. Until its options come: A4, no margins, backgrounds printed."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Final
 
 from fleet.errors import ErrorType, RenderError
@@ -9,8 +8,9 @@ from fleet.render.options.pdf import A4_HEIGHT_IN, A4_WIDTH_IN
 from worker.browser.devtools import ProtocolError
 from worker.browser.page import Page
 from worker.render.context import Render
+from worker.render.in_page import script
 
-_LOAD_LAZY: Final = (Path(__file__).parents[1] / "in_page" / "load_lazy.js").read_text()
+_LOAD_LAZY: Final = script("load_lazy.js")
 _LAZY_TIMEOUT_S: Final = 5.0
 
 

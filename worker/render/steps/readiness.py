@@ -1,7 +1,7 @@
 """Waits until the page is what the caller wants to see."""
 
-from worker.render.arrival import arrive
 from worker.render.context import Render
+from worker.render.waiting.arrival import arrive
 
 
 async def run(render: Render) -> None:

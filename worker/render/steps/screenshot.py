@@ -10,13 +10,13 @@ from fleet.render.request import RenderRequest
 from worker.browser.devtools import ProtocolError
 from worker.browser.protocol import Screenshot
 from worker.render.context import Render
-from worker.render.encoder import Encoding, encode
 from worker.render.file_facts import picture_size
 from worker.render.picture.element import element_area
+from worker.render.picture.encoder import Encoding, encode
 from worker.render.picture.look import apply_look
 from worker.render.picture.part import clip_area
-from worker.render.picture_size import MAX_PIXELS, MAX_SIDE_PX, result_size
-from worker.resources.picture_budget import LARGE_PIXELS
+from worker.render.picture.picture_size import MAX_PIXELS, MAX_SIDE_PX, result_size
+from worker.resources.memory.picture_budget import LARGE_PIXELS
 
 # Right after a load there may be no frame yet. Measured: gone within two frames.
 _NO_FRAME: Final = "Unable to capture screenshot"

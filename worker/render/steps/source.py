@@ -9,7 +9,7 @@ from worker.browser.page import Navigation
 from worker.render import egress_report
 from worker.render.context import Render
 from worker.render.net_errors import ABORTED, error_type, is_of_our_proxy
-from worker.render.settle import keep_account
+from worker.render.waiting.settle import keep_account
 
 # Chromium's error page is a document of no bytes; the time is for a machine that is busy.
 _ERROR_PAGE_TIMEOUT_S: Final = 5.0

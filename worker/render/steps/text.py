@@ -3,17 +3,16 @@
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import cache
-from pathlib import Path
 from typing import Final
 
 from fleet.errors import ErrorType, RenderError
 from fleet.render.options.output import Format
 from worker.browser.devtools import ProtocolError
 from worker.render.context import Render
+from worker.render.in_page import script
 
-_IN_PAGE: Final = Path(__file__).parents[1] / "in_page"
-_HTML: Final = _IN_PAGE.joinpath("html.js").read_text()
-_MARKDOWN: Final = _IN_PAGE.joinpath("markdown.js").read_text()
+_HTML: Final = script("html.js")
+_MARKDOWN: Final = script("markdown.js")
 _LIBRARIES: Final = ("readability.js", "turndown.js", "turndown-plugin-gfm.js")
 # A DevTools message of more would hold several times as much memory in browser and worker.
 MAX_CHARACTERS: Final = 32 * 1024 * 1024
@@ -64,7 +63,7 @@ async def _markdown(render: Render) -> str:
 @cache
 def _libraries() -> str:
     # Read when they are first needed: 125 KB that most workers never need.
-    return ";\n".join((_IN_PAGE / "vendor" / name).read_text() for name in _LIBRARIES)
+    return ";\n".join(script(f"vendor/{name}") for name in _LIBRARIES)
 
 
 async def _one_piece(data: bytes) -> AsyncIterator[bytes]:

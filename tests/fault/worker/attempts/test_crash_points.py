@@ -20,8 +20,8 @@ from fleet.jobs.read import LAST_ID
 from fleet.queue.arq_adapter import QUEUE
 from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import ProductProcess, api_process
-from tests.kit.stage import Stage
-from tests.kit.tcp_forwarder import TcpForwarder, forwarded
+from tests.kit.servers.tcp_forwarder import TcpForwarder, forwarded
+from tests.kit.stages.stage import Stage
 
 HTML: Final[dict[str, Any]] = {"html": "<p>x</p>"}
 

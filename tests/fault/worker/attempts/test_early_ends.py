@@ -16,7 +16,7 @@ from fleet.jobs.job import State
 from fleet.workers import pause
 from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import ProductProcess, api
-from tests.kit.stage import Stage
+from tests.kit.stages.stage import Stage
 
 # A heartbeat that never comes within a test: what happens quickly came by Redis.
 NO_HEARTBEAT = {"LEASE_S": "300", "HEARTBEAT_INTERVAL_S": "100"}

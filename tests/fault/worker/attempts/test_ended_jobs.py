@@ -7,7 +7,7 @@ import httpx
 
 from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import api
-from tests.kit.stage import Stage
+from tests.kit.stages.stage import Stage
 from tests.site.server import Site
 
 WAIT = {"Prefer": "wait=40"}

@@ -10,9 +10,9 @@ from fleet.errors import ErrorType
 from fleet.jobs.job import State
 from tests.chaos.cases.faults import browsers_of
 from tests.kit.processes import ProductProcess, command_line
-from tests.kit.stage import Stage
+from tests.kit.stages.stage import Stage
 from tests.site.server import Site
-from worker.resources.page_memory import MIB
+from worker.resources.memory.page_memory import MIB
 
 KILLER = "/silent"
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from fleet.jobs.job import State
 from fleet.queue.arq_adapter import QUEUE
 from tests.kit.patience import PATIENCE_S
-from tests.kit.stage import Stage
+from tests.kit.stages.stage import Stage
 
 LEASE_S = 2.0
 

@@ -7,7 +7,7 @@ import pytest
 
 from fleet.errors import ErrorType
 from fleet.jobs.job import State
-from tests.kit.stage import Stage
+from tests.kit.stages.stage import Stage
 
 
 async def test_a_sigkilled_workers_job_runs_again_after_its_lease(stage: Stage) -> None:

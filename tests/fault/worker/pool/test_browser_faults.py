@@ -12,24 +12,24 @@ import psutil
 import pytest
 
 from fleet.errors import ErrorType, RenderError
-from tests.kit.browser_stage import BrowserStage, browser_stage, open_egress, until
 from tests.kit.processes import command_line
+from tests.kit.stages.browser_stage import BrowserStage, browser_stage, open_egress, until
 from tests.site.server import Site
 from worker.browser.devtools import TargetCrashedError
-from worker.browser.scratch import Scratch
+from worker.browser.launch.scratch import Scratch
 from worker.pool.pool import Pool
 from worker.settings import BrowserSettings
 
-pytest_plugins = ("tests.kit.browser_fixtures",)
+pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 
 NETWORK_SERVICE = "--utility-sub-type=network.mojom.NetworkService"
 # A worker without a queue, for a test that kills it.
 WORKER = """
 import asyncio, sys, uuid
 from pathlib import Path
-from tests.kit.browser_stage import open_egress
+from tests.kit.stages.browser_stage import open_egress
 from worker.pool.pool import Pool
-from worker.browser.scratch import Scratch
+from worker.browser.launch.scratch import Scratch
 from worker.settings import BrowserSettings
 
 async def main():

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from fleet.errors import ErrorType
 from fleet.jobs.job import Job, State
-from tests.kit.stage import Stage
+from tests.kit.stages.stage import Stage
 from tests.site.server import Site
 
-pytest_plugins = ("tests.kit.browser_fixtures",)
+pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 
 SHADER_MS: Final = 6000
 # Each pixel takes a loop of a thousand million steps, in software.

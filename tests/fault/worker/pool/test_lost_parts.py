@@ -16,13 +16,13 @@ import psutil
 import pytest
 
 from fleet.jobs.job import Job, State
-from tests.kit.browser_stage import browser_stage, until
 from tests.kit.frozen_threads import frozen_threads
 from tests.kit.processes import ProductProcess, command_line
-from tests.kit.stage import Stage
+from tests.kit.stages.browser_stage import browser_stage, until
+from tests.kit.stages.stage import Stage
 from tests.site.server import Site
 
-pytest_plugins = ("tests.kit.browser_fixtures",)
+pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 
 BACK_S: Final = 15.0
 # Enough before the fault to have warm pages of the browser that it hits.

@@ -13,15 +13,15 @@ import psutil
 import pytest
 
 from fleet.jobs.job import Job, State
-from tests.kit.browser_stage import BrowserStage, browser_pids, browser_stage, until
 from tests.kit.processes import ProductProcess, command_line
-from tests.kit.stage import Stage
+from tests.kit.stages.browser_stage import BrowserStage, browser_pids, browser_stage, until
+from tests.kit.stages.stage import Stage
 from tests.site.server import Site
 from worker.browser.devtools import ConnectionLostError, DevToolsError
 from worker.pool import own_browser
 from worker.pool.supervisor import NoPageError
 
-pytest_plugins = ("tests.kit.browser_fixtures",)
+pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 
 # The folder of a browser begins with its number; that of an own browser is 0.
 OWN: Final = "/b0-"

@@ -5,8 +5,8 @@ import sys
 from fleet.jobs.job import State
 from fleet.workers.registry import PresentWorker, list_present
 from fleet.workers.vitals import MemoryVitals
-from tests.kit.stage import Stage
-from worker.resources.worker_memory import ProcessGroup
+from tests.kit.stages.stage import Stage
+from worker.resources.memory.worker_memory import ProcessGroup
 
 # More than any machine has: whatever is free is too little.
 A_TIB_IN_MB = str(2**20)

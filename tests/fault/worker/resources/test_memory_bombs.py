@@ -9,15 +9,15 @@ import pytest_asyncio
 
 from fleet.errors import ErrorType, RenderError
 from fleet.telemetry.metrics import MEMORY_KILLS
-from tests.kit.browser_stage import TERMS, BrowserStage, browser_stage, until
 from tests.kit.patience import PATIENCE_S
+from tests.kit.stages.browser_stage import TERMS, BrowserStage, browser_stage, until
 from tests.site.bombs import RENDERER_BOMBS, SHARED_BOMBS
 from tests.site.server import Site
 from worker.browser.devtools import DevToolsConnection
-from worker.browser.flags import EVERYTHING_THROUGH_PROXY
-from worker.resources.page_memory import MemoryHolder
+from worker.browser.launch.flags import EVERYTHING_THROUGH_PROXY
+from worker.resources.memory.page_memory import MemoryHolder
 
-pytest_plugins = ("tests.kit.browser_fixtures",)
+pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LIMIT_MB = 200

@@ -12,9 +12,9 @@ from fleet.artifacts.settings import StorageSettings
 from fleet.artifacts.store import Artifacts
 from fleet.webhooks.outbox import MessageState
 from tests.kit.processes import api
-from tests.kit.receiver import Receiver, answer, receiver, silence
-from tests.kit.stage import Stage
-from tests.kit.webhook_stage import WebhookStage
+from tests.kit.servers.receiver import Receiver, answer, receiver, silence
+from tests.kit.stages.stage import Stage
+from tests.kit.stages.webhook_stage import WebhookStage
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from fleet.tenants.tenant import Scope
 from tests.integration.api.conftest import Serve
 from tests.kit.api.links import URL, Signer, StandInWorker, made_key, visitor
 from tests.kit.processes import api, free_port
-from tests.kit.stage import Stage
+from tests.kit.stages.stage import Stage
 from worker.settings import BrowserSettings
 
 pytest_plugins = ("tests.kit.api.link_fixtures",)

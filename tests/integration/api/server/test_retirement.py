@@ -17,7 +17,7 @@ from tests.kit.api.follow import follow
 from tests.kit.paths import ROOT
 from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import ProductProcess, free_port, started
-from tests.kit.stage import Stage
+from tests.kit.stages.stage import Stage
 
 SHARE = 50
 

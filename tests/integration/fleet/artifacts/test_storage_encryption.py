@@ -9,7 +9,7 @@ import pytest
 from fleet.artifacts.settings import StorageSettings
 from fleet.artifacts.store import Artifacts
 from fleet.settings import SettingsError, load_settings
-from tests.kit.tcp_forwarder import TcpForwarder
+from tests.kit.servers.tcp_forwarder import TcpForwarder
 
 MIB = 1024 * 1024
 KEY_ID = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd"

@@ -40,7 +40,7 @@ from fleet.webhooks import endpoints
 from tests.kit.databases import run_sql, with_database
 from tests.kit.facts import PICTURE
 from tests.kit.processes import free_port, started
-from tests.kit.stage import Stage
+from tests.kit.stages.stage import Stage
 from tests.kit.vaults import SECRET_KEY, VAULT
 
 MARKER = "marker-of-a-secret"

@@ -11,8 +11,8 @@ from fleet.jobs import read
 from fleet.jobs.job import State
 from fleet.webhooks import endpoints
 from fleet.webhooks.outbox import MessageState
-from tests.kit.receiver import Receiver, answer, hang_up, silence
-from tests.kit.webhook_stage import WebhookStage, errors, redelivered, seconds_to_next_attempt
+from tests.kit.servers.receiver import Receiver, answer, hang_up, silence
+from tests.kit.stages.webhook_stage import WebhookStage, errors, redelivered, seconds_to_next_attempt
 from worker.webhooks.retry_policy import OFFSETS_S
 
 

@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 from fleet.database import Database
 from fleet.webhooks import outbox
 from fleet.webhooks.outbox import ClaimLimits, DeliveryError, Message, MessageState
-from tests.kit.receiver import Receiver, answer, silence
-from tests.kit.webhook_stage import WebhookStage, errors
+from tests.kit.servers.receiver import Receiver, answer, silence
+from tests.kit.stages.webhook_stage import WebhookStage, errors
 
 
 async def test_a_claim_reads_little_however_long_the_lines_are(hooks: WebhookStage, there: Receiver) -> None:

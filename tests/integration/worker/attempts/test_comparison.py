@@ -26,7 +26,7 @@ from fleet.queue.entry import QueueEntry
 from fleet.schedules import schedule as schedules
 from fleet.schedules.request import ScheduleRequest
 from fleet.schedules.schedule import Schedule
-from tests.kit.stage import LOOPBACK, Stage
+from tests.kit.stages.stage import LOOPBACK, Stage
 from tests.kit.vaults import VAULT
 from worker.attempts.comparison import Comparison, ComparisonResult
 from worker.maintenance.scheduler import Scheduler

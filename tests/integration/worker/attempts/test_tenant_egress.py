@@ -2,7 +2,7 @@
 
 from fleet.errors import ErrorType
 from fleet.jobs.job import Job, State
-from tests.kit.stage import Stage
+from tests.kit.stages.stage import Stage
 
 
 async def rendered(stage: Stage, **settings: str) -> Job:

@@ -8,14 +8,14 @@ import pytest
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import async_playwright
 
-from tests.kit.browser_stage import BrowserStage, until
 from tests.kit.processes import command_line
-from worker.browser import flags
-from worker.browser.declined_flags import DECLINED
+from tests.kit.stages.browser_stage import BrowserStage, until
+from worker.browser.launch import flags
+from worker.browser.launch.declined_flags import DECLINED
 from worker.resources.disk import uses_dev_shm
 from worker.settings import BrowserSettings
 
-pytest_plugins = ("tests.kit.browser_fixtures",)
+pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 # A program that writes down how it was called, and is no browser.
@@ -53,7 +53,7 @@ def is_sandboxed(process: psutil.Process) -> bool:
 
 
 async def test_what_playwright_passes_by_itself_was_judged(tmp_path: Path) -> None:
-    """A new switch of Playwright belongs into worker/browser/flags.py or declined_flags.py."""
+    """A new switch of Playwright belongs into worker/browser/launch/flags.py or declined_flags.py."""
     scribe = tmp_path / "scribe"
     scribe.write_text(SCRIBE)
     scribe.chmod(0o755)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.browser_stage import BrowserStage
-from tests.kit.http2_server import http2_server
+from tests.kit.servers.http2_server import http2_server
+from tests.kit.stages.browser_stage import BrowserStage
 
-pytest_plugins = ("tests.kit.browser_fixtures",)
+pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from tests.kit.browser_stage import BrowserStage, until
+from tests.kit.stages.browser_stage import BrowserStage, until
 from worker.browser.devtools import ProtocolError, TargetCrashedError
-from worker.browser.script_value import EvaluationError
+from worker.browser.document.script_value import EvaluationError
 
-pytest_plugins = ("tests.kit.browser_fixtures",)
+pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 WARM = 1
 

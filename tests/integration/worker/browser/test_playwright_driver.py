@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from tests.kit.paths import ROOT
-from worker.browser import playwright_driver
+from worker.browser.launch import playwright_driver
 
 
 def nodes() -> list[psutil.Process]:
@@ -40,7 +40,7 @@ async def test_the_driver_is_told_to_be_small_and_an_operator_has_the_last_word(
 # asyncio logs an error that nobody has looked at when the last reference to it goes: at the program's end.
 LOSES_ITS_DRIVER = """
 import asyncio, logging, psutil, uvloop
-from worker.browser import playwright_driver
+from worker.browser.launch import playwright_driver
 
 async def main():
     playwright = await playwright_driver.start()

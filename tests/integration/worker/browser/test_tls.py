@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from fleet.errors import ErrorType, RenderError
-from tests.kit.browser_stage import TERMS, BrowserStage, request_for
+from tests.kit.stages.browser_stage import TERMS, BrowserStage, request_for
 from worker.render import pipeline
 
-pytest_plugins = ("tests.kit.browser_fixtures",)
+pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 

@@ -8,7 +8,7 @@ import pytest
 from fleet.egress.hosts import HostPatterns
 from fleet.egress.networks import split_network
 from fleet.egress.policy import AddressPolicy, Rule
-from tests.kit.egress_stage import (
+from tests.kit.stages.egress_stage import (
     PRIVATE,
     PUBLIC,
     PUBLIC6,

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from fleet.egress.policy import AddressPolicy
-from tests.kit.egress_stage import (
+from tests.kit.stages.egress_stage import (
     PUBLIC6,
     Client,
     Dns,

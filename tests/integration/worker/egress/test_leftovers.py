@@ -5,7 +5,7 @@ import gc
 
 import psutil
 
-from tests.kit.egress_stage import Client, Recorder, ask, egress, get, opened, serving, tunnel
+from tests.kit.stages.egress_stage import Client, Recorder, ask, egress, get, opened, serving, tunnel
 from worker.egress.inbound.connection import ProxiedConnection
 from worker.egress.inbound.pipes import Pipe
 from worker.egress.outbound.stream import Stream

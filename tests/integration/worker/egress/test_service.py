@@ -13,7 +13,8 @@ import pytest
 from fleet.egress.networks import split_network
 from fleet.egress.policy import AddressPolicy, Rule
 from fleet.render.options.identity import ProxyScheme
-from tests.kit.egress_stage import (
+from tests.kit.processes import ProductProcess, started
+from tests.kit.stages.egress_stage import (
     STAND_IN,
     Dns,
     Recorder,
@@ -27,7 +28,6 @@ from tests.kit.egress_stage import (
     tunnel,
     until,
 )
-from tests.kit.processes import ProductProcess, started
 from worker.egress.outbound.service_client import MAX_REQUESTS_OF_PAGE
 from worker.egress.terms import Terms, Upstream
 from worker.egress.verdicts import ConnectionOutcome, Verdict

@@ -12,7 +12,7 @@ from fleet.egress.hosts import HostPatterns
 from fleet.egress.networks import split_network
 from fleet.egress.policy import AddressPolicy, Rule
 from fleet.render.options.identity import ProxyScheme
-from tests.kit.egress_stage import (
+from tests.kit.stages.egress_stage import (
     PRIVATE,
     PUBLIC,
     Dns,

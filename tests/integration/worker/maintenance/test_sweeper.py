@@ -14,7 +14,7 @@ from fleet.jobs.job import Job
 from fleet.queue.arq_adapter import QUEUE
 from fleet.queue.entry import QueueEntry
 from fleet.render.request import RenderRequest
-from tests.kit.tcp_forwarder import forwarded
+from tests.kit.servers.tcp_forwarder import forwarded
 from tests.kit.vaults import VAULT
 from worker.maintenance.sweeper import Sweeper
 

@@ -7,10 +7,10 @@ import pytest
 from prometheus_client import REGISTRY
 
 from fleet.errors import ErrorType, RenderError
-from tests.kit.browser_stage import browser_pids, browser_stage, profiles, until
+from tests.kit.stages.browser_stage import browser_pids, browser_stage, profiles, until
 from tests.site.server import Site
 
-pytest_plugins = ("tests.kit.browser_fixtures",)
+pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 
 
 def recycles(reason: str) -> float:

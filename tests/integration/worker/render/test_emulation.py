@@ -8,11 +8,11 @@ import pytest
 import trustme
 
 from fleet.errors import ErrorType, RenderError
-from tests.kit.browser_stage import BrowserStage
 from tests.kit.pictures import colours
-from tests.kit.recording_server import recording_server
+from tests.kit.servers.recording_server import recording_server
+from tests.kit.stages.browser_stage import BrowserStage
 
-pytest_plugins = ("tests.kit.browser_fixtures",)
+pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 # What a document can see, in one list.

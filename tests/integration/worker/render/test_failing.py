@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from fleet.errors import ErrorType, RenderError
-from tests.kit.browser_stage import BrowserStage
+from tests.kit.stages.browser_stage import BrowserStage
 
-pytest_plugins = ("tests.kit.browser_fixtures",)
+pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TEXT = "<title>Report</title><p>Total:\n  <b>12</b></p><p style='display:none'>Access denied</p>"

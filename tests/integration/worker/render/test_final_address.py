@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from fleet.errors import ErrorType, RenderError
-from tests.kit.browser_stage import (
+from tests.kit.stages.browser_stage import (
     FORBIDDEN_HOST,
     MAX_BYTES,
     POLICY,
@@ -19,7 +19,7 @@ from worker.egress.terms import Caps, Terms
 from worker.egress.verdicts import MAX_REMEMBERED
 from worker.render import pipeline
 
-pytest_plugins = ("tests.kit.browser_fixtures",)
+pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LONG_HOST = ".".join(["a" * 60] * 5) + ".test"

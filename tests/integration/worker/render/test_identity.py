@@ -9,12 +9,12 @@ import pytest
 import pytest_asyncio
 
 from fleet.errors import ErrorType, RenderError
-from tests.kit.browser_stage import MAX_BYTES, TERMS, BrowserStage, request_for
 from tests.kit.recorder import Answer, Recorder, recorder
+from tests.kit.stages.browser_stage import MAX_BYTES, TERMS, BrowserStage, request_for
 from worker.render import pipeline
 from worker.render.pipeline import Rendered
 
-pytest_plugins = ("tests.kit.browser_fixtures",)
+pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TOKEN = {"X-Token": "for-the-target"}

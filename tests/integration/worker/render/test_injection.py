@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from fleet.errors import ErrorType, RenderError
-from tests.kit.browser_stage import BrowserStage
+from tests.kit.stages.browser_stage import BrowserStage
 
-pytest_plugins = ("tests.kit.browser_fixtures",)
+pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 # A page that forbids all styles and scripts but its own, and says in its title what it looks like.

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fleet.errors import ErrorType, RenderError
-from tests.kit.browser_stage import (
+from tests.kit.stages.browser_stage import (
     FORBIDDEN_HOST,
     POLICY,
     SITE_DOMAIN,
@@ -18,7 +18,7 @@ from tests.kit.browser_stage import (
 from tests.site.server import Site
 from worker.egress.terms import Caps, Terms
 
-pytest_plugins = ("tests.kit.browser_fixtures",)
+pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 # A picture that the page waits for, whether it comes or not.

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from fleet.errors import ErrorType, RenderError
-from tests.kit.browser_stage import FORBIDDEN_HOST, SITE_DOMAIN, BrowserStage
+from tests.kit.stages.browser_stage import FORBIDDEN_HOST, SITE_DOMAIN, BrowserStage
 from tests.site.pages import BAND_PX, band_colour
 
-pytest_plugins = ("tests.kit.browser_fixtures",)
+pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 

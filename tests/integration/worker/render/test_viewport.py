@@ -9,10 +9,10 @@ from PIL import Image
 
 from fleet.render.devices import TABLE
 from tests.kit import device_table
-from tests.kit.browser_stage import BrowserStage
 from tests.kit.pictures import Colour, colours
+from tests.kit.stages.browser_stage import BrowserStage
 
-pytest_plugins = ("tests.kit.browser_fixtures",)
+pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 FITTING = "<meta name=viewport content='width=device-width'>"

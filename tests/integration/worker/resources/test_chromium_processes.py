@@ -3,10 +3,10 @@
 import psutil
 import pytest
 
-from tests.kit.browser_stage import BrowserStage, until
+from tests.kit.stages.browser_stage import BrowserStage, until
 from worker.resources.chromium_processes import descendants
 
-pytest_plugins = ("tests.kit.browser_fixtures",)
+pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 

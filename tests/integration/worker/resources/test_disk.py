@@ -19,15 +19,15 @@ from fleet.jobs import accept, claim, read
 from fleet.jobs.job import State
 from fleet.queue.entry import QueueEntry
 from fleet.render.request import RenderRequest
-from tests.kit.browser_stage import BrowserStage, browser_stage, until
+from tests.kit.stages.browser_stage import BrowserStage, browser_stage, until
 from tests.kit.vaults import VAULT
 from tests.site.server import Site
 from worker.attempts.ending import AttemptPage, Ending
 from worker.browser.devtools import TargetCrashedError
-from worker.browser.scratch import Scratch
+from worker.browser.launch.scratch import Scratch
 from worker.resources.disk import DiskWatch
 
-pytest_plugins = ("tests.kit.browser_fixtures",)
+pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 
 # Everything by which a page can ask to be remembered; some of it is refused, which is as good.
 HOARD = """(async () => {

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.kit.browser_stage import (
+from tests.kit.stages.browser_stage import (
     MAX_BYTES,
     TERMS,
     BrowserStage,
@@ -16,9 +16,9 @@ from tests.kit.browser_stage import (
 )
 from tests.site.server import Site
 from worker.render import pipeline
-from worker.resources.page_memory import MIB
+from worker.resources.memory.page_memory import MIB
 
-pytest_plugins = ("tests.kit.browser_fixtures",)
+pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 # An empty page holds about 15 MiB, and script, style and layout some more.

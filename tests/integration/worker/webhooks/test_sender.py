@@ -17,8 +17,8 @@ from fleet.egress.policy import AddressPolicy
 from fleet.egress.public_addresses import Address
 from fleet.webhooks.outbox import DeliveryError, MessageState
 from tests.kit.patience import PATIENCE_S
-from tests.kit.receiver import Behaviour, Receiver, answer, flood, receiver, silence
-from tests.kit.webhook_stage import WebhookStage, errors
+from tests.kit.servers.receiver import Behaviour, Receiver, answer, flood, receiver, silence
+from tests.kit.stages.webhook_stage import WebhookStage, errors
 
 MIB = 1024 * 1024
 

@@ -10,8 +10,8 @@ import pytest
 
 from fleet.workers.leaks import suspected_leaks
 from fleet.workers.vitals import BrowserVitals, MemoryVitals, Vitals
-from worker.resources.growth import MemoryTrend
-from worker.resources.worker_memory import ProcessGroup, WorkerProcesses
+from worker.resources.memory.growth import MemoryTrend
+from worker.resources.memory.worker_memory import ProcessGroup, WorkerProcesses
 
 MB = 2**20
 HOUR_S = 3600.0

@@ -11,12 +11,12 @@ from PIL import Image
 
 from fleet.errors import ErrorType
 from fleet.render.options.output import Format
-from worker.browser.launch_advice import advice, reason_of
-from worker.browser.scratch import Scratch
+from worker.browser.launch.launch_advice import advice, reason_of
+from worker.browser.launch.scratch import Scratch
 from worker.pool.recycle import spread
 from worker.render.file_facts import count_pages, picture_size
 from worker.render.net_errors import error_type
-from worker.render.picture_size import MAX_SIDE_PX, fit
+from worker.render.picture.picture_size import MAX_SIDE_PX, fit
 from worker.render.pipeline import ALL, STEPS
 from worker.render.steps import full_page, output
 

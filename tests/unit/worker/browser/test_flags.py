@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.kit.paths import ROOT
-from worker.browser import declined_flags, flags
-from worker.browser.flags import Flag, command_line
+from worker.browser.launch import declined_flags, flags
+from worker.browser.launch.flags import Flag, command_line
 
 PAGE = ROOT / "docs" / "browser.md"
 SHELL = Path("/opt/chrome-headless-shell")

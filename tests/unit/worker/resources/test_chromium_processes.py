@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 from worker.resources.chromium_processes import BrowserProcesses, ProcessMemory, read_memory
-from worker.resources.page_memory import MIB
+from worker.resources.memory.page_memory import MIB
 
 # Takes memory, lets it go, and stays to be looked at.
 COMES_AND_GOES = """

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from worker.resources.chromium_processes import BrowserProcesses
-from worker.resources.memory_guard import NewRenderer
+from worker.resources.memory.memory_guard import NewRenderer
 
 # A browser, its zygote, and two renderers. One of them shows the mark half a second after it was asked to.
 TREE = """

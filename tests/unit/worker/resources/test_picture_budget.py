@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from fleet.errors import ErrorType, RenderError
-from worker.resources.picture_budget import (
+from worker.resources.memory.picture_budget import (
     LARGE_PIXELS,
     LARGEST_MIB,
     LEAST_MIB,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.resources.render_limit import render_limit_mib
+from worker.resources.memory.render_limit import render_limit_mib
 
 GIB = 2**30
 

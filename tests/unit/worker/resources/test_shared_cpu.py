@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from worker.resources.page_memory import PageMemory
+from worker.resources.memory.page_memory import PageMemory
 from worker.resources.shared_cpu import LIMIT_S, SharedCpu
 
 END_S = 60.0

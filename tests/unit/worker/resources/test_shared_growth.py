@@ -8,8 +8,8 @@ from typing import Final
 
 import pytest
 
-from worker.resources.page_memory import MIB, PageMemory
-from worker.resources.shared_growth import SharedGrowth
+from worker.resources.memory.page_memory import MIB, PageMemory
+from worker.resources.memory.shared_growth import SharedGrowth
 
 GROWN_MIB: Final = 60
 NEARLY: Final = 0.9 * GROWN_MIB * MIB

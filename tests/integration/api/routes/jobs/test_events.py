@@ -36,8 +36,8 @@ from tests.kit.api.calls import CONTENT, claim, enqueue, fail, problem, succeed,
 from tests.kit.api.follow import follow
 from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import free_port, started
-from tests.kit.stage import Stage
-from tests.kit.tcp_forwarder import forwarded
+from tests.kit.servers.tcp_forwarder import forwarded
+from tests.kit.stages.stage import Stage
 
 FAILED = AttemptOutcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="certificate expired")
 

@@ -1,0 +1,109 @@
+"""Playwright's driver, a Node.js process: starting it, asking whether it lives, stopping it.
+
+It launches and closes browsers and does nothing else here: renders talk to Chromium directly. So it is told
+to be small rather than fast.
+"""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import Playwright, async_playwright
+from playwright.async_api._context_manager import PlaywrightContextManager
+
+from fleet.errors import ErrorType, RenderError
+from fleet.telemetry.logs import get_logger
+from worker.browser.launch.child_environment import secret_names
+
+# What a call to Playwright raises: its own error, or the event loop's when the driver has ended and its pipe
+# is closed (uvloop's transports raise RuntimeError).
+CALL_ERRORS: Final = (PlaywrightError, RuntimeError)
+
+_TIMEOUT_S: Final = 5.0
+
+# V8 lets new objects fill 16 MB before it collects; with 1 MB the idle driver holds 11 MB less, and starting
+# it or launching a browser takes no longer (docs/adr/0006). Documented, and allowed in NODE_OPTIONS, unlike
+# V8's --lite-mode, which would save 4 MB more and forbid WebAssembly.
+_SMALL_HEAP: Final = "--max-semi-space-size=1"
+# One pool of glibc's malloc instead of one for each of its eleven threads: 4 MB (mallopt(3)).
+_ONE_ARENA: Final = "1"
+
+log = get_logger(__name__)
+
+
+async def start() -> Playwright:
+    """Start Playwright and its driver process.
+
+    Raises:
+        RenderError: `browser_unavailable`; the log says what an operator can do.
+    """
+    try:
+        with _own_variables():
+            manager = async_playwright()
+            playwright = await manager.start()
+    except Exception as error:
+        # Playwright raises whatever its pipe met, a bare Exception among it.
+        log.error(  # noqa: TRY400 - the traceback ends in a pipe and tells nothing
+            "Playwright's driver did not start",
+            fix="read what `python -m playwright --version` says; a slim Debian needs libatomic1",
+            reason=str(error),
+        )
+        detail = "Playwright's driver did not start"
+        raise RenderError(ErrorType.BROWSER_UNAVAILABLE, detail) from error
+    _expect_its_end(manager)
+    return playwright
+
+
+async def stop(playwright: Playwright) -> None:
+    """End the driver process. Never raises."""
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            await playwright.stop()
+    except (TimeoutError, *CALL_ERRORS) as error:
+        log.warning("Playwright did not stop", reason=repr(error))
+
+
+async def answers(playwright: Playwright) -> bool:
+    """Whether the driver process lives: the cheapest question that it has to answer itself."""
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            context = await playwright.request.new_context()
+            await context.dispose()
+    except (TimeoutError, *CALL_ERRORS):
+        return False
+    return True
+
+
+def _expect_its_end(manager: PlaywrightContextManager) -> None:
+    """Look at the error with which Playwright notes the driver's end, because Playwright itself does not.
+
+    asyncio would log it as "Future exception was never retrieved", with no word of what has ended. Whoever
+    needs the driver finds out by `answers`. The names are private, and an update may change them: then the
+    line is back in the log, and a test fails.
+    """
+    with contextlib.suppress(AttributeError):
+        ended = manager._client._transport.on_error_future  # type: ignore[union-attr] # noqa: SLF001
+        ended.add_done_callback(lambda future: future.cancelled() or future.exception())
+
+
+@contextmanager
+def _own_variables() -> Iterator[None]:
+    """Lend the driver its variables for its start: it takes over this process's, and gets no secret."""
+    before = dict(os.environ)
+    secrets = secret_names(before)
+    for name in secrets:
+        del os.environ[name]
+    # What an operator set stands behind ours, and the last word wins.
+    os.environ["NODE_OPTIONS"] = f"{_SMALL_HEAP} {before.get('NODE_OPTIONS', '')}".strip()
+    os.environ.setdefault("MALLOC_ARENA_MAX", _ONE_ARENA)
+    try:
+        yield
+    finally:
+        for name in {"NODE_OPTIONS", "MALLOC_ARENA_MAX", *secrets}:
+            os.environ.pop(name, None)
+            if name in before:
+                os.environ[name] = before[name]

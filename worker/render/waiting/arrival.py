@@ -1,0 +1,230 @@
+"""Waits until the page is what the caller wants to see, then asks it who it is."""
+
+import asyncio
+from typing import Final, TypedDict, cast
+from urllib.parse import urlsplit
+
+from fleet.errors import ErrorType, RenderError
+from fleet.jobs.facts import PageFacts
+from fleet.render.options.readiness import WaitUntil
+from fleet.render.options.source import MAX_URL_LENGTH
+from worker.browser.devtools import ProtocolError
+from worker.browser.document.loading import COMMIT, DOM_CONTENT_LOADED, LOAD
+from worker.render import egress_report, unfinished
+from worker.render.context import Render
+from worker.render.waiting.conditions import wait_for_function, wait_for_selector
+from worker.render.waiting.load_wait import FONTS_TIMEOUT_S, LoadEnd, is_replaced, wait_loaded, wait_quiet
+from worker.render.waiting.settle import AUTO_S, wait_rest
+
+# The stage of a document that each word waits for; auto and networkidle wait for more after it.
+_STAGES: Final[dict[WaitUntil, str]] = {
+    WaitUntil.AUTO: LOAD,
+    WaitUntil.COMMIT: COMMIT,
+    WaitUntil.DOMCONTENTLOADED: DOM_CONTENT_LOADED,
+    WaitUntil.LOAD: LOAD,
+    WaitUntil.NETWORKIDLE: LOAD,
+}
+_ENDED: Final = (
+    "loading: the page never reached wait_until=%s: a script stopped its loading, or led to a download, "
+    "to an app or to an address without content"
+)
+MAX_TITLE_LENGTH: Final = 1_000
+# Of an answer without a body: a redirect that leads nowhere, and errors. An empty 200 is what was wanted.
+_FIRST_REFUSED_STATUS: Final = 300
+# Documents that may follow each other by script or meta refresh; as many as HTTP redirects in Chromium.
+_MAX_DOCUMENTS: Final = 20
+_FONTS_TIMEOUT_MS: Final = round(FONTS_TIMEOUT_S * 1000)
+
+# One question for everything, as a function of a script. Laying out first makes the page ask for the fonts
+# that it needs.
+_QUESTION: Final = """async (fontsMs) => {
+  document.documentElement?.offsetWidth;
+  const fonts = document.fonts.status !== "loading" || await Promise.race([
+    document.fonts.ready.then(() => true),
+    new Promise(resolve => setTimeout(resolve, fontsMs, false)),
+  ]);
+  const [entry] = performance.getEntriesByType("navigation");
+  return {
+    fonts,
+    url: location.href.slice(0, %d),
+    status: entry?.responseStatus ?? 0,
+    isEmpty: entry?.responseEnd > 0 && entry.decodedBodySize === 0,
+    title: document.title.slice(0, %d),
+    hasCaret: !!document.activeElement?.matches("input, textarea, iframe, frame, [contenteditable]"),
+  };
+}"""
+_DESCRIBE: Final = _QUESTION % (MAX_URL_LENGTH, MAX_TITLE_LENGTH)
+
+
+class _Answer(TypedDict):
+    """What the page says to `_DESCRIBE`."""
+
+    fonts: bool
+    url: str
+    status: int
+    isEmpty: bool
+    title: str
+    hasCaret: bool
+
+
+async def arrive(render: Render, *, is_first: bool = True) -> None:
+    """Wait for all that was asked for, wherever scripts lead the page meanwhile, and keep what it is then.
+
+    Args:
+        render: whose page has begun to load, or goes on to another document.
+        is_first: whether it is the document that was asked for. What an action leads to is waited for as
+            `wait_until` says, without the other conditions: they were met before the action.
+
+    Raises:
+        RenderError: `navigation_timeout`, `connection_failed` when the page led to an address that does not
+            load or its transfer broke off, `url_blocked` when it led to one that may not be rendered,
+            `http_status_rejected` when there is nothing to show but a status, or what `wait_for_selector`
+            and `wait_for_function` raise.
+    """
+    answer, end = await _wait(render, has_conditions=is_first)
+    _keep_facts(render, answer, end)
+
+
+async def look_again(render: Render) -> None:
+    """Keep what the page is after a step has changed it: its title and address may be others.
+
+    Raises:
+        RenderError: `navigation_timeout`, or `url_blocked` when its address may not be rendered.
+    """
+    answer = await _ask(render, None)
+    if answer is not None:
+        _keep_facts(render, answer, LoadEnd.WITHOUT_FONTS if not answer["fonts"] else LoadEnd.REACHED)
+
+
+def _keep_facts(render: Render, answer: _Answer, end: LoadEnd) -> None:
+    """Leave what the page says of itself, unless it is something that may not be shown."""
+    unreachable_url = render.page.lifecycle.unreachable_url
+    if unreachable_url is not None:
+        detail = "the page led to an address that the browser could not open"
+        refused = egress_report.refusal(render.page.port, unreachable_url)
+        raise refused or RenderError(ErrorType.CONNECTION_FAILED, detail)
+    if end is LoadEnd.STOPPED:
+        render.warnings.append(_ENDED % render.request.wait_until.value)
+    if render.request.wait_for_fonts and (end is LoadEnd.WITHOUT_FONTS or not answer["fonts"]):
+        render.warnings.append(f"fonts: not all were loaded within {_FONTS_TIMEOUT_MS} ms")
+    _check_final_address(render, answer["url"])
+    if answer["isEmpty"] and answer["status"] >= _FIRST_REFUSED_STATUS:
+        detail = f"the target answered {answer['status']} with an empty body: there is no page to show"
+        raise RenderError(ErrorType.HTTP_STATUS_REJECTED, detail)
+    render.has_caret = answer["hasCaret"]
+    render.page_facts = PageFacts(
+        final_url=answer["url"],
+        http_status=answer["status"] or None,
+        # JavaScript's text may be cut within a character, and no document can be written with half of one.
+        title=answer["title"].encode(errors="replace").decode(),
+    )
+
+
+async def _wait(render: Render, *, has_conditions: bool) -> tuple[_Answer, LoadEnd]:
+    """Wait as `arrive` does, wherever scripts lead the page.
+
+    Returns:
+        What the last document says of itself, and how its loading has ended.
+    """
+    page = render.page
+    has_delayed = not has_conditions
+    for _ in range(_MAX_DOCUMENTS):
+        end = await render.at_best(_load(render))  # None: the time is over, and what is there is wanted
+        loader = page.lifecycle.loader
+        if end is LoadEnd.REPLACED:
+            continue
+        if has_conditions:
+            await _wait_for_conditions(render)
+        answer = None
+        if render.request.wait_until is WaitUntil.AUTO and end is not None:
+            answer, end = await _rest(render, end)
+        if not has_delayed:
+            has_delayed = True
+            await _delay(render)
+        if answer is None or render.request.delay_ms:
+            answer = await _ask(render, end)
+        if answer is not None and (end is None or not is_replaced(page, loader)):
+            return answer, LoadEnd.REACHED if end is None else end
+        if end is None:
+            break
+    detail = f"the page went on to other addresses, up to {_MAX_DOCUMENTS} times"
+    raise RenderError(ErrorType.NAVIGATION_TIMEOUT, detail)
+
+
+async def _load(render: Render) -> LoadEnd:
+    """Wait for the stage of `wait_until`, in one document."""
+    page, request = render.page, render.request
+    wanted = request.wait_until
+    async with render.until_ready(f"wait_until={wanted.value}"):
+        fonts_s = FONTS_TIMEOUT_S if request.wait_for_fonts else 0.0
+        end = await wait_loaded(page, _STAGES[wanted], fonts_s=fonts_s)
+        loader = page.lifecycle.loader
+        if wanted is WaitUntil.NETWORKIDLE:
+            quiet = await wait_quiet(page)
+            end = quiet if end is LoadEnd.REACHED else end
+    return LoadEnd.REPLACED if is_replaced(page, loader) else end
+
+
+async def _rest(render: Render, end: LoadEnd) -> tuple[_Answer | None, LoadEnd]:
+    """Wait until the page is at rest; a page that does not come to rest is shown as it is then.
+
+    Returns:
+        What the page says of itself, if it answers; and how its loading has ended.
+    """
+    with_fonts = render.request.wait_for_fonts and end is not LoadEnd.WITHOUT_FONTS
+    left_s = render.navigation_deadline - asyncio.get_running_loop().time()
+    limit_s = max(0.0, min(AUTO_S, left_s))
+    rest = await wait_rest(
+        render.page,
+        limit_s,
+        with_fonts=with_fonts,
+        has_scripts=render.request.java_script_enabled,
+        describe=_DESCRIBE,
+    )
+    if rest.going_on:
+        names = ", ".join(unfinished.names(rest.going_on))
+        render.warnings.append(f"wait_until=auto: captured while this still went on: {names}")
+    answer = cast("_Answer | None", rest.facts)
+    return answer, end if answer is None or answer["fonts"] else LoadEnd.WITHOUT_FONTS
+
+
+async def _wait_for_conditions(render: Render) -> None:
+    request = render.request
+    if request.wait_for_selector is not None:
+        await render.at_best(wait_for_selector(render, request.wait_for_selector))
+    if request.wait_for_function is not None:
+        await render.at_best(wait_for_function(render, request.wait_for_function))
+
+
+async def _delay(render: Render) -> None:
+    """Wait `delay_ms`, which does not count to `navigation_timeout_ms`."""
+    seconds = render.request.delay_ms / 1000
+    if seconds:
+        render.navigation_deadline += seconds
+        await render.page.pause(seconds)
+
+
+async def _ask(render: Render, end: LoadEnd | None) -> _Answer | None:
+    request = render.request
+    is_patient = (
+        request.wait_for_fonts
+        and request.wait_until is not WaitUntil.COMMIT
+        and end not in {None, LoadEnd.WITHOUT_FONTS}
+    )
+    fonts_ms = _FONTS_TIMEOUT_MS if is_patient else 0
+    async with render.until_ready("an answer of the page, whose scripts do not come to an end"):
+        try:
+            return cast("_Answer", await render.page.evaluate(f"({_DESCRIBE})({fonts_ms})"))
+        except ProtocolError:
+            return None  # the document was replaced while it was asked
+
+
+def _check_final_address(render: Render, url: str) -> None:
+    """Refuse what the page led to, before anybody sees a picture of it."""
+    parts = urlsplit(url)
+    if parts.scheme in {"about", "blob", "data"}:
+        return  # made by a page that was checked itself
+    if parts.scheme not in {"http", "https"}:
+        raise RenderError(ErrorType.URL_BLOCKED, f"the page led to an address of the scheme {parts.scheme}")
+    if error := egress_report.bypass(render.page.port, url):
+        raise error
