@@ -25,13 +25,14 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NAMED_ENDS: Final = {"downloads": MANY_DOWNLOADS, "windows": MANY_WINDOWS}
 FLOOD_S: Final = 5.0
-# The aim is 3 s on a machine that does nothing else. Twice of it, because tests run beside each other; and
-# more where a page without a flood takes longer than usual.
-LONGEST_S: Final = 6.0
+# The aim is 3 s on a machine that does nothing else, which `make bench CASES=floods` measures. Here tests run
+# beside each other, so that this tells only a neighbour who waits on from one who waits for ever (24 s and
+# more before floods were ended); longer where a page without a flood takes longer than usual.
+LONGEST_S: Final = 15.0
 USUAL_S: Final = 0.2
 CALM_RENDERS: Final = 4
 # The page is ended after a second, but the browser process works through what it had sent by then.
-LONGEST_BY_NAME_S: Final = {"console": 12.0}
+LONGEST_BY_NAME_S: Final = {"console": 20.0}
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
