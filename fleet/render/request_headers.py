@@ -97,6 +97,18 @@ def _short(credential: str) -> str:
     return credential
 
 
+def refuse_colon(username: str) -> None:
+    """Do nothing if HTTP can carry a user name: a colon ends it (RFC 7617, section 2).
+
+    Raises:
+        PydanticCustomError: it cannot; for validators.
+    """
+    if ":" in username:
+        raise rule_error(
+            "username", "holds a colon, which HTTP cannot carry (RFC 7617)", allowed="text without a colon"
+        )
+
+
 class BasicAuth(BaseModel):
     """User name and password of HTTP's basic authentication (RFC 7617)."""
 
@@ -111,12 +123,7 @@ class BasicAuth(BaseModel):
 
     @model_validator(mode="after")
     def _has_no_colon(self) -> Self:
-        if ":" in self.username:
-            raise rule_error(
-                "username",
-                "holds a colon, which HTTP cannot carry (RFC 7617)",
-                allowed="text without a colon",
-            )
+        refuse_colon(self.username)
         return self
 
     @property

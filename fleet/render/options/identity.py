@@ -21,7 +21,7 @@ from fleet.errors import ErrorType
 from fleet.field_errors import NO_CONTROL_CHARACTERS, rule_error
 from fleet.render.cookies import MAX_COOKIES, MAX_TEXT_LENGTH, Cookie
 from fleet.render.options.source import address_policy
-from fleet.render.request_headers import AUTHORIZATION, BasicAuth, Headers
+from fleet.render.request_headers import AUTHORIZATION, BasicAuth, Headers, refuse_colon
 from fleet.render.storage_state import StorageState
 
 # RFC 1929 gives user name and password one byte of length each.
@@ -106,12 +106,8 @@ class Proxy(BaseModel):
     def _credentials_come_together(self) -> Self:
         if (self.username is None) != (self.password is None):
             raise rule_error("username", "give both of `username` and `password`, or none")
-        if self.username is not None and self.scheme is ProxyScheme.HTTP and ":" in self.username:
-            raise rule_error(
-                "username",
-                "holds a colon, which HTTP cannot carry (RFC 7617)",
-                allowed="text without a colon",
-            )
+        if self.username is not None and self.scheme is ProxyScheme.HTTP:
+            refuse_colon(self.username)
         return self
 
     @property
