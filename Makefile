@@ -13,8 +13,11 @@ COMPILE = $(VENV_PYTHON) -m uv pip compile pyproject.toml --quiet --universal --
 # How long a soak or a leak audit is.
 LOAD = $(if $(RENDERS),--renders $(RENDERS)) $(if $(WORKERS),--workers $(WORKERS)) $(if $(SECONDS),--seconds $(SECONDS))
 
+# Names of the variables on the command line of make.
+GIVEN = $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
+
 .DEFAULT_GOAL := help
-.PHONY: help run test lint audit bench chaos soak leak-audit lock clean environment-run environment-dev
+.PHONY: help run shell test lint audit bench chaos soak leak-audit lock clean environment-run environment-dev
 
 help: ## list the targets
 	@printf 'Usage: make TARGET [NAME=value ...]\n\n'
@@ -22,7 +25,10 @@ help: ## list the targets
 	@printf '\nFor example: make run WORKERS=2 API_PORT=8001 DATA_DIR=/tmp/second\n'
 
 run: environment-run ## run everything on this machine: Redis, Postgres, S3, the API and WORKERS [1] workers
-	@exec $(VENV_PYTHON) -m deploy.embedded --end-with $$PPID
+	@exec $(VENV_PYTHON) -m deploy.embedded --end-with $$PPID --given $(GIVEN)
+
+shell: environment-run ## open a terminal that knows the fleet of make run: renderfleet shot, python -m fleet.keys
+	@exec $(VENV_PYTHON) -m deploy.embedded.shell
 
 test: environment-dev ## run every test; TESTS=tests/unit chooses some, OPTIONS=-x goes to pytest
 	@$(VENV_PYTHON) -m deploy.embedded.install.chromium_install

@@ -14,12 +14,17 @@ from api.access.authenticate import Authenticator, may, require
 from api.access.link_keys import LinkKeys
 from api.access.quota import Quotas
 from api.access.rate_limit import Rates
+from api.http.noted_caller import note_caller
 from api.http.path_ids import JOB
 from api.http.problems import not_found, refuse_unknown_parameters
 from api.http.request_body import read_document
+from api.jobs.change_ticks import ChangeTicks
+from api.jobs.comparisons import Comparisons
 from api.jobs.dispatch import Handover
 from api.jobs.gauges import FleetGauges
 from api.jobs.named_locks import NamedLocks
+from api.jobs.tenant_feed import TenantFeed
+from api.jobs.thumbnails import Thumbnails
 from api.jobs.waiters import Waiters
 from api.settings import ApiSettings, LinkSettings
 from fleet.artifacts.keys import SignedAddress
@@ -28,7 +33,9 @@ from fleet.artifacts.store import Artifacts
 from fleet.database import Database, DatabaseSettings
 from fleet.egress.policy import AddressPolicy
 from fleet.egress.settings import EgressSettings
-from fleet.jobs.artifact import signed_artifact
+from fleet.jobs.document.job import JobDocument
+from fleet.jobs.files.artifact import signed_artifact
+from fleet.jobs.files.evidence import signed_evidence
 from fleet.jobs.job import Job
 from fleet.jobs.read import get
 from fleet.queue.settings import RedisSettings
@@ -94,19 +101,29 @@ class Dependencies:
     link_keys: LinkKeys
     turns: NamedLocks
     waiters: Waiters
+    feed: TenantFeed
+    ticks: ChangeTicks
     probes: Probes
     gauges: FleetGauges
     rates: Rates
     quotas: Quotas
     handover: Handover
+    thumbnails: Thumbnails
+    comparisons: Comparisons
     policy: AddressPolicy
 
     def sign(self, job: Job) -> SignedAddress | None:
         """A presigned address of the job's artifact, if it has one. Takes 0.2 ms and no network."""
         return signed_artifact(self.artifacts, job)
 
-    async def caller(self, request: Request, needed: Scope) -> Tenant:
+    def job_document(self, job: Job) -> JobDocument:
+        """The document of a job, with the presigned addresses of its files."""
+        return JobDocument.of(job, self.sign(job), signed_evidence(self.artifacts, job))
+
+    async def caller(self, request: Request, needed: Scope | None) -> Tenant:
         """The tenant that makes this call. Refuses unknown parameters, missing scopes and too many calls.
+
+        Without a `needed` scope, any working key may make it.
 
         Every call counts against the tenant's limit, also one that is refused afterwards. Calls of an
         operator do not count: who has to stop a flood of calls must not be refused because of it.
@@ -116,9 +133,11 @@ class Dependencies:
             UnavailableError: the key is not remembered and Postgres does not answer.
         """
         tenant = await self.authenticator.tenant(request.headers)
+        note_caller(request.scope, tenant)
         if needed is not Scope.ADMIN or not may(tenant, needed):
             await self.rates.admit(request.scope, tenant)
-        require(tenant, needed)
+        if needed is not None:
+            require(tenant, needed)
         if request.scope["query_string"]:
             refuse_unknown_parameters(request.query_params, allowed=_parameters_of(request.scope["endpoint"]))
         return tenant
@@ -169,6 +188,10 @@ async def _open_dependencies(request: Request) -> Dependencies:
     return dependencies_of(request)
 
 
+async def _caller(request: Request) -> Tenant:
+    return await dependencies_of(request).caller(request, needed=None)
+
+
 async def _reader(request: Request) -> Tenant:
     return await dependencies_of(request).caller(request, Scope.READ)
 
@@ -182,6 +205,7 @@ async def _operator(request: Request) -> Tenant:
 
 
 OpenDependencies = Annotated[Dependencies, Depends(_open_dependencies)]
+Caller = Annotated[Tenant, Depends(_caller)]
 Reader = Annotated[Tenant, Depends(_reader)]
 Renderer = Annotated[Tenant, Depends(_renderer)]
 Operator = Annotated[Tenant, Depends(_operator)]

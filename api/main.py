@@ -30,14 +30,33 @@ from api.http.problems import (
     refused_parameters,
 )
 from api.http.streaming import LingeringResponse
+from api.jobs.change_ticks import MOST, ChangeTicks
+from api.jobs.comparisons import Comparisons
 from api.jobs.dispatch import Handover
 from api.jobs.gauges import FleetGauges
 from api.jobs.named_locks import NamedLocks
+from api.jobs.tenant_feed import TenantFeed
+from api.jobs.thumbnails import Thumbnails
 from api.jobs.waiters import Waiters
 from api.openapi.document import DESCRIPTION, openapi_document
-from api.routes import docs, fleet, health, links, renders, schedules, webhooks
-from api.routes.admin import keys, tenants
-from api.routes.jobs import artifact, batch, deliveries, events, jobs, retry
+from api.routes import (
+    docs,
+    fleet,
+    health,
+    history,
+    links,
+    me,
+    renders,
+    root,
+    schedules,
+    tenant_events,
+    webhooks,
+)
+from api.routes.admin import erasure, keys, tenants
+from api.routes.jobs import compare, deliveries, jobs
+from api.routes.jobs.create import batch, retry
+from api.routes.jobs.files import artifact, evidence, thumbnail
+from api.routes.jobs.reading import attempts, events
 from api.server.call_log import CallLog
 from api.server.cors import allow_origins
 from api.server.file_descriptors import raise_descriptor_limit
@@ -62,18 +81,27 @@ _ROUTERS: Final = (
     jobs.router,
     batch.router,
     retry.router,
+    attempts.router,
     events.router,
     artifact.router,
+    evidence.router,
+    thumbnail.router,
+    compare.router,
+    tenant_events.router,
     renders.router,
     links.router,
     deliveries.router,
     webhooks.router,
     schedules.router,
+    me.router,
+    history.router,
     fleet.router,
     tenants.router,
+    erasure.router,
     keys.router,
     health.router,
     docs.router,
+    root.router,
 )
 
 log = get_logger(__name__)
@@ -110,18 +138,23 @@ def create_app() -> FastAPI:
     app.add_middleware(HostCheck, names=HostNames((*settings.api.api_allowed_hosts, settings.api.api_host)))
     app.add_middleware(CallLog)
     app.add_middleware(PlainStart)
-    _add_routes(app)
+    _add_routes(app, has_dashboard=settings.api.api_ui)
     app.add_exception_handler(RenderfleetError, _answer_refusal)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(HTTPException, _answer_without_route)
     return app
 
 
-def _add_routes(app: FastAPI) -> None:
+def _add_routes(app: FastAPI, *, has_dashboard: bool) -> None:
+    app.state.has_dashboard = has_dashboard
     routes = list(app.routes)
     for router in _ROUTERS:
         app.include_router(router)
         routes += router.routes
+    if has_dashboard:
+        from api.ui.site import add_dashboard  # noqa: PLC0415 - 2.4 MiB, only where it is wanted
+
+        routes += add_dashboard(app)
     app.state.routes = [route for route in routes if isinstance(route, Route)]
 
 
@@ -147,7 +180,14 @@ async def _open_dependencies(settings: Settings, stack: AsyncExitStack) -> Depen
     waiters = Waiters(database, redis, limit=settings.api.api_max_waiters)
     waiters.open()
     stack.push_async_callback(waiters.close)
+    feed = TenantFeed(database, waiters.places)
+    feed.open()
+    stack.push_async_callback(feed.close)
     _release_on_signals(waiters)
+    ticks = ChangeTicks(waiters, limit=min(MOST, settings.api.api_max_waiters))
+    stack.callback(ticks.close)
+    thumbnails = Thumbnails(store)
+    stack.callback(thumbnails.close)
     rates = Rates(redis, settings.tenant)
     stack.callback(rates.close)
     return Dependencies(
@@ -165,11 +205,15 @@ async def _open_dependencies(settings: Settings, stack: AsyncExitStack) -> Depen
         ),
         turns=NamedLocks(),
         waiters=waiters,
+        feed=feed,
+        ticks=ticks,
         probes=probes,
-        gauges=FleetGauges(database),
+        gauges=FleetGauges(database, max_running=settings.tenant.max_running),
         rates=rates,
         quotas=Quotas(database, settings.tenant),
         handover=Handover(database, redis, timeout_s=settings.redis.redis_timeout_s),
+        thumbnails=thumbnails,
+        comparisons=Comparisons(database, store),
         policy=AddressPolicy.from_settings(settings.egress),
     )
 
@@ -232,14 +276,14 @@ async def _answer_refusal(request: Request, error: Exception) -> Response:
         raise error
     if isinstance(error, UnavailableError):
         log.warning("a dependency is down", error_type=error.type, error=repr(error.__cause__ or error))
-    answer = problem_response(error, request.scope)
+    answer = _refusal(request, error)
     return LingeringResponse(answer) if error.type is ErrorType.BODY_TOO_LARGE else answer
 
 
 async def _answer_invalid(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
-    return problem_response(refused_parameters(error.errors()), request.scope)
+    return _refusal(request, refused_parameters(error.errors()))
 
 
 async def _answer_without_route(request: Request, error: Exception) -> Response:
@@ -252,7 +296,17 @@ async def _answer_without_route(request: Request, error: Exception) -> Response:
         refusal = RefusedError(ErrorType.METHOD_NOT_ALLOWED, detail, headers={"Allow": ", ".join(allowed)})
     else:
         refusal = RefusedError(ErrorType.NOT_FOUND, "no call has this path; /docs lists them all")
-    return problem_response(refusal, request.scope)
+    return _refusal(request, refusal)
+
+
+def _refusal(request: Request, error: RenderfleetError) -> Response:
+    """The answer to a call that is refused: a problem document or, to the dashboard, a page."""
+    if request.app.state.has_dashboard:
+        from api.ui.refusals import is_of_dashboard, refusal_page  # noqa: PLC0415 - loaded already
+
+        if is_of_dashboard(request):
+            return refusal_page(request, error)
+    return problem_response(error, request.scope)
 
 
 def _allowed_methods(request: Request) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Final
 
 from pydantic import Field, field_validator
 
+from fleet.render.files import MAX_FILES_BYTES
 from fleet.settings import FleetSettings, Words
 
 _NAME: Final = re.compile(r"\*|(?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?", re.ASCII)
@@ -21,6 +22,10 @@ class ApiSettings(FleetSettings):
 
     api_host: str = Field(default="127.0.0.1", description="Address that the API listens at.")
     api_port: int = Field(default=8000, ge=1, le=65_535, description="Port that the API listens at.")
+    api_ui: bool = Field(
+        default=True,
+        description="Whether the API has the dashboard at `/ui`. on or off.",
+    )
     api_allowed_hosts: Words = Field(
         default=(),
         description="Host names that the API answers to, such as `api.example.com,*.example.org`, besides IP "
@@ -91,6 +96,16 @@ class ApiSettings(FleetSettings):
     )
     api_body_timeout_s: float = Field(
         default=30.0, gt=0, le=600, description="Seconds that a request body may take to arrive."
+    )
+    api_max_files_bytes: int = Field(
+        default=MAX_FILES_BYTES,
+        ge=1024,
+        le=MAX_FILES_BYTES,
+        description="Bytes that the files of a job may have together when they are uploaded as "
+        "multipart/form-data. The process needs about 3 MiB for each upload, however long it is.",
+    )
+    api_files_timeout_s: float = Field(
+        default=300.0, gt=0, le=3600, description="Seconds that a request body with files may take to arrive."
     )
     api_max_waiters: int = Field(
         default=10_000,

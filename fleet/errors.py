@@ -74,7 +74,7 @@ class ErrorType(StrEnum):
     PAGE_CRASHED = "page_crashed", 502, "The page's process crashed", _TRIED_AGAIN
     MEMORY_LIMIT_EXCEEDED = "memory_limit_exceeded", 422, "The page needed more memory than a render may use"
     ARTIFACT_TOO_LARGE = "artifact_too_large", 422, "The picture or document is larger than allowed"
-    PDF_FAILED = "pdf_failed", 502, "The browser could not print the page"
+    PDF_FAILED = "pdf_failed", 502, "The PDF could not be made"
     STORAGE_UNAVAILABLE = "storage_unavailable", 503, "The artifact could not be stored or read", _TRIED_AGAIN
     BROWSER_UNAVAILABLE = "browser_unavailable", 503, "The browser ended or did not answer", _TRIED_AGAIN
     EGRESS_UNAVAILABLE = (
@@ -86,6 +86,7 @@ class ErrorType(StrEnum):
     WORKER_LOST = "worker_lost", 503, "The worker disappeared during the attempt", _TRIED_AGAIN
     CANCELLED = "cancelled", 409, "The job was cancelled"
     EXPIRED = "expired", 410, "The job expired before it could finish"
+    NOT_REPLAYABLE = "not_replayable", 409, "The job cannot be rendered from its evidence"
     SECRETS_UNREADABLE = "secrets_unreadable", 503, "The request's secrets cannot be read", _TRIED_AGAIN
     INTERNAL_ERROR = "internal_error", 500, "renderfleet failed unexpectedly", _TRIED_AGAIN
     # How only a call to the API can fail.
@@ -98,9 +99,12 @@ class ErrorType(StrEnum):
     IDEMPOTENCY_CONFLICT = "idempotency_conflict", 422, "The idempotency key was used with another request"
     JOB_NOT_FINISHED = "job_not_finished", 409, "The job has not finished yet"
     NO_ARTIFACT = "no_artifact", 404, "The job has no artifact"
-    ARTIFACT_EXPIRED = "artifact_expired", 410, "The artifact was erased because its retention has ended"
+    NO_THUMBNAIL = "no_thumbnail", 404, "There is no small picture of this artifact"
+    NOT_COMPARABLE = "not_comparable", 422, "The artifacts cannot be compared"
+    NO_EVIDENCE = "no_evidence", 404, "The job has no evidence"
+    ARTIFACT_EXPIRED = "artifact_expired", 410, "The artifact was erased"
     RENDER_PENDING = "render_pending", 503, "The render is not ready yet", _TRIED_AGAIN
-    SECRETS_ERASED = "secrets_erased", 409, "The job's secrets were erased when it ended"
+    SECRETS_ERASED = "secrets_erased", 409, "Secrets of the job were erased"
     MALFORMED_REQUEST = "malformed_request", 400, "The request is not valid HTTP"
     MISDIRECTED_REQUEST = "misdirected_request", 421, "The API does not answer to this host name"
     HEAD_TOO_LARGE = "head_too_large", 431, "The request's address and headers are too large"

@@ -10,14 +10,15 @@ from difflib import get_close_matches
 from typing import Final
 
 PREFIX: Final = "RENDERFLEET_"
-# What `make run` alone reads, and the tests.
-_OTHERS: Final = ("WORKERS", "UPDATE_GOLDEN")
+# What `make run` alone reads, the tests, and the client (clients/python).
+_OTHERS: Final = ("WORKERS", "UPDATE_GOLDEN", "URL", "API_KEY", "PROFILE")
 NAMES: Final = frozenset(
     [
         "API_ALLOWED_HOSTS",
         "API_BODY_TIMEOUT_S",
         "API_CORS_ORIGINS",
         "API_EVENTS_KEEPALIVE_S",
+        "API_FILES_TIMEOUT_S",
         "API_HEAD_TIMEOUT_S",
         "API_HOST",
         "API_KEEP_ALIVE_S",
@@ -25,6 +26,7 @@ NAMES: Final = frozenset(
         "API_MAX_BATCH_BYTES",
         "API_MAX_BODY_BYTES",
         "API_MAX_CONNECTIONS",
+        "API_MAX_FILES_BYTES",
         "API_MAX_HEAD_BYTES",
         "API_MAX_REQUESTS",
         "API_MAX_WAITERS",
@@ -32,6 +34,7 @@ NAMES: Final = frozenset(
         "API_PUBLIC_URL",
         "API_SEND_TIMEOUT_S",
         "API_SHUTDOWN_GRACE_S",
+        "API_UI",
         "ARTIFACT_URL_EXPIRES_S",
         "BROWSER_DRAIN_S",
         "BROWSER_LAUNCH_TIMEOUT_S",
@@ -67,7 +70,12 @@ NAMES: Final = frozenset(
         "EGRESS_SERVICE_PORT",
         "EGRESS_SERVICE_TOKEN",
         "EGRESS_SERVICE_URL",
+        "EVIDENCE_MAX_BYTES",
+        "EVIDENCE_MAX_REQUESTS",
         "ERASE_INTERVAL_S",
+        "FILTER_LISTS_ADS_URL",
+        "FILTER_LISTS_FOLDER",
+        "FILTER_LISTS_TRACKERS_URL",
         "HEARTBEAT_INTERVAL_S",
         "JOB_HISTORY_S",
         "LEASE_S",
@@ -114,6 +122,12 @@ def unknown(variables: Iterable[str]) -> list[str]:
     return [_with_a_guess(name, known) for name in strange]
 
 
-def _with_a_guess(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like this one. None: none is like it."""
     close = get_close_matches(name, known, n=1, cutoff=0.8)
-    return f"{name} (did you mean {close[0]}?)" if close else name
+    return close[0] if close else None
+
+
+def _with_a_guess(name: str, known: Iterable[str]) -> str:
+    like = nearest(name, known)
+    return f"{name} (did you mean {like}?)" if like else name

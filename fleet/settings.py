@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from fleet.field_errors import MISSING, field_errors_of
+from fleet.input.field_errors import MISSING, field_errors_of
 
 PREFIX: Final = "RENDERFLEET_"
 

@@ -9,6 +9,8 @@ from typing import Final
 
 # A role that may write these tables could create an API key, or remove the limits of a tenant.
 _READ_BY_WORKERS: Final = ("api_keys", "tenants")
+# Workers erase the tenants that are named here, and so must not name any.
+_ASKED_FOR_BY_API: Final = "tenant_erasures"
 _ROWS: Final = "SELECT, INSERT, UPDATE, DELETE"
 
 
@@ -38,5 +40,6 @@ def grants(*, api_role: str | None, worker_role: str | None) -> Iterator[str]:
     if worker_role is not None and worker_role != api_role:
         tables = ", ".join(_READ_BY_WORKERS)
         yield f'REVOKE INSERT, UPDATE, DELETE ON {tables} FROM "{worker_role}"'
+        yield f'REVOKE INSERT, DELETE ON {_ASKED_FOR_BY_API} FROM "{worker_role}"'
         # To lock a row (SELECT ... FOR UPDATE), a role needs the right to change one of its columns.
         yield f'GRANT UPDATE (created_at) ON tenants TO "{worker_role}"'

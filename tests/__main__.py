@@ -31,10 +31,14 @@ def main(words: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="renderfleet-tests-") as folder:
         for name in ("home", "scratch"):
             (Path(folder) / name).mkdir()
+        # With this, each of some thousand processes would compile all its modules anew.
+        inherited = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         environment = {
-            **os.environ,
+            **inherited,
             "HOME": f"{folder}/home",
             "TMPDIR": f"{folder}/scratch",
+            # Playwright's driver is started two hundred times. So a fifth of each start is saved.
+            "NODE_COMPILE_CACHE": f"{folder}/node",
             "RENDERFLEET_CHROMIUM_EXECUTABLE": str(found.executable),
         }
         command = [

@@ -4,8 +4,6 @@ import asyncio
 import gc
 import logging
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -18,13 +16,17 @@ from arq.connections import ArqRedis
 from hypothesis import HealthCheck, settings
 
 from deploy.embedded.engines.engines import Engines
+from deploy.embedded.engines.postgres_engine import USER
 from fleet.artifacts.settings import StorageSettings
+from fleet.confined.program import stop_all
 from fleet.database import Database, DatabaseSettings
 from fleet.queue import arq_adapter
 from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope, Tenant
 from tests.kit.databases import Databases, run_sql, with_database
+from tests.kit.forks.forks import FORKS
 from tests.kit.paths import ROOT
+from tests.kit.processes import command
 from tests.kit.stages.gate import gate
 from tests.kit.stages.stage import Stage
 from tests.kit.tenants import find_tenant
@@ -40,7 +42,7 @@ TEMPLATE = "template_of_tests"
 # The same examples in every run: what a change breaks fails at once, and nothing else fails by chance.
 # `OPTIONS=--hypothesis-profile=default` looks at others.
 settings.register_profile(
-    "suite", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "suite", max_examples=50, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("suite")
 
@@ -59,9 +61,19 @@ BEGIN_FIRST = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests of slow folders first; xdist hands files out in this order (tests/__main__.py)."""
+    """Put the tests of slow folders first, and those with the shared browser last, in the session's loop.
+
+    xdist hands files out in this order (tests/__main__.py). While tests without that browser run, its loop
+    stands still: so they are not between those with it.
+    """
+    sharing = [item for item in items if "shared" in getattr(item, "fixturenames", ())]
+    for item in sharing:
+        item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+    shared_files = {item.path for item in sharing}
 
     def place(item: pytest.Item) -> int:
+        if item.path in shared_files:
+            return len(BEGIN_FIRST) + 1
         folder = item.path.relative_to(ROOT).as_posix()
         return next((n for n, first in enumerate(BEGIN_FIRST) if folder.startswith(first)), len(BEGIN_FIRST))
 
@@ -84,6 +96,8 @@ def nothing_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
     own = tmp_path_factory.getbasetemp().parent
     before = set(folder.iterdir())
     yield
+    stop_all()
+    FORKS.stop()
     alive = [child for child in psutil.Process().children(recursive=True) if child.is_running()]
     assert not alive, f"left running: {[child.cmdline() for child in alive]}"
     left = {path for path in folder.iterdir() if not own.is_relative_to(path)} - before
@@ -106,8 +120,14 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
     with Engines.start(tmp_path_factory.mktemp("engines")) as started:
         os.environ.update(started.s3_environment)
         # It guards against a machine that loses its power, which no test has; a killed Postgres loses nothing
-        # without it. Copying a database takes a third of the time.
-        asyncio.run(run_sql(started.database_url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"))
+        # without it. Copying a database takes a third of the time. The password is hashed once instead of
+        # 4096 times for each connection.
+        password = started.data_dir.secrets.postgres_password
+        settings = ("fsync = off", "scram_iterations = 1")
+        statements = [f"ALTER SYSTEM SET {setting}" for setting in settings]
+        asyncio.run(run_sql(started.database_url, *statements, "SELECT pg_reload_conf()"))
+        renewed = ("SET scram_iterations = 1", f"ALTER ROLE {USER} PASSWORD '{password}'")
+        asyncio.run(run_sql(started.database_url, *renewed))
         yield started
 
 
@@ -117,7 +137,8 @@ def template_database(engines: Engines) -> str:
     asyncio.run(run_sql(engines.database_url, f"CREATE DATABASE {TEMPLATE}"))
     url = with_database(engines.database_url, TEMPLATE)
     environment = {**os.environ, "RENDERFLEET_DATABASE_URL": url}
-    subprocess.run([sys.executable, "-m", "migrations"], env=environment, check=True, timeout=60)
+    said = asyncio.run(command("migrations", environment=environment))
+    assert said.code == 0, said
     return TEMPLATE
 
 
@@ -150,7 +171,7 @@ async def database(database_settings: DatabaseSettings) -> AsyncIterator[Databas
 async def redis(engines: Engines) -> AsyncIterator[ArqRedis]:
     """An empty Redis."""
     client = arq_adapter.connect(engines.redis_url, timeout_s=2)
-    await client.flushall()
+    await client.flushdb()
     yield client
     await client.aclose(close_connection_pool=True)
 

@@ -18,7 +18,10 @@ from fleet.vault import Vault
 from worker.attempts.attempt_runner import AttemptRunner
 from worker.attempts.comparison import Comparison
 from worker.attempts.ending import Ending
+from worker.attempts.evidence import EvidenceKeeper
 from worker.attempts.heartbeat import Heartbeat
+from worker.attempts.own_pdfs import OwnPdfs
+from worker.blocking.filter_lists import FilterLists
 from worker.browser.launch.scratch import Scratch
 from worker.egress.outbound.resolver import SystemResolver
 from worker.egress.proxy import Egress
@@ -28,16 +31,18 @@ from worker.health.readiness import WorkerReadiness
 from worker.health.status_server import LoopMonitor, StatusApp, StatusServer
 from worker.health.vitals import VitalsReporter
 from worker.maintenance.eraser import Eraser
+from worker.maintenance.historian import Historian
 from worker.maintenance.scheduler import Scheduler
 from worker.maintenance.sweeper import Sweeper
+from worker.maintenance.tenant_eraser import TenantEraser
 from worker.pool.pool import Pool
+from worker.render.evidence.traffic import EvidenceLimits
 from worker.resources.admission import Admission
 from worker.resources.cgroup import Container
 from worker.resources.disk import DiskWatch
 from worker.resources.memory.picture_budget import picture_budget_mib
 from worker.resources.memory.render_limit import render_limit_mib
 from worker.settings import BrowserSettings, WorkerSettings
-from worker.webhooks.http_post import tls_context
 from worker.webhooks.sender import Sender
 
 # Why the carrier takes no jobs, or fewer.
@@ -163,6 +168,16 @@ class Components:
             vault=self.vault,
             artifacts=self.artifacts,
             comparison=self.comparison,
+            own_pdfs=OwnPdfs(self.database, self.artifacts),
+            evidence=EvidenceKeeper(
+                self.database,
+                self.artifacts,
+                self.scratch.path,
+                EvidenceLimits(
+                    max_bytes=self.settings.attempt.evidence_max_bytes,
+                    max_requests=self.settings.attempt.evidence_max_requests,
+                ),
+            ),
             pool=self.pool,
             policy=self.policy,
             heartbeat=self.heartbeat,
@@ -172,9 +187,16 @@ class Components:
             lease=self.lease,
             folder=self.scratch.path,
             max_artifact_bytes=self.settings.attempt.max_artifact_bytes,
+            lists=self.filter_lists,
             egress=self.settings.egress_proxy,
             browser_works=self.canary.browser_works,
+            hold_if_paused=self.presence.apply_pause,
         )
+
+    @cached_property
+    def filter_lists(self) -> FilterLists:
+        """The lists of advertisements and trackers."""
+        return FilterLists(self.settings.filters.filter_lists_folder)
 
     @cached_property
     def sender(self) -> Sender:
@@ -185,7 +207,6 @@ class Components:
             self.artifacts,
             self.egress,
             self.policy,
-            tls=tls_context(),
             timeout_s=self.settings.webhook.webhook_timeout_s,
             api_url=self.settings.webhook.api_public_url,
         )
@@ -220,6 +241,17 @@ class Components:
         return Eraser(self.database, self.artifacts, history=history)
 
     @cached_property
+    def tenant_eraser(self) -> TenantEraser:
+        """Erases tenants."""
+        return TenantEraser(self.database, self.redis, self.artifacts)
+
+    @cached_property
+    def historian(self) -> Historian:
+        """Records figures over time."""
+        timeout = timedelta(seconds=self.settings.database.database_timeout_s)
+        return Historian(self.database, statement_timeout=timeout)
+
+    @cached_property
     def canary(self) -> Canary:
         """Renders test pages, to know whether the worker can render."""
         return Canary(
@@ -233,7 +265,13 @@ class Components:
     @cached_property
     def vitals(self) -> VitalsReporter:
         """Measures memory and CPU."""
-        return VitalsReporter(self.pool, self.container, self.admission, holds=lambda: self.carrier.holds)
+        return VitalsReporter(
+            self.pool,
+            self.container,
+            self.admission,
+            lists=self.filter_lists,
+            holds=lambda: self.carrier.holds,
+        )
 
     @cached_property
     def presence(self) -> Presence:

@@ -20,6 +20,7 @@ from fleet.telemetry.logs import LogSettings, bind_for_process, configure_logs, 
 from fleet.vault import enrol
 from worker.components import Components
 from worker.health.vitals import MEASURE_INTERVAL_S
+from worker.maintenance import historian, tenant_eraser
 from worker.maintenance.background_tasks import BackgroundTasks, TaskFunction, every
 from worker.maintenance.redis_listener import listen_for_announcements
 from worker.parts import Part, Parts
@@ -45,7 +46,6 @@ def parts_of(worker: Components) -> tuple[Part, ...]:
         Part("browsers", worker.pool.start, worker.pool.stop),
         # Before the first job.
         Part("memory", start=worker.admission.check),
-        Part("comparison", stop=worker.comparison.close),
         Part("background", background.start, background.stop),
         # Stopped before its task in the background: messages under way may end.
         Part("webhooks", stop=worker.sender.stop),
@@ -66,6 +66,8 @@ def background_of(worker: Components) -> dict[str, TaskFunction]:
         "sweeper": worker.sweeper.run,
         "scheduler": worker.scheduler.run,
         "eraser": partial(every, settings.retention.erase_interval_s, worker.eraser.erase, jitter=0.5),
+        "tenants": partial(every, tenant_eraser.INTERVAL_S, worker.tenant_eraser.erase, jitter=0.5),
+        "history": partial(every, historian.INTERVAL_S, worker.historian.record, jitter=0.5),
         "broken pool": worker.pool.raise_failure,
         "jobs without a browser": partial(worker.pool.hold_jobs_without_browser, worker.carrier),
         "memory": worker.admission.run,

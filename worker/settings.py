@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, field_validator
 from fleet.artifacts.settings import StorageSettings
 from fleet.database import DatabaseSettings
 from fleet.egress.settings import EgressSettings
+from fleet.filters.settings import FilterSettings
 from fleet.queue.settings import RedisSettings
 from fleet.settings import DataSettings, FleetSettings, load_settings
 from fleet.tenants.settings import TenantSettings
@@ -154,6 +155,19 @@ class AttemptSettings(FleetSettings):
     max_artifact_bytes: int = Field(
         default=500 * 1024 * 1024, ge=1024, description="Largest artifact in bytes that a render may produce."
     )
+    evidence_max_bytes: int = Field(
+        default=50 * 1024 * 1024,
+        ge=65_536,
+        le=2**31 - 1,
+        description="Largest evidence of a job in bytes, before it is packed. What is more is left out. The "
+        "browser may need as much memory meanwhile.",
+    )
+    evidence_max_requests: int = Field(
+        default=2_000,
+        ge=1,
+        le=100_000,
+        description="Requests of a page that its evidence tells of. What is more is left out.",
+    )
 
 
 class HealthSettings(FleetSettings):
@@ -295,6 +309,7 @@ class WorkerSettings:
     egress: EgressSettings
     egress_resolver: EgressResolverSettings
     egress_proxy: EgressProxySettings
+    filters: FilterSettings
     health: HealthSettings
     redis: RedisSettings
     retention: RetentionSettings
@@ -320,6 +335,7 @@ class WorkerSettings:
             egress=load_settings(EgressSettings),
             egress_resolver=load_settings(EgressResolverSettings),
             egress_proxy=load_settings(EgressProxySettings),
+            filters=load_settings(FilterSettings),
             health=load_settings(HealthSettings),
             redis=load_settings(RedisSettings),
             retention=load_settings(RetentionSettings),

@@ -34,7 +34,15 @@ class Authenticator:
             RefusedError: unauthorized.
             UnavailableError: the key is not remembered and Postgres does not answer.
         """
-        digest = digest_of(_key_of(headers))
+        return await self.tenant_of(digest_of(_key_of(headers)))
+
+    async def tenant_of(self, digest: KeyDigest | None) -> Tenant:
+        """The tenant whose key has this digest. None is the digest of a text that is no key.
+
+        Raises:
+            RefusedError: unauthorized.
+            UnavailableError: the key is not remembered and Postgres does not answer.
+        """
         tenant = None if digest is None else await self._tenants.get(digest)
         if tenant is None:
             raise RefusedError(

@@ -59,6 +59,17 @@ class LinkKeys:
         self._check_rights(link, found.tenant)
         return found.tenant
 
+    async def signing_key(self, tenant: Tenant) -> bytes | None:
+        """The key that signs links of the API key of a call. None: it may not sign, or is too old for it.
+
+        Raises:
+            UnavailableError: the key is not cached, and Postgres does not answer.
+        """
+        if tenant.scopes.isdisjoint(_MAY_SIGN):
+            return None
+        found = await self._keys.get(tenant.key_id)
+        return None if found is None else found.key
+
     def forget_all(self) -> None:
         """Look each key up again: keys or limits have changed."""
         self._keys.forget_all()

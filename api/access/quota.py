@@ -23,7 +23,7 @@ from api.http.problems import RefusedError
 from fleet.database import Database
 from fleet.errors import ErrorType
 from fleet.jobs.read import count_queued
-from fleet.telemetry.metrics import LIMITED
+from fleet.telemetry.metrics.of_api import LIMITED
 from fleet.tenants import usage
 from fleet.tenants.settings import TenantSettings
 from fleet.tenants.tenant import Tenant
@@ -124,14 +124,23 @@ class Quotas:
             del admitted.calls[stored]
             stored.set()
 
+    def max_queued(self, tenant: Tenant) -> int | None:
+        """How many queued jobs a tenant may have: its own limit, or else the setting's. None: no limit."""
+        own = tenant.max_queued
+        return self._settings.tenant_max_queued or None if own is None else own
+
+    def max_renders_per_month(self, tenant: Tenant) -> int | None:
+        """How many of a tenant's jobs may be accepted in a month; as `max_queued`."""
+        own = tenant.max_renders_per_month
+        return self._settings.tenant_max_renders_per_month or None if own is None else own
+
     def _limits_of(self, tenant: Tenant) -> list[_Limit]:
-        """The limits of a tenant: its own, or else those of the settings, where 0 means no limit."""
+        """The limits of a tenant."""
         limits = []
-        queued = self._settings.tenant_max_queued or None if tenant.max_queued is None else tenant.max_queued
+        queued = self.max_queued(tenant)
         if queued is not None:
             limits.append(_Limit(queued, self._queued, (tenant.id, queued), _too_many_queued))
-        own = tenant.max_renders_per_month
-        month = self._settings.tenant_max_renders_per_month or None if own is None else own
+        month = self.max_renders_per_month(tenant)
         if month is not None:
             limits.append(_Limit(month, self._accepted, tenant.id, _too_many_this_month))
         return limits

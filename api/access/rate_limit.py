@@ -22,7 +22,7 @@ from api.http.default_headers import ANSWER_HEADERS
 from api.http.problems import RefusedError
 from fleet.errors import ErrorType
 from fleet.telemetry.logs import get_logger
-from fleet.telemetry.metrics import LIMITED, RATES_LOCAL
+from fleet.telemetry.metrics.of_api import LIMITED, RATES_LOCAL
 from fleet.tenants import rate_limit
 from fleet.tenants.rate_limit import CountedCall, LocalBuckets, RateLimit, RateLimitResult
 from fleet.tenants.settings import TenantSettings
@@ -70,7 +70,7 @@ class Rates:
         Raises:
             RefusedError: rate_limited.
         """
-        limit = self._limit_of(tenant)
+        limit = self.limit_of(tenant)
         if limit is None:
             return
         result = await self._take(CountedCall(tenant.id, limit))
@@ -89,7 +89,8 @@ class Rates:
             if task is not None:
                 task.cancel()
 
-    def _limit_of(self, tenant: Tenant) -> RateLimit | None:
+    def limit_of(self, tenant: Tenant) -> RateLimit | None:
+        """The limit of a tenant: its own, or else that of the settings. None: no limit."""
         rate_per_s = tenant.max_requests_per_s or self._settings.tenant_max_requests_per_s
         if rate_per_s == 0:
             return None

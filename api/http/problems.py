@@ -12,8 +12,8 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from fleet.errors import ErrorType, InvalidRequestError, RenderfleetError
-from fleet.familiar_words import our_name
-from fleet.field_errors import MAX_FIELD_ERRORS, FieldError, field_errors_of
+from fleet.input.familiar_words import our_name
+from fleet.input.field_errors import MAX_FIELD_ERRORS, FieldError, field_errors_of
 from fleet.render.link_signature import PATHS
 from fleet.render.stored import type_of_refusal
 

@@ -8,8 +8,8 @@ from typing import Final
 from arq.connections import ArqRedis
 
 from fleet.database import Database
+from fleet.jobs.attempts.recover import mark_undispatched
 from fleet.jobs.job import Job, queued_job
-from fleet.jobs.recover import mark_undispatched
 from fleet.queue.dispatch import dispatch
 from fleet.queue.entry import QueuedJob
 from fleet.telemetry.logs import get_logger

@@ -1,32 +1,23 @@
-"""A job's changes as Server-Sent Events (WHATWG HTML, "Server-sent events").
+"""A job's changes as Server-Sent Events."""
 
-FastAPI's own EventSourceResponse needs four tasks and two queues for each caller. There are thousands of
-callers here, so each one has only the task of its call.
-"""
-
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
 
-from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
+from api.http.event_source import KEEPALIVE, EventSource
 from api.jobs.moments import Moment, moments_until
 from api.jobs.waiters import News, Waiters
 from fleet.artifacts.keys import SignedAddress
-from fleet.jobs.document import JobDocument
+from fleet.jobs.document.job import JobDocument
 from fleet.jobs.job import Job, State
 from fleet.telemetry.logs import get_logger
 from fleet.tenants.tenant import Tenant
 
-# A line that begins with a colon is a comment: it keeps proxies from closing a silent connection.
-_KEEPALIVE: Final = b":\n\n"
-
 log = get_logger(__name__)
 
 
-class EventStream(Response):
+class EventStream(EventSource):
     """The state of a job, then each change of it, until the job ends.
 
     The stream ends earlier if the caller closes the connection, its API key does not work any more, or the
@@ -35,8 +26,6 @@ class EventStream(Response):
     Events that a caller does not read are not stored: an event is written after the one before it has been
     sent. If a caller takes nothing for `keepalive_s`, its stream is cut.
     """
-
-    media_type = "text/event-stream"
 
     def __init__(
         self,
@@ -48,25 +37,19 @@ class EventStream(Response):
         sign: Callable[[Job], SignedAddress | None],
         keepalive_s: float,
     ) -> None:
-        # nginx holds answers back to write them in larger pieces, unless X-Accel-Buffering forbids it.
-        headers = {"Content-Type": self.media_type, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        super().__init__(headers=headers)
-        del self.headers["Content-Length"]
+        super().__init__(keepalive_s=keepalive_s)
         self._job_id = job.id
         self._tenant = tenant
         self._first: News | None = News(job)
         self._seen = seen
         self._waiters = waiters
         self._sign = sign
-        self._keepalive_s = keepalive_s
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
         with self._waiters.watch(self._job_id, tenant=self._tenant, is_for_end=False) as watch:
             try:
-                await self._put(
-                    send, {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
-                )
+                await self.begin(send)
                 # Do not keep the row: there may be thousands of streams, and none needs it again.
                 first, self._first = self._first, None
                 await self._tell(first, send)
@@ -77,8 +60,8 @@ class EventStream(Response):
                     if watch.is_shut_out:
                         break
                     if not await self._tell(watch.news, send) and not watch.is_over:
-                        await self._put(send, _body(_KEEPALIVE))
-                await self._put(send, _body(b"", more=False))
+                        await self.put(send, KEEPALIVE)
+                await self.end(send)
             except TimeoutError:
                 log.info("a caller takes no events, its stream is cut", job_id=str(self._job_id))
 
@@ -91,17 +74,9 @@ class EventStream(Response):
             text = news.texts.get(moment)
             if text is None:
                 text = news.texts[moment] = event(news.job, moment, self._sign)
-            await self._put(send, _body(text))
+            await self.put(send, text)
             self._seen = moment
         return self._seen != before
-
-    async def _put(self, send: Send, message: Message) -> None:
-        async with asyncio.timeout(self._keepalive_s):
-            await send(message)
-
-
-def _body(text: bytes, *, more: bool = True) -> Message:
-    return {"type": "http.response.body", "body": text, "more_body": more}
 
 
 def event(job: Job, moment: Moment, sign: Callable[[Job], SignedAddress | None]) -> bytes:
@@ -137,4 +112,5 @@ def job_at(job: Job, moment: Moment) -> Job:
         warnings=[],
         quarantined_at=None,
         unchanged=None,
+        blocked=None,
     )

@@ -7,8 +7,6 @@ change at the same moment, the other connections stay free for calls that submit
 """
 
 import asyncio
-import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,16 +18,14 @@ from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 from starlette.types import Receive
 
-from api.http.hang_up import CallPause
 from api.http.problems import RefusedError
+from api.jobs.places import Place, Places
 from fleet.database import Database
 from fleet.errors import ErrorType, UnavailableError
 from fleet.jobs.job import Job, State
 from fleet.jobs.read import changed, get_many
 from fleet.queue.announcements import CHANGES, listen
 from fleet.telemetry.logs import get_logger
-from fleet.telemetry.metrics import WAITERS
-from fleet.tenants.authenticate import ended_keys
 from fleet.tenants.tenant import Tenant
 
 LOOK_INTERVAL_S: Final = 1.0
@@ -39,11 +35,6 @@ _READ_BATCH: Final = 200
 # Watchers woken at once. Other calls wait while so many callers get their answers.
 _WAKE_BATCH: Final = 20
 _MAX_BACKOFF_S: Final = 2.0
-# A tenant may have nine times as many waiters as there are free places. So one tenant can take nine tenths of
-# all places, and one tenth stays free for others; two tenants can take nine nineteenths each. (Dynamic
-# thresholds: A. Choudhury, E. Hahne, "Dynamic Queue Length Thresholds for Shared-Memory Packet Switches",
-# IEEE/ACM ToN 6(2), 1998.)
-_SHARE_OF_FREE: Final = 9
 
 log = get_logger(__name__)
 
@@ -60,24 +51,19 @@ class News:
     texts: dict[object, bytes] = field(default_factory=dict)
 
 
-class Watch:
+class Watch(Place):
     """One caller that watches one job. Make it with `Waiters.watch`.
 
     Attributes:
         news: the latest change since the watch began, or shortly before; None: no change is known.
-        is_over: whether the caller must not wait any longer: the process stops, there are too many waiters,
-            or the caller's key does not work any more.
-        is_shut_out: whether the key is the reason. Then the caller may not learn more about the job.
     """
 
-    __slots__ = ("_is_for_end", "_pause", "is_over", "is_shut_out", "news")
+    __slots__ = ("_is_for_end", "news")
 
     def __init__(self, news: News | None, *, is_for_end: bool) -> None:
+        super().__init__()
         self.news = news
-        self.is_over = False
-        self.is_shut_out = False
         self._is_for_end = is_for_end
-        self._pause = CallPause()
         if news is not None:
             self.tell(news)
 
@@ -85,21 +71,7 @@ class Watch:
         """Store a change, and wake the caller if it waits for such a change."""
         self.news = news
         if news.job.state.is_terminal or not self._is_for_end:
-            self._pause.wake()
-
-    def release(self) -> None:
-        """End the watch, and wake the caller."""
-        self.is_over = True
-        self._pause.wake()
-
-    def shut_out(self) -> None:
-        """End the watch, because the caller's key does not work any more, and wake the caller."""
-        self.is_shut_out = True
-        self.release()
-
-    async def wait(self, *, timeout_s: float, receive: Receive) -> bool:
-        """Wait for a change. Returns whether the caller is still connected; see `CallPause.wait`."""
-        return self.is_over or await self._pause.wait(timeout_s=timeout_s, receive=receive)
+            self.wake()
 
 
 @dataclass(slots=True)
@@ -116,22 +88,22 @@ class _Watched:
 
 
 class Waiters:
-    """All waiting callers of this process. `open` once, `close` at the end."""
+    """All waiting callers of this process. `open` once, `close` at the end.
+
+    Attributes:
+        announced: how many changes this process has heard of in Redis, of any job.
+    """
 
     def __init__(self, database: Database, redis: ArqRedis, *, limit: int) -> None:
         self._database = database
         self._redis = redis
-        self._limit = limit
+        self.places = Places(database, limit=limit)
         self._watched: dict[UUID, _Watched] = {}
         # Changed jobs that have to be read, in order. It is a dict so that each job is in it only once.
         self._changed: dict[UUID, None] = {}
         self._has_changed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._count = 0
-        self._count_of_tenant: Counter[UUID] = Counter()
-        self._watches_of_key: dict[str, set[Watch]] = {}
-        self._keys_checked_at = 0.0
-        self._is_released = False
+        self.announced = 0
 
     def open(self) -> None:
         """Start to listen for announcements, to query for changes, and to read changed jobs."""
@@ -140,7 +112,7 @@ class Waiters:
             (self._query_changes, "looking for changes"),
             (self._read_changed, "reading what has changed"),
         )
-        self._tasks = [asyncio.create_task(_repeat(step, what)) for step, what in steps]
+        self._tasks = [asyncio.create_task(repeat(step, what)) for step, what in steps]
 
     async def close(self) -> None:
         """End all watches, and stop listening."""
@@ -151,24 +123,25 @@ class Waiters:
 
     def release(self) -> None:
         """End all watches, also future ones: the process is about to stop."""
-        self._is_released = True
-        for watched in self._watched.values():
-            for watch in watched.watches:
-                watch.release()
+        self.places.release()
+
+    @property
+    def is_released(self) -> bool:
+        """Whether the process is about to stop."""
+        return self.places.is_released
 
     @property
     def count(self) -> int:
         """How many callers wait."""
-        return self._count
+        return self.places.count
 
     def is_full_for(self, tenant_id: UUID) -> bool:
         """Whether the next watch of this tenant would be over from the start, because there are too many."""
-        return self._count_of_tenant[tenant_id] >= _SHARE_OF_FREE * (self._limit - self._count)
+        return self.places.is_full_for(tenant_id)
 
     def shut_out(self, key_id: str) -> None:
         """End all watches of callers with this API key, which does not work any more."""
-        for watch in self._watches_of_key.get(key_id, ()):
-            watch.shut_out()
+        self.places.shut_out(key_id)
 
     @contextmanager
     def watch(self, job_id: UUID, *, tenant: Tenant, is_for_end: bool = True) -> Iterator[Watch]:
@@ -178,51 +151,33 @@ class Waiters:
         of this tenant, or if the process stops, the watch is over from the start. It ends as soon as the
         caller's key does not work any more.
         """
-        if self._is_released or self.is_full_for(tenant.id):
-            over = Watch(None, is_for_end=is_for_end)
-            over.release()
-            yield over
-            return
-        watched = self._watched.setdefault(job_id, _Watched())
+        watched = self._watched.get(job_id) or _Watched()
         watch = Watch(watched.news, is_for_end=is_for_end)
-        watched.watches.add(watch)
-        self._count += 1
-        self._count_of_tenant[tenant.id] += 1
-        self._watches_of_key.setdefault(tenant.key_id, set()).add(watch)
-        gauge = WAITERS.labels("wait" if is_for_end else "events")
-        gauge.inc()
-        try:
-            yield watch
-        finally:
-            gauge.dec()
-            self._count -= 1
-            self._count_of_tenant[tenant.id] -= 1
-            if not self._count_of_tenant[tenant.id]:
-                del self._count_of_tenant[tenant.id]
-            self._watches_of_key[tenant.key_id].remove(watch)
-            if not self._watches_of_key[tenant.key_id]:
-                del self._watches_of_key[tenant.key_id]
-            watched.watches.remove(watch)
-            if not watched.watches:
-                del self._watched[job_id]
+        with self.places.taken(watch, tenant, kind="wait" if is_for_end else "events") as is_taken:
+            if not is_taken:
+                watch.news = None
+                yield watch
+                return
+            self._watched[job_id] = watched
+            watched.watches.add(watch)
+            try:
+                yield watch
+            finally:
+                watched.watches.remove(watch)
+                if not watched.watches:
+                    del self._watched[job_id]
 
     async def _listen_for_changes(self) -> None:
         async for _, message in listen(self._redis, CHANGES):
+            self.announced += 1
             self._mark_changed([UUID(bytes=message)])
 
     async def _query_changes(self) -> None:
         await asyncio.sleep(LOOK_INTERVAL_S)
-        await self._check_keys()
+        await self.places.check_keys()
         known = [(job_id, *watched.known) for job_id, watched in self._watched.items()]
         for start in range(0, len(known), _QUERY_BATCH):
             self._mark_changed(await changed(self._database, known[start : start + _QUERY_BATCH]))
-
-    async def _check_keys(self) -> None:
-        """End the watches of callers whose keys do not work any more."""
-        if self._watches_of_key:
-            for key_id in await ended_keys(self._database, list(self._watches_of_key)):
-                self.shut_out(key_id)
-        self._keys_checked_at = time.monotonic()
 
     def _mark_changed(self, job_ids: Sequence[UUID]) -> None:
         changed_ids = [job_id for job_id in job_ids if job_id in self._watched]
@@ -239,8 +194,7 @@ class Waiters:
             self._has_changed.clear()
         # Where this fails, the next look finds the same jobs again.
         jobs = await get_many(self._database, batch)
-        if time.monotonic() - self._keys_checked_at > 2 * LOOK_INTERVAL_S:
-            await self._check_keys()  # Postgres was away, so keys may have ended since the last check
+        await self.places.check_keys_after(2 * LOOK_INTERVAL_S)
         await self._tell(jobs)
 
     async def _tell(self, jobs: Sequence[Job]) -> None:
@@ -257,7 +211,7 @@ class Waiters:
                     await asyncio.sleep(0)
 
 
-async def _repeat(step: Callable[[], Awaitable[None]], what: str) -> None:
+async def repeat(step: Callable[[], Awaitable[None]], what: str) -> None:
     """Repeat a step without end, also after errors and while Redis or Postgres is away."""
     clock = asyncio.get_running_loop().time
     backoff_s = 0.0

@@ -10,6 +10,7 @@ from typing import Any, Final
 from api.http.problems import MEDIA_TYPE
 from fleet.render.options.output import CONTENT_TYPES
 from fleet.render.options.source import MAX_URL_LENGTH
+from fleet.render.sealed import CREDENTIALS
 
 REF: Final = "#/components/schemas/{model}"
 
@@ -37,6 +38,21 @@ def _request_body(
     reference = {"$ref": REF.format(model=schema)} if isinstance(schema, str) else schema
     content = {"application/json": {"schema": reference, "examples": examples}}
     return {"requestBody": {"required": is_required, "content": content}}
+
+
+def _request_or_files(schema: str | Mapping[str, Any], examples: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of an operation that takes a request as JSON, or as a form together with files."""
+    body = _request_body(schema, examples)
+    content = body["requestBody"]["content"]
+    file = {"type": "string", "format": "binary", "description": "A file; its file name is its name."}
+    form = _closed_object(
+        request=content["application/json"]["schema"], files={"type": "array", "items": file}
+    )
+    content["multipart/form-data"] = {
+        "schema": {**form, "required": ["files"]},
+        "encoding": {"request": {"contentType": "application/json"}},
+    }
+    return body
 
 
 def _location_header(of: str) -> dict[str, Any]:
@@ -87,6 +103,10 @@ _EXAMPLES: Final = {
     },
 }
 
+BYTES: Final = {
+    media_type.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}}
+    for media_type in CONTENT_TYPES.values()
+}
 CREATE_JOB: Final[dict[str, Any]] = {
     "parameters": [
         {
@@ -98,15 +118,38 @@ CREATE_JOB: Final[dict[str, Any]] = {
             **_header_parameter("`wait=N`: wait up to N seconds, 60 at most, for the job's end."),
         },
     ],
-    **_request_body("RenderRequest", _EXAMPLES),
+    **_request_or_files("RenderRequest", _EXAMPLES),
     "responses": {
-        "200": {"description": "The job has ended.", "headers": _location_header("job"), "content": _JOB},
+        "200": {
+            "description": "The job has ended. With `Accept: image/*` or `application/pdf`: its artifact.",
+            "headers": _location_header("job"),
+            "content": {**_JOB, **BYTES},
+        },
         "202": {"description": "The job is accepted.", "headers": _location_header("job"), "content": _JOB},
     },
 }
+_CREDENTIALS: Final = {
+    name: {"description": "As it was in the job's request."} for name in sorted(CREDENTIALS)
+}
+_REPLAY: Final = {
+    "type": "boolean",
+    "default": False,
+    "description": "Render from the job's evidence alone, which has to hold bodies.",
+}
 RETRY_JOB: Final[dict[str, Any]] = {
     "parameters": CREATE_JOB["parameters"],
-    "responses": CREATE_JOB["responses"],
+    **_request_body(
+        _closed_object(**_CREDENTIALS, replay=_REPLAY),
+        {
+            "cookies": {"summary": "A job that had cookies", "value": {"cookies": ["session=abc"]}},
+            "replay": {"summary": "Render from the evidence, without the web", "value": {"replay": True}},
+        },
+        is_required=False,
+    ),
+    "responses": {
+        "200": {"description": "The job has ended.", "headers": _location_header("job"), "content": _JOB},
+        "202": CREATE_JOB["responses"]["202"],
+    },
 }
 CANCEL_JOB: Final[dict[str, Any]] = {
     "parameters": [
@@ -192,10 +235,6 @@ PAUSE_FLEET: Final[dict[str, Any]] = _request_body(
     is_required=False,
 )
 
-BYTES: Final = {
-    media_type.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}}
-    for media_type in CONTENT_TYPES.values()
-}
 _PDF: Final = "application/pdf"
 _PDF_REQUEST: Final = {
     "allOf": [
@@ -212,7 +251,7 @@ def _answers_with_bytes(schema: str | Mapping[str, Any], example: Mapping[str, A
     prefer = _header_parameter("`wait=N`: wait up to N seconds, 60 at most, for the bytes; 55 without it.")
     return {
         "parameters": [CREATE_JOB["parameters"][0], {"name": "Prefer", **prefer}],
-        **_request_body(schema, {"usual": {"value": example}}),
+        **_request_or_files(schema, {"usual": {"value": example}}),
         "responses": {
             "200": {"description": "The artifact.", "headers": headers, "content": content},
             "202": {"description": "The job goes on.", "headers": headers, "content": _JOB},
@@ -238,6 +277,23 @@ READ_ARTIFACT: Final[dict[str, Any]] = {
             "headers": {"Location": {"description": "That address.", "schema": {"type": "string"}}},
         },
     },
+}
+
+COMPARE_JOBS: Final[dict[str, Any]] = _request_body(
+    "CompareRequest",
+    {
+        "usual": {"value": {"with": "0198c1d2-4f60-7cc2-b1f4-2a9d3c5e7f01"}},
+        "clock": {
+            "summary": "Without the corner in which a clock runs",
+            "value": {
+                "with": "0198c1d2-4f60-7cc2-b1f4-2a9d3c5e7f01",
+                "ignore_regions": [{"x": 1100, "y": 0, "width": 180, "height": 60}],
+            },
+        },
+    },
+)
+READ_DIFFERENCE: Final[dict[str, Any]] = {
+    "responses": {"307": READ_ARTIFACT["responses"]["307"]},
 }
 
 _LIMITS: Final = {"max_requests_per_s": 20, "max_renders_per_month": 10000}
@@ -279,5 +335,36 @@ READ_EVENTS: Final[dict[str, Any]] = {
             "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EVENTS_EXAMPLE}},
         },
         "204": {"description": "`Last-Event-ID` names the job's end: no more events follow."},
+    },
+}
+
+_TENANT_EVENTS_EXAMPLE: Final = """\
+id: 1769860800104211
+event: queued
+data: {"id":"0198c1d2-4f60-7cc2-b1f4-2a9d3c5e7f01","status":"queued","attempt":0,"external_id":null,\
+"at":"2026-01-31T12:00:00.104211+00:00"}
+
+id: 1769860801730004
+event: succeeded
+data: {"id":"0198c1d2-4f60-7cc2-b1f4-2a9d3c5e7f01","status":"succeeded","attempt":1,"external_id":null,\
+"at":"2026-01-31T12:00:01.730004+00:00"}
+
+"""
+READ_TENANT_EVENTS: Final[dict[str, Any]] = {
+    "parameters": READ_EVENTS["parameters"],
+    "responses": {
+        "200": {
+            "description": "The stream. It closes only when the server stops or the key ends.",
+            "content": {
+                "text/event-stream": {"schema": {"type": "string"}, "example": _TENANT_EVENTS_EXAMPLE}
+            },
+        },
+    },
+}
+
+ERASE_TENANT: Final[dict[str, Any]] = {
+    "responses": {
+        "200": {"description": "The tenant is gone.", "content": _json_content("ErasureDocument")},
+        "202": {"description": "Workers erase it.", "content": _json_content("ErasureDocument")},
     },
 }

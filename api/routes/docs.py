@@ -14,7 +14,7 @@ router = APIRouter(include_in_schema=False)
 @router.head("/docs")
 @router.get("/docs")
 def read_manual(request: Request) -> Response:
-    """The calls of this API as a page. Not `async`: making it would block all other calls for 0.05 s."""
+    """The calls of this API as a page. Not `async`: making it would block all other calls for 0.1 s."""
     return HTMLResponse(_page(request.app), headers={CONTENT_SECURITY_POLICY: POLICY})
 
 

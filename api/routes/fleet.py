@@ -13,17 +13,16 @@ from api.dependencies import Dependencies, OpenDependencies, Operator
 from api.http.json_answer import json_answer
 from api.http.request_body import has_body
 from api.openapi.operations import PAUSE_FLEET, problems
-from fleet.jobs import read
+from fleet.capacity import rule
+from fleet.capacity.demand import FleetDemand, read_demand
 from fleet.queue.announcements import announce_pause
 from fleet.telemetry.logs import get_logger
 from fleet.tenants.tenant import Tenant
 from fleet.workers import pause, registry
 from fleet.workers.leaks import suspected_leaks
-from fleet.workers.vitals import BrowserVitals, MemoryVitals, Sandbox
+from fleet.workers.vitals import BrowserVitals, FilterListVitals, MemoryVitals, Sandbox
 
-# `suggested_replicas` is calculated with these.
-_USUAL_JOB_S: Final = 2.0
-_CLEAR_WITHIN_S: Final = 60.0
+_MOST_TENANTS: Final = 50
 
 log = get_logger(__name__)
 router = APIRouter(prefix="/v1/fleet", tags=["fleet"])
@@ -54,6 +53,29 @@ class WorkerDocument(BaseModel):
     )
     memory_stands_out_why: str | None = Field(description="Which of the two.")
     browser: BrowserVitals | None = Field(description="Its browsers since it started.")
+    filter_lists: list[FilterListVitals] = Field(
+        description="Its lists for `block_ads` and `block_trackers`, with date and licence."
+    )
+
+
+class TenantBacklogDocument(BaseModel):
+    """The open jobs of one tenant."""
+
+    tenant_id: UUID = Field(description="The tenant's id.")
+    name: str = Field(description="The tenant's name.")
+    ready: int = Field(description="Queued jobs that wait for a slot alone.")
+    capped: int = Field(description="Queued jobs that wait because their tenant runs as many as it may.")
+    delayed: int = Field(description="Queued jobs whose time has not come.")
+    running: int = Field(description="Running jobs.")
+    oldest_queued_s: float = Field(description="How long the oldest job has waited whose time has come.")
+    service_s: float = Field(
+        description="Seconds that one of its jobs holds a slot: the mean of the last 15 minutes. If fewer "
+        "than 20 of its jobs ended, that of all tenants; 2, if too few of theirs ended too."
+    )
+    seconds: float | None = Field(
+        description="Seconds until its due jobs have ended, if no more come, with its share of the slots; "
+        "null: it gets no slot."
+    )
 
 
 class BacklogDocument(BaseModel):
@@ -63,7 +85,17 @@ class BacklogDocument(BaseModel):
         description="Queued jobs, also those that wait for their time or for their tenant's limit."
     )
     running: int = Field(description="Running jobs.")
-    oldest_queued_s: float = Field(description="Age of the oldest queued job.")
+    oldest_queued_s: float = Field(
+        description="How long the oldest job has waited that only lacks a slot. Jobs that wait for their "
+        "time or for their tenant's limit do not count."
+    )
+    seconds: float | None = Field(
+        description="Seconds that the present slots need for the queued jobs that more slots would end "
+        "sooner; null: there are such jobs, but no slots."
+    )
+    tenants: list[TenantBacklogDocument] = Field(
+        description=f"The {_MOST_TENANTS} tenants whose queued jobs take longest."
+    )
 
 
 class FleetDocument(BaseModel):
@@ -74,7 +106,8 @@ class FleetDocument(BaseModel):
     pause_reason: str | None = Field(description="The reason that was given with the pause.")
     slots: int = Field(description="Slots of all workers.")
     suggested_replicas: int = Field(
-        description="How many workers like these would empty the queue in a minute, at 2 s a job; at least 1."
+        description="How many workers like these would empty the queue in a minute, at the time that jobs "
+        "took lately; at least 1. While the fleet is paused: as many as there are."
     )
     backlog: BacklogDocument
     workers: list[WorkerDocument] = Field(description="Workers that reported within the last 30 seconds.")
@@ -93,7 +126,7 @@ class PauseRequest(BaseModel):
 @router.get("", response_model=FleetDocument, **problems(401, 403, 422, 503))
 async def read_fleet(_operator: Operator, dependencies: OpenDependencies) -> Response:
     """Workers, backlog and pause. Needs a key with the scope `admin`."""
-    return await _answer(dependencies)
+    return json_answer(await fleet_document(dependencies))
 
 
 @router.post(
@@ -111,7 +144,7 @@ async def pause_fleet(request: Request, operator: Operator, dependencies: OpenDe
     await pause.pause(dependencies.database, reason=wish.reason)
     log.warning("fleet paused", reason=wish.reason, key_id=operator.key_id)
     await announce_pause(dependencies.redis)
-    return await _answer(dependencies)
+    return json_answer(await fleet_document(dependencies))
 
 
 @router.post("/resume", response_model=FleetDocument, **problems(401, 403, 422, 503))
@@ -120,7 +153,7 @@ async def resume_fleet(operator: Operator, dependencies: OpenDependencies) -> Re
     await pause.resume(dependencies.database)
     log.warning("fleet resumed", key_id=operator.key_id)
     await announce_pause(dependencies.redis)
-    return await _answer(dependencies)
+    return json_answer(await fleet_document(dependencies))
 
 
 async def _pause_request(request: Request, dependencies: Dependencies, operator: Tenant) -> PauseRequest:
@@ -129,28 +162,50 @@ async def _pause_request(request: Request, dependencies: Dependencies, operator:
     return await dependencies.document(request, PauseRequest, operator)
 
 
-async def _answer(dependencies: Dependencies) -> Response:
+async def fleet_document(dependencies: Dependencies) -> FleetDocument:
+    """Workers, backlog and pause as they are now."""
     state = await pause.read(dependencies.database)
-    open_jobs = await read.backlog(dependencies.database)
+    demand = await read_demand(dependencies.database, max_running=dependencies.settings.tenant.max_running)
     there = await registry.list_present(dependencies.database)
-    slots = sum(worker.slots for worker in there)
-    slots_each = slots / len(there) if there else 1
     leaks = suspected_leaks({one.id: (one.slots, one.vitals) for one in there if one.vitals is not None})
-    wanted_slots = open_jobs.running + open_jobs.queued * _USUAL_JOB_S / _CLEAR_WITHIN_S
-    document = FleetDocument(
+    return FleetDocument(
         paused=state.paused_at is not None,
         paused_at=state.paused_at,
         pause_reason=state.reason,
-        slots=slots,
-        suggested_replicas=max(1, math.ceil(wanted_slots / slots_each)),
-        backlog=BacklogDocument(
-            queued=open_jobs.queued,
-            running=open_jobs.running,
-            oldest_queued_s=round(open_jobs.oldest_queued_s, 3),
-        ),
+        slots=demand.slots,
+        suggested_replicas=rule.suggested_replicas(demand),
+        backlog=_backlog(demand),
         workers=[_worker(worker, leaks.get(worker.id)) for worker in there],
     )
-    return json_answer(document)
+
+
+def _backlog(demand: FleetDemand) -> BacklogDocument:
+    seconds = rule.tenant_backlogs_s(demand)
+    longest = sorted(demand.tenants, key=lambda one: seconds.get(one.tenant_id, 0.0), reverse=True)
+    return BacklogDocument(
+        queued=demand.queued,
+        running=demand.running,
+        oldest_queued_s=round(demand.oldest_ready_s, 3),
+        seconds=_seconds(rule.backlog_s(demand)),
+        tenants=[
+            TenantBacklogDocument(
+                tenant_id=one.tenant_id,
+                name=one.name,
+                ready=one.ready,
+                capped=one.capped,
+                delayed=one.delayed,
+                running=one.running,
+                oldest_queued_s=round(one.waiting_s, 3),
+                service_s=round(one.service_s, 3),
+                seconds=_seconds(seconds.get(one.tenant_id, 0.0)),
+            )
+            for one in longest[:_MOST_TENANTS]
+        ],
+    )
+
+
+def _seconds(value: float) -> float | None:
+    return None if math.isinf(value) else round(value, 3)
 
 
 def _worker(worker: registry.PresentWorker, leak: str | None) -> WorkerDocument:
@@ -173,4 +228,5 @@ def _worker(worker: registry.PresentWorker, leak: str | None) -> WorkerDocument:
         memory_stands_out=leak is not None,
         memory_stands_out_why=leak,
         browser=None if vitals is None else vitals.browser,
+        filter_lists=[] if vitals is None else vitals.filter_lists,
     )

@@ -1,5 +1,6 @@
 """Whether the process is alive and ready, and its metrics. For orchestrators and Prometheus; needs no key."""
 
+import math
 from enum import StrEnum
 from http import HTTPStatus
 
@@ -11,6 +12,9 @@ from starlette.responses import PlainTextResponse, Response
 from api.dependencies import OpenDependencies
 from api.http.json_answer import json_answer
 from api.http.request_body import JSON
+from api.openapi.operations import problems
+from fleet.capacity import rule
+from fleet.errors import ErrorType, UnavailableError
 from fleet.telemetry.probes import Condition, DependencyState
 
 router = APIRouter(tags=["health"])
@@ -62,6 +66,34 @@ async def readyz(dependencies: OpenDependencies) -> Response:
     document = ApiStatusDocument(status=status, dependencies=dict(states), warnings=warnings)
     code = HTTPStatus.SERVICE_UNAVAILABLE if status is ApiStatus.UNAVAILABLE else HTTPStatus.OK
     return json_answer(document, code)
+
+
+class ScalingDocument(BaseModel):
+    """How many workers there should be, in a form that autoscalers read."""
+
+    suggested_replicas: int = Field(description="As in `GET /v1/fleet`.")
+    backlog_seconds: float = Field(description="`backlog.seconds` of `GET /v1/fleet`; -1: no slots.")
+    oldest_queued_seconds: float = Field(description="`backlog.oldest_queued_s` of `GET /v1/fleet`.")
+
+
+@router.get("/scaling", response_model=ScalingDocument, **problems(503))
+async def scaling(dependencies: OpenDependencies) -> Response:
+    """How many workers there should be, at most 5 seconds old; for KEDA's `metrics-api` scaler.
+
+    While Postgres does not answer this is 503 and no number, so that an autoscaler leaves the fleet as it is.
+    """
+    await dependencies.gauges.refresh()
+    demand = dependencies.gauges.demand
+    if demand is None:
+        raise UnavailableError(ErrorType.DATABASE_UNAVAILABLE, "the open jobs cannot be counted")
+    seconds = rule.backlog_s(demand)
+    return json_answer(
+        ScalingDocument(
+            suggested_replicas=rule.suggested_replicas(demand),
+            backlog_seconds=-1.0 if math.isinf(seconds) else round(seconds, 3),
+            oldest_queued_seconds=round(demand.oldest_ready_s, 3),
+        )
+    )
 
 
 @router.get("/metrics", response_class=PlainTextResponse)

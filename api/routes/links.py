@@ -16,6 +16,7 @@ from api.dependencies import Dependencies, dependencies_of
 from api.http import placeholder as placeholders
 from api.http.artifact_response import artifact_answer
 from api.http.default_headers import CONTENT_SECURITY_POLICY
+from api.http.noted_caller import note_caller
 from api.http.placeholder import Placeholder
 from api.http.problems import (
     ERROR_HEADER,
@@ -28,14 +29,14 @@ from api.jobs.waiters import wait_for
 from api.openapi.link_operation import PLACEHOLDER, parameter_names, read_link_operation
 from api.openapi.operations import problems
 from fleet.errors import ErrorType, RenderError, RenderfleetError
-from fleet.jobs.accept import accept_of_link
-from fleet.jobs.insert import render_digest
+from fleet.jobs.create.accept import accept_of_link
+from fleet.jobs.create.insert import render_digest
+from fleet.jobs.create.reuse import ReusableJob, ReuseKind, find_rendered
 from fleet.jobs.job import Job, State
-from fleet.jobs.reuse import ReusableJob, ReuseKind, find_rendered
 from fleet.render.link_parameters import LinkParameterError, read_link
 from fleet.render.link_signature import EXPIRES, KEY, PDF, SCREENSHOT, Link, UnusableLinkError, parse
 from fleet.render.request import RenderRequest
-from fleet.telemetry.metrics import CACHE_LOOKUPS, JOBS_ACCEPTED
+from fleet.telemetry.metrics.of_api import CACHE_LOOKUPS, JOBS_ACCEPTED
 from fleet.tenants.tenant import Tenant
 
 _LINK_PARAMETERS: Final = frozenset({KEY, EXPIRES})
@@ -100,6 +101,7 @@ async def _answer(request: Request, *, is_document: bool) -> Response:
     except UnusableLinkError as error:
         raise RefusedError(ErrorType.LINK_NOT_SIGNED, str(error)) from None
     tenant = await dependencies.link_keys.tenant(link)
+    note_caller(request.scope, tenant)
     options = {name: value for name, value in link.parameters.items() if name not in _LINK_PARAMETERS}
     placeholder = None if is_document else _placeholder(options.pop(PLACEHOLDER, None))
     render = _render_request(options, dependencies, tenant, is_document=is_document)

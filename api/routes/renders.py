@@ -6,28 +6,20 @@ from fastapi import APIRouter, Request
 from pydantic import model_validator
 from starlette.responses import Response
 
-from api.dependencies import Dependencies, dependencies_of
-from api.http.artifact_response import artifact_answer
+from api.dependencies import dependencies_of
 from api.http.prefer import preferred_wait_s
-from api.http.problems import RefusedError
 from api.openapi.operations import RENDER_PDF, RENDER_SCREENSHOT, problems
-from api.routes.jobs.artifact import require_artifact
-from api.routes.jobs.enqueue import enqueue, job_answer
-from fleet.field_errors import rule_error
-from fleet.jobs.artifact import artifact_disposition
-from fleet.jobs.document import error_of, job_path
-from fleet.jobs.job import Job
+from api.routes.jobs.create.asked import enqueue_asked
+from api.routes.jobs.create.enqueue import job_answer
+from api.routes.jobs.files.inline import JOB_HEADER, STATUSES, inline_answer
+from fleet.input.field_errors import rule_error
 from fleet.render.link_signature import PDF, SCREENSHOT
 from fleet.render.options.output import Format
 from fleet.render.request import RenderRequest
 from fleet.tenants.tenant import Scope
 
-JOB_HEADER: Final = "Renderfleet-Job"
 # Below the minute after which many proxies and clients give a call up.
 DEFAULT_WAIT_S: Final = 55
-# An artifact never changes, but the answer to a POST is kept by no cache without a word (RFC 9110, 9.3.3).
-_CACHE_CONTROL: Final = "private, no-store"
-_STATUSES: Final = (401, 403, 404, 409, 410, 413, 415, 422, 429, 500, 502, 503, 504)
 
 router = APIRouter(tags=["jobs"])
 
@@ -56,7 +48,7 @@ class PdfBody(RenderRequest):
         return self
 
 
-@router.post(SCREENSHOT, openapi_extra=RENDER_SCREENSHOT, **problems(*_STATUSES))
+@router.post(SCREENSHOT, openapi_extra=RENDER_SCREENSHOT, **problems(*STATUSES))
 async def render_screenshot(request: Request) -> Response:
     """Render a picture and answer with its bytes. Takes the same body as `POST /v1/jobs`.
 
@@ -67,7 +59,7 @@ async def render_screenshot(request: Request) -> Response:
     return await _render(request, ScreenshotBody)
 
 
-@router.post(PDF, openapi_extra=RENDER_PDF, **problems(*_STATUSES))
+@router.post(PDF, openapi_extra=RENDER_PDF, **problems(*STATUSES))
 async def render_pdf(request: Request) -> Response:
     """Render a pdf and answer with its bytes. Takes the same body as `POST /v1/jobs`; `format` is pdf.
 
@@ -79,34 +71,16 @@ async def render_pdf(request: Request) -> Response:
 async def _render(request: Request, body: type[RenderRequest]) -> Response:
     dependencies = dependencies_of(request)
     tenant = await dependencies.caller(request, Scope.RENDER)
-    render = _as_of_a_job(await dependencies.document(request, body, tenant))
     preferred_s = preferred_wait_s(request.headers.getlist("prefer"))
     wait_s = DEFAULT_WAIT_S if preferred_s is None else preferred_s
-    enqueued = await enqueue(request, dependencies, tenant, render, wait_s=wait_s)
+    enqueued = await enqueue_asked(request, dependencies, tenant, body, wait_s=wait_s, as_job=_as_of_a_job)
+    if enqueued.job.state.is_terminal:
+        return await inline_answer(request, dependencies, enqueued.job, enqueued.headers)
     headers = {JOB_HEADER: str(enqueued.job.id), **enqueued.headers}
-    if not enqueued.job.state.is_terminal:
-        return job_answer(dependencies, enqueued.job, preferred_s, headers)
-    headers["Location"] = job_path(enqueued.job)
-    return await _bytes(request, dependencies, enqueued.job, headers)
+    return job_answer(dependencies, enqueued.job, preferred_s, headers)
 
 
 def _as_of_a_job(body: RenderRequest) -> RenderRequest:
     """The request as `POST /v1/jobs` would have read it, with its format: both make the same job."""
     given = body.model_fields_set | {"format"}
     return RenderRequest.model_construct(_fields_set=given, **dict(body))
-
-
-async def _bytes(request: Request, dependencies: Dependencies, job: Job, headers: dict[str, str]) -> Response:
-    """The artifact of an ended job.
-
-    Raises:
-        RefusedError: the job has ended without one, or it was erased.
-    """
-    if (error := error_of(job)) is not None:
-        raise RefusedError(error.type, error.detail, headers=headers)
-    require_artifact(job)
-    headers |= {
-        "Cache-Control": _CACHE_CONTROL,
-        "Content-Disposition": artifact_disposition(job),
-    }
-    return await artifact_answer(request, job, dependencies.artifacts, headers=headers)

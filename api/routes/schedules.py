@@ -20,6 +20,7 @@ from api.openapi.operations import (
     SWITCH_SCHEDULE,
     problems,
 )
+from api.routes.jobs.create.own_pdfs import require_own_pdfs
 from api.routes.paging import PageParameters
 from fleet.errors import ErrorType
 from fleet.schedules import schedule as schedules
@@ -123,6 +124,7 @@ async def create_schedule(request: Request, tenant: Renderer, dependencies: Open
     `when_changed`, webhooks are sent only for pictures that differ from the last one that was delivered.
     """
     wanted = await dependencies.document(request, ScheduleRequest, tenant)
+    await require_own_pdfs(dependencies, tenant, wanted.job)
     schedule = await schedules.create(
         dependencies.database, dependencies.vault, tenant_id=tenant.id, wanted=wanted
     )
@@ -171,6 +173,7 @@ async def replace_schedule(
     If `job`, `deliver` or `compare` are not the same as before, the next picture counts as changed.
     """
     wanted = await dependencies.document(request, ScheduleRequest, tenant)
+    await require_own_pdfs(dependencies, tenant, wanted.job)
     found = await schedules.replace(
         dependencies.database, dependencies.vault, schedule_id=schedule_id, tenant_id=tenant.id, wanted=wanted
     )
@@ -211,9 +214,8 @@ def _found(schedule: Schedule | None) -> Response:
 
 
 def _compare(schedule: Schedule) -> CompareOptions | None:
-    if schedule.compare_method is None:
-        return None
-    return CompareOptions(method=schedule.compare_method, threshold=schedule.compare_threshold)
+    compare = schedule.compare
+    return compare and compare.model_copy(update={"threshold": compare.limit})
 
 
 def _last_error(schedule: Schedule) -> ScheduleErrorDocument | None:

@@ -10,10 +10,11 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.default_headers import ANSWER_HEADERS, with_defaults
+from api.http.noted_caller import ids_of_caller
 from api.http.problems import REQUEST_ID, problem_response
 from fleet.errors import ErrorType, RenderfleetError
 from fleet.telemetry.logs import bind, get_logger
-from fleet.telemetry.metrics import HTTP_REQUESTS, HTTP_SECONDS
+from fleet.telemetry.metrics.of_api import HTTP_REQUESTS, HTTP_SECONDS
 
 # If the request has such an id, from a proxy for example, it is kept, so that both logs can be compared.
 _CALLERS_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
@@ -82,4 +83,6 @@ def _record(scope: Scope, status: int, seconds: float) -> None:
     route = getattr(scope.get("route"), "path", _UNMATCHED)
     HTTP_REQUESTS.labels(method, route, status).inc()
     HTTP_SECONDS.labels(method, route).observe(seconds)
-    log.info("call", method=method, route=route, status=status, duration_ms=round(seconds * 1000, 2))
+    milliseconds = round(seconds * 1000, 2)
+    ids = ids_of_caller(scope)
+    log.info("call", method=method, route=route, status=status, duration_ms=milliseconds, **ids)

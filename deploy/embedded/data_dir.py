@@ -5,6 +5,7 @@ secrets.json  passwords of the engines, made at the first start (mode 0600)
 api-key       a key for the local API (mode 0600)
 secret-key    the key that seals tenants' secrets; API and workers make it (mode 0600)
 database-url  while it runs: the address of its Postgres, for `python -m fleet.keys` and the like (mode 0600)
+shell-environment  while it runs: the variables of `make shell` (mode 0600)
 redis/ postgres/ s3/   the engines' data
 home/ tmp/    for temporary files of the processes
 log/          one file for each process

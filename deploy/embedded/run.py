@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -28,6 +29,7 @@ from deploy.embedded.processes.process import Pause, ProcessError, Program, run_
 from deploy.embedded.processes.stopping import StopRequested, StopSignal
 from deploy.embedded.processes.supervisor import WATCH_S, RunEndedError, Service, ServiceSupervisor
 from deploy.embedded.settings import LaunchSettings, SettingError
+from deploy.embedded.shell import FILE, write_environment
 from deploy.embedded.welcome import welcome
 from fleet.setting_names import unknown
 
@@ -78,7 +80,9 @@ class Launcher:
             StopRequested: this process was asked to stop. Without an error it ends in no other way.
             Exception: one of `EXPECTED`: something is missing or wrong, or has ended.
         """
-        require_free(self.settings.api_host, self.settings.api_port)
+        require_free(self.settings.api_host, self.settings.api_port, setting="API_PORT")
+        for port in self.settings.metrics_ports:
+            require_free("0.0.0.0", port, setting="WORKER_METRICS_PORT")
         engines = Engines(DataDir(self.settings.data_dir, pause=self.pause), pause=self.pause)
         supervisor = ServiceSupervisor(engines)
         try:
@@ -91,6 +95,7 @@ class Launcher:
             write_private(self._url_file, engines.database_url)
             self._start_services(supervisor)
             self.progress.line("renderfleet is ready.")
+            write_environment(self.settings.data_dir, self._shell_variables(engines))
             say(welcome(self.settings, self._key_file))
             while True:
                 self.pause(WATCH_S)
@@ -98,6 +103,7 @@ class Launcher:
         finally:
             say("Stopping.")
             self._url_file.unlink(missing_ok=True)
+            (self.settings.data_dir / FILE).unlink(missing_ok=True)
             supervisor.stop()
 
     def _chromium(self) -> Chromium:
@@ -118,6 +124,16 @@ class Launcher:
             variables["TMPDIR"] = str(self.settings.data_dir / "tmp")
         return variables
 
+    def _shell_variables(self, engines: Engines) -> dict[str, str]:
+        """With these, commands in another terminal find this fleet."""
+        passed_on = ("RENDERFLEET_CHROMIUM_EXECUTABLE", "RENDERFLEET_DATA_DIR", "RENDERFLEET_API_PUBLIC_URL")
+        return {
+            **engines.environment,
+            **{name: self._environment[name] for name in passed_on},
+            "RENDERFLEET_URL": self.settings.address,
+            "RENDERFLEET_API_KEY": self._key_file.read_text().strip(),
+        }
+
     def _create_api_key(self, engines: Engines) -> None:
         """Create the local API key, if there is none or the database is new and does not know it."""
         if self._key_file.exists() and not engines.postgres.is_new:
@@ -136,7 +152,7 @@ class Launcher:
         with self.progress.step(f"API and {_number_of(self.settings.workers, 'worker')}"):
             supervisor.api = Service(self._api_program())
             for number in range(1, self.settings.workers + 1):
-                supervisor.workers.append(Service(self._program(f"worker-{number}", "worker")))
+                supervisor.workers.append(Service(self._worker_program(number)))
             deadline = time.monotonic() + READY_TIMEOUT_S
             while not (self._api_is_ready() and self._workers_are_ready(supervisor.engines, before)):
                 supervisor.require_all_alive()
@@ -191,6 +207,11 @@ class Launcher:
             unprivileged=unprivileged,
         )
 
+    def _worker_program(self, number: int) -> Program:
+        program = self._program(f"worker-{number}", "worker")
+        own = self.settings.worker_environment(number)
+        return replace(program, environment={**program.environment, **own})
+
     def _api_program(self) -> Program:
         unprivileged = self.settings.api_port >= LOWEST_ORDINARY_PORT
         return self._program("api", "api", unprivileged=unprivileged)
@@ -210,7 +231,9 @@ def main(words: list[str]) -> int:
         prog="python -m deploy.embedded", description="The fleet on one machine."
     )
     parser.add_argument("--end-with", type=int, metavar="PID", help="stop when this parent process has ended")
-    parent = parser.parse_args(words).end_with
+    parser.add_argument("--given", nargs="*", default=(), metavar="NAME", help="variables given to make")
+    arguments = parser.parse_args(words)
+    parent = arguments.end_with
     for name in unknown(os.environ):
         say(f"renderfleet: no program reads the setting {name}")
     stop = StopSignal()
@@ -218,7 +241,7 @@ def main(words: list[str]) -> int:
     if parent is not None and not process_tree.end_with_parent(parent, signal.SIGTERM):
         return 1
     try:
-        settings = LaunchSettings.from_environment(os.environ)
+        settings = LaunchSettings.from_environment(os.environ, arguments.given)
         Launcher(settings, Progress(), stop.pause).run()
     except StopRequested as request:
         say(f"renderfleet has stopped ({request}). Its data stays in {settings.data_dir}.")

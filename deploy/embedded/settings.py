@@ -2,19 +2,25 @@
 
 Each name may have the prefix `RENDERFLEET_`; if a variable is set with and without it, the prefixed one is
 used. Settings that are only for API and workers are passed on to them with the prefix. They check them.
+
+On the command line of make every setting may stand without the prefix, and one that nobody knows stops the
+start: who has just typed it is there to correct it. In the environment only the names in `PASSED_ON` are read
+without the prefix, because other programs may mean something else by the rest. A misspelt name with the
+prefix is only told: it may be meant for another release, which reads the same environment.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-PREFIX: Final = "RENDERFLEET_"
+from fleet.setting_names import NAMES, PREFIX, nearest
 
 PASSED_ON: Final = (
     "API_ALLOWED_HOSTS",
     "API_CORS_ORIGINS",
     "API_PUBLIC_URL",
+    "API_UI",
     "BROWSER_MAX_AGE_S",
     "BROWSER_MAX_PAGES",
     "BROWSER_MAX_RENDERS",
@@ -31,7 +37,11 @@ PASSED_ON: Final = (
 # The launcher sets these itself: they are the addresses of its engines.
 IGNORED: Final = ("DATABASE_URL", "REDIS_URL", "S3_BUCKET", "S3_ENDPOINT_URL", "S3_PUBLIC_ENDPOINT_URL")
 
+# Variables of the Makefile that may be given with any target.
+_OF_MAKE: Final = ("PYTHON", "VENV_PYTHON", "SHELL")
+
 MAX_WORKERS: Final = 64
+_LAST_PORT: Final = 65_535
 DEFAULT_DATA_DIR: Final = ".renderfleet"
 
 # Values that the workers read as "off".
@@ -54,6 +64,22 @@ def _whole_number(environment: Mapping[str, str], name: str, default: int, lowes
     return int(text)
 
 
+def _require_known(name: str) -> None:
+    if name in IGNORED:
+        raise SettingError(
+            f"make run brings its own Postgres, Redis and S3, so it cannot be given {name}. For engines of "
+            "your own, start `python -m api` and `python -m worker` (docs/operations/start-a-worker.md)."
+        )
+    if name not in NAMES and name != "WORKERS":
+        like = nearest(name, {*NAMES, "WORKERS"})
+        guess = f" Did you mean {like}?" if like else ""
+        raise SettingError(f"there is no setting {name}.{guess} docs/settings.md has all of them.")
+
+
+def _range(ports: range) -> str:
+    return str(ports[0]) if len(ports) == 1 else f"{ports[0]} to {ports[-1]}"
+
+
 @dataclass(frozen=True, slots=True)
 class LaunchSettings:
     """Settings of the launcher itself.
@@ -64,6 +90,7 @@ class LaunchSettings:
         api_port: port at which the API listens.
         data_dir: folder for all data.
         chromium_executable: the Chromium to use; None: search for one.
+        worker_metrics_port: port of the first worker's metrics; the others have those after it. 0: no ports.
         passed_on: variables for API and workers, with the prefix.
     """
 
@@ -72,23 +99,67 @@ class LaunchSettings:
     api_port: int
     data_dir: Path
     chromium_executable: str | None
+    worker_metrics_port: int
     passed_on: Mapping[str, str]
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+    def from_environment(cls, environment: Mapping[str, str], given: Iterable[str] = ()) -> Self:
         """Read and check the settings.
 
+        Args:
+            environment: variables, also those that were given to make, which exports them.
+            given: names of variables on the command line of make.
+
         Raises:
-            SettingError: a value is not a number, or is outside its range.
+            SettingError: a value is not a number, or is outside its range; or a given name is unknown.
         """
-        return cls(
+        names = {name.removeprefix(PREFIX) for name in given}
+        for name in sorted(names - set(_OF_MAKE)):
+            _require_known(name)
+        settings = cls(
             workers=_whole_number(environment, "WORKERS", 1, 1, MAX_WORKERS),
             api_host=read(environment, "API_HOST") or "127.0.0.1",
-            api_port=_whole_number(environment, "API_PORT", 8000, 1, 65_535),
+            api_port=_whole_number(environment, "API_PORT", 8000, 1, _LAST_PORT),
             data_dir=Path(read(environment, "DATA_DIR") or DEFAULT_DATA_DIR).absolute(),
             chromium_executable=read(environment, "CHROMIUM_EXECUTABLE"),
-            passed_on={PREFIX + name: text for name in PASSED_ON if (text := read(environment, name))},
+            worker_metrics_port=_whole_number(environment, "WORKER_METRICS_PORT", 0, 0, _LAST_PORT),
+            passed_on={
+                PREFIX + name: text
+                for name in {*PASSED_ON, *names & NAMES}
+                if (text := read(environment, name))
+            },
         )
+        settings.require_ports()
+        return settings
+
+    def require_ports(self) -> None:
+        """Check that each worker has a port for its metrics, if they are to have any, and the API its own.
+
+        Raises:
+            SettingError: there are too few ports, or one of them is that of the API.
+        """
+        ports = self.metrics_ports
+        if self.api_port in ports:
+            raise SettingError(f"API_PORT {self.api_port} is one of WORKER_METRICS_PORT: {_range(ports)}.")
+        if ports and ports[-1] > _LAST_PORT:
+            raise SettingError(
+                f"WORKER_METRICS_PORT {ports[0]} leaves no port for each of {self.workers} workers."
+            )
+
+    @property
+    def metrics_ports(self) -> range:
+        """The port of each worker's metrics; empty: they have none."""
+        first = self.worker_metrics_port
+        return range(first, first + self.workers) if first else range(0)
+
+    def worker_environment(self, number: int) -> dict[str, str]:
+        """Variables of one worker besides those of all.
+
+        Args:
+            number: 1 for the first one.
+        """
+        ports = self.metrics_ports
+        return {f"{PREFIX}WORKER_METRICS_PORT": str(ports[number - 1])} if ports else {}
 
     @property
     def sandbox(self) -> bool:

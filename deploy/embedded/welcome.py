@@ -6,25 +6,26 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from deploy.embedded.settings import DEFAULT_DATA_DIR, PREFIX, LaunchSettings
+from deploy.embedded.settings import DEFAULT_DATA_DIR, LaunchSettings
+from fleet.setting_names import PREFIX
 
 # The example uses `html`, which needs no network.
 _TEXT: Final = """
   address   {address}
+  look      {address}/ui/login#{key}
+            (opens the dashboard and fills in the API key)
   docs      {address}/docs
   API key   {key}
             (also in {key_file})
+  shell     make shell{data_dir}
+            (a terminal in which the command renderfleet knows this fleet)
   more keys {command} -m fleet.keys create --tenant acme --new-tenant
   logs      {logs}
 
   Make a picture: paste this into another terminal in this folder.
 
-    KEY=$(cat {key_file})
-    JOB=$(curl -sS {address}/v1/jobs -H "Authorization: Bearer $KEY" \\
-      -H 'Content-Type: application/json' -H 'Prefer: wait=30' \\
-      -d '{{"html": "<h1>Hello from renderfleet</h1>", "format": "png"}}' \\
-      | grep -o '"id": *"[^"]*"' | head -n 1 | cut -d '"' -f 4)
-    curl -sSL "{address}/v1/jobs/$JOB/artifact?proxy=true" -H "Authorization: Bearer $KEY" -o picture.png
+    curl -sS --fail-with-body {address}/v1/screenshot -H "X-API-Key: $(cat {key_file})" \\
+      -H 'Content-Type: application/json' -d '{{"html": "<h1>Hello from renderfleet</h1>"}}' -o picture.png
 
   For a web page, send {{"url": "https://example.com"}} instead. Ctrl-C stops everything. The data is kept.
 """
@@ -43,6 +44,7 @@ def welcome(settings: LaunchSettings, key_file: Path) -> str:
         key=key_file.read_text().strip(),
         key_file=_typed(key_file),
         command=_command(settings.data_dir),
+        data_dir="" if _is_found(settings.data_dir) else f" DATA_DIR={_typed(settings.data_dir)}",
         logs=_typed(settings.data_dir / "log"),
     )
 
@@ -50,8 +52,12 @@ def welcome(settings: LaunchSettings, key_file: Path) -> str:
 def _command(data_dir: Path) -> str:
     """The command for this Python, with DATA_DIR if its commands would not use the same folder by default."""
     python = _typed(Path(sys.executable))
-    is_found = data_dir == Path(DEFAULT_DATA_DIR).absolute()
-    return python if is_found else f"{PREFIX}DATA_DIR={_typed(data_dir)} {python}"
+    return python if _is_found(data_dir) else f"{PREFIX}DATA_DIR={_typed(data_dir)} {python}"
+
+
+def _is_found(data_dir: Path) -> bool:
+    """Whether commands in this folder use it by default."""
+    return data_dir == Path(DEFAULT_DATA_DIR).absolute()
 
 
 def _typed(path: Path) -> str:

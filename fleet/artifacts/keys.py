@@ -8,6 +8,10 @@ from uuid import UUID
 
 from fleet.render.options.output import Format
 
+BUNDLES: Final = "bundles"
+DIFFERENCES: Final = "differences"
+# The extension of the evidence of an attempt; no format of an artifact has it.
+EVIDENCE: Final = "zip"
 _KEY: Final = re.compile(r"[0-9a-f-]{36}/\d{4}/\d\d/\d\d/[0-9a-f-]{36}-\d+\.[a-z]+", re.ASCII)
 
 
@@ -16,14 +20,30 @@ def artifact_key(tenant_id: UUID, job_id: UUID, attempt: int, created_at: dateti
     return f"{tenant_id}/{created_at:%Y/%m/%d}/{job_id}-{attempt}.{extension}"
 
 
+def job_of_artifact(key: str) -> UUID:
+    """The id of the job that an artifact belongs to."""
+    return UUID(key.rpartition("/")[2][:36])
+
+
 def is_artifact_key(key: str) -> bool:
     """Whether an object of the bucket is an artifact. The bucket may contain objects of other programs."""
     return _KEY.fullmatch(key) is not None
 
 
 def possible_keys(tenant_id: UUID, job_id: UUID, attempt: int, created_at: datetime) -> list[str]:
-    """All keys under which this attempt may have stored an artifact: one for each format."""
-    return [artifact_key(tenant_id, job_id, attempt, created_at, format_.value) for format_ in Format]
+    """All keys under which this attempt may have stored a file: one for each format, and the evidence."""
+    extensions = (*(format_.value for format_ in Format), EVIDENCE)
+    return [artifact_key(tenant_id, job_id, attempt, created_at, extension) for extension in extensions]
+
+
+def difference_key(tenant_id: UUID, comparison_id: UUID) -> str:
+    """The key of a difference picture. No artifact lies below `differences/`, where the API may write."""
+    return f"{DIFFERENCES}/{tenant_id}/{comparison_id}.png"
+
+
+def tenant_prefixes(tenant_id: UUID) -> tuple[str, ...]:
+    """What the keys of all files of a tenant begin with: artifacts and evidence, uploads, differences."""
+    return (f"{tenant_id}/", f"{BUNDLES}/{tenant_id}/", f"{DIFFERENCES}/{tenant_id}/")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ threads: a file of 300 MB grew the process by 0 MB, while `upload_fileobj` of a 
 """
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -98,6 +99,16 @@ class Artifacts:
                 Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, **self._encryption
             )
 
+    async def put(self, key: str, body: bytes) -> None:
+        """Store some bytes that are in memory, such as a piece of a bundle.
+
+        Raises:
+            UnavailableError: S3 refused them or does not answer.
+        """
+        await self._run(
+            lambda: self._client.put_object(Bucket=self._bucket, Key=key, Body=body, **self._encryption)
+        )
+
     async def delete(self, key: str) -> None:
         """Delete an artifact; do nothing if it does not exist.
 
@@ -126,6 +137,25 @@ class Artifacts:
             log.warning("the store did not delete objects", objects=len(errors), code=errors[0].get("Code"))
         return {error["Key"] for error in errors}
 
+    async def delete_below(self, prefix: str) -> tuple[int, int]:
+        """Delete up to a thousand objects whose keys begin with this, and abort unfinished uploads of such.
+
+        Returns:
+            How many were deleted or aborted, and how many objects the store has kept.
+
+        Raises:
+            UnavailableError: S3 does not answer, or does not allow listing.
+        """
+        return await self._run(lambda: self._delete_below(prefix))
+
+    def _delete_below(self, prefix: str) -> tuple[int, int]:
+        page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, MaxKeys=_KEYS_PER_CALL)
+        keys = [found["Key"] for found in page.get("Contents", [])]
+        if keys:
+            kept = self._delete_some(keys)
+            return len(keys) - len(kept), len(kept)
+        return self._abort_uploads(timedelta(), prefix=prefix), 0
+
     async def abort_uploads(self, *, age: timedelta) -> int:
         """Abort uploads of artifacts that began longer ago than `age` and never ended. Returns how many.
 
@@ -136,15 +166,16 @@ class Artifacts:
         """
         return await self._run(lambda: self._abort_uploads(age))
 
-    def _abort_uploads(self, age: timedelta) -> int:
+    def _abort_uploads(self, age: timedelta, prefix: str = "") -> int:
         count = 0
         # rclone raises this if there never was an upload; other servers, if another worker has aborted it.
         with suppress(self._client.exceptions.NoSuchUpload):
-            for page in self._client.get_paginator("list_multipart_uploads").paginate(Bucket=self._bucket):
+            pages = self._client.get_paginator("list_multipart_uploads")
+            for page in pages.paginate(Bucket=self._bucket, Prefix=prefix):
                 now = parsedate_to_datetime(page["ResponseMetadata"]["HTTPHeaders"]["date"])
                 for upload in page.get("Uploads", []):
                     key, began_at = upload["Key"], upload["Initiated"]
-                    if is_artifact_key(key) and began_at < now - age:
+                    if is_artifact_key(key) and key.startswith(prefix) and began_at <= now - age:
                         self._client.abort_multipart_upload(
                             Bucket=self._bucket, Key=key, UploadId=upload["UploadId"]
                         )
@@ -178,6 +209,25 @@ class Artifacts:
         return SignedAddress(
             self.presign(key, content_type=content_type, disposition=disposition), expires_at
         )
+
+    async def download(self, key: str, path: Path, *, size_bytes: int) -> None:
+        """Write a whole artifact into a file.
+
+        Raises:
+            ArtifactMissingError: there is no such object.
+            UnavailableError: S3 does not answer, or does not have all of it.
+        """
+        await self._run(lambda: self._get(key, path))
+        if path.stat().st_size != size_bytes:  # noqa: ASYNC240 - it takes microseconds
+            raise UnavailableError(ErrorType.STORAGE_UNAVAILABLE, "the artifact is incomplete")
+
+    def _get(self, key: str, path: Path) -> None:
+        body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
+        try:
+            with path.open("wb") as file:
+                shutil.copyfileobj(body, file, _CHUNK_BYTES)
+        finally:
+            body.close()
 
     async def read(self, key: str, *, first: int, last: int) -> AsyncIterator[bytes]:
         """Yield the bytes from `first` to `last`, both included, also from a server that ignores Range.

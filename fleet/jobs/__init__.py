@@ -1,1 +1,1 @@
-"""Jobs in Postgres, one file for each thing that happens to a job."""
+"""Jobs in Postgres, and a package for each larger thing that can happen to them."""

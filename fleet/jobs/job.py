@@ -13,7 +13,8 @@ from uuid import UUID
 
 import asyncpg
 
-from fleet.jobs.facts import ArtifactFacts, PageFacts
+from fleet.jobs.facts import ArtifactFacts, BlockedFacts, EvidenceFacts, PageFacts
+from fleet.jobs.verdict import VerdictDocument
 from fleet.queue.entry import QueuedJob, QueueEntry
 
 
@@ -40,6 +41,7 @@ class Job:
     Attributes:
         request: what was asked, without its secrets and without what has its default.
         sealed_fields: the names of its secrets; None: it has none.
+        replay_of: the job whose recorded requests it is rendered from; None: from the web.
     """
 
     id: UUID
@@ -70,27 +72,43 @@ class Job:
     erase_at: datetime | None = None
     quarantined_at: datetime | None = None
     retry_of: UUID | None = None
+    replay_of: UUID | None = None
     schedule_id: UUID | None = None
     scheduled_for: datetime | None = None
     unchanged: bool | None = None
+    blocked: BlockedFacts | None = None
+    verdict: VerdictDocument | None = None
+    evidence: EvidenceFacts | None = None
+    comparison: dict[str, Any] | None = None
     request: dict[str, Any] = field(default_factory=dict)
     sealed_fields: list[str] | None = None
+
+    @property
+    def is_erased_early(self) -> bool:
+        """Whether a call has erased the artifact, before its retention was over."""
+        erased_at, erase_at = self.artifact_erased_at, self.erase_at
+        return erased_at is not None and erase_at is not None and erased_at < erase_at
 
 
 JOB_COLUMNS: Final = """
     id, tenant_id, state, attempt, max_attempts, dispatch, priority, external_id, created_at, queued_at,
     started_at, finished_at, expires_at, artifact_key, artifact, error_type, error_detail, page,
     timings_ms, memory_peak_bytes, worker_id, browser_generation, warnings, dispatched_at, artifact_erased_at,
-    erase_at, quarantined_at, retry_of, schedule_id, scheduled_for, unchanged, request, sealed_fields
+    erase_at, quarantined_at, retry_of, replay_of, schedule_id, scheduled_for, unchanged, blocked,
+    verdict, evidence, comparison, request, sealed_fields
 """
 
 
 # Columns of type json or jsonb.
 _READERS: Final[dict[str, Callable[[str], Any]]] = {
     "artifact": ArtifactFacts.from_json,
+    "blocked": BlockedFacts.from_json,
+    "comparison": json.loads,
+    "evidence": EvidenceFacts.from_json,
     "page": PageFacts.from_json,
     "request": json.loads,
     "timings_ms": json.loads,
+    "verdict": VerdictDocument.model_validate_json,
     "warnings": json.loads,
 }
 

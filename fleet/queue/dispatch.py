@@ -13,7 +13,7 @@ from fleet.queue import arq_adapter, fair_queue
 from fleet.queue.entry import QueuedJob, QueueEntry
 from fleet.queue.fair_queue import QueuedId
 from fleet.telemetry.logs import get_logger
-from fleet.telemetry.metrics import DISPATCH_FAILURES
+from fleet.telemetry.metrics.of_both import DISPATCH_FAILURES
 
 log = get_logger(__name__)
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from pydantic_core import Url
 
 from fleet.egress.hosts import is_address, without_brackets
-from fleet.field_errors import COOKIE_PATH, rule_error
+from fleet.input.field_errors import COOKIE_PATH, rule_error
 from fleet.render.origins import host_of, is_host_below, origin_of
 
 # Chromium keeps at most 180 of one site, and cuts them down to 150 (net/cookies/cookie_monster.h).
@@ -19,7 +19,8 @@ MAX_COOKIES: Final = 150
 # Chromium refuses larger ones, and longer paths (net/cookies/parsed_cookie.h).
 MAX_COOKIE_BYTES: Final = 4_096
 MAX_TEXT_LENGTH: Final = 8_192
-
+# All of them together. Servers refuse far fewer; with more, a request is none that our own proxy takes.
+MAX_TOTAL_COOKIE_BYTES: Final = 128 * 1024
 MAX_PATH_LENGTH: Final = 1_024
 
 _NAME: Final = re.compile(r"[^\x00-\x1f\x7f;=]+")

@@ -21,6 +21,8 @@ from fleet.render.request import RENDER_GROUPS, RenderRequest
 from fleet.render.sealed import SECRET_FIELDS
 
 CACHE_TTL: Final = "cache_ttl_s"
+# A link has a `url`, which is its own base. Who loads one gets no job, and so no evidence.
+_LEFT_OUT: Final = SECRET_FIELDS | {"base_url", "evidence"}
 _DOT: Final = "."
 _COMMA: Final = ","
 # The least time for which a picture is kept: those who wait for it fetch it after its job has ended.
@@ -122,7 +124,7 @@ class Parameter:
 
 def _parameters(model: type[BaseModel], prefix: str = "") -> Iterator[Parameter]:
     for name, field in model.model_fields.items():
-        if not prefix and name in SECRET_FIELDS:
+        if prefix + name in _LEFT_OUT:
             continue
         kind = _kind(field.annotation)
         if issubclass(kind, BaseModel):

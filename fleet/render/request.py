@@ -5,30 +5,34 @@ from typing import Any, Final, Self
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import Url
 
-from fleet.egress.hosts import HostPatterns
-from fleet.field_errors import rule_error
-from fleet.quoted_values import with_quoted
+from fleet.egress.request_patterns import RequestPatterns, target_of
+from fleet.input.field_errors import rule_error
+from fleet.input.quoted_values import with_quoted
 from fleet.render.devices import with_device
 from fleet.render.options.actions import ActionsOptions
 from fleet.render.options.blocking import BlockingOptions
 from fleet.render.options.emulation import EmulationOptions
+from fleet.render.options.evidence import EvidenceOptions
 from fleet.render.options.failing import FailingOptions
 from fleet.render.options.full_page import FullPageOptions
 from fleet.render.options.identity import IdentityOptions, check_target
 from fleet.render.options.injection import InjectionOptions
 from fleet.render.options.job import JobOptions
 from fleet.render.options.output import MAX_AVIF_PIXELS, PICTURES, TRANSPARENT, Format, OutputOptions
+from fleet.render.options.overlays import OverlaysOptions
 from fleet.render.options.pdf import PdfOptions
 from fleet.render.options.readiness import ReadinessOptions
 from fleet.render.options.screenshot import ScreenshotOptions
 from fleet.render.options.source import SourceOptions
 from fleet.render.options.text import TextOptions
+from fleet.render.options.verdict import VerdictOptions
 from fleet.render.options.viewport import MAX_DEVICE_PIXELS, ViewportOptions
 
 
 class RenderRequest(
     SourceOptions,
     BlockingOptions,
+    OverlaysOptions,
     IdentityOptions,
     ViewportOptions,
     EmulationOptions,
@@ -40,7 +44,9 @@ class RenderRequest(
     ScreenshotOptions,
     PdfOptions,
     TextOptions,
+    VerdictOptions,
     OutputOptions,
+    EvidenceOptions,
     JobOptions,
 ):
     """The groups side by side, as one flat document. Unknown fields are refused."""
@@ -62,6 +68,20 @@ class RenderRequest(
         return self
 
     @model_validator(mode="after")
+    def _paper_is_of_pdf(self) -> Self:
+        if self.pdf is not None and self.format is not Format.PDF:
+            raise rule_error("pdf", f"is for a pdf; `format` is {self.format.value}")
+        return self
+
+    @model_validator(mode="after")
+    def _files_of_the_pdf_are_there(self) -> Self:
+        for name, given in self.pdf.given_files.items() if self.pdf is not None else ():
+            if given.file is not None and given.file not in (self.files or ()):
+                there = "has no `files`" if self.files is None else "has no file of this name in `files`"
+                raise rule_error(f"{name}.file", f"the job {there}; or give its bytes as `content`")
+        return self
+
+    @model_validator(mode="after")
     def _article_is_of_markdown(self) -> Self:
         if "article_only" in self.model_fields_set and self.format is not Format.MARKDOWN:
             raise rule_error("article_only", f"is for markdown; `format` is {self.format.value}")
@@ -75,13 +95,17 @@ class RenderRequest(
         if self.clip is not None:
             pixels = self.clip.width * self.clip.height * self.device_scale_factor**2
             if pixels > MAX_DEVICE_PIXELS:
-                said = f"width x height x `device_scale_factor` squared is {pixels:,.0f} pixels"
+                said = (
+                    f"width x height x `device_scale_factor` squared is {pixels:,.0f} pixels; at most "
+                    f"{MAX_DEVICE_PIXELS:,} are allowed"
+                )
                 raise rule_error("clip", said, allowed=f"at most {MAX_DEVICE_PIXELS:,} pixels")
         pixels = self.viewport.width * self.viewport.height * self.device_scale_factor**2
         if self.format is Format.AVIF and pixels > MAX_AVIF_PIXELS:
             raise rule_error(
                 "viewport",
-                f"width x height x `device_scale_factor` squared is {pixels:,.0f} pixels; `format` is avif",
+                f"width x height x `device_scale_factor` squared is {pixels:,.0f} pixels; at most "
+                f"{MAX_AVIF_PIXELS:,} are allowed for avif",
                 allowed=f"at most {MAX_AVIF_PIXELS:,} pixels for avif",
             )
         if self.omit_background and self.format not in TRANSPARENT:
@@ -90,10 +114,12 @@ class RenderRequest(
 
     @model_validator(mode="after")
     def _page_itself_is_not_blocked(self) -> Self:
-        if self.url is not None and Url(self.url).host in HostPatterns(self.block_requests):
-            raise rule_error(
-                "block_requests", "holds the host of `url`, so that there would be nothing to see"
-            )
+        if self.url is None or not self.block_requests:
+            return self
+        host, target = Url(self.url).host or "", target_of(self.url)
+        is_allowed = RequestPatterns(self.allow_requests).match(host, target)
+        if not is_allowed and RequestPatterns(self.block_requests).match(host, target):
+            raise rule_error("block_requests", "matches `url` itself, so that there would be nothing to see")
         return self
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from fleet.field_errors import NO_CONTROL_CHARACTERS, NO_CONTROL_CHARACTERS_OR_EMPTY, rule_error
+from fleet.input.field_errors import NO_CONTROL_CHARACTERS, NO_CONTROL_CHARACTERS_OR_EMPTY, rule_error
 
 MAX_HEADERS: Final = 50
 MAX_VALUE_BYTES: Final = 8 * 1024
@@ -59,10 +59,16 @@ _FORBIDDEN: Final = {
     _OF_THE_BROWSER,
 )
 _FORBIDDEN_BEGINNINGS: Final = ("proxy-", "sec-")
+# By these a server is asked to take another method than that of the request. Browsers send them, but not with
+# these methods ("forbidden method"): Chromium would hold such a request for ever.
+_OF_METHODS: Final = frozenset({"x-http-method", "x-http-method-override", "x-method-override"})
+_FORBIDDEN_METHODS: Final = frozenset({"connect", "trace", "track"})
 
 
-def _refusal(name: str) -> str | None:
-    """Why a header of this name, in lower case, may not be given."""
+def _refusal(name: str, value: str) -> str | None:
+    """Why a header of this name, in lower case, with this value may not be given."""
+    if name in _OF_METHODS and _FORBIDDEN_METHODS & {word.strip().lower() for word in value.split(",")}:
+        return "asks for a method that browsers never send: CONNECT, TRACE or TRACK"
     return _OF_THE_BROWSER if name.startswith(_FORBIDDEN_BEGINNINGS) else _FORBIDDEN.get(name)
 
 
@@ -74,7 +80,7 @@ def _checked(headers: dict[str, str]) -> dict[str, str]:
         if not _NAME.fullmatch(given) or len(given) > MAX_NAME_LENGTH:
             # Not repeated: it may hold what belongs into the value.
             raise ValueError("have a name that no header can have, such as one with a blank or a colon")
-        if reason := _refusal(name):
+        if reason := _refusal(name, value):
             raise rule_error(given, reason)
         if name in checked:
             raise rule_error(name, "is given twice: upper and lower case are the same")

@@ -4,7 +4,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from fleet.field_errors import rule_error
+from fleet.input.field_errors import rule_error
 from fleet.render.cookies import Cookie
 from fleet.render.origins import origin_of
 

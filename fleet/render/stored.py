@@ -11,10 +11,11 @@ from pydantic_core import ErrorDetails
 
 from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType, RenderError
-from fleet.field_errors import in_words
-from fleet.render.options.source import EGRESS_CONTEXT
+from fleet.input.field_errors import in_words
+from fleet.render.files import UPLOADS_CONTEXT
+from fleet.render.options.source import EGRESS_CONTEXT, STORED_CONTEXT
 from fleet.render.request import RenderRequest
-from fleet.render.sealed import SealedRequest
+from fleet.render.sealed import SealedRequest, joined, nested
 from fleet.vault import SecretOwner, Vault
 
 
@@ -32,7 +33,12 @@ class StoredRequestError(RenderError):
 
 
 def read_stored(
-    request: SealedRequest, vault: Vault, *, owner: SecretOwner, policy: AddressPolicy
+    request: SealedRequest,
+    vault: Vault,
+    *,
+    owner: SecretOwner,
+    policy: AddressPolicy,
+    credentials_json: str = "{}",
 ) -> RenderRequest:
     """A stored request, if it may be rendered now.
 
@@ -41,14 +47,16 @@ def read_stored(
         vault: opens its secrets.
         owner: the job or schedule that the secrets were sealed for.
         policy: which addresses its tenant reaches now.
+        credentials_json: an object with credentials that were erased, and are given again.
 
     Raises:
         fleet.vault.UnsealError: its secrets cannot be read.
         StoredRequestError: it is not valid now; of type url_blocked or invalid_request.
     """
-    request_json = request.unseal(vault, owner)
+    request_json = nested(joined(request.unseal(vault, owner), credentials_json))
+    context = {EGRESS_CONTEXT: policy, STORED_CONTEXT: True, UPLOADS_CONTEXT: True}
     try:
-        return RenderRequest.model_validate_json(request_json, context={EGRESS_CONTEXT: policy})
+        return RenderRequest.model_validate_json(request_json, context=context)
     except ValidationError as error:
         raise StoredRequestError(error) from error
 

@@ -14,7 +14,7 @@ from typing import Final, Self
 
 from cronsim import CronSim, CronSimError
 
-from fleet.time_zones import zone_named
+from fleet.input.time_zones import zone_named
 
 NICKNAMES: Final = {
     "@hourly": "0 * * * *",
@@ -98,6 +98,11 @@ class Timetable:
         while (following := self.after(latest)) <= until:
             latest = following
         return latest
+
+    @property
+    def words(self) -> str:
+        """The expression in English words, such as "At 09:00 on Monday through Friday"."""
+        return CronSim(self.expression, _ANY_TIME).explain()
 
     def _times(self, start: datetime, *, backwards: bool = False) -> Iterator[datetime]:
         try:

@@ -19,14 +19,14 @@ import asyncpg
 from fleet.database import Database
 from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType
-from fleet.jobs.insert import NewJob, insert_statement
+from fleet.jobs.create.insert import NewJob, insert_statement
 from fleet.jobs.read import count_queued
 from fleet.queue.entry import QUEUED_JOB_COLUMNS, QueuedJob, queued_job_from_row
 from fleet.render.request import RenderRequest
-from fleet.render.sealed import SealedRequest
+from fleet.render.sealed import SealedRequest, sealed_columns
 from fleet.schedules.plan import Due, Plan, ScheduleRefusal, plan
 from fleet.tenants import usage
-from fleet.vault import Vault, writing_sealed
+from fleet.vault import Purpose, SecretOwner, Vault, writing_sealed
 
 _UNTIL_NEXT: Final = """
     SELECT extract(epoch FROM min(next_fire_at) - clock_timestamp()) FROM schedules WHERE enabled
@@ -174,6 +174,11 @@ async def _make_job(
     new = NewJob.of(request, vault, due.tenant_id)._replace(
         schedule_id=due.id, scheduled_for=planned.scheduled_for, render_digest=None
     )
+    if new.content is not None:
+        # While workers are replaced, one of the previous release may take the job. It reads `secrets` alone.
+        # To be removed in the next release.
+        owner = SecretOwner(Purpose.JOB, due.tenant_id, new.id)
+        new = new._replace(secrets=sealed_columns(request, vault, owner)[1])
     arguments = (due.id, due.fire_at, due.revision, planned.next_fire_at, *new)
     row = await writing_sealed(database, vault, lambda: database.fetchrow(_FIRE, *arguments))
     return None if row is None else queued_job_from_row(row)

@@ -1,18 +1,18 @@
 """ScheduleRequest: everything that a caller may ask of a schedule."""
 
 from enum import StrEnum
-from typing import Annotated, Final, Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from fleet.field_errors import NO_CONTROL_CHARACTERS, rule_error
+from fleet.input.field_errors import NO_CONTROL_CHARACTERS, rule_error
+from fleet.input.time_zones import ZoneName
+from fleet.pictures.options import MAX_REGIONS, ComparisonOptions
 from fleet.render.options.output import PICTURES
+from fleet.render.options.readiness import MAX_SELECTOR_LENGTH
 from fleet.render.request import RenderRequest
 from fleet.schedules.cron import MAX_LENGTH, Timetable, UnusableCronError
-from fleet.time_zones import ZoneName
-
-HASH_BITS: Final = 256
 
 
 class Deliver(StrEnum):
@@ -22,49 +22,22 @@ class Deliver(StrEnum):
     WHEN_CHANGED = "when_changed"
 
 
-class Method(StrEnum):
-    """How two pictures are compared."""
+class CompareOptions(ComparisonOptions):
+    """When two pictures count as equal, and what on the page does not count."""
 
-    PIXELS = "pixels"
-    PERCEPTUAL = "perceptual"
-
-
-_DEFAULT_THRESHOLDS: Final = {Method.PIXELS: 0.0, Method.PERCEPTUAL: 10.0}
-_LARGEST_THRESHOLDS: Final = {Method.PIXELS: 1.0, Method.PERCEPTUAL: float(HASH_BITS)}
-
-
-class CompareOptions(BaseModel):
-    """When two pictures count as equal."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    method: Method = Field(
-        default=Method.PIXELS,
-        description="pixels, or perceptual: a difference hash, which sees shapes but no details.",
-    )
-    threshold: float | None = Field(
-        default=None,
-        ge=0,
-        allow_inf_nan=False,
-        description=(
-            "How much may differ before a picture counts as changed. pixels: the share of pixels, below 1 "
-            f"[0]; perceptual: bits of the hash, below {HASH_BITS} [10]."
-        ),
+    ignore_selectors: tuple[str, ...] = Field(
+        default=(),
+        max_length=MAX_REGIONS,
+        description="CSS selectors: where such an element is, in either picture, nothing counts.",
     )
 
     @model_validator(mode="after")
-    def _threshold_fits_the_method(self) -> Self:
-        largest = _LARGEST_THRESHOLDS[self.method]
-        if self.limit >= largest:
-            raise rule_error(
-                "threshold", "would let every picture count as equal", allowed=f"less than {largest:g}"
-            )
+    def _selectors_have_a_usual_length(self) -> Self:
+        for number, selector in enumerate(self.ignore_selectors):
+            if not 1 <= len(selector) <= MAX_SELECTOR_LENGTH:
+                allowed = f"1 to {MAX_SELECTOR_LENGTH:,} characters"
+                raise rule_error(f"ignore_selectors.{number}", f"must have {allowed}", allowed=allowed)
         return self
-
-    @property
-    def limit(self) -> float:
-        """The threshold, or the method's own where none was given."""
-        return _DEFAULT_THRESHOLDS[self.method] if self.threshold is None else self.threshold
 
 
 class ScheduleRequest(BaseModel):

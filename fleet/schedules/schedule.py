@@ -14,8 +14,9 @@ import uuid_utils.compat as uuid_utils
 from fleet.database import Database
 from fleet.jobs.facts import ArtifactFacts
 from fleet.render.sealed import SealedRequest, sealed_columns, whole_json
+from fleet.schedules.compare_column import CompareColumns
 from fleet.schedules.cron import Timetable
-from fleet.schedules.request import Deliver, Method, ScheduleRequest
+from fleet.schedules.request import CompareOptions, Deliver, ScheduleRequest
 from fleet.vault import Purpose, SecretOwner, UnsealError, Vault, writing_sealed
 
 MAX_SCHEDULES_OF_TENANT: Final = 1_000
@@ -40,8 +41,7 @@ class Schedule:
     request: str | None
     sealed_fields: list[str] | None
     deliver: Deliver
-    compare_method: Method | None
-    compare_threshold: float | None
+    compare: CompareOptions | None
     enabled: bool
     next_fire_at: datetime | None
     last_fired_at: datetime | None
@@ -64,8 +64,9 @@ class Schedule:
 
 
 _ALL_BUT_REQUEST: Final = """
-    id, name, cron, timezone, deliver, compare_method, compare_threshold, enabled, next_fire_at,
-    last_fired_at, last_job_id, last_error_type, last_error_detail, last_error_at, created_at, sealed_fields
+    id, name, cron, timezone, deliver, compare_method, compare_threshold, compare, enabled,
+    next_fire_at, last_fired_at, last_job_id, last_error_type, last_error_detail, last_error_at,
+    created_at, sealed_fields
 """
 _COLUMNS: Final = f"{_ALL_BUT_REQUEST}, request"
 _COLUMNS_OF_LIST: Final = f"""
@@ -78,8 +79,8 @@ _LOCK_TENANT: Final = "SELECT now() FROM tenants WHERE id = $1 FOR NO KEY UPDATE
 _COUNT: Final = "SELECT count(*) FROM schedules WHERE tenant_id = $1"
 _INSERT: Final = f"""
     INSERT INTO schedules (id, tenant_id, name, cron, timezone, deliver, compare_method, compare_threshold,
-                           enabled, request, secrets, sealed_fields, next_fire_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, string_to_array($12, ','), $13)
+                           compare, enabled, request, secrets, sealed_fields, next_fire_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, string_to_array($13, ','), $14)
     RETURNING {_COLUMNS}
 """
 _GET: Final = f"SELECT {_COLUMNS} FROM schedules WHERE id = $1 AND tenant_id = $2"
@@ -87,17 +88,17 @@ _LIST: Final = f"""
     SELECT {_COLUMNS_OF_LIST} FROM schedules WHERE tenant_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3
 """
 _LOCK: Final = f"SELECT {_COLUMNS}, secrets, now() FROM schedules WHERE id = $1 AND tenant_id = $2 FOR UPDATE"
-# $13: whether the change affects what pictures show or how they are comparison_before. If so, the last
+# $14: whether the change affects what pictures show or how they are compared. If so, the last
 # picture is deleted, and pictures of jobs that were made before the change are not stored as the last
 # picture.
 _REPLACE: Final = f"""
     UPDATE schedules
     SET name = $2, cron = $3, timezone = $4, deliver = $5, compare_method = $6, compare_threshold = $7,
-        enabled = $8, request = $9, secrets = $10, sealed_fields = string_to_array($11, ','),
-        next_fire_at = $12, revision = revision + 1,
-        picture = CASE WHEN $13 THEN NULL ELSE picture END,
-        picture_key = CASE WHEN $13 THEN NULL ELSE picture_key END,
-        picture_for = CASE WHEN $13 THEN least(now(), $12::timestamptz - interval '1 us') ELSE picture_for END
+        compare = $8, enabled = $9, request = $10, secrets = $11, sealed_fields = string_to_array($12, ','),
+        next_fire_at = $13, revision = revision + 1,
+        picture = CASE WHEN $14 THEN NULL ELSE picture END,
+        picture_key = CASE WHEN $14 THEN NULL ELSE picture_key END,
+        picture_for = CASE WHEN $14 THEN least(now(), $13::timestamptz - interval '1 us') ELSE picture_for END
     WHERE id = $1
     RETURNING {_COLUMNS}
 """
@@ -106,7 +107,11 @@ _SWITCH: Final = f"""
     RETURNING {_COLUMNS}
 """
 _LAST_PICTURE: Final = """
-    SELECT compare_method, compare_threshold, picture, picture_key FROM schedules
+    SELECT compare_method, compare_threshold, compare, picture, picture_key FROM schedules
+    WHERE id = $1 AND deliver = 'when_changed'
+"""
+_COMPARE: Final = """
+    SELECT compare_method, compare_threshold, compare FROM schedules
     WHERE id = $1 AND deliver = 'when_changed'
 """
 _DELETE: Final = "DELETE FROM schedules WHERE id = $1 AND tenant_id = $2 RETURNING id"
@@ -115,20 +120,24 @@ _DELETE: Final = "DELETE FROM schedules WHERE id = $1 AND tenant_id = $2 RETURNI
 def _schedule(row: asyncpg.Record) -> Schedule:
     values = {name: row[name] for name in Schedule.__slots__}
     values["deliver"] = Deliver(values["deliver"])
-    if values["compare_method"] is not None:
-        values["compare_method"] = Method(values["compare_method"])
+    values["compare"] = _compare(row)
     return Schedule(**values)
 
 
+def _compare(row: asyncpg.Record) -> CompareOptions | None:
+    return CompareColumns(row["compare_method"], row["compare_threshold"], row["compare"]).options()
+
+
 def _columns(wanted: ScheduleRequest) -> tuple[object, ...]:
-    comparison = wanted.comparison
+    compare = CompareColumns.of(wanted.comparison)
     return (
         wanted.name,
         wanted.cron,
         wanted.timezone,
         wanted.deliver,
-        comparison and comparison.method,
-        comparison and comparison.limit,
+        compare.method,
+        compare.threshold,
+        compare.whole,
         wanted.enabled,
     )
 
@@ -193,8 +202,7 @@ async def replace(
             has_same_times = (before.cron, before.timezone) == (wanted.cron, wanted.timezone)
             if has_same_times and before.enabled and wanted.enabled:
                 next_fire_at = before.next_fire_at
-            comparison_before = (before.deliver, before.compare_method, before.compare_threshold)
-            has_same_comparison = comparison_before == columns[3:6]
+            has_same_comparison = CompareColumns.of(before.compare) == CompareColumns.of(wanted.comparison)
             is_other_picture = not (has_same_comparison and _has_same_job(row, wanted, vault, owner))
             row = await connection.fetchrow(
                 _REPLACE, schedule_id, *columns, *sealed, next_fire_at, is_other_picture
@@ -244,15 +252,15 @@ async def delete(database: Database, *, schedule_id: UUID, tenant_id: UUID) -> b
 
 @dataclass(frozen=True, slots=True)
 class LastPicture:
-    """What a new picture of a schedule is comparison_before with, and how.
+    """What a new picture of a schedule is compared with, and how.
 
     Attributes:
+        compare: what differences count.
         facts: the artifact of the last delivered picture, with its `fingerprint`; None: there is none yet.
-        key: its key in S3; None: it was erased.
+        key: its key in S3; None: there is none yet.
     """
 
-    method: Method
-    threshold: float
+    compare: CompareOptions
     facts: ArtifactFacts | None
     key: str | None
 
@@ -260,7 +268,14 @@ class LastPicture:
 async def last_picture(database: Database, schedule_id: UUID) -> LastPicture | None:
     """The picture that was delivered last. None: this schedule does not compare, or was deleted."""
     row = await database.fetchrow(_LAST_PICTURE, schedule_id)
-    if row is None:
+    compare = None if row is None else _compare(row)
+    if row is None or compare is None:
         return None
     facts = None if row["picture"] is None else ArtifactFacts.from_json(row["picture"])
-    return LastPicture(Method(row["compare_method"]), row["compare_threshold"], facts, row["picture_key"])
+    return LastPicture(compare, facts, row["picture_key"])
+
+
+async def compare_options(database: Database, schedule_id: UUID) -> CompareOptions | None:
+    """How the pictures of a schedule are compared. None: they are not, or it was deleted."""
+    row = await database.fetchrow(_COMPARE, schedule_id)
+    return None if row is None else _compare(row)

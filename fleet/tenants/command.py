@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from fleet.database import DatabaseConnection, command_settings, connected
 from fleet.database_errors import in_words
 from fleet.errors import UnavailableError
-from fleet.field_errors import field_errors_of
+from fleet.input.field_errors import field_errors_of
 from fleet.tenants import manage
 from fleet.tenants.manage import TenantAccount
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from fleet.egress.networks import split_denials, split_network
-from fleet.field_errors import NO_CONTROL_CHARACTERS
+from fleet.input.field_errors import NO_CONTROL_CHARACTERS
 from fleet.tenants.tenant import Scope
 
 MIN_WEIGHT: Final = 0.01

@@ -28,7 +28,9 @@ class SealedColumn:
 # All sealed columns. If one were missing here, its foreign key would keep the old keys from being retired.
 SEALED: Final = (
     SealedColumn("jobs", "secrets", "sealed_by", Purpose.JOB),
+    SealedColumn("jobs", "content", "content_sealed_by", Purpose.JOB),
     SealedColumn("schedules", "secrets", "sealed_by", Purpose.SCHEDULE),
+    SealedColumn("bundles", "data_key", "sealed_by", Purpose.BUNDLE),
     SealedColumn("webhook_endpoints", "secret", "sealed_by", Purpose.WEBHOOK),
     SealedColumn("webhook_endpoints", "previous_secret", "previous_sealed_by", Purpose.WEBHOOK),
     SealedColumn("api_keys", "link_key", "link_key_sealed_by", Purpose.LINK_KEY),

@@ -41,8 +41,10 @@ class Purpose(StrEnum):
 
     JOB = "job"
     SCHEDULE = "schedule"
+    BUNDLE = "bundle"
     WEBHOOK = "webhook"
     LINK_KEY = "link_key"
+    SESSION = "session"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class SecretOwner:
 
     Attributes:
         purpose: the kind of the object.
-        subject: id of the job, schedule, endpoint or link key.
+        subject: id of the job, schedule, bundle, endpoint, link key, or API key of a session.
     """
 
     purpose: Purpose

@@ -7,14 +7,10 @@ another sender sends the message again with the same id. So each message is deli
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
-from itertools import groupby
-from operator import itemgetter
 from typing import Final
 from uuid import UUID
-
-import asyncpg
 
 from fleet.database import Database
 
@@ -66,36 +62,6 @@ class Message:
     tries: int
     egress_allow: Sequence[str]
     egress_deny: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class MessageAttempt:
-    """One attempt, as it is shown to the message's owner.
-
-    Attributes:
-        status: of the receiver's response; None: there was none.
-        duration_ms: None while it runs, or if its sender was lost.
-        error: None if it succeeded, or while it runs.
-    """
-
-    attempt: int
-    at: datetime
-    status: int | None
-    duration_ms: float | None
-    error: DeliveryError | None
-
-
-@dataclass(frozen=True, slots=True)
-class MessageRecord:
-    """A message with its latest attempts, the oldest of them first."""
-
-    id: UUID
-    url: str
-    state: MessageState
-    error: DeliveryError | None
-    created_at: datetime
-    next_attempt_at: datetime | None
-    attempts: Sequence[MessageAttempt]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,20 +140,6 @@ _RECORD: Final = """
         ended_at = CASE WHEN $6 <> 'pending' THEN now() END
     WHERE id = $1 AND state = 'pending' AND (attempt = $2 OR $6 = 'delivered')
 """
-# One statement, so that messages and attempts are read at the same moment. Owners may redeliver a message any
-# number of times, so only its latest attempts are shown.
-_LIST: Final = """
-    SELECT message.id, message.url, message.state, message.error, message.created_at,
-           CASE WHEN message.state = 'pending' THEN message.next_attempt_at END AS next_attempt_at,
-           message.attempt = newest.attempt AND message.sending_until > now() AS is_under_way,
-           newest.attempt, newest.at, newest.status, newest.duration_ms, newest.error AS error_of_attempt
-    FROM webhook_outbox AS message LEFT JOIN LATERAL (
-        SELECT attempt, at, status, duration_ms, error FROM webhook_attempts
-        WHERE message_id = message.id ORDER BY attempt DESC LIMIT $3
-    ) AS newest ON true
-    WHERE message.job_id = $1 AND message.tenant_id = $2
-    ORDER BY message.created_at, message.id, newest.attempt
-"""
 # A message that is being sent now is left as it is.
 _REDELIVER: Final = """
     WITH message AS (
@@ -210,8 +162,6 @@ _OVERDUE: Final = """
     SELECT extract(epoch FROM now() - min(next_attempt_at)) FROM webhook_outbox
     WHERE state = 'pending' AND next_attempt_at <= now()
 """
-
-_ATTEMPTS_SHOWN: Final = 100
 
 
 async def claim(
@@ -247,36 +197,6 @@ async def record(
         UnavailableError: Postgres does not answer. It is safe to repeat.
     """
     await database.execute(_RECORD, message.id, message.attempt, status, duration_ms, error, state, delay)
-
-
-async def list_of_job(database: Database, *, job_id: UUID, tenant_id: UUID) -> list[MessageRecord]:
-    """The messages of a job of this tenant, oldest first."""
-    rows = await database.fetch(_LIST, job_id, tenant_id, _ATTEMPTS_SHOWN)
-    return [_message_record(list(group)) for _, group in groupby(rows, key=itemgetter("id"))]
-
-
-def _message_record(rows: Sequence[asyncpg.Record]) -> MessageRecord:
-    message = rows[0]
-    return MessageRecord(
-        id=message["id"],
-        url=message["url"],
-        state=MessageState(message["state"]),
-        error=_delivery_error(message["error"]),
-        created_at=message["created_at"],
-        next_attempt_at=message["next_attempt_at"],
-        attempts=[_message_attempt(row) for row in rows if row["attempt"] is not None],
-    )
-
-
-def _delivery_error(word: str | None) -> DeliveryError | None:
-    return None if word is None else DeliveryError(word)
-
-
-def _message_attempt(row: asyncpg.Record) -> MessageAttempt:
-    error = _delivery_error(row["error_of_attempt"])
-    if row["duration_ms"] is None and not row["is_under_way"]:
-        error = DeliveryError.SENDER_LOST
-    return MessageAttempt(row["attempt"], row["at"], row["status"], row["duration_ms"], error)
 
 
 async def redeliver(database: Database, *, message_id: UUID, job_id: UUID, tenant_id: UUID) -> bool:

@@ -23,10 +23,11 @@ _MARK_STOPPED: Final = "UPDATE workers SET stopped_at = now(), last_seen_at = no
 _DELETE_SILENT: Final = "DELETE FROM workers WHERE last_seen_at < now() - interval '1 day'"
 
 # A worker reports every few seconds (HEARTBEAT_INTERVAL_S). One that has not for half a minute is left out.
-_LIST_PRESENT: Final = """
+PRESENT: Final = "stopped_at IS NULL AND last_seen_at > now() - interval '30 s'"
+_LIST_PRESENT: Final = f"""
     SELECT id, hostname, slots, busy, browser_generation, browser_launched_at, started_at, last_seen_at,
         vitals
-    FROM workers WHERE stopped_at IS NULL AND last_seen_at > now() - interval '30 s' ORDER BY started_at
+    FROM workers WHERE {PRESENT} ORDER BY started_at
 """
 
 

@@ -83,6 +83,17 @@ class BrowserVitals(BaseModel):
     )
 
 
+class FilterListVitals(BaseModel):
+    """One list of advertisements or trackers."""
+
+    name: str = Field(description="ads or trackers.")
+    title: str = Field(description="What the list calls itself.")
+    date: str = Field(description="The day of its text, as YYYY-MM-DD.")
+    licence: str = Field(description="Under which it may be passed on.")
+    homepage: str = Field(description="Whose it is.")
+    rules: int = Field(description="How many rules it has.")
+
+
 class Vitals(BaseModel):
     """All that a worker reports about its health."""
 
@@ -93,3 +104,6 @@ class Vitals(BaseModel):
     sandbox: Sandbox | None = Field(default=None, description="Whether pages are in Chromium's sandbox.")
     memory: MemoryVitals | None = None
     browser: BrowserVitals = BrowserVitals()
+    filter_lists: list[FilterListVitals] = Field(
+        default_factory=list, description="The lists of `block_ads` and `block_trackers`."
+    )

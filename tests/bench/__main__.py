@@ -16,24 +16,22 @@ from deploy.embedded.install.progress import Progress
 from deploy.embedded.processes import process_tree
 from deploy.embedded.processes.privileges import PrivilegeError
 from deploy.embedded.processes.process import ProcessError
-from tests.bench.cases import (
-    backlog,
-    cancel,
-    cgroup,
-    egress,
-    floods,
-    make_run,
-    memory_budget,
-    pickup,
-    pickup_busy,
-    post,
-    readiness,
-    recycle,
-    render_cost,
-    upload_memory,
-    waiters,
-)
+from tests.bench.cases import make_run
 from tests.bench.cases.case import Bench
+from tests.bench.cases.documents import merge, other_printers, printing
+from tests.bench.cases.queue import backlog, cancel, pickup, pickup_busy, post, scaling, waiters
+from tests.bench.cases.render import (
+    auto_cost,
+    block_costs,
+    block_lists,
+    compare,
+    option_costs,
+    overlay_costs,
+    readiness,
+    render_cost,
+    small_png,
+)
+from tests.bench.cases.worker import cgroup, egress, floods, memory_budget, recycle, upload_memory
 from tests.bench.clients.cgroup_group import GroupError
 from tests.bench.clients.product import ProductError, find_chromium
 from tests.bench.clients.responder import ResponderError
@@ -54,13 +52,24 @@ CASES: Final[dict[str, Callable[[Bench], Awaitable[Section]]]] = {
     "upload_memory": upload_memory.run,
     "make_run": make_run.run,
     "waiters": waiters.run,
+    "scaling": scaling.run,
     "cancel": cancel.run,
     "recycle": recycle.run,
     "memory_budget": memory_budget.run,
     "egress": egress.run,
     "readiness": readiness.run,
+    "auto_cost": auto_cost.run,
+    "option_costs": option_costs.run,
+    "block_lists": block_lists.run,
+    "block_costs": block_costs.run,
+    "overlay_costs": overlay_costs.run,
+    "small_png": small_png.run,
+    "compare": compare.run,
     "cgroup": cgroup.run,
     "floods": floods.run,
+    "merge": merge.run,
+    "printing": printing.run,
+    "other_printers": other_printers.run,
 }
 # Pages with tables of cases in them, between lines that name the case.
 QUOTING: Final = ("README.md", "docs/readiness.md")

@@ -14,6 +14,7 @@ from tests.bench.report.measure import (
     OtherLoad,
     Spread,
     cpu_s,
+    exact_cpu_s,
     figure,
     interleave,
     percentile,
@@ -33,6 +34,17 @@ def test_cpu_of_descendants_that_have_ended_is_counted() -> None:
         assert child.stdout is not None
         child.stdout.readline()  # the grandchild has ended
         assert 0.28 <= cpu_s(child.pid) < 1.5
+        child.communicate(b"\n")
+
+
+def test_cpu_is_counted_more_exactly_than_in_ticks() -> None:
+    burn = "import time\nwhile time.process_time() < 0.304: pass\nprint(time.process_time()); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", burn], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        said = float(child.stdout.readline())
+        assert said <= exact_cpu_s(child.pid) < said + 0.05
         child.communicate(b"\n")
 
 

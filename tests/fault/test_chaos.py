@@ -16,6 +16,7 @@ from tests.chaos.cases.faults import KINDS, PARTS
 from tests.chaos.cases.scale import Scale
 from tests.chaos.clients.fleet_under_test import RunEnvironment
 from tests.chaos.run import Plan, run
+from tests.kit.forks.child import forked
 from tests.kit.paths import ROOT
 
 SEED = 1
@@ -27,7 +28,7 @@ def environment(
 ) -> RunEnvironment:
     assert redis is not None  # it was emptied
     chromium = Path(os.environ["RENDERFLEET_CHROMIUM_EXECUTABLE"])
-    return RunEnvironment(engines, database_url, tenant_key, tmp_path, chromium)
+    return RunEnvironment(engines, database_url, tenant_key, tmp_path, chromium, start=forked)
 
 
 async def test_nothing_is_lost_or_recorded_twice_whatever_fails(environment: RunEnvironment) -> None:

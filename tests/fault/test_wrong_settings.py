@@ -1,8 +1,6 @@
 """Whoever starts a program with a wrong setting reads one sentence about it, and no traceback."""
 
-import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Final
@@ -15,9 +13,7 @@ from deploy.embedded.engines.engines import Engines
 from fleet.database import Database
 from fleet.vault import enrol
 from fleet.vault.key_file import new_key
-from tests.kit.paths import ROOT
-from tests.kit.patience import PATIENCE_S
-from tests.kit.processes import free_port, product_environment
+from tests.kit.processes import command, free_port, product_environment
 from tests.kit.vaults import VAULT
 
 PROGRAMS: Final = {
@@ -62,23 +58,11 @@ async def strangers_database(database_url: str, database: Database) -> AsyncIter
 
 async def refused(program: str, environment: dict[str, str]) -> str:
     """Start a program that has to end with exit code 1; what it says."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", *PROGRAMS[program]),
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    try:
-        async with asyncio.timeout(PATIENCE_S):
-            said = (await process.communicate())[0].decode()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    assert process.returncode == 1, said
-    assert "Traceback" not in said
-    return said
+    said = await command(*PROGRAMS[program], environment={**os.environ, **environment})
+    words = said.output + said.errors
+    assert said.code == 1, words
+    assert "Traceback" not in words
+    return words
 
 
 def password(url: str) -> str:

@@ -1,6 +1,7 @@
-"""Pictures as they were when a person looked at them. RENDERFLEET_UPDATE_GOLDEN=1 takes new ones.
+"""Pictures, and pages of PDFs, as they were when a person looked at them.
 
-The pages have no text: fonts differ between machines. Edges may differ by a shade between versions.
+RENDERFLEET_UPDATE_GOLDEN=1 takes new ones. The pages have no text: fonts differ between machines. Edges may
+differ by a shade between versions.
 """
 
 import os
@@ -11,10 +12,10 @@ from typing import Any
 import pytest
 from PIL import Image, ImageChops
 
+from tests.kit.documents import pdfs
 from tests.kit.stages.browser_stage import BrowserStage
 
 pytest_plugins = ("tests.kit.stages.browser_fixtures",)
-pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 FOLDER = Path(__file__).parent
 SHADE = 12
@@ -29,13 +30,54 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
-async def test_picture_is_as_it_was(shared: BrowserStage, name: str) -> None:
-    await shared.render(**CASES[name])
-    golden = FOLDER / f"{name}.png"
+def block(colour: str, height: str = "100%") -> str:
+    """What has a colour in a header, a footer or a page."""
+    return (
+        f"<p style='margin:0;width:60%;height:{height};background:{colour};-webkit-print-color-adjust:exact'>"
+    )
+
+
+# Each is a different page, so that the wrong one is noticed.
+PAGES = "".join(
+    f"<div style='height:100vh;break-after:page'>{block(colour, '50%')}</div>" for colour in ("#c02", "#0a7")
+)
+PAPER = {"width": "80mm", "print_background": True}
+LOW = {**PAPER, "height": "60mm"}
+STRIPES = f"{block('#c02', '400px')}{block('#0a7', '300px')}{block('#124', '20px')}"
+# The last page of each PDF.
+PDF_CASES: dict[str, dict[str, Any]] = {
+    "pdf-margins": {
+        "html": f"<body style='margin:0'>{PAGES}",
+        "pdf": {**LOW, "margin": {"top": "20mm", "right": "2mm", "bottom": "6mm", "left": "12mm"}},
+    },
+    "pdf-header-and-footer": {
+        "html": f"<body style='margin:0'>{PAGES}",
+        "pdf": {
+            **LOW,
+            "margin": dict.fromkeys(("top", "right", "bottom", "left"), "12mm"),
+            "header_template": block("#04c", "20px"),
+            "footer_template": block("#fc3", "12px"),
+        },
+    },
+    "pdf-single-page": {
+        "html": f"<body style='margin:0'>{STRIPES}",
+        "pdf": {**PAPER, "single_page": True},
+    },
+}
+
+
+@pytest.mark.parametrize("name", [*CASES, *PDF_CASES])
+async def test_picture_is_as_it_was(shared: BrowserStage, name: str, tmp_path: Path) -> None:
+    made, golden = shared.output, FOLDER / f"{name}.png"
+    if name in CASES:
+        await shared.render(**CASES[name])
+    else:
+        await shared.render(format="pdf", **PDF_CASES[name])
+        made = tmp_path / "page.png"
+        pdfs.picture(shared.output, -1).save(made)
     if os.environ.get("RENDERFLEET_UPDATE_GOLDEN"):
-        shutil.copy(shared.output, golden)
-    share = share_that_differs(shared.output, golden)
+        shutil.copy(made, golden)
+    share = share_that_differs(made, golden)
     assert share <= PIXELS_THAT_MAY_DIFFER, f"{share:.2%} of the pixels differ from {golden.name}"
 
 

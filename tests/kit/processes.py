@@ -5,19 +5,26 @@ import json
 import os
 import signal
 import socket
+import ssl
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import httpx
 import psutil
 
 from deploy.embedded.engines.engines import Engines
+from tests.kit.forks.forks import FORKS, Fork
+from tests.kit.forks.server import LOADED
 from tests.kit.paths import ROOT
 from tests.kit.patience import PATIENCE_S
 from tests.kit.vaults import SECRET_KEY
+
+# For clients that speak plain HTTP. Else httpx reads a file of certificates for each client, for 25 ms.
+NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def product_environment(engines: Engines, database_url: str, data_dir: Path) -> dict[str, str]:
@@ -44,7 +51,7 @@ def product_environment(engines: Engines, database_url: str, data_dir: Path) -> 
 class ProductProcess:
     """A running process and its log."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+    def __init__(self, process: asyncio.subprocess.Process | Fork, log: Path) -> None:
         self.process = process
         self.log = log
 
@@ -74,23 +81,59 @@ async def started(
     *arguments: str, environment: Mapping[str, str], log: Path
 ) -> AsyncIterator[ProductProcess]:
     """Run `python -m ...` during the block. At the end it is stopped, even if it was frozen by SIGSTOP."""
+    async with _running(*arguments, environment=environment, log=log) as process:
+        try:
+            yield ProductProcess(process, log)
+        finally:
+            if process.returncode is None:
+                process.send_signal(signal.SIGCONT)
+                process.terminate()
+                try:
+                    async with asyncio.timeout(PATIENCE_S):
+                        await process.wait()
+                finally:
+                    if process.returncode is None:
+                        process.kill()
+                        await process.wait()
+
+
+@asynccontextmanager
+async def _running(
+    module: str, *arguments: str, environment: Mapping[str, str], log: Path
+) -> AsyncIterator[asyncio.subprocess.Process | Fork]:
+    if module in LOADED:
+        async with FORKS.one(module, *arguments, environment=environment, output=log) as fork:
+            yield fork
+        return
     with log.open("wb") as output:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", *arguments, cwd=ROOT, env=dict(environment), stdout=output, stderr=output
+        words = (sys.executable, "-m", module, *arguments)
+        yield await asyncio.create_subprocess_exec(
+            *words, cwd=ROOT, env=dict(environment), stdout=output, stderr=output
         )
-    try:
-        yield ProductProcess(process, log)
-    finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGCONT)
-            process.terminate()
+
+
+class Said(NamedTuple):
+    """What a command has said, and how it has ended."""
+
+    code: int
+    output: str
+    errors: str
+
+
+async def command(*words: str, environment: Mapping[str, str], keys: str = "", folder: Path = ROOT) -> Said:
+    """Run `python -m ...` to its end, a module of `LOADED`, with `keys` as its standard input."""
+    with tempfile.TemporaryDirectory() as scratch:
+        output, errors, typed = (Path(scratch) / name for name in ("output", "errors", "keys"))
+        typed.write_text(keys)
+        async with FORKS.one(
+            *words, environment=environment, output=output, errors=errors, keys=typed, folder=folder
+        ) as fork:
             try:
                 async with asyncio.timeout(PATIENCE_S):
-                    await process.wait()
+                    code = await fork.wait()
             finally:
-                if process.returncode is None:
-                    process.kill()
-                    await process.wait()
+                fork.kill()
+        return Said(code, output.read_text(errors="replace"), errors.read_text())
 
 
 @asynccontextmanager
@@ -133,7 +176,11 @@ async def api_process(
     async with started(*arguments, environment=environment, log=log) as process:
         headers = {"Authorization": f"Bearer {key}"}
         async with httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=PATIENCE_S, trust_env=False
+            base_url=f"http://127.0.0.1:{port}",
+            headers=headers,
+            timeout=PATIENCE_S,
+            trust_env=False,
+            verify=NO_TLS,
         ) as client:
             await _answers(client, process)
             yield process, client

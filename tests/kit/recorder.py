@@ -1,9 +1,12 @@
 """A web server with several names that keeps what it was asked with, for tests of what goes to whom."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+
+import trustme
 
 from tests.kit.stages.browser_stage import SITE_DOMAIN
 
@@ -46,19 +49,21 @@ class Recorder:
 
     Attributes:
         port: on 127.0.0.1, where all names below SITE_DOMAIN lead.
+        scheme: `http` or `https`.
         answers: by path without its query; any other path is answered with an empty 200.
         barriers: by path: who asks for it is answered when enough others do.
         visits: all requests so far.
     """
 
     port: int = 0
+    scheme: str = "http"
     answers: dict[str, Answer] = field(default_factory=dict)
     barriers: dict[str, asyncio.Barrier] = field(default_factory=dict)
     visits: list[Visit] = field(default_factory=list)
 
     def url(self, host: str, path: str = "/") -> str:
         """The address of a path at `HOST.site.test`."""
-        return f"http://{host}{SITE_DOMAIN}:{self.port}{path}"
+        return f"{self.scheme}://{host}{SITE_DOMAIN}:{self.port}{path}"
 
     def of(self, path: str, host: str | None = None) -> list[dict[str, str]]:
         """The header fields of each request for a path, at a host if one is given."""
@@ -84,10 +89,14 @@ class Recorder:
 
 
 @asynccontextmanager
-async def recorder() -> AsyncIterator[Recorder]:
-    """A recorder on a free port."""
-    started = Recorder()
-    server = await asyncio.start_server(started.serve, "127.0.0.1", 0, limit=256 * 1024)
+async def recorder(*, has_tls: bool = False) -> AsyncIterator[Recorder]:
+    """A recorder on a free port; over https its certificate is of an unknown authority."""
+    started = Recorder(scheme="https" if has_tls else "http")
+    tls = None
+    if has_tls:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        trustme.CA().issue_cert(f"*{SITE_DOMAIN}").configure_cert(tls)
+    server = await asyncio.start_server(started.serve, "127.0.0.1", 0, limit=256 * 1024, ssl=tls)
     started.port = server.sockets[0].getsockname()[1]
     try:
         yield started

@@ -1,10 +1,16 @@
 """Answers that are not ordinary pages: slow, broken, endless, or no page at all."""
 
+import gzip
 import importlib.util
+import random
 import socket
 import struct
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import brotli
 
 from tests.site import pages
 from tests.site.pages import FONTS
@@ -76,6 +82,49 @@ def reset(handler: Any, _: Query) -> None:
 def mislabelled(handler: Any, _: Query) -> None:
     """Sends plain text with `Content-Encoding: gzip`."""
     handler.send(200, b"<!doctype html><title>text</title>", **{"Content-Encoding": "gzip"})
+
+
+def coded(handler: Any, query: Query) -> None:
+    """A page or a part of one, compressed as `coding` says. Of `cut` bodies only the first half is sent.
+
+    `framing` tells how the answer says where it ends: by its length, its last chunk, or with the connection.
+    """
+    content, type_ = _CODED[urlsplit(handler.path).path]
+    body = _CODINGS[query["coding"]](content)
+    is_cut = query.get("cut") or handler.headers["X-Cut"]
+    sent = body[: len(body) // 2] if is_cut else body
+    framing, headers = query.get("framing", "length"), {"Content-Encoding": query["coding"]}
+    if framing == "length":
+        headers["Content-Length"] = str(len(sent))
+    elif framing == "chunk":
+        headers["Transfer-Encoding"] = "chunked"
+        sent = b"%x\r\n%s\r\n0\r\n\r\n" % (len(sent), sent)
+    handler.protocol_version = "HTTP/1.1"
+    handler.begin(200, type_, **headers)
+    handler.wfile.write(sent)
+    handler.close_connection = True
+
+
+def in_zstandard(content: bytes) -> bytes:
+    """One raw block in one frame (RFC 8878, 3.1.1)."""
+    block = (len(content) << 3 | 1).to_bytes(3, "little") + content
+    return (0xFD2FB528).to_bytes(4, "little") + b"\xa0" + len(content).to_bytes(4, "little") + block
+
+
+_NOISE = random.Random(0).randbytes(3000).hex()  # noqa: S311 - the same each time
+_FETCHES_ITSELF = "<script>fetch(location.href, {headers: {'X-Cut': '1'}, cache: 'no-store'})</script>"
+_CODED = {
+    path: (f"{content}<!--{_NOISE}-->".encode(), type_)
+    for path, content, type_ in (
+        ("/coded", "<!doctype html><title>coded</title>", "text/html"),
+        ("/coded/fetching", f"<!doctype html><title>coded</title>{_FETCHES_ITSELF}", "text/html"),
+        ("/coded/waiting", "<!doctype html><title>coded</title><img src=/silent>", "text/html"),
+        ("/coded/style", "", "text/css"),
+        ("/coded/script", "document.title = 'run'\n", "text/javascript"),
+        ("/coded/image", "", "image/png"),
+    )
+}
+_CODINGS = {"gzip": gzip.compress, "deflate": zlib.compress, "br": brotli.compress, "zstd": in_zstandard}
 
 
 def not_stored(handler: Any, query: Query) -> None:
@@ -154,6 +203,7 @@ BEHAVIOURS: "dict[str, Callable[[Any, Query], None]]" = {
     "/cut-chunk": cut_chunk,
     "/reset": reset,
     "/mislabelled": mislabelled,
+    **dict.fromkeys(_CODED, coded),
     "/not-stored": not_stored,
     "/no-content": no_content,
     "/download": download,

@@ -141,13 +141,10 @@ FLOODS: Final = {
 # One of each mechanism: what floods, and what ends it.
 TRIED_IN_TESTS: Final = (
     "cookies",
-    "window-names",
-    "addresses",
     "history-states",
     "frames",
     "console",
     "fetches",
-    "blob-addresses",
     "workers",
     "windows",
     "downloads",

@@ -36,4 +36,30 @@ def _noise(size: int) -> bytes:
     return os.urandom(size)
 
 
-BEHAVIOURS: "dict[str, Callable[[Any, Query], None]]" = {"/gallery": gallery, "/heavy.jpg": heavy}
+def advertised(handler: Any, query: Query) -> None:
+    """An article with `n` (60) requests for advertisements: one half scripts by path, one half by host."""
+    half, port = int(query.get("n", "60")) // 2, handler.server.server_port
+    parts = "".join(
+        f"<script async src='http://cdn.site.test:{port}/pagead/conversion.js?{number}'></script>"
+        f"<img src='http://a{number}.ads.site.test:{port}/photo/{number % 12}.jpg' width=300 height=200>"
+        for number in range(half)
+    )
+    text = "<p>The ferry crosses the bay every two hours, in every weather.</p>" * 40
+    handler.send(200, pages.document("advertised", text + parts).encode())
+
+
+def advertisement(handler: Any, _: Query) -> None:
+    """A script as advertisements have: 40 KB, which adds a box and works for a moment."""
+    work = (
+        "const box = document.createElement('div'); box.textContent = 'ad'; document.body.append(box);"
+        "let sum = 0; for (let i = 0; i < 3e5; i++) sum += Math.sqrt(i); box.title = sum;"
+    )
+    handler.send(200, f"(() => {{ {work} }})() /*{'x' * 40_000}*/".encode(), "text/javascript")
+
+
+BEHAVIOURS: "dict[str, Callable[[Any, Query], None]]" = {
+    "/gallery": gallery,
+    "/heavy.jpg": heavy,
+    "/advertised": advertised,
+    "/pagead/conversion.js": advertisement,
+}

@@ -7,7 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
-from tests.site import bad_pages, bombs, finished, floods, heavy_pages, leaky_pages, pages, pictures
+from tests.site import bad_pages, bombs, finished, floods, gallery, heavy_pages, leaky_pages, pages, pictures
+from tests.site.overlays import pages as overlays
 
 WAIT_S = 30.0
 HTML = "text/html; charset=utf-8"
@@ -119,5 +120,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 Behaviour = Callable[[_Handler, dict[str, str]], None]
-BEHAVIOURS: dict[str, Behaviour] = bad_pages.BEHAVIOURS | heavy_pages.BEHAVIOURS | finished.BEHAVIOURS
+BEHAVIOURS: dict[str, Behaviour] = (
+    bad_pages.BEHAVIOURS
+    | heavy_pages.BEHAVIOURS
+    | finished.BEHAVIOURS
+    | gallery.BEHAVIOURS
+    | overlays.BEHAVIOURS
+)
 PAGES = {**pages.PAGES, **leaky_pages.PAGES, **bombs.PAGES, **floods.PAGES}

@@ -63,7 +63,12 @@ async def opened(product: Product, plan: Plan) -> AsyncIterator[Fleet]:
         stack.push_async_callback(_stop, fleet)
         for number in range(1, plan.workers + 1):
             worker = SupervisedProcess(
-                f"worker-{number}", plan.words(number), product.variables, product.folder, ready=_is_ready
+                f"worker-{number}",
+                plan.words(number),
+                product.variables,
+                product.folder,
+                ready=_is_ready,
+                start=product.starter,
             )
             fleet.workers.append(worker)
             await worker.start()

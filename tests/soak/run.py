@@ -152,11 +152,16 @@ class _Run:
             )
 
     async def _kill(self) -> None:
-        """Kill the browser of one worker after the other, while they render."""
+        """Kill the browser of one worker after the other, for as long as renders are requested.
+
+        On a busy machine a browser takes longer to start than the pause is. Then no job would ever end.
+        """
         if self._plan.kill_every_s is None:
             return
         for worker in cycle(self._fleet.workers):
             await asyncio.sleep(self._plan.kill_every_s)
+            if time.time() >= self.result.began_at + self._plan.seconds:
+                return
             await self._kill_browser(worker)
 
     async def _kill_browser(self, worker: SupervisedProcess) -> None:

@@ -10,6 +10,7 @@ from arq.connections import ArqRedis
 from deploy.embedded.engines.engine import clean_environment
 from deploy.embedded.engines.engines import Engines
 from tests.bench.clients.product import Product
+from tests.kit.forks.child import forked
 from tests.soak.load import RenderEnd
 from tests.soak.memory import Memory, Part
 from tests.soak.mix import WORDS
@@ -33,7 +34,7 @@ def product(engines: Engines, database_url: str, tenant_key: str, redis: ArqRedi
         "RENDERFLEET_CHROMIUM_EXECUTABLE": os.environ["RENDERFLEET_CHROMIUM_EXECUTABLE"],
         **{f"RENDERFLEET_{name.upper()}": value for name, value in PLAN.settings.items()},
     }
-    return Product(engines, tmp_path, variables, tenant_key)
+    return Product(engines, tmp_path, variables, tenant_key, starter=forked)
 
 
 async def test_a_worker_that_keeps_something_of_each_render_is_flagged_by_name(product: Product) -> None:

@@ -5,9 +5,10 @@ stopping worker puts the job back; or the fence refuses the result because anoth
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -16,33 +17,53 @@ from arq.connections import ArqRedis
 
 from fleet.artifacts.keys import artifact_key
 from fleet.artifacts.store import Artifacts
+from fleet.bundles import rows as bundles
+from fleet.bundles.transfer import read_bundle
 from fleet.database import Database, until_answered
 from fleet.egress.policy import AddressPolicy
-from fleet.errors import ErrorType, RenderError
-from fleet.jobs import claim
-from fleet.jobs.attempt import AttemptOutcome
-from fleet.jobs.claim import JobAttempt
+from fleet.errors import ErrorType, RenderError, UnavailableError
+from fleet.jobs.attempts import claim
+from fleet.jobs.attempts.attempt import AttemptOutcome
+from fleet.jobs.attempts.claim import JobAttempt
 from fleet.jobs.job import State
+from fleet.queue import dispatch
 from fleet.queue.announcements import announce_change
 from fleet.queue.entry import QueueEntry
 from fleet.render.request import RenderRequest
 from fleet.render.stored import read_stored
 from fleet.telemetry.logs import bind, get_logger
-from fleet.telemetry.metrics import PICKUP_SECONDS, QUEUE_ENTRIES_DROPPED
-from fleet.vault import Purpose, SecretOwner, Vault
+from fleet.telemetry.metrics.of_worker import PICKUP_SECONDS, QUEUE_ENTRIES_DROPPED
+from fleet.vault import Purpose, SecretOwner, UnsealError, Vault
 from worker.attempts.comparison import Comparison
 from worker.attempts.ending import AttemptPage, Ending, to_the_end
+from worker.attempts.evidence import EvidenceKeeper, recorded, warning
 from worker.attempts.heartbeat import Heartbeat
+from worker.attempts.own_pdfs import OwnPdfs
+from worker.attempts.unpacked_files import ReadUpload, unpacked
+from worker.blocking.filter_lists import FilterLists
 from worker.egress.terms import Caps, Terms
 from worker.pool.generation import EXTRA
 from worker.pool.pool import Pool
 from worker.pool.supervisor import NoPageError
-from worker.render.pipeline import render
+from worker.render.evidence.recorder import Ended
+from worker.render.pipeline import Rendered, render
 from worker.settings import EgressProxySettings
 
 # A slow page and a hanging browser both cause timeouts. So before a job fails because of a timeout, a canary
 # render checks that the browser works.
 _MAY_BE_THE_BROWSERS: Final = frozenset((ErrorType.NAVIGATION_TIMEOUT, ErrorType.RENDER_TIMEOUT))
+
+# What was being done when the time was over, by the page's stage.
+_MEANWHILE: Final = {
+    "context": ", while its page was prepared",
+    "navigation": ", while the page was loaded",
+    "readiness": ", while the page was waited for",
+    "capture": ", while the page was captured",
+    "upload": ", while the artifact was stored",
+}
+
+# A page whose time is over is looked at once more. Parts that it still waits for are not cut off before.
+_LAST_LOOK_S: Final = 5.0
 
 log = get_logger(__name__)
 
@@ -56,6 +77,8 @@ class AttemptRunner:
     vault: Vault
     artifacts: Artifacts
     comparison: Comparison
+    own_pdfs: OwnPdfs
+    evidence: EvidenceKeeper
     pool: Pool
     policy: AddressPolicy
     heartbeat: Heartbeat
@@ -65,15 +88,17 @@ class AttemptRunner:
     max_running_of_tenant: int | None
     folder: Path
     max_artifact_bytes: int
+    lists: FilterLists
     egress: EgressProxySettings
     browser_works: Callable[[int | None], Awaitable[bool]]
+    hold_if_paused: Callable[[], Awaitable[None]]
 
     async def run(self, ctx: dict[str, Any]) -> None:
         """Attempt the job of one queue entry; arq calls this. Errors are recorded, not raised."""
         entry = QueueEntry.parse(ctx["job_id"])
         attempt = await self._claim(entry)
         if attempt is None:
-            QUEUE_ENTRIES_DROPPED.inc()
+            await self._drop(entry)
             return
         PICKUP_SECONDS.observe(attempt.pickup_s)
         with bind(job_id=str(attempt.job_id), attempt=attempt.attempt):
@@ -91,6 +116,9 @@ class AttemptRunner:
                     await to_the_end(self.ending.failed(attempt, error, attempt_page))
                 else:
                     await to_the_end(self.ending.record(attempt, outcome))
+                finally:
+                    if attempt_page.evidence is not None:
+                        attempt_page.evidence.discard()
             await announcing  # ended long ago, unless Redis does not answer
 
     async def _claim(self, entry: QueueEntry) -> JobAttempt | None:
@@ -106,6 +134,26 @@ class AttemptRunner:
             failing="cannot claim",
             job_id=str(entry.job_id),
         )
+
+    async def _drop(self, entry: QueueEntry) -> None:
+        """Take note of an entry that led to no attempt; its job gets another one if it still waits.
+
+        It may wait because the fleet was paused a moment ago. Then take no jobs from now on, or this worker
+        would take the new entry, too.
+        """
+        QUEUE_ENTRIES_DROPPED.inc()
+        try:
+            waiting = await claim.queue_again(self.database, entry)
+        except UnavailableError as error:
+            log.warning(
+                "a job that may wait has no entry, the sweeper will make one",
+                job_id=str(entry.job_id),
+                error=repr(error.__cause__),
+            )
+            return
+        if waiting is not None:
+            await self.hold_if_paused()
+            await dispatch.dispatch(self.redis, [waiting])
 
     async def _work(self, attempt: JobAttempt, attempt_page: AttemptPage) -> AttemptOutcome:
         try:
@@ -123,40 +171,60 @@ class AttemptRunner:
         """Render and upload within `timeout_ms`, then compare pictures of a schedule."""
         policy = self.policy.for_tenant(attempt.egress_allow, attempt.egress_deny)
         request = self._request(attempt, policy)
-        caps = Caps.from_settings(self.egress, max_s=request.timeout_ms / 1000)
-        terms = Terms(policy, caps=caps)
+        caps = Caps.from_settings(self.egress, max_s=request.timeout_ms / 1000 + _LAST_LOOK_S)
         key = artifact_key(
             attempt.tenant_id, attempt.job_id, attempt.attempt, attempt.created_at, request.format.value
         )
-        path = self.folder / f"{attempt.job_id}-{attempt.attempt}.{request.format.value}"
+        name = f"{attempt.job_id}-{attempt.attempt}"
+        path = self.folder / f"{name}.{request.format.value}"
         clock = asyncio.get_running_loop().time
         started = clock()
+        ignored = await self.comparison.ignored_selectors(attempt.schedule_id)
+        timings_ms = attempt_page.timings_ms
+        timings_ms["queued"] = _ms(attempt.queued_s)
         try:
-            async with asyncio.timeout(None) as deadline:
+            async with (
+                asyncio.timeout(None) as deadline,
+                unpacked(request.files, self.folder / f"{name}.files", self._upload_of(attempt)) as bundle,
+                self.evidence.replay_of(attempt) as replay,
+            ):
                 # What has crashed once may do so again: then it hurts nobody else.
                 alone = attempt.crash_count > 0
                 async with self.pool.page_alone() if alone else self.pool.page() as page:
                     # Not before: a job is not to fail because the worker had to launch another browser.
                     deadline.reschedule(clock() + request.timeout_ms / 1000)
                     attempt_page.page = page
-                    rendered = await render(page, request, path, terms, max_bytes=self.max_artifact_bytes)
+                    attempt_page.evidence = evidence = self.evidence.of(attempt, request, page)
+                    terms = Terms(policy, caps=caps, own_site=bundle)
+                    async with recorded(evidence, deadline):
+                        rendered = await render(
+                            page,
+                            request,
+                            path,
+                            terms,
+                            max_bytes=self.max_artifact_bytes,
+                            lists=self.lists,
+                            fetch_own_pdfs=partial(self.own_pdfs.fetch, attempt.tenant_id),
+                            ignored_selectors=ignored,
+                            recorder=evidence.recorder if evidence is not None else None,
+                            replay=replay,
+                            deadline=deadline,
+                            traces=attempt_page.traces,
+                        )
+                page.stage = "upload"
                 upload_started = clock()
+                kept = await evidence.keep(_succeeded(rendered)) if evidence is not None else None
                 await self.artifacts.upload(path, key, content_type=rendered.artifact.content_type)
-            ended = clock()
-            compared = await self.comparison.compare(path, rendered.artifact, attempt.schedule_id)
+            timings_ms["upload"] = _ms(clock() - upload_started)
+            timings_ms["total"] = _ms(clock() - started)
+            compared = await self.comparison.compare(path, rendered.artifact, attempt)
         except TimeoutError as error:
             if not deadline.expired():
                 raise
-            detail = f"the attempt took longer than timeout_ms = {request.timeout_ms}"
-            raise RenderError(ErrorType.RENDER_TIMEOUT, detail) from error
+            raise _out_of_time(request, attempt_page) from error
         finally:
+            timings_ms.setdefault("total", _ms(clock() - started))
             path.unlink(missing_ok=True)
-        timings = {
-            "queued": round(attempt.queued_s * 1000, 1),
-            **rendered.timings_ms,
-            "upload": round((ended - upload_started) * 1000, 1),
-            "total": round((ended - started) * 1000, 1),
-        }
         return AttemptOutcome(
             state=State.SUCCEEDED,
             browser_generation=attempt_page.generation,
@@ -164,11 +232,51 @@ class AttemptRunner:
             artifact_key=key,
             artifact=replace(rendered.artifact, fingerprint=compared.fingerprint),
             page=rendered.page,
-            timings_ms=timings,
-            warnings=[*rendered.warnings, *compared.warnings],
+            timings_ms=rendered.timings_ms | timings_ms,
+            warnings=[*rendered.warnings, *compared.warnings, *warning(evidence, kept)],
             unchanged=compared.unchanged,
+            blocked=rendered.blocked,
+            verdict=rendered.verdict,
+            comparison=compared.comparison,
+            evidence=kept,
         )
+
+    def _upload_of(self, attempt: JobAttempt) -> ReadUpload:
+        """Reads the files that were uploaded for a job."""
+
+        async def read(size_bytes: int) -> AsyncGenerator[bytes, None]:
+            if attempt.bundle_id is None:
+                raise UnsealError
+            bundle = await bundles.find(
+                self.database, self.vault, tenant_id=attempt.tenant_id, bundle_id=attempt.bundle_id
+            )
+            async for piece in read_bundle(self.artifacts, bundle, size_bytes):
+                yield piece
+
+        return read
 
     def _request(self, attempt: JobAttempt, policy: AddressPolicy) -> RenderRequest:
         owner = SecretOwner(Purpose.JOB, attempt.tenant_id, attempt.job_id)
         return read_stored(attempt.request, self.vault, owner=owner, policy=policy)
+
+
+def _succeeded(rendered: Rendered) -> Ended:
+    facts = {
+        "artifact": asdict(rendered.artifact),
+        "page": asdict(rendered.page),
+        "timings_ms": rendered.timings_ms,
+        "warnings": rendered.warnings,
+        "verdict": rendered.verdict.model_dump() if rendered.verdict is not None else None,
+    }
+    return Ended(State.SUCCEEDED, facts)
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 1)
+
+
+def _out_of_time(request: RenderRequest, attempt_page: AttemptPage) -> RenderError:
+    """The error of an attempt that has reached its deadline: what was being done, and what was waited for."""
+    stage = attempt_page.page.stage if attempt_page.page is not None else ""
+    detail = f"the attempt took longer than timeout_ms = {request.timeout_ms}{_MEANWHILE.get(stage, '')}"
+    return RenderError(ErrorType.RENDER_TIMEOUT, detail + attempt_page.traces.still_open)

@@ -1,13 +1,13 @@
 """Writes the end of an attempt into the database: recorded, queued again, put back, or discarded.
 
-Every write is fenced (`fleet/jobs/attempt.py`), so it is safe to repeat. It is repeated until Postgres
-answers.
+Every write is fenced (`fleet/jobs/attempts/attempt.py`), so it is safe to repeat. It is repeated until
+Postgres answers.
 """
 
 import asyncio
 import random
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
@@ -16,21 +16,20 @@ from arq.connections import ArqRedis
 from fleet.artifacts.store import Artifacts
 from fleet.database import Database, until_answered
 from fleet.errors import ErrorType, RenderfleetError, UnavailableError
-from fleet.jobs.attempt import AttemptOutcome, PutBack, finish, hand_back, requeue_failed
-from fleet.jobs.claim import JobAttempt, unpark
+from fleet.jobs.attempts.attempt import AttemptOutcome, PutBack, finish, hand_back, requeue_failed
+from fleet.jobs.attempts.claim import JobAttempt, unpark
 from fleet.jobs.job import State
 from fleet.queue import dispatch
 from fleet.queue.announcements import announce_change
 from fleet.telemetry.logs import get_logger
-from fleet.telemetry.metrics import (
-    ATTEMPTS_DISCARDED,
-    ATTEMPTS_HANDED_BACK,
-    ATTEMPTS_RETRIED,
-    JOBS_FINISHED,
-)
+from fleet.telemetry.metrics.of_both import JOBS_FINISHED
+from fleet.telemetry.metrics.of_worker import ATTEMPTS_DISCARDED, ATTEMPTS_HANDED_BACK, ATTEMPTS_RETRIED
 from worker.attempts import retry_policy
+from worker.attempts.evidence import AttemptEvidence, warning
 from worker.attempts.heartbeat import Interruption
 from worker.browser.page import Page
+from worker.render.evidence.recorder import Ended
+from worker.render.reports.last_look import Traces
 from worker.resources.disk import FULL_DETAIL, means_full
 
 T = TypeVar("T")
@@ -43,9 +42,19 @@ log = get_logger(__name__)
 
 @dataclass(slots=True)
 class AttemptPage:
-    """The page in which an attempt renders; None until it has one."""
+    """The page in which an attempt renders.
+
+    Attributes:
+        page: None until it has one.
+        evidence: what is kept of it; None: it has none yet, or none is wanted.
+        traces: what its render has left, if it failed.
+        timings_ms: what the attempt has taken so far besides its render: `queued`, `upload`, `total`.
+    """
 
     page: Page | None = None
+    evidence: AttemptEvidence | None = None
+    traces: Traces = field(default_factory=Traces)
+    timings_ms: dict[str, float] = field(default_factory=dict)
 
     @property
     def generation(self) -> int | None:
@@ -132,13 +141,24 @@ class Ending:
             jitter=random.random(),  # noqa: S311 - spreads load, guards nothing
         )
         if decision is None:
+            evidence = attempt_page.evidence
+            facts = None
+            if evidence is not None:
+                error_facts = {"type": error_type, "detail": detail}
+                known = {"error": error_facts, **attempt_page.traces.facts()}
+                facts = await evidence.keep(Ended(State.FAILED, known))
             outcome = AttemptOutcome(
                 State.FAILED,
                 browser_generation=attempt_page.generation,
                 memory_peak_bytes=attempt_page.memory_peak_bytes,
                 error_type=error_type,
                 error_detail=detail,
+                page=attempt_page.traces.page,
+                timings_ms=attempt_page.traces.timings_ms | attempt_page.timings_ms,
+                warnings=[*attempt_page.traces.warnings, *warning(evidence, facts)],
+                verdict=attempt_page.traces.verdict,
                 is_quarantined=error_type in retry_policy.CRASHES,
+                evidence=facts,
             )
             await self.record(attempt, outcome)
             return
@@ -173,8 +193,10 @@ class Ending:
             lambda: finish(self.database, attempt, outcome), failing="cannot record yet"
         ):
             self._discarded()
-            if outcome.artifact_key is not None:
-                await self._erase(outcome.artifact_key)
+            keys = (outcome.artifact_key, outcome.evidence.key if outcome.evidence is not None else None)
+            for key in keys:
+                if key is not None:
+                    await self._erase(key)
             return
         JOBS_FINISHED.labels(outcome.state, outcome.error_type or "").inc()
         log.info(

@@ -17,8 +17,8 @@ from uuid import UUID
 
 from fleet.database import Database
 from fleet.errors import UnavailableError
-from fleet.jobs.attempt import renew
-from fleet.jobs.claim import JobAttempt
+from fleet.jobs.attempts.attempt import renew
+from fleet.jobs.attempts.claim import JobAttempt
 from fleet.telemetry.logs import get_logger
 
 log = get_logger(__name__)

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Final
 
 from fleet.errors import ErrorType
-from fleet.jobs.recover import CRASH_CAP
+from fleet.jobs.attempts.recover import CRASH_CAP
 
 # A crash says little about the job: another job in the same browser may be the cause. So crashes have a count
 # of their own and are retried without delay.

@@ -18,7 +18,7 @@ from playwright.async_api import Playwright
 
 from fleet.errors import ErrorType, RenderError
 from fleet.telemetry.logs import get_logger
-from fleet.telemetry.metrics import BROWSER_LAUNCHES
+from fleet.telemetry.metrics.of_worker import BROWSER_LAUNCHES
 from worker.browser.devtools import DevToolsConnection, DevToolsError
 from worker.browser.downloads import MANY_DOWNLOADS
 from worker.browser.launch.debugging_port import PortTakenError, devtools_path, free_port
@@ -27,6 +27,7 @@ from worker.browser.launch.launch_advice import log_launch_failure
 from worker.browser.launch.playwright_driver import CALL_ERRORS
 from worker.browser.launch.scratch import BrowserFolder
 from worker.browser.network_service import NetworkService
+from worker.browser.new_page import new_page
 from worker.browser.page import Page
 from worker.browser.popups import MANY_WINDOWS, StrayPages
 from worker.egress.proxy import Egress
@@ -92,7 +93,7 @@ class Browser:
         self._strays = strays
         self.memory = MemoryGuard(pid, settings)
         self._network = NetworkService(pid)
-        self.parts = SharedParts(pid)
+        self.parts = SharedParts(pid, self.memory.back_pressure.stopped_processes)
         self.condemned = asyncio.Event()
         self.numbers = BrowserNumbers(generation=generation, launched_at=time.time())
         self._playwright_browser = playwright_browser
@@ -232,7 +233,7 @@ class Browser:
         network_pid = self._network.pid()
         try:
             async with self.memory.creating() as new_renderer:
-                page = await Page.create(
+                page = await new_page(
                     self._connection, new_renderer.memory, port, generation=self.numbers.generation
                 )
                 page.network_pid = network_pid

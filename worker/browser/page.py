@@ -1,7 +1,8 @@
-"""One page in a browser context of its own: creating it, using it, and closing it with all its data.
+"""One page in a browser context of its own: using it, and closing it with all its data.
 
 A context shares no cookies, cache, storage or renderer process with others. It is used once, then closed.
-This module has what can be done with a page. What a render does with it is in worker/render/steps.
+This module has what can be done with a page; worker/browser/new_page.py opens one. What a render does with it
+is in worker/render/steps.
 """
 
 import asyncio
@@ -14,36 +15,40 @@ from pathlib import Path
 from typing import Any, Final, Unpack
 
 from fleet.telemetry.logs import get_logger
-from worker.browser.devtools import DevToolsConnection, DevToolsError, Params, ProtocolError, Session
+from worker.browser.devtools import (
+    DevToolsConnection,
+    DevToolsError,
+    Listener,
+    Params,
+    ProtocolError,
+    Session,
+)
 from worker.browser.document.child_frames import ChildFrames
 from worker.browser.document.failed_requests import FailedRequests
 from worker.browser.document.loading import Lifecycle
+from worker.browser.document.network_events import NetworkEvents
 from worker.browser.document.open_requests import OpenRequests
 from worker.browser.document.page_log import PageLog
+from worker.browser.document.script_text import script_text
 from worker.browser.document.script_value import script_value
 from worker.browser.downloads import Downloads
-from worker.browser.launch.flags import EVERYTHING_THROUGH_PROXY
 from worker.browser.network_service import is_network_service
+from worker.browser.paused_requests import PausedRequests
 from worker.browser.protocol import Metrics, Print, Screenshot
 from worker.browser.storage_seed import StorageSeed
 from worker.browser.target_headers import TargetHeaders
 from worker.egress.port import Port
 from worker.resources.memory.page_memory import PageMemory
 
-# The default of `viewport`. Pages are opened in this size, so that most renders do not have to resize them.
-DEFAULT_WIDTH_PX: Final = 1280
-DEFAULT_HEIGHT_PX: Final = 720
-
-# Service workers load files for the next visit, and a render makes only one. Without this property, pages
-# behave as in browsers without service workers. This costs no time that could be measured (docs/browser.md).
-_REMOVE_SERVICE_WORKERS: Final = "delete Navigator.prototype.serviceWorker"
 _CLOSE_TIMEOUT_S: Final = 5
 # The end of a page or browser is reported within milliseconds; on a busy machine it takes longer.
 _ALIVE_TIMEOUT_S: Final = 2.0
 # The name of the isolated world in which `evaluate` runs scripts; each frame has its own.
 ISOLATED_WORLD: Final = "renderfleet"
+# Chromium's words for a world whose document was replaced, before it has told of the next document.
+_NO_WORLD: Final = "Cannot find context"
 _PDF_CHUNK_BYTES: Final = 256 * 1024
-_TIMERS: Final = Path(__file__).with_name("timers.js").read_text()
+_TIMERS: Final = script_text(Path(__file__).with_name("timers.js"))
 
 log = get_logger(__name__)
 
@@ -72,8 +77,10 @@ class Page:
         generation: the number of its browser.
         lifecycle: how far the loading of its document is.
         frames: the child frames that are still loading.
+        network: what the browser reports of its requests, if anybody asks.
         requests: the requests that have not ended, for `networkidle`.
         failures: the requests that failed, for `fail_on_failed_request`.
+        paused: requests that are stopped before they are sent, for those who refuse or change them.
         headers: those that its requests to one origin have besides Chromium's own.
         storage_seed: what it finds in its browser: cookies and `localStorage`.
         log: what Chromium has noted about the page.
@@ -82,6 +89,7 @@ class Page:
         port: its port of the egress proxy, its only way to the network; refuses everything until admitted.
         network_pid: id of the process that sends its requests to that port; None: not known.
         waited_s: how many seconds the render waited for the page.
+        stage: in which stage its render is, for messages; empty: it has not begun.
     """
 
     def __init__(
@@ -105,69 +113,31 @@ class Page:
         self._session: Session = connection.session(session_id)
         self._is_closed = False
         self._prelude = ""
+        # The loader of the document that `evaluate` was last asked of, and the id of our world in it.
+        self._world: tuple[str, int] | None = None
         self.waited_s = 0.0
+        self.stage = ""
         self.network_pid: int | None = None
         self.lifecycle = Lifecycle(self._session, self._frame_id)
         self.frames = ChildFrames(self._session, self._frame_id)
-        self.requests = OpenRequests(self._session, self._frame_id)
+        self.network = NetworkEvents(self._session)
+        self.requests = OpenRequests(self._session, self._frame_id, self.network)
         self.downloads = Downloads(self._session)
-        self.failures = FailedRequests(self._session, self._frame_id)
-        self.headers = TargetHeaders(self._session)
+        self.failures = FailedRequests(self._session, self._frame_id, self.network)
+        self.paused = PausedRequests(self._session)
+        self.headers = TargetHeaders(self.paused)
         self.storage_seed = StorageSeed(connection.browser, self._session, context_id)
         self.log = PageLog(self._session)
         self._session.on("Page.javascriptDialogOpening", self._on_dialog)
-
-    @classmethod
-    async def create(
-        cls, connection: DevToolsConnection, memory: PageMemory, port: Port, *, generation: int
-    ) -> "Page":
-        """Open a context and a page in it. This takes four round trips: some commands are sent together."""
-        browser = connection.browser
-        created = await browser.send(
-            "Target.createBrowserContext",
-            disposeOnDetach=True,  # if our connection ends, the browser drops the context by itself
-            proxyServer=f"http://127.0.0.1:{port.number}",
-            proxyBypassList=EVERYTHING_THROUGH_PROXY,
-        )
-        context_id = created["browserContextId"]
-        try:
-            target, _ = await asyncio.gather(
-                browser.send(
-                    "Target.createTarget",
-                    url="about:blank",
-                    browserContextId=context_id,
-                    width=DEFAULT_WIDTH_PX,
-                    height=DEFAULT_HEIGHT_PX,
-                ),
-                # Downloads are allowed by default: one of 50 MB was written into the temporary folder.
-                browser.send("Browser.setDownloadBehavior", behavior="deny", browserContextId=context_id),
-            )
-            target_id = target["targetId"]
-            attached = await browser.send("Target.attachToTarget", targetId=target_id, flatten=True)
-            page = cls(
-                connection,
-                attached["sessionId"],
-                memory,
-                port,
-                context_id=context_id,
-                target_id=target_id,
-                generation=generation,
-            )
-            await asyncio.gather(
-                page.send("Page.enable"),
-                page.send("Page.setLifecycleEventsEnabled", enabled=True),
-                page.send("Inspector.enable"),  # tells of a crash
-                page.send("Page.addScriptToEvaluateOnNewDocument", source=_REMOVE_SERVICE_WORKERS),
-            )
-        except BaseException:
-            browser.post("Target.disposeBrowserContext", browserContextId=context_id)
-            raise
-        return page
 
     @property
     def context_id(self) -> str:
         """Chromium's name for its browser context."""
         return self._context_id
+
+    def is_own_document(self, params: Params) -> bool:
+        """Whether a request that is stopped is for the document of the page itself, and not of a frame."""
+        return params.get("resourceType") == "Document" and params.get("frameId") == self._frame_id
 
     @property
     def is_alive(self) -> bool:
@@ -182,6 +152,10 @@ class Page:
     async def send(self, method: str, **params: Any) -> Params:
         """Run one DevTools command in this page."""
         return await self._session.send(method, **params)
+
+    def on(self, event: str, listener: Listener) -> None:
+        """Call `listener` with the parameters of each event of this name, from the reading loop."""
+        self._session.on(event, listener)
 
     async def navigate(self, url: str) -> Navigation:
         """Load an address. Returns when the response has begun or failed, after all redirects."""
@@ -207,16 +181,29 @@ class Page:
         Raises:
             EvaluationError: the script threw.
         """
-        frame = frame_id or self._frame_id
+        if frame_id is None and self._world is not None and self._world[0] == self.lifecycle.loader:
+            try:
+                return await self._evaluate_in(self._world[1], expression)
+            except ProtocolError as error:
+                if _NO_WORLD not in str(error):
+                    raise
+        # Chromium gives the same world again, if the document has it; but a frame's may go at any time.
+        loader, frame = self.lifecycle.loader, frame_id or self._frame_id
         world = await self.send("Page.createIsolatedWorld", frameId=frame, worldName=ISOLATED_WORLD)
-        answer = await self.send(
-            "Runtime.evaluate",
-            expression=self._prelude + expression,
-            contextId=world["executionContextId"],
-            awaitPromise=True,
-            returnByValue=True,
+        if frame_id is None:
+            self._world = loader, world["executionContextId"]
+        return await self._evaluate_in(world["executionContextId"], expression)
+
+    async def _evaluate_in(self, world: int, expression: str) -> Any:
+        return script_value(
+            await self.send(
+                "Runtime.evaluate",
+                expression=self._prelude + expression,
+                contextId=world,
+                awaitPromise=True,
+                returnByValue=True,
+            )
         )
-        return script_value(answer)
 
     async def evaluate_as_page(self, expression: str) -> Any:
         """Run a script of the caller in the page itself, where it sees the page's own variables.

@@ -71,3 +71,11 @@ class Print(TypedDict, total=False):
     marginBottom: float
     marginLeft: float
     marginRight: float
+    scale: float
+    pageRanges: str
+    preferCSSPageSize: bool
+    displayHeaderFooter: bool
+    headerTemplate: str
+    footerTemplate: str
+    generateTaggedPDF: bool
+    generateDocumentOutline: bool

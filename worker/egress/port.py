@@ -15,13 +15,16 @@ from fleet.egress.hosts import authority, without_brackets
 from fleet.egress.policy import BlockedAddressError, MalformedAddressError, Rule, Target
 from fleet.render.options.identity import ProxyScheme
 from fleet.telemetry.logs import get_logger
-from fleet.telemetry.metrics import EGRESS_BLOCKED, EGRESS_BYTES, EGRESS_CONNECTIONS
+from fleet.telemetry.metrics.of_worker import EGRESS_BLOCKED, EGRESS_BYTES, EGRESS_CONNECTIONS
+from worker.egress.inbound.body_watch import Bodies
 from worker.egress.inbound.connection import ProxiedConnection, TargetConnection
 from worker.egress.inbound.request_head import Request
+from worker.egress.inbound.response_head import content_of
 from worker.egress.outbound import tenant_proxy
 from worker.egress.outbound.own_ports import OwnPorts
 from worker.egress.outbound.route import Route
 from worker.egress.outbound.stream import Stream
+from worker.egress.own_site.site import OwnAnswer
 from worker.egress.refusal import RefusalError
 from worker.egress.terms import Terms, Upstream
 from worker.egress.verdicts import UNREADABLE, Cap, ConnectionOutcome, PortRecord, Verdict
@@ -47,6 +50,7 @@ class Port:
     Attributes:
         number: where it listens.
         record: what became of its connections.
+        bodies: the compressed bodies that came over plain http.
         idle_timeout_s: how long a connection may be silent.
         passed_at: when bytes last passed in either direction, by the loop's clock.
     """
@@ -61,6 +65,7 @@ class Port:
     ) -> None:
         self.number = 0
         self.record = PortRecord()
+        self.bodies = Bodies()
         self.passed_at = 0.0
         self.idle_timeout_s = settings.egress_idle_timeout_s
         self._handshake_s = settings.egress_connect_timeout_s
@@ -106,6 +111,11 @@ class Port:
             port: the port of the URL, or the default port of its scheme.
         """
         return self.record.verdicts.get((_normalised(host), port))
+
+    @property
+    def is_offline(self) -> bool:
+        """Whether it lets nothing out, because the page is replayed."""
+        return self._terms is not None and self._terms.is_offline
 
     def has_reached(self, host: str, port: int) -> bool:
         """Whether a connection to a target was ever made. The arguments are those of `verdict`."""
@@ -180,7 +190,7 @@ class Port:
             self.record.note(*UNREADABLE, verdict)
             return
         host = _normalised(request.host)
-        is_new = self.record.note(host, request.port, verdict)
+        is_new = self.record.note(host, request.port, verdict, is_tunnel=request.is_tunnel)
         if not verdict.is_block:
             return
         rule = verdict.rule.name.lower() if verdict.rule is not None else _UNWANTED
@@ -191,20 +201,29 @@ class Port:
                 log.info, "a connection was blocked", host=host, port=request.port, rule=rule
             )
 
-    def own_answer(self, request: Request) -> bytes | None:
+    def own_answer(self, request: Request) -> OwnAnswer | None:
         """See `connection.InboundPort`."""
-        page = self._terms.own_page if self._terms is not None else None
-        if page is None or request.is_tunnel or _normalised(request.host) != page.host:
+        site = self._terms.own_site if self._terms is not None else None
+        if site is None or request.is_tunnel or (_normalised(request.host), request.port) != (site.host, 80):
             return None
-        return page.answer()
+        self.passed_at = self._loop.time()
+        return site.answer(request.method, request.target, request.fields)
 
     async def open(self, request: Request) -> TargetConnection:
         """See `connection.InboundPort`."""
         terms = self._terms
+        if terms is not None and terms.is_offline:
+            raise RefusalError(Verdict(ConnectionOutcome.OFFLINE))
         if terms is None:
             raise RefusalError(Verdict(ConnectionOutcome.NOT_ADMITTED))
         self._require_within_caps(terms)
         target = self._targets.get(request.address) or self._checked_target(request.address, terms)
+        if terms.unwanted is not None:
+            why = terms.unwanted.refusal(target.host, request.url, request.accept)
+            if why is not None:
+                raise RefusalError(Verdict(ConnectionOutcome.UNWANTED, detail=why))
+            if request.is_tunnel:
+                await terms.unwanted.tunnel_opens()
         if terms.upstream is None:
             stream = await self._route.open(target, terms.policy)
             return TargetConnection(stream, b"" if request.is_tunnel else request.head_for_target())
@@ -214,6 +233,14 @@ class Port:
         except BaseException:
             stream.transport.abort()
             raise
+
+    def verdict_on_answer(self, request: Request, head: bytes) -> Verdict | None:
+        """See `connection.InboundPort`."""
+        terms = self._terms
+        if terms is None or terms.unwanted is None:
+            return None
+        why = terms.unwanted.refusal_of_answer(request.url, request.accept, *content_of(head))
+        return None if why is None else Verdict(ConnectionOutcome.UNWANTED, detail=why)
 
     def _checked_target(self, address: str, terms: Terms) -> Target:
         """Check an address as far as possible without resolving its name, and remember it if it is allowed.
@@ -227,8 +254,6 @@ class Port:
             raise RefusalError(Verdict(ConnectionOutcome.BLOCKED, error.rule)) from None
         except MalformedAddressError:
             raise RefusalError(Verdict(ConnectionOutcome.MALFORMED)) from None
-        if target.host in terms.blocked_hosts:
-            raise RefusalError(Verdict(ConnectionOutcome.UNWANTED))
         if target.address is not None and self._own_ports.has(target.address, target.port):
             raise RefusalError(
                 Verdict(ConnectionOutcome.BLOCKED, Rule.HOST)

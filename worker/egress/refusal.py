@@ -29,6 +29,7 @@ _REFUSALS: Final = {
     ConnectionOutcome.BLOCKED: _Refusal(HTTPStatus.FORBIDDEN, "destination_ip_prohibited"),
     ConnectionOutcome.UNWANTED: _Refusal(HTTPStatus.FORBIDDEN, "http_request_denied"),
     ConnectionOutcome.NOT_ADMITTED: _Refusal(HTTPStatus.FORBIDDEN, "http_request_denied"),
+    ConnectionOutcome.OFFLINE: _Refusal(HTTPStatus.FORBIDDEN, "http_request_denied"),
     ConnectionOutcome.OVER_CAP: _Refusal(HTTPStatus.FORBIDDEN, "connection_limit_reached"),
     ConnectionOutcome.MALFORMED: _Refusal(HTTPStatus.BAD_REQUEST, "http_request_error"),
     ConnectionOutcome.NOT_RESOLVED: _Refusal(HTTPStatus.BAD_GATEWAY, "dns_error"),

@@ -1,13 +1,11 @@
 """The terms of a job: what its page may reach, through which proxy, and its caps."""
 
 from dataclasses import dataclass, field
-from typing import Final, Protocol, Self
+from typing import Protocol, Self
 
-from fleet.egress.hosts import HostPatterns
 from fleet.egress.policy import AddressPolicy
 from fleet.render.options.identity import ProxyScheme
-
-NO_HOSTS: Final = HostPatterns()
+from worker.egress.own_site.site import OwnSite
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,26 +70,33 @@ class Caps:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class OwnPage:
-    """A page that the port itself serves: a canary must not depend on anything outside the worker.
+class Unwanted(Protocol):
+    """What the job itself wants to have refused."""
 
-    Attributes:
-        host: the name of its address, over plain HTTP.
-        html: the document, the same for all paths.
-    """
+    def refusal(self, host: str, url: str, accept: str) -> str | None:
+        """Why a request is refused, in a sentence for the caller; None: it is not.
 
-    host: str
-    html: str
+        Args:
+            host: in lower case.
+            url: the whole address of a plain request; empty: a tunnel to the host is asked for.
+            accept: the field Accept of a plain request.
+        """
 
-    def answer(self) -> bytes:
-        """The whole HTTP answer."""
-        body = self.html.encode()
-        head = (
-            "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nCache-Control: no-store\r\n"
-            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-        )
-        return head.encode() + body
+    def refusal_of_answer(self, url: str, accept: str, content_type: str, length: int) -> str | None:
+        """Why the answer to a plain request is cut off after its head; None: it is not.
+
+        Args:
+            url: as above.
+            accept: as above.
+            content_type: of the answer, in lower case, without parameters; empty: it has none.
+            length: how many bytes its body has; 0: the head does not say.
+        """
+
+    async def tunnel_opens(self) -> None:
+        """A tunnel is about to be opened, in which nobody but the browser sees what is asked for."""
+
+    def has_refused(self, url: str) -> bool:
+        """Whether a request to this address was refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +105,16 @@ class Terms:
 
     Attributes:
         policy: which addresses may be reached.
-        blocked_hosts: hosts that the job itself has blocked.
+        unwanted: what the job itself wants to have refused; None: nothing.
         upstream: the tenant's proxy; None: connections go directly to the target.
         caps: how much of the network the page may use.
-        own_page: the page of a canary; None for jobs.
+        own_site: what the port serves itself: the files of a job, or the page of a canary.
+        is_offline: whether nothing but that may be reached, because the page is replayed.
     """
 
     policy: AddressPolicy
-    blocked_hosts: HostPatterns = NO_HOSTS
+    unwanted: Unwanted | None = None
     upstream: Upstream | None = None
     caps: Caps = field(default_factory=Caps)
-    own_page: OwnPage | None = None
+    own_site: OwnSite | None = None
+    is_offline: bool = False

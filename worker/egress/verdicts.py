@@ -29,6 +29,7 @@ class ConnectionOutcome(StrEnum):
     UNAVAILABLE = "unavailable"
     MALFORMED = "malformed"
     NOT_ADMITTED = "not_admitted"
+    OFFLINE = "offline"
 
 
 class Cap(StrEnum):
@@ -73,6 +74,7 @@ class PortRecord:
         verdicts: the last verdict for each target (host as Chromium writes it, port), the newest at the end.
             All requests that could not be read are one target, `UNREADABLE`.
         reached: the targets to which a connection was made.
+        tunnels: the targets that were refused although a tunnel was asked for, as for https.
     """
 
     blocked: Counter[tuple[str, Verdict]] = field(default_factory=Counter)
@@ -82,13 +84,14 @@ class PortRecord:
     bytes_down: int = 0
     verdicts: dict[tuple[str, int], Verdict] = field(default_factory=dict)
     reached: set[tuple[str, int]] = field(default_factory=set)
+    tunnels: set[tuple[str, int]] = field(default_factory=set)
 
     @property
     def bytes_total(self) -> int:
         """Both directions together, which is what the cap counts."""
         return self.bytes_up + self.bytes_down
 
-    def note(self, host: str, port: int, verdict: Verdict) -> bool:
+    def note(self, host: str, port: int, verdict: Verdict, *, is_tunnel: bool = False) -> bool:
         """Record a verdict. Returns whether it is a block that was not recorded before."""
         if self.verdicts.pop((host, port), None) is None and len(self.verdicts) >= MAX_REMEMBERED:
             del self.verdicts[next(iter(self.verdicts))]
@@ -101,4 +104,6 @@ class PortRecord:
         is_new = block not in self.blocked and len(self.blocked) < MAX_REMEMBERED
         if is_new or block in self.blocked:
             self.blocked[block] += 1
+        if is_new and is_tunnel:
+            self.tunnels.add((host, port))
         return is_new

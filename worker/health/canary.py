@@ -24,9 +24,10 @@ from fleet.errors import RenderError
 from fleet.render.options.source import EGRESS_CONTEXT
 from fleet.render.request import RenderRequest
 from fleet.telemetry.logs import get_logger
-from fleet.telemetry.metrics import CANARIES
+from fleet.telemetry.metrics.of_worker import CANARIES
 from worker.browser.devtools import DevToolsError
-from worker.egress.terms import OwnPage, Terms
+from worker.egress.own_site.page import OwnPage
+from worker.egress.terms import Terms
 from worker.health.first_pixel import CanaryError, require_colour
 from worker.pool.pool import Pool
 from worker.render.context import Render
@@ -205,7 +206,7 @@ class Canary:
             {"url": f"http://{_HOST}/", "viewport": {"width": _SIDE_PX, "height": _SIDE_PX}},
             context={EGRESS_CONTEXT: _POLICY},
         )
-        terms = Terms(_POLICY, own_page=OwnPage(_HOST, _HTML.format(colour=colour)))
+        terms = Terms(_POLICY, own_site=OwnPage(_HOST, _HTML.format(colour=colour)))
         try:
             async with self._pool.spare_page() as page:
                 work = Render(page, request, self._path, terms, _MAX_BYTES, navigation_deadline=deadline)

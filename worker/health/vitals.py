@@ -5,9 +5,11 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from fleet.filters.store import ListFacts
 from fleet.telemetry.logs import get_logger
-from fleet.telemetry.metrics import CONTAINER_OOM_KILLS, WORKER_MEMORY_BYTES
-from fleet.workers.vitals import BrowserVitals, MemoryVitals, Vitals
+from fleet.telemetry.metrics.of_worker import CONTAINER_OOM_KILLS, WORKER_MEMORY_BYTES
+from fleet.workers.vitals import BrowserVitals, FilterListVitals, MemoryVitals, Vitals
+from worker.blocking.filter_lists import FilterLists
 from worker.pool.pool import Pool
 from worker.resources.admission import Admission
 from worker.resources.cgroup import Container
@@ -42,11 +44,29 @@ class KernelKills:
         )
 
 
+def list_vitals(facts: ListFacts) -> FilterListVitals:
+    """What is told of a list."""
+    return FilterListVitals(
+        name=facts.name,
+        title=facts.title,
+        date=facts.date,
+        licence=facts.licence,
+        homepage=facts.homepage,
+        rules=facts.rules,
+    )
+
+
 class VitalsReporter:
     """Measures at intervals, and makes a report at any time."""
 
     def __init__(
-        self, pool: Pool, container: Container, admission: Admission, *, holds: Callable[[], list[str]]
+        self,
+        pool: Pool,
+        container: Container,
+        admission: Admission,
+        *,
+        lists: FilterLists,
+        holds: Callable[[], list[str]],
     ) -> None:
         """Measure nothing yet.
 
@@ -54,11 +74,13 @@ class VitalsReporter:
             pool: has the browser.
             container: counts the kernel's kills.
             admission: has measured the container's memory lately.
+            lists: of advertisements and trackers.
             holds: returns why the worker takes no jobs.
         """
         self._pool = pool
         self._container = container
         self._admission = admission
+        self._lists = lists
         self._holds = holds
         self._processes = WorkerProcesses()
         self._trend = MemoryTrend()
@@ -84,6 +106,7 @@ class VitalsReporter:
             sandbox=self._pool.sandbox,
             memory=None if reading is None else self._memory(reading),
             browser=self._browser(),
+            filter_lists=[list_vitals(one) for one in self._lists.facts().values()],
         )
 
     def _memory(self, reading: ProcessesReading) -> MemoryVitals:

@@ -1,4 +1,4 @@
-"""Erases artifacts, leftovers of failed attempts, unfinished uploads, and rows of old jobs and batches.
+"""Erases artifacts, uploaded files, leftovers of attempts and uploads, and rows of old jobs and batches.
 
 Every worker does this, at intervals with jitter. One step erases a limited number of rows in a transaction of
 its own, and the next step follows at once, until nothing more is due.
@@ -8,8 +8,10 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 from fleet.artifacts.store import Artifacts
+from fleet.bundles.rows import erase_due
 from fleet.database import Database
 from fleet.errors import UnavailableError
 from fleet.jobs.erase import (
@@ -22,10 +24,12 @@ from fleet.jobs.erase import (
     forget_jobs,
 )
 from fleet.telemetry.logs import get_logger
-from fleet.telemetry.metrics import ERASED
+from fleet.telemetry.metrics.of_worker import ERASED
 
 # Rows of one step: one or two calls of DeleteObjects, each with 1,000 keys at most, and milliseconds of SQL.
 _ROWS_PER_STEP: Final = 250
+# Each may have 64 objects in the store.
+_BUNDLES_PER_STEP: Final = 50
 # So long after its end no worker uploads for the attempt any more: the worker has ended, or knows that the
 # attempt has.
 _ORPHAN_AGE: Final = timedelta(hours=1)
@@ -65,6 +69,7 @@ class Eraser:
             self._forget_batches,
             self._forget_jobs,
             self._erase_artifacts,
+            self._erase_bundles,
             self._erase_orphans,
             self._abort_uploads,
         ):
@@ -92,6 +97,20 @@ class Eraser:
                 self._database, cursor, delete=self._artifacts.delete_many, limit=self._rows_per_step
             ),
         )
+
+    async def _erase_bundles(self) -> None:
+        refused: list[UUID] = []
+        looked_at = _BUNDLES_PER_STEP
+        while looked_at == _BUNDLES_PER_STEP:
+            looked_at, erased, more = await erase_due(
+                self._database, delete=self._artifacts.delete_many, limit=_BUNDLES_PER_STEP, refused=refused
+            )
+            ERASED.labels("bundle").inc(erased)
+            refused += more
+        if refused:
+            log.warning(
+                "the store did not delete everything that is to be erased", of="bundle", rows=len(refused)
+            )
 
     async def _erase_orphans(self) -> None:
         await self._walk(

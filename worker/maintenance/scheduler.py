@@ -14,13 +14,13 @@ from arq.connections import ArqRedis
 from fleet.database import Database
 from fleet.egress.policy import AddressPolicy
 from fleet.errors import UnavailableError
-from fleet.jobs.recover import mark_undispatched
+from fleet.jobs.attempts.recover import mark_undispatched
 from fleet.queue import dispatch
 from fleet.queue.entry import QueuedJob
 from fleet.schedules.fire import Fired, fire_due, seconds_to_next
 from fleet.schedules.plan import ScheduleRefusal
 from fleet.telemetry.logs import get_logger
-from fleet.telemetry.metrics import SCHEDULE_FIRES
+from fleet.telemetry.metrics.of_worker import SCHEDULE_FIRES
 from fleet.vault import Vault
 
 _LONGEST_SLEEP_S: Final = 2.0

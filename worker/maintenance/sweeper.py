@@ -15,13 +15,14 @@ from arq.connections import ArqRedis
 
 from fleet.database import Database
 from fleet.errors import ErrorType, UnavailableError
-from fleet.jobs import claim, recover
+from fleet.jobs.attempts import claim, recover
 from fleet.jobs.job import State
 from fleet.queue import dispatch
 from fleet.queue.announcements import announce_change
 from fleet.queue.entry import QueuedJob
 from fleet.telemetry.logs import get_logger
-from fleet.telemetry.metrics import JOBS_FINISHED, SWEPT
+from fleet.telemetry.metrics.of_both import JOBS_FINISHED
+from fleet.telemetry.metrics.of_worker import SWEPT
 from fleet.workers import registry
 
 # Rows of one step. Redis takes some milliseconds for a ZMSCORE of 5,000 ids.

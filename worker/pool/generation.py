@@ -69,7 +69,7 @@ class Generation:
         generation = cls(browser, settings)
         parts = generation.browser.parts
         try:
-            # A part counts when it was seen twice. The first render may meet the end of one already.
+            # Most parts count when they were seen twice. The first render may meet the end of one already.
             parts.look()
             await generation._warm.fill()
             await generation._look_at_sandbox(settings)

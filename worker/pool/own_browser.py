@@ -13,7 +13,7 @@ from typing import Final
 
 from fleet.errors import ErrorType, RenderError
 from fleet.telemetry.logs import get_logger
-from fleet.telemetry.metrics import OWN_BROWSERS
+from fleet.telemetry.metrics.of_worker import OWN_BROWSERS
 from worker.browser.devtools import DevToolsError
 from worker.browser.page import Page
 from worker.pool.detached_tasks import Detached

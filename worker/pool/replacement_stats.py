@@ -9,12 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from fleet.telemetry.metrics import (
-    BROWSER_CRASHES,
-    BROWSER_RECYCLES,
-    RENDERS,
-    SLOT_WAIT_SECONDS,
-)
+from fleet.telemetry.metrics.of_worker import BROWSER_CRASHES, BROWSER_RECYCLES, RENDERS, SLOT_WAIT_SECONDS
 from worker.pool.liveness import End
 from worker.pool.recycle import Reason
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
-from fleet.telemetry.metrics import SLOTS_BUSY
+from fleet.telemetry.metrics.of_worker import SLOTS_BUSY
 
 # For so long a replacement waits for a slot to be empty.
 _PATIENCE_S: Final = 10.0

@@ -9,7 +9,7 @@ from playwright.async_api import Playwright
 
 from fleet.errors import ErrorType, RenderError
 from fleet.telemetry.logs import get_logger
-from fleet.telemetry.metrics import BROWSER_GENERATION, BROWSER_LAUNCHED_TIMESTAMP_SECONDS
+from fleet.telemetry.metrics.of_worker import BROWSER_GENERATION, BROWSER_LAUNCHED_TIMESTAMP_SECONDS
 from fleet.workers.vitals import Sandbox
 from worker.browser.launch import playwright_driver
 from worker.egress.proxy import Egress

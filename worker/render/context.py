@@ -1,25 +1,36 @@
 """What the steps of one render share: what was asked, the page, and what has come of it so far."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
+from uuid import UUID
 
 from fleet.errors import ErrorType, RenderError
 from fleet.jobs.facts import ArtifactFacts, PageFacts
+from fleet.jobs.verdict import VerdictDocument
 from fleet.render.request import RenderRequest
+from worker.blocking.filter_lists import FilterLists
 from worker.browser.document.loading import COMMIT, STAGES
 from worker.browser.page import Page
 from worker.browser.protocol import ScreenshotClip
 from worker.egress.terms import Terms
-from worker.render import unfinished
+from worker.render.evidence.recorder import Recorder
+from worker.render.evidence.replay import Replay
+from worker.render.reports import unfinished
+from worker.render.reports.blocked_counts import BlockedCounts
+from worker.render.verdict.findings import Findings
 
 T = TypeVar("T")
 
+# Writes the PDFs of the tenant's own jobs into files.
+FetchOwnPdfs: TypeAlias = Callable[[Mapping[UUID, Path]], Awaitable[None]]
+
 # With `best_attempt`, what comes after a wait that has run out: a look at what is there, no wait.
 _LOOK_S: Final = 1.0
+_LEAVING_S: Final = 5.0
 _RUN_OUT: Final = frozenset({ErrorType.NAVIGATION_TIMEOUT, ErrorType.SELECTOR_NOT_FOUND})
 
 
@@ -33,12 +44,29 @@ class Render:
         path: the file that the artifact becomes.
         terms: what the page may reach; holds from `source` on.
         max_bytes: the largest artifact that is allowed.
+        ignored_selectors: elements that do not count when the picture is compared.
+        lists: of advertisements and trackers.
+        fetch_own_pdfs: reads what other jobs of the tenant have made; None: this is no attempt at a job.
         navigation_deadline: the loop's time by which the page must be ready.
+        recorder: records the render; None: nothing is recorded.
+        replay: answers the page's requests instead of the web; None: the web does.
         warnings: sentences for the caller about what is not as asked.
+        blocked: counts what was kept out of the page; the steps that keep something out add to it.
+        timings_s: what each stage has taken so far, in seconds.
         page_facts: left by the step `readiness`.
+        findings: left by `readiness`: what a person would judge the page by; None: it did not say.
+        goes_on: left by `readiness`: whether it waits no longer although something still went on.
         has_caret: left by `readiness`: whether the page may show a text cursor.
+        has_lazy: left by `readiness`: whether the page has pictures or frames that load when scrolled to.
+        cut_height: left by `full_page`: CSS pixels of the page's height that the picture does not hold.
+        blank_share: left by `screenshot`: how much of the picture has one colour; None: not counted.
+        verdict: left by `verdict`: what the result is worth.
         area: left by `full_page`: the part of the page that the picture shows; None: what is in the window.
+        ignored_areas: left by `full_page` or `screenshot`: where the ignored elements are, as left, top,
+            right and bottom in CSS pixels of the page.
+        scrolled: left with them: how far the page was scrolled right and down.
         content: left by `screenshot` or `pdf`: the artifact's bytes, piece by piece.
+        pages: left by `pdf` when the content was read: pages of a PDF; None: they are to be counted.
         artifact: left by `output`.
     """
 
@@ -48,13 +76,34 @@ class Render:
     terms: Terms
     max_bytes: int
     navigation_deadline: float
+    lists: FilterLists = field(default_factory=FilterLists)
+    fetch_own_pdfs: FetchOwnPdfs | None = None
+    ignored_selectors: Sequence[str] = ()
+    recorder: Recorder | None = None
+    replay: Replay | None = None
     warnings: list[str] = field(default_factory=list)
+    blocked: BlockedCounts = field(default_factory=BlockedCounts)
+    timings_s: dict[str, float] = field(default_factory=dict)
     page_facts: PageFacts = field(default_factory=PageFacts)
+    findings: Findings | None = None
+    goes_on: bool = False
     has_caret: bool = False
+    has_lazy: bool = False
+    cut_height: int = 0
+    blank_share: float | None = None
+    verdict: VerdictDocument | None = None
     area: ScreenshotClip | None = None
+    ignored_areas: list[tuple[float, ...]] = field(default_factory=list)
+    scrolled: tuple[float, ...] = (0.0, 0.0)
     content: AsyncIterator[bytes] | None = None
+    pages: int | None = None
     artifact: ArtifactFacts | None = None
     _captured_loader: str | None = None
+
+    @property
+    def timings_ms(self) -> dict[str, float]:
+        """What each stage has taken so far, as a job document says it."""
+        return {stage: round(seconds * 1000, 1) for stage, seconds in self.timings_s.items()}
 
     def hold_document(self) -> None:
         """From now on the page is captured: what it shows is the document that it shows now."""
@@ -74,6 +123,23 @@ class Render:
         if lifecycle.loader != self._captured_loader or (cause is not None and lifecycle.is_moving_on):
             detail = "the page went on to another address while it was captured"
             raise RenderError(ErrorType.CONTENT_REJECTED, detail) from cause
+
+    async def require_staying(self) -> None:
+        """Do nothing if the page still shows the document of `hold_document`, and is not about to leave it.
+
+        Where it is, a little is waited: the address may be a download or have no content. Meanwhile Chromium
+        answers nothing that is asked of the page.
+
+        Raises:
+            RenderError: `content_rejected`.
+        """
+        try:
+            async with asyncio.timeout(_LEAVING_S):
+                await self.page.lifecycle.reach(COMMIT)
+        except TimeoutError as error:
+            detail = "the page went on to another address while it was captured, which does not answer"
+            raise RenderError(ErrorType.CONTENT_REJECTED, detail) from error
+        self.require_same_document()
 
     @asynccontextmanager
     async def until_ready(self, awaited: str) -> AsyncIterator[None]:

@@ -1,10 +1,14 @@
 """What a picture or document says of itself in its own bytes: nothing is decoded."""
 
+import mmap
 import re
 from io import BytesIO
-from pathlib import Path
+from typing import IO, Final
 
 import imagesize
+
+_TAIL_BYTES: Final = 2048
+_TABLE: Final = re.compile(rb"xref\s+0 \d+\s+")
 
 
 def picture_size(data: bytes) -> tuple[int, int]:
@@ -20,29 +24,36 @@ def picture_size(data: bytes) -> tuple[int, int]:
     return width_px, height_px
 
 
-def count_pages(path: Path) -> int | None:
+def count_pages(file: IO[bytes]) -> int | None:
     """Pages of a PDF that Chromium wrote: its catalog's page tree knows. None when it cannot be read.
 
     ISO 32000-1, 7.5: the end of the file says where the cross-reference table is, that where the objects are.
+
+    Args:
+        file: a file on disk; read where needed, for it may have hundreds of megabytes.
     """
-    data = path.read_bytes()
     try:
-        table = int(_last(rb"startxref\s+(\d+)", data))
-        catalog = _object(data, table, int(_last(rb"/Root (\d+) 0 R", data)))
-        pages = _object(data, table, int(_last(rb"/Pages (\d+) 0 R", catalog)))
-        return int(_last(rb"/Count (\d+)", pages))
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            table = int(_last(rb"startxref\s+(\d+)", data[-_TAIL_BYTES:]))
+            catalog = _object(data, table, int(_last(rb"/Root (\d+) 0 R", data[-_TAIL_BYTES:])))
+            pages = _object(data, table, int(_last(rb"/Pages (\d+) 0 R", catalog)))
+            return int(_last(rb"/Count (\d+)", pages))
     except (ValueError, IndexError):
         return None
 
 
-def _object(data: bytes, table: int, number: int) -> bytes:
-    header = re.compile(rb"xref\s+0 \d+\s+").match(data, table)
+def _object(data: mmap.mmap, table: int, number: int) -> bytes:
+    header = _TABLE.match(data, table)
     if header is None:
         raise ValueError("no plain cross-reference table")
-    offset = int(data[header.end() + 20 * number :][:10])
-    return data[offset : data.index(b"endobj", offset)]
+    entry = header.end() + 20 * number
+    offset = int(data[entry : entry + 10])
+    end = data.find(b"endobj", offset)
+    if end < 0:
+        raise ValueError("no end of the object")
+    return data[offset:end]
 
 
 def _last(pattern: bytes, data: bytes) -> bytes:
-    found: list[bytes] = re.findall(pattern, data[-2048:])
+    found: list[bytes] = re.findall(pattern, data)
     return found[-1]

@@ -15,7 +15,7 @@ from enum import Enum, auto
 from typing import Final, Protocol
 
 from fleet.telemetry.logs import get_logger
-from fleet.telemetry.metrics import (
+from fleet.telemetry.metrics.of_worker import (
     ADMISSION_HELD,
     CONTAINER_MEMORY_LIMIT_BYTES,
     CONTAINER_MEMORY_USED_BYTES,

@@ -63,6 +63,20 @@ def read_cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) * _TICK_S
 
 
+def read_wanted_s(pid: int) -> float:
+    """For how many seconds the main thread of a process ran or waited for a core; 0 if it has ended.
+
+    While it grows as fast as the clock, the thread is never idle, be the machine ever so busy. It is 0 where
+    the kernel does not count it (`/proc/PID/schedstat`, the kernel's Documentation/scheduler/sched-stats).
+    """
+    try:
+        with open(f"/proc/{pid}/schedstat", "rb") as file:  # noqa: PTH123 - as above
+            ran_ns, waited_ns, _ = file.read().split()
+    except (OSError, ValueError):
+        return 0.0
+    return (int(ran_ns) + int(waited_ns)) / 1e9
+
+
 def read_page_faults(pid: int) -> int:
     """How many memory pages a process has used for the first time (minor page faults); 0 if it has ended."""
     try:

@@ -15,7 +15,7 @@ from typing import Final
 
 from fleet.errors import ErrorType, RenderError
 from fleet.telemetry.logs import get_logger
-from fleet.telemetry.metrics import DISK_FREE_BYTES, DISK_HELD
+from fleet.telemetry.metrics.of_worker import DISK_FREE_BYTES, DISK_HELD
 from worker.resources.cgroup import Container
 from worker.resources.job_intake import JobIntake
 
@@ -77,6 +77,16 @@ def is_almost_full(folder: Path) -> bool:
 def means_full(error: BaseException) -> bool:
     """Whether an error says that the disk is full, or that the user's quota on it is used up."""
     return isinstance(error, OSError) and error.errno in _DISK_FULL_ERRORS
+
+
+def require_space(folder: Path, size_bytes: int) -> None:
+    """Do nothing if so many bytes can be written without a full disk.
+
+    Raises:
+        RenderError: `storage_unavailable`: they cannot. Another worker may have more space.
+    """
+    if free_bytes(folder) < size_bytes + _ALMOST_FULL_BYTES:
+        raise full_error(folder)
 
 
 def full_error(folder: Path) -> RenderError:

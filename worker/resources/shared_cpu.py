@@ -9,12 +9,11 @@ such a process other pages wait.
 A page may use such CPU time for a moment: its share falls steadily, like the level of a leaky bucket.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from weakref import WeakKeyDictionary
 
-from worker.resources.chromium_processes import read_cpu_s
+from worker.resources.chromium_processes import read_cpu_s, read_wanted_s
 from worker.resources.memory.page_memory import PageMemory
 
 # A page that loads 300 small files takes 0.6 s of the two processes.
@@ -24,9 +23,18 @@ _LEAK_PER_S: Final = 0.2
 _BUSY: Final = 0.25
 # CPU time of a renderer counts half as much half a second later: the shared processes may work on it later.
 _DECAY: Final = 0.5
-_STEP_S: Final = 0.5
+_DECAY_S: Final = 0.5
+_STEP_S: Final = 0.2
+# The shared processes still work on what a page had sent when it was ended, until they have nothing more to
+# do, or for so long at most. Meanwhile that page is counted as if it still used half of a core. Otherwise the
+# pages that wait would be charged for it.
+_LEFT_FOR_S: Final = 10.0
+_HALF_A_CORE_S: Final = 0.5
 _LEAST_S: Final = 0.1
 _CLEARLY: Final = 3.0
+# A main thread that is idle for less of a step than this cannot keep up. Ordinary pages seldom keep the main
+# thread of the browser process so busy, while their own is as busy as that.
+_IDLE: Final = 0.2
 # A third of the limit: an ordinary page does not come to that.
 _SUSPICIOUS_S: Final = LIMIT_S / 3
 
@@ -37,40 +45,74 @@ class _CpuUse:
 
     Attributes:
         cpu_s: CPU time of its renderers at the last check.
+        wanted_s: for how long their main threads ran or waited for a core, at the last check.
+        new_s: that time between the last two checks.
         lately_s: what they used lately; older parts count less.
         level_s: its share of the CPU time of the shared processes, which falls steadily.
     """
 
     cpu_s: float
+    wanted_s: float
+    new_s: float = 0.0
     lately_s: float = 0.0
     level_s: float = 0.0
 
 
 @dataclass(slots=True)
 class SharedCpu:
-    """CPU time of the pages of one browser."""
+    """CPU time of the pages of one browser.
 
-    _uses: WeakKeyDictionary[PageMemory, _CpuUse] = field(default_factory=WeakKeyDictionary)
+    Attributes:
+        cpu_s: how much CPU time a process has used; tests give it.
+        wanted_s: for how long the main thread of a process ran or waited for a core; tests give it.
+        are_busy: whether one of the shared processes was busy between the last two measurements.
+        is_saturated: whether the main thread of one of them was hardly idle between them.
+    """
+
+    cpu_s: Callable[[int], float] = read_cpu_s
+    wanted_s: Callable[[int], float] = read_wanted_s
+    are_busy: bool = False
+    is_saturated: bool = False
+    _step_s: float = _STEP_S
+    _uses: dict[PageMemory, _CpuUse] = field(default_factory=dict)
     _shared_s: Mapping[int, float] = field(default_factory=dict)
+    _shared_wanted_s: Mapping[int, float] = field(default_factory=dict)
     _checked_at: float = 0.0
+    _left_s: float = 0.0
+    _left_until: float = 0.0
 
-    def check(self, now: float, shared: Iterable[int], pages: Iterable[PageMemory]) -> PageMemory | None:
-        """Measure, if half a second has passed since the last time. Returns a page that is above `LIMIT_S`.
+    def check(
+        self,
+        now: float,
+        shared: Iterable[int],
+        pages: Iterable[PageMemory],
+        *,
+        stopped: Container[PageMemory] = frozenset(),
+    ) -> PageMemory | None:
+        """Measure, if a fifth of a second has passed since the last time. Returns a page above `LIMIT_S`.
 
         Args:
             now: seconds of a monotonic clock.
             shared: the shared processes.
             pages: the pages that render.
+            stopped: those of them that are stopped because the shared processes still work for them.
         """
         elapsed_s = now - self._checked_at
         if elapsed_s < _STEP_S:
             return None
-        self._checked_at = now
+        self._checked_at, self._step_s = now, elapsed_s
         busy_s = self._busy_s(shared, elapsed_s)
-        uses = {page: self._update(page) for page in pages}
+        self.is_saturated = self._most_wanted_s() > (1 - _IDLE) * elapsed_s
+        self.are_busy = busy_s > 0 or self.is_saturated
+        decay = _DECAY ** (elapsed_s / _DECAY_S)
+        uses = {page: self._update(page, 1.0 if page in stopped else decay) for page in pages}
+        for page in self._uses.keys() - uses.keys():
+            del self._uses[page]  # it has ended: what it did once says nothing of those that render now
+        if not self.are_busy or now > self._left_until:
+            self._left_s = 0.0
         if any(page.has_large_picture for page in uses):
-            busy_s = 0.0  # taking a large picture needs CPU time, too, and the two cannot be told apart
-        total_s = sum(use.lately_s for use in uses.values())
+            busy_s = 0.0  # a large picture needs CPU time, too; the two cannot be told apart
+        total_s = self._left_s + sum(use.lately_s for use in uses.values())
         for use in uses.values():
             share_s = busy_s * use.lately_s / total_s if total_s else 0.0
             use.level_s = max(0.0, use.level_s + share_s - _LEAK_PER_S * elapsed_s)
@@ -85,9 +127,41 @@ class SharedCpu:
         """
         if any(page.has_large_picture for page in self._uses):
             return None
-        return self._first(lambda use: use.level_s, _SUSPICIOUS_S) or self._first(
-            lambda use: use.lately_s, _LEAST_S
-        )
+        busiest = self._first(lambda use: use.level_s, _SUSPICIOUS_S)
+        if busiest is not None or self.has_left_work:
+            return busiest
+        return self._first(lambda use: use.lately_s, _LEAST_S)
+
+    def ended(self, page: PageMemory, now: float) -> None:
+        """A page has ended that may have left the shared processes work: it gets its share of that, too."""
+        if self._uses.pop(page, None) is not None:
+            self._left_s, self._left_until = _HALF_A_CORE_S, now + _LEFT_FOR_S
+
+    @property
+    def has_left_work(self) -> bool:
+        """Whether the shared processes may still work on what a page has sent that was ended for it."""
+        return self._left_s > 0
+
+    def is_suspicious(self, page: PageMemory) -> bool:
+        """Whether a page has lately kept the shared processes busy, more than an ordinary page does."""
+        use = self._uses.get(page)
+        return use is not None and use.level_s > _SUSPICIOUS_S
+
+    def sender(self) -> PageMemory | None:
+        """The page that keeps the shared processes busy; None: no page clearly does.
+
+        Its level says so, or its main thread and that of a shared process are hardly ever idle.
+        """
+        # The page after a flood may be the next flood, and is charged for a part of what it sends only.
+        least_s = _SUSPICIOUS_S / 2 if self.has_left_work else _SUSPICIOUS_S
+        if not self.are_busy:
+            return None
+        sender = self._first(lambda use: use.level_s, least_s)
+        has_large_picture = any(page.has_large_picture for page in self._uses)
+        if sender is None and self.is_saturated and not has_large_picture:
+            # What is sent in a second may take ten seconds to handle: do not wait until the level is high.
+            return self._first(lambda use: use.new_s, (1 - _IDLE) * self._step_s)
+        return sender
 
     def _first(self, used_s: Callable[[_CpuUse], float], least_s: float) -> PageMemory | None:
         """The page that is clearly before all others, if it used at least `least_s`."""
@@ -98,13 +172,22 @@ class SharedCpu:
         return ranked[0][0]
 
     def _busy_s(self, shared: Iterable[int], elapsed_s: float) -> float:
-        before, self._shared_s = self._shared_s, {pid: read_cpu_s(pid) for pid in shared}
+        before, self._shared_s = self._shared_s, {pid: self.cpu_s(pid) for pid in shared}
         used = (cpu_s - before[pid] for pid, cpu_s in self._shared_s.items() if pid in before)
         return sum(cpu_s for cpu_s in used if cpu_s > _BUSY * elapsed_s)
 
-    def _update(self, page: PageMemory) -> _CpuUse:
-        cpu_s = sum(read_cpu_s(pid) for pid in page.renderers)
-        use = self._uses.setdefault(page, _CpuUse(cpu_s))
-        new_s, use.cpu_s = max(0.0, cpu_s - use.cpu_s), cpu_s
-        use.lately_s = use.lately_s * _DECAY + new_s
+    def _most_wanted_s(self) -> float:
+        """For how long the busiest main thread of the shared processes was not idle since the last check."""
+        before = self._shared_wanted_s
+        self._shared_wanted_s = {pid: self.wanted_s(pid) for pid in self._shared_s}
+        wanted = (now_s - before[pid] for pid, now_s in self._shared_wanted_s.items() if pid in before)
+        return max(wanted, default=0.0)
+
+    def _update(self, page: PageMemory, decay: float) -> _CpuUse:
+        cpu_s = sum(self.cpu_s(pid) for pid in page.renderers)
+        wanted_s = sum(self.wanted_s(pid) for pid in page.renderers)
+        use = self._uses.setdefault(page, _CpuUse(cpu_s, wanted_s))
+        new_cpu_s, use.cpu_s = max(0.0, cpu_s - use.cpu_s), cpu_s
+        use.new_s, use.wanted_s = max(0.0, wanted_s - use.wanted_s), wanted_s
+        use.lately_s = use.lately_s * decay + new_cpu_s
         return use

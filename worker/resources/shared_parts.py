@@ -14,6 +14,7 @@ import contextlib
 import os
 import re
 import signal
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
@@ -46,12 +47,19 @@ _SHARED: Final = frozenset((ProcessRole.BROWSER, ProcessRole.GPU, ProcessRole.NE
 class SharedParts:
     """The processes of one browser, checked once a second and at the end of each render: 1 ms of CPU.
 
+    Args:
+        browser_pid: the browser process.
+        stopped_by_us: gives the processes that the worker itself has stopped for a moment.
+
     Attributes:
         loss: why the browser has to be replaced, in words for the log; None: it has not to be.
     """
 
-    def __init__(self, browser_pid: int) -> None:
+    def __init__(
+        self, browser_pid: int, stopped_by_us: Callable[[], frozenset[int]] = frozenset[int]
+    ) -> None:
         self.loss: str | None = None
+        self._stopped_by_us = stopped_by_us
         self._browser_pid = browser_pid
         self._driver_pid = _parent(browser_pid)
         self._seen: dict[int, ProcessRole] = {}
@@ -76,17 +84,15 @@ class SharedParts:
         states = {pid: _state(pid) for pid in (self._browser_pid, *descendants(self._browser_pid))}
         alive = {pid: state for pid, state in states.items() if state not in _GONE}
         for pid, part in self._needed.items():
-            if pid not in alive:
+            # Without a command line it is ending (see `has_ended`), and at the next check it has no role.
+            if pid not in alive or not command_line(pid):
                 return f"its {part} has ended"
         parts = {pid: self._role(pid) for pid in alive}
-        # A new process has the command line of its zygote for a moment, so a role counts when seen twice.
-        self._needed = {
-            pid: part for pid, part in parts.items() if part in _SHARED and self._seen.get(pid) is part
-        }
+        self._needed = {pid: part for pid, part in parts.items() if self._is_needed(pid, part)}
         self._seen = parts
         if self._driver_pid is not None:
             alive[self._driver_pid], parts[self._driver_pid] = _state(self._driver_pid), ProcessRole.DRIVER
-        stopped = frozenset(pid for pid, state in alive.items() if state == _STOPPED)
+        stopped = frozenset(pid for pid, state in alive.items() if state == _STOPPED) - self._stopped_by_us()
         lasting, self._stopped = stopped & self._stopped, stopped
         for pid in lasting:
             if parts[pid] in _SHARED:
@@ -95,6 +101,16 @@ class SharedParts:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         return None
+
+    def _is_needed(self, pid: int, part: ProcessRole) -> bool:
+        """Whether the browser is of no use without this process.
+
+        A new process has the command line of its zygote for a moment, and Chromium may start a GPU process
+        only to ask it what it can do. So these roles count when seen twice.
+        """
+        if part is ProcessRole.NETWORK:
+            return True
+        return part in _SHARED and self._seen.get(pid) is part
 
     def _role(self, pid: int) -> ProcessRole:
         if pid == self._browser_pid:

@@ -7,6 +7,7 @@ redirects, connections that are used twice, HTTP/2.
 
 import asyncio
 import contextlib
+import functools
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -48,8 +49,9 @@ class ReceiverResponse:
     retry_after_s: float | None
 
 
+@functools.cache
 def tls_context() -> ssl.SSLContext:
-    """Trusts the authorities of the system and of certifi. It takes 20 ms: call it once per process."""
+    """Trusts the authorities of the system and of certifi. The first call in a process takes 20 to 50 ms."""
     return httpcore.default_ssl_context()
 
 
@@ -59,7 +61,7 @@ async def post(
     headers: Mapping[str, str],
     *,
     proxy_port: int,
-    tls: ssl.SSLContext,
+    tls: ssl.SSLContext | None,
 ) -> ReceiverResponse:
     """Send the request, and read the head of the response. The caller limits the time.
 
@@ -68,7 +70,7 @@ async def post(
         body: the body of the request.
         headers: without Host and Content-Length.
         proxy_port: a port of the egress proxy; its terms say what is reachable. One connection is made.
-        tls: for https; it verifies that the certificate is for the host of `url`.
+        tls: for https; it verifies that the certificate is for the host of `url`. None for http.
 
     Raises:
         PostError: no complete head of a response was received.

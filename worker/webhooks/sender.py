@@ -20,10 +20,10 @@ from fleet.database import Database, until_answered
 from fleet.egress.policy import AddressPolicy, BlockedAddressError, MalformedAddressError
 from fleet.errors import UnavailableError
 from fleet.jobs import read
-from fleet.jobs.artifact import signed_artifact
+from fleet.jobs.files.artifact import signed_artifact
 from fleet.jobs.job import Job
 from fleet.telemetry.logs import bind, get_logger
-from fleet.telemetry.metrics import WEBHOOKS
+from fleet.telemetry.metrics.of_worker import WEBHOOKS
 from fleet.vault import Vault
 from fleet.webhooks import endpoints, outbox
 from fleet.webhooks.endpoints import Endpoint
@@ -31,7 +31,7 @@ from fleet.webhooks.outbox import ClaimLimits, DeliveryError, Message, MessageSt
 from worker.egress.proxy import Egress
 from worker.egress.terms import Caps, Terms
 from worker.egress.verdicts import ConnectionOutcome
-from worker.webhooks.http_post import PostError, ReceiverResponse, post
+from worker.webhooks.http_post import PostError, ReceiverResponse, post, tls_context
 from worker.webhooks.retry_policy import SendResult, decide, error_of_status
 from worker.webhooks.signing import SignedMessage, sign_message
 
@@ -80,7 +80,7 @@ class Sender:
         egress: Egress,
         policy: AddressPolicy,
         *,
-        tls: ssl.SSLContext,
+        tls: ssl.SSLContext | None = None,
         timeout_s: float,
         api_url: str = "",
         poll_s: float = _POLL_S,
@@ -93,7 +93,7 @@ class Sender:
             artifacts: makes the links to artifacts that the messages contain.
             egress: makes the connections.
             policy: the addresses that may be reached; the lists of each tenant are added to it.
-            tls: verifies the certificates of receivers.
+            tls: verifies the certificates of receivers; None: as the system does.
             timeout_s: for one attempt, the lookup of the name included.
             api_url: at which receivers reach the API; empty: not known.
             poll_s: seconds between two reads of the outbox; each pause is 50 % to 150 % of it.
@@ -256,12 +256,22 @@ class Sender:
             return SendResult(None, error.error)
         return SendResult(response.status, error_of_status(response.status), response.retry_after_s)
 
+    async def _trust(self, url: str) -> ssl.SSLContext | None:
+        """What the certificate of this address is verified by; None: it has none.
+
+        Not made before it is needed: reading the system's authorities takes a fifth of a worker's start.
+        """
+        if not url.startswith("https:"):
+            return None
+        return self._tls or await asyncio.to_thread(tls_context)
+
     async def _post(self, url: str, signed: SignedMessage, policy: AddressPolicy) -> ReceiverResponse:
         port = await self._egress.open_port()
         try:
             caps = Caps(max_bytes=_MAX_BYTES, max_connections=1, max_s=self._timeout_s)
             port.admit(Terms(policy, caps=caps))
-            return await post(url, signed.body, signed.headers, proxy_port=port.number, tls=self._tls)
+            tls = await self._trust(url)
+            return await post(url, signed.body, signed.headers, proxy_port=port.number, tls=tls)
         except PostError as error:
             target = Url(url)
             verdict = port.verdict(target.host or "", target.port or 0)

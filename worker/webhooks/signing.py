@@ -13,7 +13,7 @@ from standardwebhooks import Webhook
 
 from fleet import VERSION
 from fleet.artifacts.keys import SignedAddress
-from fleet.jobs.document import WebhookDocument, WebhookJobDocument
+from fleet.jobs.document.webhook import WebhookDocument
 from fleet.jobs.job import Job
 
 
@@ -44,12 +44,7 @@ def sign_message(
         secrets: the valid secrets of the endpoint, `whsec_…`.
         now: the time of this attempt, in UTC.
     """
-    document = WebhookDocument(
-        type=f"job.{job.state}",
-        timestamp=job.finished_at or now,
-        data=WebhookJobDocument.of_webhook(job, address, api_url=api_url),
-    )
-    body = document.model_dump_json()
+    body = WebhookDocument.of(job, address, api_url=api_url, now=now).model_dump_json()
     signatures = [Webhook(secret).sign(str(message_id), now, body) for secret in secrets]
     headers = {
         "webhook-id": str(message_id),

@@ -15,6 +15,7 @@ from api.http.path_ids import KEY, TENANT, KeyId, is_key_id
 from api.http.problems import RefusedError, not_found
 from api.openapi.operations import CREATE_KEY, problems
 from api.routes.paging import PageParameters, unusable_cursor
+from fleet.erasure import request as erasure
 from fleet.errors import ErrorType
 from fleet.telemetry.logs import get_logger
 from fleet.tenants import api_keys, manage
@@ -100,7 +101,19 @@ class KeyListParameters(PageParameters):
 async def create_key(request: Request, operator: Operator, dependencies: OpenDependencies) -> Response:
     """Make a key of a tenant. `key` is shown in this answer and never again. Needs the scope `admin`."""
     wanted = await dependencies.document(request, KeyRequest, operator)
-    if await manage.get(dependencies.database, wanted.tenant_id) is None:
+    document = await make_key(dependencies, wanted, by_key_id=operator.key_id)
+    headers = {**NO_STORE, "Location": f"/v1/admin/keys/{document.id}"}
+    return json_answer(document, HTTPStatus.CREATED, headers)
+
+
+async def make_key(dependencies: Dependencies, wanted: KeyRequest, *, by_key_id: str) -> IssuedKeyDocument:
+    """Make a key; the document is the only one that has it whole.
+
+    Raises:
+        RefusedError: there is no such tenant.
+    """
+    is_erased = await erasure.read(dependencies.database, wanted.tenant_id) is not None
+    if is_erased or await manage.get(dependencies.database, wanted.tenant_id) is None:
         raise not_found(TENANT)
     lifetime_s = wanted.expires_in_s
     await enrol(dependencies.database, dependencies.vault)  # because the key that checks its links is sealed
@@ -113,11 +126,9 @@ async def create_key(request: Request, operator: Operator, dependencies: OpenDep
             expires_at=None if lifetime_s is None else datetime.now(UTC) + timedelta(seconds=lifetime_s),
             vault=dependencies.vault,
         )
-    log.info("api key made", key_id=issued.id, scopes=sorted(wanted.scopes), by_key_id=operator.key_id)
+    log.info("api key made", key_id=issued.id, scopes=sorted(wanted.scopes), by_key_id=by_key_id)
     known = KeyDocument.of(await _get(dependencies, issued.id))
-    headers = {**NO_STORE, "Location": f"/v1/admin/keys/{issued.id}"}
-    document = IssuedKeyDocument(**known.model_dump(), key=issued.key)
-    return json_answer(document, HTTPStatus.CREATED, headers)
+    return IssuedKeyDocument(**known.model_dump(), key=issued.key)
 
 
 @router.get("", response_model=KeyListDocument, **problems(401, 403, 422, 503))
@@ -150,6 +161,15 @@ async def revoke_key(operator: Operator, key_id: KeyId, dependencies: OpenDepend
     event streams of the key end at once there, and within about a second elsewhere. Jobs go on. The last
     working key with the scope `admin` is not revoked (409): make another one first.
     """
+    return json_answer(await end_key(dependencies, key_id, by_key_id=operator.key_id))
+
+
+async def end_key(dependencies: Dependencies, key_id: str, *, by_key_id: str) -> KeyDocument:
+    """Revoke a key, here at once.
+
+    Raises:
+        RefusedError: there is no such key, or it is the last one of an operator.
+    """
     async with dependencies.database.connection() as connection:
         outcome = await api_keys.revoke(connection, key_id, spares_last_admin=True)
     if outcome is Revocation.LAST_ADMIN:
@@ -160,8 +180,8 @@ async def revoke_key(operator: Operator, key_id: KeyId, dependencies: OpenDepend
     if outcome is Revocation.REVOKED:
         dependencies.forget_keys()
         dependencies.waiters.shut_out(key_id)
-        log.info("api key revoked", key_id=key_id, by_key_id=operator.key_id)
-    return json_answer(KeyDocument.of(await _get(dependencies, key_id)))
+        log.info("api key revoked", key_id=key_id, by_key_id=by_key_id)
+    return KeyDocument.of(await _get(dependencies, key_id))
 
 
 async def _get(dependencies: Dependencies, key_id: str) -> ApiKey:

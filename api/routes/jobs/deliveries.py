@@ -14,9 +14,10 @@ from api.http.path_ids import DELIVERY, DeliveryId, JobId
 from api.http.problems import not_found
 from api.openapi.operations import problems
 from fleet.tenants.tenant import Tenant
-from fleet.webhooks import outbox
+from fleet.webhooks import messages, outbox
 from fleet.webhooks.endpoints import endpoint_of
-from fleet.webhooks.outbox import DeliveryError, MessageRecord, MessageState
+from fleet.webhooks.messages import MessageRecord
+from fleet.webhooks.outbox import DeliveryError, MessageState
 
 router = APIRouter(prefix="/v1/jobs", tags=["webhooks"])
 
@@ -85,10 +86,10 @@ async def redeliver(
 async def _deliveries(
     dependencies: Dependencies, tenant: Tenant, job_id: UUID, status: HTTPStatus = HTTPStatus.OK
 ) -> Response:
-    messages = await outbox.list_of_job(dependencies.database, job_id=job_id, tenant_id=tenant.id)
-    if not messages:
+    found = await messages.list_of_job(dependencies.database, job_id=job_id, tenant_id=tenant.id)
+    if not found:
         await dependencies.job_of(tenant, job_id)
-    return json_answer(DeliveriesDocument(deliveries=[_delivery(message) for message in messages]), status)
+    return json_answer(DeliveriesDocument(deliveries=[_delivery(message) for message in found]), status)
 
 
 def _delivery(message: MessageRecord) -> DeliveryDocument:

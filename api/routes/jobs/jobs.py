@@ -9,6 +9,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from api.dependencies import (
+    Dependencies,
     OpenDependencies,
     Parameters,
     Reader,
@@ -23,19 +24,20 @@ from api.http.problems import (
 )
 from api.jobs.waiters import wait_for
 from api.openapi.operations import CANCEL_JOB, CREATE_JOB, problems
-from api.routes.jobs.enqueue import enqueue, job_answer
-from api.routes.paging import PageParameters
+from api.routes.jobs.create.asked import enqueue_asked
+from api.routes.jobs.create.enqueue import job_answer
+from api.routes.jobs.files.inline import STATUSES, inline_answer, wants_bytes
+from api.routes.jobs.reading.filters import JobListParameters
 from fleet.errors import ErrorType
 from fleet.jobs.cancel import cancel
-from fleet.jobs.document import JobDocument, JobListDocument
-from fleet.jobs.job import State
-from fleet.jobs.read import list_newest
+from fleet.jobs.document.job import JobDocument, JobListDocument
+from fleet.jobs.job import Job
+from fleet.jobs.listing import list_newest
 from fleet.queue.announcements import announce_cancel, announce_change
 from fleet.queue.dispatch import withdraw
 from fleet.queue.entry import QueueEntry
-from fleet.render.request import RenderRequest
-from fleet.telemetry.metrics import JOBS_FINISHED
-from fleet.tenants.tenant import Scope
+from fleet.telemetry.metrics.of_both import JOBS_FINISHED
+from fleet.tenants.tenant import Scope, Tenant
 
 # A worker closes the page of a cancelled job in some milliseconds.
 _CANCEL_WAIT_S: Final = 1.0
@@ -43,20 +45,23 @@ _CANCEL_WAIT_S: Final = 1.0
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 
-@router.post("", openapi_extra=CREATE_JOB, **problems(401, 403, 413, 415, 422, 429, 503))
+@router.post("", openapi_extra=CREATE_JOB, **problems(*STATUSES))
 async def create_job(request: Request) -> Response:
     """Enqueue a render. The job is durable when this answers.
 
     The same `Idempotency-Key` with the same request gives the same job; with another request it is refused.
     `Prefer: wait=N` waits up to N seconds (60 at most) and answers 200 with the job if it ends in time.
     With `cache_ttl_s`, a job that has rendered the same is the answer, with 200 and `Renderfleet-Cache: hit`.
+    If the job has ended and `Accept` wants its media type more than JSON, as `Accept: image/*` does, the
+    answer is the artifact itself, or the job's error, as `POST /v1/screenshot` answers.
     """
     # A plain endpoint: FastAPI's own reading and checking of the body would double the cost of a POST.
     dependencies = dependencies_of(request)
     tenant = await dependencies.caller(request, Scope.RENDER)
-    render = await dependencies.document(request, RenderRequest, tenant)
     wait_s = preferred_wait_s(request.headers.getlist("prefer"))
-    enqueued = await enqueue(request, dependencies, tenant, render, wait_s=wait_s)
+    enqueued = await enqueue_asked(request, dependencies, tenant, wait_s=wait_s)
+    if enqueued.job.state.is_terminal and wants_bytes(request, enqueued.job):
+        return await inline_answer(request, dependencies, enqueued.job, enqueued.headers)
     return job_answer(dependencies, enqueued.job, wait_s, enqueued.headers)
 
 
@@ -82,7 +87,7 @@ async def read_job(
         job = await dependencies.job_of(tenant, job_id)
         if end is not None and not job.state.is_terminal:
             job = await wait_for(end, timeout_s=parameters.wait, receive=request.receive) or job
-    return json_answer(JobDocument.of(job, dependencies.sign(job)))
+    return json_answer(dependencies.job_document(job))
 
 
 @router.delete(
@@ -101,42 +106,45 @@ async def cancel_job(
     """
     wait_s = preferred_wait_s(request.headers.getlist("prefer"))
     with dependencies.waiters.watch(job_id, tenant=tenant) as end:
-        job = await cancel(dependencies.database, job_id=job_id, tenant_id=tenant.id)
-        if job is None:
-            ended = await dependencies.job_of(tenant, job_id)
-            raise RefusedError(ErrorType.JOB_FINISHED, f"the job ended as {ended.state.value}")
-        if job.state.is_terminal:
-            JOBS_FINISHED.labels(job.state, "").inc()
-            await withdraw(dependencies.redis, QueueEntry(job.id, job.dispatch))
-            await announce_change(dependencies.redis, job.id)
-        else:
-            await announce_cancel(dependencies.redis, job.id)
+        job = await cancel_now(dependencies, tenant, job_id)
+        if not job.state.is_terminal:
             seconds = _CANCEL_WAIT_S if wait_s is None else wait_s
             job = await wait_for(end, timeout_s=seconds, receive=request.receive) or job
     return job_answer(dependencies, job, wait_s)
 
 
-class JobListParameters(PageParameters):
-    """The parameters of listing jobs."""
+async def cancel_now(dependencies: Dependencies, tenant: Tenant, job_id: UUID) -> Job:
+    """Cancel a job without waiting for the end of a running one; the job as it is then.
 
-    status: State | None = Field(default=None, description="Only jobs with this status.")
-    schedule_id: UUID | None = Field(default=None, description="Only jobs of this schedule.")
-    quarantined: bool | None = Field(
-        default=None, description="true: only jobs in quarantine; false: only the others."
-    )
+    Raises:
+        RefusedError: there is no such job, or it has ended.
+        UnavailableError: Postgres does not answer.
+    """
+    job = await cancel(dependencies.database, job_id=job_id, tenant_id=tenant.id)
+    if job is None:
+        ended = await dependencies.job_of(tenant, job_id)
+        raise RefusedError(ErrorType.JOB_FINISHED, f"the job ended as {ended.state.value}")
+    if job.state.is_terminal:
+        JOBS_FINISHED.labels(job.state, "").inc()
+        await withdraw(dependencies.redis, QueueEntry(job.id, job.dispatch))
+        await announce_change(dependencies.redis, job.id)
+    else:
+        await announce_cancel(dependencies.redis, job.id)
+    return job
 
 
 @router.get("", response_model=JobListDocument, **problems(401, 403, 422, 503))
 async def list_jobs(
     tenant: Reader, dependencies: OpenDependencies, parameters: Annotated[JobListParameters, Query()]
 ) -> Response:
-    """List your jobs, newest first. New jobs do not move entries from one page to another."""
+    """List your jobs, newest first. New jobs do not move entries from one page to another.
+
+    With several filters, jobs are listed to which all of them apply. A cursor belongs to the same filters.
+    """
     found = await list_newest(
         dependencies.database,
         tenant_id=tenant.id,
-        state=parameters.status,
-        schedule_id=parameters.schedule_id,
-        is_quarantined=parameters.quarantined,
+        filters=parameters.filters,
         before=parameters.before,
         limit=parameters.limit_to_read,
     )

@@ -32,8 +32,13 @@ def listen_error(host: str, port: int) -> OSError | None:
     return None
 
 
-def require_free(host: str, port: int) -> None:
-    """Check that the API can listen there.
+def require_free(host: str, port: int, *, setting: str) -> None:
+    """Check that a program can listen there.
+
+    Args:
+        host: address of this machine.
+        port: the port.
+        setting: where the port comes from.
 
     Raises:
         PortError: it cannot; the message says why and what to do.
@@ -44,9 +49,10 @@ def require_free(host: str, port: int) -> None:
     if error.errno == errno.EADDRINUSE:
         raise PortError(
             f"Port {port} on {host} is in use by another program. Stop it, or choose another port: "
-            f"make run API_PORT={port + 1 if port < 65_535 else 8000}"  # noqa: PLR2004 - the last port
+            f"make run {setting}={port + 1 if port < 65_535 else 8000}"  # noqa: PLR2004 - the last port
         )
-    raise PortError(f"The API cannot listen on {host} port {port}: {error}. Set API_HOST and API_PORT.")
+    words = "Set API_HOST and API_PORT" if setting == "API_PORT" else f"Set another {setting}"
+    raise PortError(f"It is not possible to listen on {host} port {port}: {error}. {words}.")
 
 
 def free_port() -> int:

@@ -31,6 +31,8 @@ from deploy.embedded.processes.stopping import StopRequested, StopSignal
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 REQUIREMENTS: Final = ROOT / "deploy" / "requirements"
+# Our own client: its command `renderfleet` is then in .venv/bin.
+CLIENT: Final = ROOT / "clients" / "python"
 
 # Which installed requirements are enough for which purpose: dev.txt contains all of run.txt in the same
 # versions (a test checks it).
@@ -47,12 +49,19 @@ class PythonEnvironment:
     Attributes:
         folder: of the environment; it need not exist.
         requirements: folder of the files `run.txt` and `dev.txt`.
+        client: folder of the client, which is installed too; None: it is not.
         log: file for the output of venv and pip.
     """
 
-    def __init__(self, folder: Path = ROOT / ".venv", requirements: Path = REQUIREMENTS) -> None:
+    def __init__(
+        self,
+        folder: Path = ROOT / ".venv",
+        requirements: Path = REQUIREMENTS,
+        client: Path | None = None,
+    ) -> None:
         self.folder = folder
         self.requirements = requirements
+        self.client = client
         self.python = folder / "bin" / "python"
         self.log = folder / "install.log"
         self._stamp = folder / "installed-requirements"
@@ -95,8 +104,7 @@ class PythonEnvironment:
         """
         self._stamp.unlink(missing_ok=True)
         file = self.requirements / f"{purpose}.txt"
-        options = ("--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--require-hashes")
-        command = (str(self.python), "-m", "pip", "install", *options, "-r", str(file))
+        command = self._pip("--require-hashes", "--progress-bar", "off", "-r", str(file))
         child = ChildProcess.start(self._program("pip install", command))
         try:
             _report_progress(child, _count_packages(file), progress, pause)
@@ -104,7 +112,24 @@ class PythonEnvironment:
             child.stop(INTERRUPT_S)
         if child.process.returncode != 0:
             raise ProcessError(f"pip could not install {file} ({child.end}).", child.log_excerpt())
+        if self.client is not None:
+            # What it needs, and what builds it, is in the requirements. Nothing is downloaded.
+            options = ("--no-deps", "--no-build-isolation", "--no-index", "--editable", str(self.client))
+            run_to_end(
+                self._program("pip install", self._pip(*options)), timeout_s=INSTALL_TIMEOUT_S, pause=pause
+            )
         self._stamp.write_text(self._expected(purpose))
+
+    def _pip(self, *options: str) -> tuple[str, ...]:
+        return (
+            str(self.python),
+            "-m",
+            "pip",
+            "install",
+            "--disable-pip-version-check",
+            "--no-input",
+            *options,
+        )
 
     def _program(self, name: str, command: tuple[str, ...]) -> Program:
         return Program(name=name, command=command, log=self.log, environment=dict(os.environ))
@@ -112,6 +137,8 @@ class PythonEnvironment:
     def _expected(self, purpose: str) -> str:
         content = (self.requirements / f"{purpose}.txt").read_bytes()
         python = f"{sys.version_info.major}.{sys.version_info.minor}"
+        if self.client is not None:
+            content += (self.client / "pyproject.toml").read_bytes()
         return f"{purpose}.txt {hashlib.sha256(content).hexdigest()} Python {python}\n"
 
 
@@ -142,7 +169,7 @@ def update(purpose: str) -> int:
     """Bring .venv up to date for `run` or `dev`, and return the exit code."""
     stop = StopSignal()
     try:
-        bring_up_to_date(PythonEnvironment(), purpose, Progress(), stop.pause)
+        bring_up_to_date(PythonEnvironment(client=CLIENT), purpose, Progress(), stop.pause)
     except StopRequested:
         say("Interrupted. The next make continues from here.")
         return INTERRUPTED

@@ -127,6 +127,8 @@ class ChildProcess:
         if program.log.exists() and program.log.stat().st_size > LOG_LIMIT_BYTES:
             program.log.replace(program.log.with_suffix(".old.log"))
         with program.log.open("ab") as log:
+            # Before the start: the child shares this file's position, and may write at once.
+            log_start = log.seek(0, os.SEEK_END)
             output = (
                 os.open(program.output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
                 if program.output
@@ -148,7 +150,7 @@ class ChildProcess:
             finally:
                 if output is not None:
                     os.close(output)
-            return cls(program, process, log.tell())
+            return cls(program, process, log_start)
 
     @property
     def pid(self) -> int:

@@ -4,7 +4,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from fleet.field_errors import rule_error
+from fleet.input.field_errors import rule_error
 
 MAX_ACTIONS: Final = 50
 MAX_WAIT_MS: Final = 30_000

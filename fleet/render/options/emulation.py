@@ -1,22 +1,17 @@
 """How the page sees its reader: browser, language, place, preferences; and what the browser lets pass."""
 
-import re
 from enum import StrEnum
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from fleet.field_errors import PRINTABLE_ASCII
-from fleet.time_zones import ZoneName
+from fleet.input.field_errors import PRINTABLE_ASCII
+from fleet.input.locales import LocaleName
+from fleet.input.time_zones import ZoneName
 
 # Longer than any browser's; servers often refuse heads of more than 8 KiB.
 MAX_USER_AGENT_LENGTH: Final = 1_000
 _MAX_ACCURACY_M: Final = 100_000_000  # more than the Earth is round
-# BCP 47 (RFC 5646): language, script, region. Variants and extensions are not taken.
-_LOCALE: Final = re.compile(
-    r"([a-z]{2,3})(?:-([a-z]{4}))?(?:-([a-z]{2}|[0-9]{3}))?", re.ASCII | re.IGNORECASE
-)
 
 
 class ColorScheme(StrEnum):
@@ -70,22 +65,6 @@ class Geolocation(BaseModel):
     )
 
 
-def _normal_locale(locale: str) -> str:
-    """`de-DE` for `DE-de`: equal requests have equal bytes.
-
-    Chromium takes any text as a locale, and uses English where it does not understand it.
-    """
-    if not (found := _LOCALE.fullmatch(locale)):
-        hint = f"; did you mean `{other}`?" if _LOCALE.fullmatch(other := locale.replace("_", "-")) else ""
-        context = {
-            "reason": f"is no language tag (BCP 47){hint}",
-            "allowed": "language, then script and region where needed, such as de, de-DE or zh-Hant-TW",
-        }
-        raise PydanticCustomError("locale", "{reason}", context)
-    language, script, region = found.groups("")
-    return "-".join(part for part in (language.lower(), script.title(), region.upper()) if part)
-
-
 class EmulationOptions(BaseModel):
     """What the browser says of itself and of its user. All of it holds before the page is loaded."""
 
@@ -104,7 +83,7 @@ class EmulationOptions(BaseModel):
             "`navigator.platform` agree with it."
         ),
     )
-    locale: Annotated[str, AfterValidator(_normal_locale)] | None = Field(
+    locale: LocaleName | None = Field(
         default=None,
         description="The user's language: Accept-Language, `navigator.language`, numbers and dates.",
         examples=["de-DE"],

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic.json_schema import WithJsonSchema
 
-from fleet.field_errors import NOT_BLANK
+from fleet.input.field_errors import NOT_BLANK
 
 MAX_STATUSES: Final = 100
 MAX_TEXTS: Final = 50

@@ -4,7 +4,7 @@ from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from fleet.field_errors import rule_error
+from fleet.input.field_errors import rule_error
 
 # The longest picture that a format holds (PNG).
 MAX_FULL_PAGE_HEIGHT_PX: Final = 100_000

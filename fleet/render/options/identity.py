@@ -18,8 +18,8 @@ from pydantic_core import CoreSchema, PydanticCustomError
 from fleet.egress.hosts import authority
 from fleet.egress.policy import BlockedAddressError, MalformedAddressError
 from fleet.errors import ErrorType
-from fleet.field_errors import NO_CONTROL_CHARACTERS, rule_error
-from fleet.render.cookies import MAX_COOKIES, MAX_TEXT_LENGTH, Cookie
+from fleet.input.field_errors import NO_CONTROL_CHARACTERS, rule_error
+from fleet.render.cookies import MAX_COOKIES, MAX_TEXT_LENGTH, MAX_TOTAL_COOKIE_BYTES, Cookie
 from fleet.render.options.source import address_policy
 from fleet.render.request_headers import AUTHORIZATION, BasicAuth, Headers, refuse_colon
 from fleet.render.storage_state import StorageState
@@ -163,6 +163,15 @@ class IdentityOptions(BaseModel):
     )
 
     @model_validator(mode="after")
+    def _cookies_fit_into_a_request(self) -> Self:
+        size = sum(len(f"{cookie.name}={cookie.value}; ".encode()) for cookie in self.cookies)
+        if size > MAX_TOTAL_COOKIE_BYTES:
+            allowed = f"at most {MAX_TOTAL_COOKIE_BYTES:,}"
+            said = f"are {size:,} bytes together; {allowed} are allowed"
+            raise rule_error("cookies", said, allowed=f"{allowed} bytes")
+        return self
+
+    @model_validator(mode="after")
     def _one_authorization(self) -> Self:
         if self.basic_auth is not None and AUTHORIZATION in self.headers:
             raise rule_error("basic_auth", "is sent as `Authorization`, which `headers` has too; give one")
@@ -174,7 +183,7 @@ def check_target(options: IdentityOptions, url: str | None) -> None:
 
     Args:
         options: those of a request.
-        url: of the same request; None: it is rendered from `html`.
+        url: of the same request; None: its page has no address.
 
     Raises:
         PydanticCustomError: names the field.
@@ -182,7 +191,7 @@ def check_target(options: IdentityOptions, url: str | None) -> None:
     if url is None:
         for name in _OF_A_TARGET:
             if getattr(options, name):
-                raise rule_error(name, "goes to the origin of `url` alone, and `html` has none")
+                raise rule_error(name, "goes to the origin of `url` alone, and this request has no `url`")
         return
     for index, cookie in enumerate(options.cookies):
         if not cookie.is_for(url):

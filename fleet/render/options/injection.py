@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from fleet.field_errors import rule_error
+from fleet.input.field_errors import rule_error
 from fleet.render.options.source import PermittedUrl
 
 MAX_ADDED: Final = 20

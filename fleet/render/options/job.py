@@ -6,7 +6,7 @@ from typing import Annotated, Final, Self
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from fleet.field_errors import NO_CONTROL_CHARACTERS, rule_error
+from fleet.input.field_errors import NO_CONTROL_CHARACTERS, rule_error
 from fleet.render.options.source import PermittedUrl
 
 _DAY_S: Final = 24 * 3600

@@ -5,7 +5,7 @@ from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from fleet.field_errors import rule_error
+from fleet.input.field_errors import rule_error
 
 
 class Format(StrEnum):
@@ -75,7 +75,8 @@ class OutputOptions(BaseModel):
     )
     optimize: Optimize = Field(
         default=Optimize.SPEED,
-        description="speed, or size: a png of the same pixels in fewer bytes, which takes longer.",
+        description="speed, or size: a png of the same pixels, or a pdf of the same pages, in fewer bytes. "
+        "It takes longer.",
     )
     width_px: int | None = Field(
         default=None,
@@ -95,8 +96,8 @@ class OutputOptions(BaseModel):
         given = f"`format` is {self.format.value}"
         if self.quality is not None and self.format not in LOSSY:
             raise rule_error("quality", f"is for jpeg, webp and avif; {given}")
-        if self.optimize is Optimize.SIZE and self.format is not Format.PNG:
-            raise rule_error("optimize", f"can be size only for png; {given}")
+        if self.optimize is Optimize.SIZE and self.format not in (Format.PNG, Format.PDF):
+            raise rule_error("optimize", f"can be size only for png and pdf; {given}")
         for name in ("width_px", "height_px"):
             if getattr(self, name) is not None and self.format not in PICTURES:
                 raise rule_error(name, f"is for pictures; {given}")

@@ -1,14 +1,17 @@
-"""How a page is printed. The paper options come here; until then the defaults are A4 with backgrounds."""
+"""How a page becomes a PDF. What the object holds is in `fleet/render/pdf`, one module for each group."""
 
-from typing import Final
+from pydantic import BaseModel, ConfigDict, Field
 
-from pydantic import BaseModel, ConfigDict
-
-A4_WIDTH_IN: Final = 8.27
-A4_HEIGHT_IN: Final = 11.7
+from fleet.render.pdf.document import PdfDocument
 
 
 class PdfOptions(BaseModel):
-    """No options yet: A4, backgrounds printed, no header or footer."""
+    """Options of a PDF; other formats refuse them (`RenderRequest`)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pdf: PdfDocument | None = Field(
+        default=None,
+        description="Paper, margins, header and footer, and what else a PDF has. For `format` pdf.",
+        examples=[{"format": "A4", "margin": {"top": "2cm", "bottom": "2cm"}}],
+    )

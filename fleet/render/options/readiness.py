@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from fleet.field_errors import rule_error
+from fleet.input.field_errors import rule_error
 
 MAX_SELECTOR_LENGTH: Final = 1_000
 MAX_FUNCTION_LENGTH: Final = 10_000

@@ -5,7 +5,7 @@ from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from fleet.field_errors import rule_error
+from fleet.input.field_errors import rule_error
 from fleet.render.options.full_page import MAX_FULL_PAGE_HEIGHT_PX
 
 MAX_SELECTOR_LENGTH: Final = 1_000

@@ -4,7 +4,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from fleet.field_errors import rule_error
+from fleet.input.field_errors import rule_error
 from fleet.render.devices import known_device
 
 MAX_SIDE_PX: Final = 8_192
@@ -75,7 +75,8 @@ class ViewportOptions(BaseModel):
         if pixels > MAX_DEVICE_PIXELS:
             raise rule_error(
                 "viewport",
-                f"width x height x `device_scale_factor` squared is {pixels:,.0f} pixels",
+                f"width x height x `device_scale_factor` squared is {pixels:,.0f} pixels; at most "
+                f"{MAX_DEVICE_PIXELS:,} are allowed",
                 allowed=f"at most {MAX_DEVICE_PIXELS:,} pixels",
             )
         return self

@@ -74,12 +74,14 @@ class Product:
     Attributes:
         variables: the environment of the product's processes.
         key: an API key with every scope.
+        starter: starts API and workers.
     """
 
     engines: Engines
     folder: Path
     variables: Mapping[str, str]
     key: str = ""
+    starter: Callable[[Program], ChildProcess] = ChildProcess.start
 
     @classmethod
     @contextmanager
@@ -174,7 +176,7 @@ class Product:
     def _child(self, name: str, module: str, *words: str) -> Iterator[ChildProcess]:
         log = self.folder / f"{name}.log"
         command = (sys.executable, "-m", module, *words)
-        child = ChildProcess.start(Program(name, command, log, self.variables, unprivileged=True))
+        child = self.starter(Program(name, command, log, self.variables, unprivileged=True))
         try:
             yield child
         finally:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Self, TypeVar
 
 import psutil
@@ -18,6 +19,8 @@ T = TypeVar("T")
 _QUIET_CPU_S: Final = 0.011
 _QUIET_FOR_S: Final = 0.1
 _QUIET_TIMEOUT_S: Final = 1.5
+# Less is what the subtraction of two numbers leaves that are the same.
+_NOTHING: Final = 1e-6
 
 
 def cpu_by_part(pid: int) -> dict[str, float]:
@@ -44,6 +47,27 @@ def cpu_by_part(pid: int) -> dict[str, float]:
 def cpu_s(*pids: int) -> float:
     """CPU seconds of one or more process trees."""
     return sum(sum(cpu_by_part(pid).values()) for pid in pids)
+
+
+def exact_cpu_s(pid: int) -> float:
+    """CPU seconds of a process tree, as exactly as the kernel counts them: for one render, not for many.
+
+    Of the threads that live the kernel has nanoseconds, in /proc/PID/task/TID/schedstat (proc(5)). Processes
+    that have ended are counted in ticks (10 ms), by those that waited for them; threads that have ended are
+    not counted. Where there are no such files, as on macOS, it is `cpu_s`.
+    """
+    root = psutil.Process(pid)
+    if not Path(f"/proc/{pid}/schedstat").exists():
+        return cpu_s(pid)
+    total_s = 0.0
+    for process in [root, *root.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            total_s += times.children_user + times.children_system
+        for thread in Path(f"/proc/{process.pid}/task").glob("*/schedstat"):
+            with suppress(OSError):  # it has ended
+                total_s += int(thread.read_text().split()[0]) / 1e9
+    return total_s
 
 
 def _part(name: str) -> str:
@@ -119,14 +143,23 @@ class Spread:
         known = sorted(values)
         return cls(statistics.median(known), known[0], known[-1])
 
+    @classmethod
+    def of_middle_half(cls, values: Iterable[float]) -> Self:
+        """The median of many values, and between what the middle half of them lies."""
+        known = sorted(values)
+        quarter = len(known) // 4
+        return cls(statistics.median(known), known[quarter], known[-1 - quarter])
+
     def __str__(self) -> str:
         return f"{figure(self.median)} ({figure(self.low)} to {figure(self.high)})"
 
 
 def figure(value: float) -> str:
     """A number with three significant digits: 0.123, 1.23, 12.3, 1,234."""
-    if value == 0 or math.isnan(value):
-        return "0" if value == 0 else "?"
+    if math.isnan(value):
+        return "?"
+    if abs(value) < _NOTHING:
+        return "0"
     rounded = float(f"{value:.3g}")
     digits = max(0, 2 - math.floor(math.log10(abs(rounded))))
     return f"{value:,.{digits}f}"

@@ -29,7 +29,8 @@ class Control:
 
     def plan(self, seed: int) -> Plan:
         """The plan of a short run: jobs that are recovered at all are recovered within two leases."""
-        scale = replace(Scale.short(seconds=5, seed=seed), drain_s=5)
+        # The episodes submit what they need; a few other jobs are enough to see that such workers do them.
+        scale = replace(Scale.short(seconds=5, seed=seed), drain_s=5, jobs_per_s=0.5, burst=1)
         worker = ("tests.chaos.cases.weakened_worker", self.without)
         return Plan(scale, self.episodes, worker, has_random_faults=False)
 

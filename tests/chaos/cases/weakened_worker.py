@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from fleet.jobs import attempt
+from fleet.jobs.attempts import attempt
 from worker import main
 from worker.maintenance.sweeper import Sweeper
 
@@ -20,7 +20,8 @@ def _without_fence() -> None:
     """Let every attempt end the job, also one that has lost it."""
     if attempt._FINISH.count(_FENCE) != 1:  # noqa: SLF001 - what is removed here has no public name
         raise SystemExit(
-            f"_FINISH in fleet/jobs/attempt.py does not contain {_FENCE!r} any more: change this module"
+            f"_FINISH in fleet/jobs/attempts/attempt.py "
+            f"does not contain {_FENCE!r} any more: change this module"
         )
     attempt._FINISH = attempt._FINISH.replace(_FENCE, _NO_FENCE)  # type: ignore[misc]  # noqa: SLF001
 

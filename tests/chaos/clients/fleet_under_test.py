@@ -18,8 +18,9 @@ from deploy.embedded.engines.engine import Engine, clean_environment
 from deploy.embedded.engines.engines import Engines
 from deploy.embedded.engines.ports import LOOPBACK, free_port
 from deploy.embedded.processes import process_tree
+from deploy.embedded.processes.process import ChildProcess
 from tests.chaos.cases.scale import Scale
-from tests.chaos.clients.supervised_process import SupervisedProcess
+from tests.chaos.clients.supervised_process import Starter, SupervisedProcess
 from tests.kit.servers.tcp_forwarder import TcpForwarder, forwarded
 from tests.site.server import Site
 
@@ -53,13 +54,18 @@ class NetworkLinks:
 
 @dataclass(frozen=True, slots=True)
 class RunEnvironment:
-    """What a run needs: running engines, a migrated database, an API key, a folder and a Chromium."""
+    """What a run needs: running engines, a migrated database, an API key, a folder and a Chromium.
+
+    Attributes:
+        start: starts API and workers.
+    """
 
     engines: Engines
     database_url: str
     key: str
     folder: Path
     chromium: Path
+    start: Starter = ChildProcess.start
 
 
 @dataclass(slots=True)
@@ -160,6 +166,7 @@ class FleetUnderTest:
             self._variables(),
             self.environment.folder,
             ready=lambda _: self._answers(address),
+            start=self.environment.start,
         )
         self.apis.append(member)
         self.addresses.append(address)
@@ -176,7 +183,14 @@ class FleetUnderTest:
             variables = self._variables(
                 RENDERFLEET_DATABASE_URL=database_url, RENDERFLEET_REDIS_URL=redis_url
             )
-        member = SupervisedProcess(name, words, variables, self.environment.folder, ready=self._is_ready)
+        member = SupervisedProcess(
+            name,
+            words,
+            variables,
+            self.environment.folder,
+            ready=self._is_ready,
+            start=self.environment.start,
+        )
         self.workers.append(member)
         await member.start()
 

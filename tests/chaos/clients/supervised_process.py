@@ -21,6 +21,7 @@ _READY_S: Final = 90.0
 _RESTART_S: Final = 0.2
 _STOP_S: Final = 15.0
 
+Starter = Callable[[Program], ChildProcess]
 ReadyCheck = Callable[["SupervisedProcess"], Awaitable[bool]]
 
 
@@ -68,6 +69,7 @@ class SupervisedProcess:
         folder: Path,
         *,
         ready: ReadyCheck,
+        start: Starter = ChildProcess.start,
     ) -> None:
         self.name = name
         self.runs: list[ProcessRun] = []
@@ -75,6 +77,7 @@ class SupervisedProcess:
         self._variables = variables
         self._folder = folder
         self._is_ready = ready
+        self._start = start
         self._stopping = False
         self._keeper: asyncio.Task[None] | None = None
 
@@ -97,7 +100,7 @@ class SupervisedProcess:
         log = self._folder / f"{self.name}-{len(self.runs) + 1}.log"
         command = (sys.executable, "-m", *self._words)
         program = Program(self.name, command, log, self._variables, unprivileged=True)
-        child = await asyncio.to_thread(ChildProcess.start, program)
+        child = await asyncio.to_thread(self._start, program)
         self.runs.append(ProcessRun(child, log, time.time()))
 
     async def _keep(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from tests.kit.full_database import full_database
+from tests.kit.faults.full_database import full_database
 from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import api
 from tests.kit.stages.stage import Stage

@@ -1,7 +1,7 @@
 """Postgres' disk is full for a while: a worker goes on, keeps what it has, and records it afterwards."""
 
 from fleet.jobs.job import State
-from tests.kit.full_database import full_database
+from tests.kit.faults.full_database import full_database
 from tests.kit.stages.stage import Stage
 
 

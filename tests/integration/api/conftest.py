@@ -23,6 +23,7 @@ from fleet.artifacts.store import Artifacts
 from fleet.settings import load_settings
 from fleet.telemetry.logs import LogSettings, configure_logs
 from tests.kit.patience import PATIENCE_S
+from tests.kit.processes import NO_TLS
 from tests.kit.vaults import SECRET_KEY
 
 
@@ -92,7 +93,11 @@ def serve(
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             headers = {"Authorization": f"Bearer {tenant_key}"}
             async with httpx.AsyncClient(
-                base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False, timeout=PATIENCE_S
+                base_url=f"http://127.0.0.1:{port}",
+                headers=headers,
+                trust_env=False,
+                timeout=PATIENCE_S,
+                verify=NO_TLS,
             ) as client:
                 # The listener queues connections until the server is ready to take them.
                 assert (await client.get("/livez")).status_code == 200

@@ -229,12 +229,12 @@ def test_a_taken_port_of_the_api_is_named_with_a_way_out() -> None:
     with socket.create_server(("127.0.0.1", free_port())) as server:
         port = server.getsockname()[1]
         with pytest.raises(PortError, match=f"Port {port} on 127.0.0.1 is in use .* API_PORT={port + 1}"):
-            require_free("127.0.0.1", port)
+            require_free("127.0.0.1", port, setting="API_PORT")
 
 
 def test_an_address_of_another_machine_is_refused_in_words() -> None:
-    with pytest.raises(PortError, match=r"The API cannot listen on 192\.0\.2\.1 port 8000: .*API_HOST"):
-        require_free("192.0.2.1", 8000)
+    with pytest.raises(PortError, match=r"not possible to listen on 192\.0\.2\.1 port 8000: .*API_HOST"):
+        require_free("192.0.2.1", 8000, setting="API_PORT")
 
 
 def test_an_engine_on_a_taken_port_says_what_its_log_says(own_engines: Engines) -> None:

@@ -14,17 +14,18 @@ import httpx
 import psutil
 import pytest
 
-from deploy.embedded.engines.ports import free_port
+from deploy.embedded.engines.ports import free_port, listen_error
 from tests.kit.paths import ROOT
+from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import command_line
 from worker.browser.launch.sandbox import missing_walls
 
 pytestmark = pytest.mark.timeout(180)  # the first start may have to fill .venv
 
 START_S = 150.0
-STOP_S = 10.0
 READY = "renderfleet is ready."
 PNG = b"\x89PNG\r\n\x1a\n"
+ROOT_OF_A_NAMESPACE = ("unshare", "--user", "--map-root-user")
 
 
 class Run:
@@ -105,7 +106,7 @@ class Run:
             return ""
 
 
-def wait_until(condition: Callable[[], object], what: str, timeout_s: float = STOP_S) -> None:
+def wait_until(condition: Callable[[], object], what: str, timeout_s: float = PATIENCE_S) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
@@ -127,7 +128,7 @@ def running(folder: Path, *, before: tuple[str, ...] = (), **settings: str) -> I
     finally:
         if run.make.poll() is None:
             run.make.terminate()
-        run.make.wait(STOP_S + 5)
+        run.make.wait(PATIENCE_S)
 
 
 def made_by(command: str) -> str:
@@ -148,6 +149,24 @@ def made_by(command: str) -> str:
     return done.stdout.strip()
 
 
+def shell(run: Run, typed: str) -> str:
+    """What `make shell` prints while somebody types this."""
+    environment = {
+        name: text for name, text in os.environ.items() if not name.startswith(("RENDERFLEET_", "MAKE"))
+    }
+    done = subprocess.run(
+        ["make", "shell", f"PYTHON={sys.executable}", f"DATA_DIR={run.data_dir}"],
+        cwd=ROOT,
+        env={**environment, "SHELL": "/bin/sh"},
+        input=typed,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+    return done.stdout + done.stderr
+
+
 def jobs_of(run: Run, key: str) -> list[str]:
     """The status of each job of the key's tenant."""
     headers = {"Authorization": f"Bearer {key}"}
@@ -155,7 +174,8 @@ def jobs_of(run: Run, key: str) -> list[str]:
     return [job["status"] for job in jobs["jobs"]]
 
 
-def test_from_nothing_to_a_picture_and_again_with_the_same_data(tmp_path: Path) -> None:
+@pytest.mark.timeout(300)  # one after the other, because each start takes eight seconds of CPU
+def test_from_nothing_to_a_picture_then_as_root_then_after_a_kill_then_beside_others(tmp_path: Path) -> None:
     with running(tmp_path) as run:
         run.wait_for(READY)
         run.wait_for("Ctrl-C stops everything")  # the last words of the welcome
@@ -179,56 +199,69 @@ def test_from_nothing_to_a_picture_and_again_with_the_same_data(tmp_path: Path) 
         subprocess.run(["bash", "-c", pasted], cwd=tmp_path, check=True, timeout=60)
         assert (tmp_path / "picture.png").read_bytes().startswith(PNG)
 
+        typed = "renderfleet jobs --json status && python -m fleet.keys list --tenant local && exit\n"
+        assert '{"status": "succeeded"}' in shell(run, typed)
+
         command = said.partition("more keys ")[2].partition("\n")[0]
         assert jobs_of(run, made_by(command)) == []
         assert (run.data_dir / "database-url").stat().st_mode & 0o777 == 0o600
 
-        began = time.monotonic()
         run.make.send_signal(signal.SIGTERM)
-        run.make.wait(STOP_S)
-        assert time.monotonic() - began < STOP_S
+        run.make.wait(PATIENCE_S)
         assert run.alive() == []
         assert not (run.data_dir / "database-url").exists()
+        assert "no `make run` is running with its data in" in shell(run, "exit\n")
         assert "renderfleet has stopped (SIGTERM)" in run.said()
 
-    with running(tmp_path) as again:
+    ports = two_free_ports()
+    settings = {"WORKERS": "2", "WORKER_METRICS_PORT": str(ports[0])}
+    with running(tmp_path, before=ROOT_OF_A_NAMESPACE, **settings) as again:
         again.wait_for(READY)
+        for port in ports:
+            assert "renderfleet_slots_busy" in httpx.get(f"http://127.0.0.1:{port}/metrics").text
         assert "API key:" not in again.said()
         assert jobs_of(again, key) == ["succeeded"]
+        check_sandbox(again)
+        kill_launcher(again)
+
+    with running(tmp_path) as after_the_kill:
+        after_the_kill.wait_for(READY)
+        assert jobs_of(after_the_kill, key) == ["succeeded"]
+        check_neighbours(after_the_kill, tmp_path)
 
 
-def test_roots_pages_are_in_chromiums_sandbox(tmp_path: Path) -> None:
-    """Root of a user namespace: as far as `make run` can see, and may do less harm."""
-    with running(tmp_path, before=("unshare", "--user", "--map-root-user")) as run:
-        run.wait_for(READY)
-        launcher, worker = run.launcher().pid, run.child("worker").pid
-        user_ids = [Path(f"/proc/{pid}/ns/user").readlink() for pid in (launcher, worker)]
-        assert user_ids[0] != user_ids[1], "the worker is not root"
-        renderers = [one.pid for one in run.family() if "--type=renderer" in command_line(one)]
-        assert renderers
-        assert not any(map(missing_walls, renderers))
-        assert "CHROMIUM_SANDBOX" not in run.said()
+def two_free_ports() -> tuple[int, int]:
+    """One after the other."""
+    while listen_error("0.0.0.0", (first := free_port()) + 1) is not None:
+        pass
+    return first, first + 1
 
 
-def test_a_killed_launcher_takes_everything_along_and_the_data_starts_again(tmp_path: Path) -> None:
-    with running(tmp_path, WORKERS="2") as run:
-        run.wait_for(READY)
-        family = run.family()
-        assert len([one for one in family if "worker" in command_line(one)]) == 2
-        run.launcher().kill()
-        wait_until(lambda: all(map(gone, family)) and not run.alive(), "nothing is left")
-    with running(tmp_path) as again:
-        again.wait_for(READY)
+def check_sandbox(run: Run) -> None:
+    """Root of a user namespace is root as far as `make run` can see. No page and no worker is root's."""
+    workers = [one.pid for one in run.launcher().children() if "worker" in command_line(one)]
+    user_ids = [Path(f"/proc/{pid}/ns/user").readlink() for pid in (run.launcher().pid, *workers)]
+    assert user_ids[0] not in user_ids[1:], "a worker is root"
+    assert len(workers) == 2
+    renderers = [one.pid for one in run.family() if "--type=renderer" in command_line(one)]
+    assert renderers
+    assert not any(map(missing_walls, renderers))
+    assert "CHROMIUM_SANDBOX" not in run.said()
+
+
+def kill_launcher(run: Run) -> None:
+    """It takes everything along."""
+    family = run.family()
+    run.launcher().kill()
+    wait_until(lambda: all(map(gone, family)) and not run.alive(), "nothing is left")
 
 
 @pytest.mark.parametrize("step", ["Chromium: ", "Redis: ", "Postgres: ", "Migrations: "])
 def test_ctrl_c_at_any_step_leaves_nothing(tmp_path: Path, step: str) -> None:
     with running(tmp_path) as run:
         run.wait_for(step)
-        began = time.monotonic()
         os.killpg(run.make.pid, signal.SIGINT)
-        run.make.wait(STOP_S)
-        assert time.monotonic() - began < STOP_S
+        run.make.wait(PATIENCE_S)
         assert run.alive() == []
         assert "renderfleet has stopped (SIGINT)" in run.said()
         assert "Traceback" not in run.said()
@@ -238,7 +271,7 @@ def test_ctrl_c_before_the_launcher_has_loaded_leaves_nothing(tmp_path: Path) ->
     with running(tmp_path) as run:
         run.wait_for("Environment: ")
         os.killpg(run.make.pid, signal.SIGINT)
-        run.make.wait(STOP_S)
+        run.make.wait(PATIENCE_S)
         assert run.alive() == []
 
 
@@ -250,33 +283,31 @@ def test_whoever_kills_make_means_everything(tmp_path: Path) -> None:
         wait_until(lambda: all(map(gone, family)) and not run.alive(), "nothing is left")
 
 
-def test_a_dead_worker_is_started_again_and_a_dead_engine_ends_the_run(tmp_path: Path) -> None:
-    with running(tmp_path) as run:
-        run.wait_for(READY)
-        first = run.child("worker")
-        first.kill()
-        run.wait_for("worker-1 was ended by SIGKILL.", 10)
-        run.wait_for("worker-1 is started again.", 10)
-        wait_until(
-            lambda: [
-                one for one in run.launcher().children() if "worker" in command_line(one) and one != first
-            ],
-            "a second worker",
-        )
-        run.child("valkey-server").kill()
-        run.wait_for("renderfleet: Redis was ended by SIGKILL.", STOP_S)
-        assert run.make.wait(STOP_S) != 0
-        assert run.alive() == []
+def check_neighbours(run: Run, folder: Path) -> None:
+    """A second instance needs a port and a folder of its own, and a dead engine ends its own run."""
+    with running(folder / "same-folder", DATA_DIR=str(run.data_dir)) as second:
+        second.wait_for("is in use by another renderfleet")
+    with running(folder / "same-port", API_PORT=str(run.port)) as third:
+        third.wait_for(f"Port {run.port} on 127.0.0.1 is in use by another program. Stop it, or choose")
+        assert not third.data_dir.exists(), "it was said before anything was started"
+    with running(folder / "beside") as fourth:
+        fourth.wait_for(READY)
+        kill_worker_and_engine(run)
+        assert httpx.get(f"http://127.0.0.1:{fourth.port}/readyz").status_code == 200
 
 
-def test_a_second_instance_needs_its_own_port_and_folder_and_says_so(tmp_path: Path) -> None:
-    with running(tmp_path) as run:
-        run.wait_for(READY)
-        with running(tmp_path / "same-folder", DATA_DIR=str(run.data_dir)) as second:
-            second.wait_for("is in use by another renderfleet")
-        with running(tmp_path / "same-port", API_PORT=str(run.port)) as third:
-            third.wait_for(f"Port {run.port} on 127.0.0.1 is in use by another program. Stop it, or choose")
-            assert not third.data_dir.exists(), "it was said before anything was started"
-        with running(tmp_path / "beside") as fourth:
-            fourth.wait_for(READY)
-            assert httpx.get(f"http://127.0.0.1:{run.port}/readyz").status_code == 200
+def kill_worker_and_engine(run: Run) -> None:
+    """A dead worker is started again, and a dead engine ends the run."""
+    first = run.child("worker")
+    first.kill()
+    run.wait_for("worker-1 was ended by SIGKILL.", PATIENCE_S)
+    run.wait_for("worker-1 is started again.", PATIENCE_S)
+    wait_until(
+        lambda: [one for one in run.launcher().children() if "worker" in command_line(one) and one != first],
+        "a second worker",
+    )
+    assert httpx.get(f"http://127.0.0.1:{run.port}/readyz").status_code == 200
+    run.child("valkey-server").kill()
+    run.wait_for("renderfleet: Redis was ended by SIGKILL.", PATIENCE_S)
+    assert run.make.wait(PATIENCE_S) != 0
+    assert run.alive() == []

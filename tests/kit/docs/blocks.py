@@ -14,6 +14,11 @@ NAMED_BY: Final = 60
 _BLOCK: Final = re.compile(r"^ *```sh\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 
 
+# What every shell reads alike: words of letters and figures, pipes, redirections, NAME=VALUE, and variables
+# between double quotes. A zsh has an opinion of its own of ?, *, [, ~, !, braces, bare variables and more.
+_PLAIN: Final = re.compile(r"(?:[\w/.:,@%+\-\s|<>;]|(?<=\w)=|\"[\w/.:,@%+\-=$ ]*\"|\\\n)*")
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """One block of commands.
@@ -30,6 +35,11 @@ class Block:
     def name(self) -> str:
         """The page and how the first line begins: it stays the same when lines are added above."""
         return f"{self.page}: {self.text.splitlines()[0][:NAMED_BY]}"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it means the same in each shell, so that one of them is enough to try it."""
+        return _PLAIN.fullmatch(self.text) is not None
 
 
 def blocks(root: Path = ROOT) -> Iterator[Block]:

@@ -11,6 +11,9 @@ STARTED: Final = "Ctrl-C stops everything"
 
 # Blocks that cannot run here, and why.
 NOT_RUN: Final[Mapping[str, str]] = {
+    "docs/blocking.md: export RENDERFLEET_FILTER_LISTS_FOLDER=/var/lib/renderfleet/": (
+        "the reader has to fill in the addresses of lists on the internet"
+    ),
     "docs/operations/start-a-worker.md: git clone YOUR-COPY-OF-THE-REPOSITORY renderfleet && cd rend": (
         "the reader has to fill in an address, and it installs from the internet"
     ),
@@ -39,6 +42,7 @@ _IS_A_PICTURE: Final = "head -c 4 example.png | grep -a -q PNG\n"
 AND_THEN: Final[Mapping[str, str]] = {
     'README.md: curl -sS --fail-with-body localhost:8000/v1/screenshot -H "X': _IS_A_PICTURE,
     "README.md: KEY=$(cat .renderfleet/api-key)": _IS_A_PICTURE,
+    "docs/documents.md: mkdir -p report/css": "head -c 4 report.pdf | grep -a -q %PDF\n",
     "docs/links.md: encoded() {": (
         'signed_link http://localhost:8000 /v1/screenshot "$KEY" "$(($(date +%s) + 60))" '
         "url \"https://example.com/a b?c=d&e='f'\" >link\n"

@@ -6,8 +6,9 @@ import tempfile
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import psutil
 
@@ -18,6 +19,7 @@ from fleet.render.request import RenderRequest
 from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import command_line
 from tests.site.server import Site
+from worker.attempts.unpacked_files import unpacked
 from worker.browser.launch.scratch import Scratch
 from worker.browser.page import Page
 from worker.egress.proxy import Egress
@@ -28,6 +30,7 @@ from worker.render.pipeline import Rendered
 from worker.settings import BrowserSettings, EgressProxySettings
 
 MAX_BYTES = 500 * 1024 * 1024
+_TURNS: Final = 10
 POLICY = AddressPolicy.from_settings(EgressSettings(egress_allow=("127.0.0.1",)))
 # Resolves to this machine, as the site does, but to an address that the policy does not allow.
 FORBIDDEN_HOST = "localhost"
@@ -45,6 +48,8 @@ async def resolve(host: str) -> list[Address]:
 
 
 TERMS = Terms(POLICY)
+# Seconds between two looks: many of them read the command line of each process of the machine.
+_LOOK_S = 0.05
 
 
 def request_for(**options: Any) -> RenderRequest:
@@ -72,12 +77,14 @@ def browser_pids(folder: Path) -> list[int]:
     return [one.pid for one in found if not any("--type=" in word for word in command_line(one))]
 
 
-async def until(condition: Callable[[], bool], what: str, timeout_s: float = PATIENCE_S) -> None:
+async def until(
+    condition: Callable[[], bool], what: str, timeout_s: float = PATIENCE_S, *, look_s: float = _LOOK_S
+) -> None:
     """Wait for something that causes no event, such as a new file or the end of another program."""
     deadline = asyncio.get_running_loop().time() + timeout_s
     while not condition():
         assert asyncio.get_running_loop().time() < deadline, f"not within {timeout_s} s: {what}"
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(look_s)
 
 
 class BrowserStage:
@@ -94,9 +101,14 @@ class BrowserStage:
         """Render a page of the site, or `html=`. The artifact is in `output` afterwards."""
         if path is not None:
             options["url"] = self.site.url(path)
-        limit = options.pop("max_bytes", MAX_BYTES)
-        async with self.pool.page() as page:
-            return await pipeline.render(page, request_for(**options), self.output, terms, max_bytes=limit)
+        limit, ignored = options.pop("max_bytes", MAX_BYTES), options.pop("ignored_selectors", ())
+        request = request_for(**options)
+        folder = self.folder / f"{uuid.uuid4()}.files"
+        async with self.pool.page() as page, unpacked(request.files, folder) as bundle:
+            terms = replace(terms, own_site=bundle)
+            return await pipeline.render(
+                page, request, self.output, terms, max_bytes=limit, ignored_selectors=ignored
+            )
 
     @asynccontextmanager
     async def page(self) -> AsyncIterator[Page]:
@@ -126,6 +138,9 @@ async def open_egress(**settings: Any) -> AsyncIterator[Egress]:
         yield egress
     finally:
         await egress.stop()
+        # A connection that came in while its port was closed is ended in the loop's next turns.
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
 
 
 @asynccontextmanager

@@ -15,15 +15,17 @@ from fleet.artifacts.store import Artifacts
 from fleet.database import Database
 from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType
-from fleet.jobs import accept, claim
-from fleet.jobs import attempt as attempts
-from fleet.jobs.attempt import AttemptOutcome
+from fleet.jobs.attempts import attempt as attempts
+from fleet.jobs.attempts import claim
+from fleet.jobs.attempts.attempt import AttemptOutcome
+from fleet.jobs.create import accept
 from fleet.jobs.job import Job, State
 from fleet.queue.entry import QueueEntry
 from fleet.render.request import RenderRequest
-from fleet.webhooks import endpoints, outbox
+from fleet.webhooks import endpoints, messages, outbox
 from fleet.webhooks.endpoints import Endpoint
-from fleet.webhooks.outbox import DeliveryError, MessageRecord, MessageState
+from fleet.webhooks.messages import MessageRecord
+from fleet.webhooks.outbox import DeliveryError, MessageState
 from tests.kit.facts import PICTURE
 from tests.kit.patience import PATIENCE_S
 from tests.kit.servers.receiver import Received
@@ -32,7 +34,6 @@ from tests.kit.vaults import VAULT
 from worker.egress.outbound.resolver import Resolver, SystemResolver
 from worker.egress.proxy import Egress
 from worker.settings import EgressProxySettings
-from worker.webhooks.http_post import tls_context
 from worker.webhooks.sender import Sender
 
 OUTCOMES = {
@@ -77,7 +78,7 @@ class WebhookStage:
             self.artifacts,
             egress,
             policy,
-            tls=tls or tls_context(),
+            tls=tls,
             timeout_s=timeout_s,
             api_url=api_url,
             poll_s=poll_s,
@@ -110,7 +111,7 @@ class WebhookStage:
 
     async def message(self, job: Job) -> MessageRecord:
         """The job's only message."""
-        [message] = await outbox.list_of_job(self.database, job_id=job.id, tenant_id=job.tenant_id)
+        [message] = await messages.list_of_job(self.database, job_id=job.id, tenant_id=job.tenant_id)
         return message
 
     async def until(self, job: Job, condition: Callable[[MessageRecord], bool]) -> MessageRecord:
@@ -120,7 +121,7 @@ class WebhookStage:
                 message = await self.message(job)
                 if condition(message):
                     return message
-                await asyncio.sleep(0.01)  # a changed row causes no event
+                await asyncio.sleep(0.02)  # a changed row causes no event
 
     async def attempted(self, job: Job, *, attempt: int = 1) -> MessageRecord:
         """Wait for the end of an attempt."""

@@ -57,6 +57,17 @@ async def slowest_turn() -> AsyncIterator[list[float]]:
         looking.cancel()
 
 
+async def test_data_of_a_template_may_have_more_values(api: Api) -> None:
+    for count, status in ((49_000, 202), (51_000, 422)):
+        async with slowest_turn() as slowest:
+            answer = await api.client.post("/v1/jobs", json={"template": "x", "data": {"a": [1] * count}})
+        assert answer.status_code == status
+        assert max(slowest) < 0.15, "other calls had to wait"
+    assert (
+        problem(answer, 422, ErrorType.INVALID_REQUEST)["detail"] == "the body may have 50,000 values at most"
+    )
+
+
 async def test_what_looks_like_many_values_but_is_one_text_is_taken(api: Api) -> None:
     for text in ("a, b: c; ", '"x": 1, ', "\\,", ',"', "\\\\,\\"):
         answer = await api.client.post("/v1/jobs", json={"html": text * 20_000})

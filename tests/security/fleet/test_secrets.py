@@ -13,7 +13,7 @@ from arq.connections import ArqRedis
 
 from deploy.embedded.engines.engines import Engines
 from fleet.errors import ErrorType
-from fleet.jobs import accept
+from fleet.jobs.create import accept
 from fleet.jobs.job import State, queued_job
 from fleet.queue import dispatch
 from fleet.queue.arq_adapter import connect
@@ -32,7 +32,14 @@ IN_HEADER, IN_AUTH, IN_COOKIE, IN_STATE = (
     "marker-in-cookie",
     "marker-in-state",
 )
-MARKERS = (HTML, USER, PASSWORD, IN_HEADER, IN_AUTH, IN_COOKIE, IN_STATE)
+OF_PDF, OF_OWNER, IN_WATERMARK, IN_ATTACHMENT = (
+    "marker-of-pdf",
+    "marker-of-owner",
+    "marker-in-watermark",
+    "marker-in-attachment",
+)
+OF_DOCUMENT = (OF_PDF, OF_OWNER, IN_WATERMARK, IN_ATTACHMENT)
+MARKERS = (HTML, USER, PASSWORD, IN_HEADER, IN_AUTH, IN_COOKIE, IN_STATE, *OF_DOCUMENT)
 TABLES = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
 
 
@@ -101,7 +108,16 @@ class Watched:
 def requests(gate: Gate) -> Iterator[dict[str, Any]]:
     """One that is rendered, one whose proxy does not do what a proxy should, and one with an identity."""
     address = gate.url.rstrip("/")
-    yield {"html": f"<!-- {HTML} --><img src='{address}/picture'>"}
+    attachment = {"name": "a.txt", "content": base64.b64encode(IN_ATTACHMENT.encode()).decode()}
+    yield {
+        "html": f"<!-- {HTML} --><img src='{address}/picture'>",
+        "format": "pdf",
+        "pdf": {
+            "password": {"user": OF_PDF, "owner": OF_OWNER},
+            "watermark": {"text": IN_WATERMARK},
+            "attachments": [attachment],
+        },
+    }
     proxy = {"server": address, "username": USER, "password": PASSWORD}
     yield {"url": f"https://127.0.0.1:8099/page?token={IN_QUERY}", "proxy": proxy}
     entry = {"name": "user", "value": IN_STATE}
@@ -133,7 +149,7 @@ async def test_secrets_of_jobs_show_nowhere_while_they_run_and_are_gone_when_the
         kept = await watched.kept()
         assert str(ids[0]).encode() in kept, "the dump holds what there is"
         assert [marker for marker in MARKERS if found(marker, kept)] == []
-        assert await sealed(stage) == dict.fromkeys(ids, True)
+        assert await sealed(stage) == {ids[0]: (True, True), ids[1]: (True, False), ids[2]: (True, False)}
 
         stage.gate.open()
         ended = [await watched.call("GET", f"/v1/jobs/{id_}?wait=40") for id_ in ids]
@@ -142,15 +158,18 @@ async def test_secrets_of_jobs_show_nowhere_while_they_run_and_are_gone_when_the
         await watched.call("POST", f"/v1/jobs/{ids[1]}/retry")
     kept = await watched.kept()
     assert [marker for marker in MARKERS if found(marker, kept)] == []
-    assert await sealed(stage) == dict.fromkeys(ids, False)
+    assert await sealed(stage) == {ids[0]: (False, True), ids[1]: (False, False), ids[2]: (False, False)}
     written = b"".join(log.read_bytes() for log in logs)
     assert ids[1].encode() in written
     assert not found(IN_QUERY, written)
 
 
-async def sealed(stage: Stage) -> dict[str, bool]:
-    rows = await stage.database.fetch("SELECT id, secrets IS NOT NULL AS is_sealed FROM jobs ORDER BY id")
-    return {str(row["id"]): row["is_sealed"] for row in rows}
+async def sealed(stage: Stage) -> dict[str, tuple[bool, bool]]:
+    """For each job, whether it has credentials, and whether it has what its page is made of."""
+    rows = await stage.database.fetch(
+        "SELECT id, secrets IS NOT NULL AS credentials, content IS NOT NULL AS content FROM jobs"
+    )
+    return {str(row["id"]): (row["credentials"], row["content"]) for row in rows}
 
 
 REFUSED = [
@@ -172,6 +191,11 @@ REFUSED = [
     ({"url": "http://a.test/", "basic_auth": {"pasword": PASSWORD, "username": "u"}}, "basic_auth.pasword"),
     ({"html": "<p>", "headers": {"X-A": PASSWORD}}, "headers"),
     ({"url": "http://a.test/", "cookies": [PASSWORD]}, "cookies.0"),
+    (
+        {"html": "x", "format": "pdf", "pdf": {"password": {"user": PASSWORD, "owner": PASSWORD}}},
+        "pdf.password.owner",
+    ),
+    ({"html": "x", "format": "pdf", "pdf": {"password": {"user": [PASSWORD]}}}, "pdf.password.user"),
     ({"url": "http://a.test/", "cookies": [f"a={PASSWORD}; Domain=b.test"]}, "cookies.0"),
     ({"url": "http://a.test/", "cookies": [{"name": PASSWORD}]}, "cookies.0.value"),
     ({"url": "http://a.test/", "storage_state": PASSWORD}, "storage_state"),
@@ -219,7 +243,7 @@ async def test_what_cannot_be_unsealed_fails_with_a_word_for_it(stage: Stage) ->
     """As after damage: the key is the right one, what was sealed is not."""
     request = RenderRequest(html=f"<p>{HTML}</p>", max_attempts=1)
     job = (await accept.accept(stage.database, VAULT, tenant_id=stage.tenant_id, request=request)).job
-    await stage.database.execute("UPDATE jobs SET secrets = secrets || '\\x00'")
+    await stage.database.execute("UPDATE jobs SET content = content || '\\x00'")
     ready = queued_job(job, weight=1)
     assert ready is not None
     await dispatch.dispatch(stage.redis, [ready])
@@ -227,4 +251,4 @@ async def test_what_cannot_be_unsealed_fails_with_a_word_for_it(stage: Stage) ->
         ended = await stage.ended(job)
         assert (ended.state, ended.error_type) == (State.FAILED, ErrorType.SECRETS_UNREADABLE)
         await process.logged("secrets_unreadable")
-    assert await sealed(stage) == {str(job.id): False}
+    assert await sealed(stage) == {str(job.id): (False, True)}

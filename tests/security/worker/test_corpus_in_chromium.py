@@ -18,6 +18,7 @@ from tests.kit.security.chromium import Tab, chromium
 from tests.kit.security.corpus import PUBLIC, RecordingResolver, lines
 from tests.kit.security.private_listeners import PrivateListeners, private_listeners
 from worker.browser.devtools import DevToolsConnection, ProtocolError
+from worker.browser.new_page import new_page
 from worker.browser.page import Page
 from worker.egress.outbound.dial import dial
 from worker.egress.outbound.stream import Stream
@@ -73,7 +74,7 @@ class Walled:
     async def page(self) -> AsyncIterator[Page]:
         """A fresh page that may go to the public internet."""
         port = await self.egress.open_port()
-        page = await Page.create(self.browser, PageMemory(), port, generation=1)
+        page = await new_page(self.browser, PageMemory(), port, generation=1)
         port.admit(Terms(AddressPolicy()))
         try:
             yield page

@@ -104,8 +104,10 @@ async def test_pages_of_a_real_browser_have_all_walls(site: Site, warm: int) -> 
         assert stage.pool.sandbox is Sandbox.ON
         async with stage.pool.page() as page:
             await page.navigate(site.url("/tiny"))
-            (pid,) = page.memory.renderers
-            assert missing_walls(pid) == []
+            # A navigation may have given the page a new process, which is found by the next measurement.
+            await until(lambda: any(map(psutil.pid_exists, page.memory.renderers)), "the page's process")
+            living = filter(psutil.pid_exists, page.memory.renderers)
+            assert [missing_walls(pid) for pid in living] == [[]]
         assert missing_walls(stage.browser_pid)
 
 

@@ -8,11 +8,10 @@ from typing import Any, Final
 import promql_parser
 import pytest
 from prometheus_client import Histogram
-from prometheus_client.metrics import MetricWrapperBase
 
 from fleet.errors import ErrorType
 from fleet.jobs.job import State
-from fleet.telemetry import metrics
+from tests.kit.docs.declared_metrics import DECLARED
 from tests.kit.paths import ROOT
 
 ALERTS = (ROOT / "deploy" / "prometheus" / "alerts.yaml").read_text()
@@ -41,13 +40,12 @@ NAMES = re.findall(r"- alert: (\w+)", ALERTS)
 def samples() -> dict[str, set[str]]:
     """Every sample that we export, with its labels."""
     found: dict[str, set[str]] = {"up": set()}
-    for metric in vars(metrics).values():
-        if isinstance(metric, MetricWrapperBase):
-            name, labels = metric._name, set(metric._labelnames)  # noqa: SLF001 - no public way to them
-            if isinstance(metric, Histogram):
-                found |= {f"{name}{suffix}": labels | {"le"} for suffix in SUFFIXES}
-            else:
-                found[name + ("_total" if metric._type == "counter" else "")] = labels  # noqa: SLF001
+    for metric, _ in DECLARED:
+        name, labels = metric._name, set(metric._labelnames)  # noqa: SLF001 - no public way to them
+        if isinstance(metric, Histogram):
+            found |= {f"{name}{suffix}": labels | {"le"} for suffix in SUFFIXES}
+        else:
+            found[name + ("_total" if metric._type == "counter" else "")] = labels  # noqa: SLF001
     return found
 
 

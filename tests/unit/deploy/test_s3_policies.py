@@ -3,7 +3,10 @@
 import json
 import re
 from typing import Any
+from uuid import UUID
 
+from fleet.artifacts.keys import difference_key
+from fleet.bundles.pieces import piece_key
 from tests.kit.paths import ROOT
 
 STORE = (ROOT / "fleet" / "artifacts" / "store.py").read_text()
@@ -18,6 +21,7 @@ ACTIONS = {
     "get_object": {"s3:GetObject"},
     "head_bucket": {"s3:ListBucket"},
     "list_multipart_uploads": {"s3:ListBucketMultipartUploads"},
+    "list_objects_v2": {"s3:ListBucket"},
     "put_object": {"s3:PutObject"},
     # In parts; one that fails is aborted.
     "upload_file": {"s3:PutObject", "s3:AbortMultipartUpload"},
@@ -25,8 +29,15 @@ ACTIONS = {
 # Methods of Artifacts and what they call.
 CALLS = {
     "upload": {"put_object", "upload_file"},
+    "put": {"put_object"},
     "delete": {"delete_object"},
     "delete_many": {"delete_objects"},
+    "delete_below": {
+        "list_objects_v2",
+        "delete_objects",
+        "list_multipart_uploads",
+        "abort_multipart_upload",
+    },
     "abort_uploads": {"list_multipart_uploads", "abort_multipart_upload"},
     "presign": {"generate_presigned_url"},
     "sign": {"generate_presigned_url"},
@@ -39,8 +50,17 @@ def allowed(name: str) -> dict[str, set[str]]:
     """Actions by what they are allowed on: objects or the bucket."""
     policy: dict[str, Any] = json.loads((ROOT / "deploy" / "s3" / f"{name}.json").read_text())
     assert {statement["Effect"] for statement in policy["Statement"]} == {"Allow"}
-    kinds = {"arn:aws:s3:::renderfleet/*": "objects", "arn:aws:s3:::renderfleet": "bucket"}
-    return {kinds[part["Resource"]]: set(part["Action"]) for part in policy["Statement"]}
+    kinds = {
+        "arn:aws:s3:::renderfleet/*": "objects",
+        "arn:aws:s3:::renderfleet/bundles/*": "bundles",
+        "arn:aws:s3:::renderfleet/differences/*": "differences",
+        "arn:aws:s3:::renderfleet": "bucket",
+    }
+    return {
+        kinds[resource]: set(part["Action"])
+        for part in policy["Statement"]
+        for resource in ([part["Resource"]] if isinstance(part["Resource"], str) else part["Resource"])
+    }
 
 
 def used_by(*folders: str) -> set[str]:
@@ -59,11 +79,15 @@ def test_every_call_to_the_store_is_known() -> None:
     assert called == set(ACTIONS) == {call for calls in CALLS.values() for call in calls}
 
 
-def test_the_api_may_read_and_nothing_else() -> None:
-    # fleet/telemetry/probes.py asks for both.
-    wanted = actions(used_by("api") | {"check"})
+def test_the_api_may_read_and_write_bundles_and_difference_pictures_and_nothing_else() -> None:
+    # fleet/telemetry/probes.py asks for `check`, fleet/bundles/transfer.py for `put`.
+    wanted = actions(used_by("api") | {"check", "put"})
     found = allowed("api")
-    assert found["objects"] | found["bucket"] == wanted == {"s3:GetObject", "s3:ListBucket"}
+    assert found["objects"] | found["bucket"] == {"s3:DeleteObject", "s3:GetObject", "s3:ListBucket"}
+    assert found["bundles"] == found["differences"] == {"s3:PutObject"}
+    assert set().union(*found.values()) == wanted
+    assert piece_key(UUID(int=1), UUID(int=2), 0).startswith("bundles/")
+    assert difference_key(UUID(int=1), UUID(int=2)).startswith("differences/")
 
 
 def test_a_worker_may_what_it_does() -> None:

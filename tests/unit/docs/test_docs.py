@@ -4,11 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
-from prometheus_client.metrics import MetricWrapperBase
 
 from fleet.errors import ErrorType
 from fleet.settings import PREFIX
-from fleet.telemetry import metrics
+from tests.kit.docs.declared_metrics import DECLARED
 from tests.kit.paths import ROOT
 from tests.kit.settings import settings_classes
 
@@ -19,7 +18,7 @@ MADE_LATER = {
     "deploy/settings.env",
     "fleet/render/options/hardware.py",
     "worker/render/steps/hardware.py",
-    "tests/integration/worker/render/test_hardware.py",
+    "tests/integration/worker/render/steps/test_hardware.py",
     "api/routes/tenant.py",
     "tests/integration/api/routes/test_tenant.py",
     "migrations/versions/0010_labels.py",
@@ -60,14 +59,15 @@ def test_each_error_type_is_documented_with_its_title() -> None:
         assert ("yes" in documented[error_type].split("|")[1]) == error_type.kind.retryable, error_type
 
 
-def test_each_metric_is_documented_with_its_labels() -> None:
+def test_each_metric_is_documented_with_who_exports_it_and_its_labels() -> None:
     documented = table("metrics.md")
-    declared = [metric for metric in vars(metrics).values() if isinstance(metric, MetricWrapperBase)]
     names = {}
-    for metric in declared:
+    exported_by = {}
+    for metric, process in DECLARED:
         suffix = "_total" if metric._type == "counter" else ""  # noqa: SLF001 - no public way to its type
-        names[metric._name + suffix] = metric  # noqa: SLF001 - nor to its name
-    assert set(documented) == set(names)
+        name = metric._name + suffix  # noqa: SLF001 - nor to its name
+        names[name], exported_by[name] = metric, process
+    assert {name: row.split("|")[0].strip() for name, row in documented.items()} == exported_by
     for name, metric in names.items():
         for label in metric._labelnames:  # noqa: SLF001 - nor to its labels
             assert f"`{label}`" in documented[name], (name, label)

@@ -19,8 +19,9 @@ def png(width: int, height: int) -> bytes:
 
 
 def programs() -> list[psutil.Process]:
-    children = psutil.Process().children()
-    return [child for child in children if "encoder_program.py" in " ".join(command_line(child))]
+    helpers = psutil.Process().children()
+    ours = [one for one in helpers if "worker.render.picture.encoder_program" in command_line(one)]
+    return [program for helper in ours for program in helper.children()]
 
 
 async def test_what_cannot_be_encoded_is_an_error_of_ours() -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from worker.browser.devtools import Params, Session
+from worker.browser.document.network_events import NetworkEvents
 
 _FIRST_ERROR_STATUS: Final = 400
 
@@ -28,7 +29,8 @@ class FailedRequest:
 class FailedRequests:
     """Those of the current document and its frames."""
 
-    def __init__(self, session: Session, frame_id: str) -> None:
+    def __init__(self, session: Session, frame_id: str, network: NetworkEvents) -> None:
+        self._network = network
         self._session = session
         self._frame_id = frame_id
         self._urls: dict[str, str] = {}
@@ -41,8 +43,7 @@ class FailedRequests:
         session.on("Network.requestWillBeSent", self._started)
         session.on("Network.responseReceivedExtraInfo", self._answered)
         session.on("Network.loadingFailed", self._failed)
-        # Zero buffers: the domain would keep every response body for a debugger.
-        await session.send("Network.enable", maxTotalBufferSize=0, maxResourceBufferSize=0)
+        await self._network.report()
 
     def without(self, loader: str) -> list[FailedRequest]:
         """All of them in the order in which they failed, without that of the document itself.

@@ -22,6 +22,8 @@ STAGES: Final = (COMMIT, DOM_CONTENT_LOADED, LOAD)
 
 # A meta refresh that waits longer than this is a page that updates itself, not a redirect.
 _REDIRECT_WITHIN_S: Final = 1.0
+# What Chromium may take from a script's wish for another document until it begins to load it.
+_START_S: Final = 3.0
 _SAME_DOCUMENT: Final = frozenset({"sameDocument", "historySameDocument"})
 
 
@@ -39,6 +41,7 @@ class Lifecycle:
         parsed_at: when the document was parsed to its end (`DOMContentLoaded`), by the loop's clock; None:
             not yet.
         asked_url: the last address that was asked for, before redirects.
+        url: the address that the current document was loaded from, redirects followed.
         unreachable_url: the address that failed, if the document is Chromium's error page; otherwise None.
     """
 
@@ -49,11 +52,13 @@ class Lifecycle:
         self.has_stopped = False
         self.parsed_at: float | None = None
         self.asked_url = ""
+        self.url = ""
         self.unreachable_url: str | None = None
         self._session = session
         self._frame_id = frame_id
         self._is_navigation_scheduled = False
         self._is_navigating = False
+        self._is_navigation_requested = False
         self._is_being_written = False
         self._changed: asyncio.Future[None] | None = None
         session.on("Page.lifecycleEvent", self._on_lifecycle_event)
@@ -61,6 +66,7 @@ class Lifecycle:
         session.on("Page.frameNavigated", self._on_frame_navigated)
         session.on("Page.frameScheduledNavigation", self._on_scheduled_navigation)
         session.on("Page.frameClearedScheduledNavigation", self._on_cleared_navigation)
+        session.on("Page.frameRequestedNavigation", self._on_requested_navigation)
         session.on("Page.frameStartedNavigating", self._on_started_navigating)
         session.on("Page.frameStoppedLoading", self._on_stopped_loading)
 
@@ -75,6 +81,7 @@ class Lifecycle:
         self.reached = set()
         self.has_stopped = False
         self.parsed_at = None
+        self.url = ""
         self.unreachable_url = None
 
     def has_reached(self, stage: str) -> bool:
@@ -91,6 +98,24 @@ class Lifecycle:
         while not self.has_reached(stage) and (self.is_moving_on or not self.has_stopped):
             self._changed = self._session.future()
             await self._changed
+
+    async def wait_start(self) -> None:
+        """Wait until the document that a script has just asked for is being loaded, if it asked for one.
+
+        The page asks before the script's answer is here, but the browser process begins to load after it: in
+        between, `is_moving_on` does not tell yet.
+
+        Raises:
+            TargetCrashedError: the page ended.
+            ConnectionLostError: the browser ended.
+        """
+        try:
+            async with asyncio.timeout(_START_S):
+                while self._is_navigation_requested:
+                    self._changed = self._session.future()
+                    await self._changed
+        except TimeoutError:
+            self._is_navigation_requested = False  # Chromium has dropped the wish
 
     async def wait_unreachable(self) -> str:
         """Wait for the error page that Chromium shows after a failed navigation.
@@ -114,6 +139,7 @@ class Lifecycle:
             self.loader = params["loaderId"]
             self.reached = {COMMIT}
             self.has_stopped = self._is_navigating = self._is_navigation_scheduled = False
+            self._is_navigation_requested = False
             self.is_written, self._is_being_written = self._is_being_written, False
             self.parsed_at = None
         elif params["loaderId"] == self.loader:
@@ -128,6 +154,7 @@ class Lifecycle:
 
     def _on_frame_navigated(self, params: Params) -> None:
         if params["frame"]["id"] == self._frame_id:
+            self.url = params["frame"]["url"]
             self.unreachable_url = params["frame"].get("unreachableUrl")
             self._wake()
 
@@ -140,15 +167,21 @@ class Lifecycle:
             self._is_navigation_scheduled = False
             self._wake()
 
+    def _on_requested_navigation(self, params: Params) -> None:
+        if params["frameId"] == self._frame_id and params["disposition"] == "currentTab":
+            self._is_navigation_requested = True
+
     def _on_started_navigating(self, params: Params) -> None:
         if params["frameId"] == self._frame_id and params["navigationType"] not in _SAME_DOCUMENT:
             self._is_navigating = True
+            self._is_navigation_requested = False
             self.asked_url = params["url"]
+            self._wake()
 
     def _on_stopped_loading(self, params: Params) -> None:
         if params["frameId"] == self._frame_id:
             # No new document has come: the answer was a 204 or a download, or the page has stopped loading.
-            self._is_navigating = False
+            self._is_navigating = self._is_navigation_requested = False
             self.has_stopped = COMMIT in self.reached and LOAD not in self.reached
             self._wake()
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from worker.browser.devtools import Params, Session
+from worker.browser.document.network_events import NetworkEvents
 
 FONT: Final = "Font"
 # EventSource and WebSocket stay open for good.
@@ -38,8 +39,9 @@ class OpenRequests:
         changed_at: when a request last began, was answered or ended, by the loop's clock.
     """
 
-    def __init__(self, session: Session, frame_id: str) -> None:
+    def __init__(self, session: Session, frame_id: str, network: NetworkEvents) -> None:
         self.changed_at = 0.0
+        self._network = network
         self._session = session
         self._frame_id = frame_id
         self._open: dict[str, OpenRequest] = {}
@@ -58,8 +60,7 @@ class OpenRequests:
         session.on("Network.responseReceived", self._on_answered)
         session.on("Network.loadingFinished", self._on_ended)
         session.on("Network.loadingFailed", self._on_ended)
-        # Without this, Chromium would keep each response body in memory for a debugger.
-        await session.send("Network.enable", maxTotalBufferSize=0, maxResourceBufferSize=0)
+        await self._network.report()
 
     def now_open(self) -> list[OpenRequest]:
         """All open requests, the oldest first."""

@@ -5,12 +5,16 @@ on to another document. So nothing is switched on before there is a question: to
 from the start costs 170 ms of CPU on a page of 60 requests.
 """
 
+import asyncio
 import re
 from typing import Final
 
 from worker.browser.devtools import Params, Session
+from worker.browser.document.failed_requests import FailedRequest
 
-_NET_ERROR: Final = re.compile(r"net::ERR_\w+")
+# What Chromium writes of a request that failed: `net::ERR_FAILED`, or `... with a status of 404 (Not Found)`.
+_NET_ERROR: Final = re.compile(r"net::ERR_[\w.]+")
+_STATUS: Final = re.compile(r"a status of ([45]\d\d)\b")
 
 
 class PageLog:
@@ -19,6 +23,7 @@ class PageLog:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._net_errors: dict[str, str] = {}
+        self._failed: dict[str, FailedRequest] = {}
         self._script_errors: list[str] = []
         session.on("Log.entryAdded", self._entry)
         session.on("Runtime.consoleAPICalled", self._console)
@@ -36,6 +41,25 @@ class PageLog:
         await self._session.send("Log.enable")  # the messages come before its answer
         return self._net_errors.get(loader, "")
 
+    async def look(self, loader: str, *, with_errors: bool) -> tuple[dict[str, FailedRequest], int]:
+        """The requests that failed, by their ids, and the number of errors of scripts.
+
+        Args:
+            loader: Chromium's id of the document; its own request is left out.
+            with_errors: whether to count the errors; if not, their number is 0.
+
+        Raises:
+            DevToolsError: the page or its browser ended.
+        """
+        # Switched off again, so that whoever asks after this gets all of them, too.
+        log = self._session.send("Log.enable"), self._session.send("Log.disable")
+        errors: list[str] = []
+        if with_errors:
+            *_, errors = await asyncio.gather(*log, self.script_errors())
+        else:
+            await asyncio.gather(*log)
+        return {name: one for name, one in self._failed.items() if name != loader}, len(errors)
+
     async def script_errors(self) -> list[str]:
         """What scripts of the current document gave to `console.error`, or threw without a catch, in order.
 
@@ -43,15 +67,21 @@ class PageLog:
             DevToolsError: the page or its browser ended.
         """
         self._script_errors = []
-        await self._session.send("Runtime.enable")  # the messages come before its answer
-        await self._session.send("Runtime.disable")
+        # The messages come before the first answer.
+        await asyncio.gather(self._session.send("Runtime.enable"), self._session.send("Runtime.disable"))
         return self._script_errors
 
     def _entry(self, params: Params) -> None:
         entry = params["entry"]
         # The request of a document has the document's own id.
-        if (request_id := entry.get("networkRequestId")) and (found := _NET_ERROR.search(entry["text"])):
+        request_id = entry.get("networkRequestId")
+        if not request_id:
+            return
+        if found := _NET_ERROR.search(entry["text"]):
             self._net_errors[request_id] = found[0]
+        elif not (found := _STATUS.search(entry["text"])):
+            return
+        self._failed[request_id] = FailedRequest(entry.get("url", ""), found[found.re.groups])
 
     def _console(self, params: Params) -> None:
         if params["type"] in ("error", "assert"):

@@ -19,6 +19,8 @@ def script_value(answer: Params) -> Any:
     """
     if "exceptionDetails" in answer:
         thrown = answer["exceptionDetails"].get("exception", {})
-        words = str(thrown.get("description") or thrown.get("value") or "it threw").strip() or "it threw"
+        # Of null and undefined there is no more than what they are.
+        nothing = f"it threw {thrown.get('subtype') or thrown.get('type', 'nothing')}"
+        words = str(thrown.get("description") or thrown.get("value") or nothing).strip() or "it threw blanks"
         raise EvaluationError(words.splitlines()[0][:_MAX_THROWN_LENGTH])
     return answer["result"].get("value")

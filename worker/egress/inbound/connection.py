@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
 from fleet.telemetry.logs import get_logger
+from worker.egress.inbound.body_watch import Bodies
+from worker.egress.inbound.file_sender import FileSender
 from worker.egress.inbound.pipes import AnswerPipe, BodyPipe, Pipe
 from worker.egress.inbound.request_head import (
     MAX_HEAD_BYTES,
@@ -20,6 +22,7 @@ from worker.egress.inbound.request_head import (
     parse_head,
 )
 from worker.egress.outbound.stream import END_OF_HEAD, Stream
+from worker.egress.own_site.site import OwnAnswer
 from worker.egress.refusal import PROXY_NAME, RefusalError, tunnel_refusal
 from worker.egress.verdicts import ConnectionOutcome, Verdict
 
@@ -59,6 +62,7 @@ class InboundPort(Protocol):
     """The port that a connection has come in at."""
 
     idle_timeout_s: float
+    bodies: Bodies
 
     def began(self, connection: "ProxiedConnection") -> bool:
         """Count a new connection. False: there are too many."""
@@ -66,7 +70,7 @@ class InboundPort(Protocol):
     def ended(self, connection: "ProxiedConnection") -> None:
         """Forget a connection whose both sides are closed."""
 
-    def own_answer(self, request: Request) -> bytes | None:
+    def own_answer(self, request: Request) -> OwnAnswer | None:
         """The port's own answer to this request; None: the request goes to a target."""
 
     async def open(self, request: Request) -> TargetConnection:
@@ -75,6 +79,9 @@ class InboundPort(Protocol):
         Raises:
             RefusalError: the target may not be reached, or cannot be reached.
         """
+
+    def verdict_on_answer(self, request: Request, head: bytes) -> Verdict | None:
+        """Why the answer with this head, to a plain request, is refused; None: it is not."""
 
     def note(self, request: Request | None, verdict: Verdict) -> None:
         """Record the verdict of a request; None: it could not be read."""
@@ -112,6 +119,11 @@ class ProxiedConnection(asyncio.Protocol):
     def url(self) -> str:
         """The URL of a plain HTTP request; empty before its head has arrived, and for a tunnel."""
         return "" if self._request is None else self._request.url
+
+    @property
+    def bodies(self) -> Bodies:
+        """The compressed bodies of the page."""
+        return self.owner.bodies
 
     @property
     def is_tunnel(self) -> bool:
@@ -173,10 +185,7 @@ class ProxiedConnection(asyncio.Protocol):
     async def _open_target(self, request: Request, rest: bytes) -> None:
         own_answer = self.owner.own_answer(request)
         if own_answer is not None:
-            self.owner.note(request, Verdict(ConnectionOutcome.CONNECTED))
-            if self._near is not None:
-                self._near.write(own_answer)
-                self._near.close()
+            self._give(request, own_answer)
             return
         try:
             opened = await self.owner.open(request)
@@ -187,6 +196,27 @@ class ProxiedConnection(asyncio.Protocol):
             self.refuse(request, Verdict(ConnectionOutcome.UNAVAILABLE))
         else:
             self._relay(request, opened, rest)
+
+    def _give(self, request: Request, answer: OwnAnswer) -> None:
+        """Answer a request to the port's own site."""
+        self.owner.note(request, Verdict(ConnectionOutcome.CONNECTED))
+        near = self._near
+        if near is None or near.is_closing():
+            return
+        if answer.file is None:
+            near.write(answer.head + answer.body)
+            near.close()
+            return
+        try:
+            sender = FileSender(self, near, answer.file)
+        except OSError as error:
+            log.warning("a file of a job cannot be read", error=repr(error))
+            self.refuse(request, Verdict(ConnectionOutcome.FAILED))
+            return
+        self._is_relayed = True
+        near.set_protocol(sender)
+        near.write(answer.head)
+        sender.send()
 
     def _opening_ended(self, _opening: asyncio.Task[None]) -> None:
         self._opening = None
@@ -223,6 +253,10 @@ class ProxiedConnection(asyncio.Protocol):
         elif up >= _REQUEST_BYTES:
             self.awaits_answer = True
         return self.owner.spend(up=up, down=down)
+
+    def verdict_on_answer(self, request: Request, head: bytes) -> Verdict | None:
+        """See `InboundPort.verdict_on_answer`."""
+        return self.owner.verdict_on_answer(request, head)
 
     def refuse(self, request: Request | None, verdict: Verdict) -> None:
         """Refuse the request, and close the connection.

@@ -2,8 +2,9 @@
 
 import asyncio
 from http import HTTPStatus
-from typing import Protocol
+from typing import Final, Protocol
 
+from worker.egress.inbound.body_watch import Bodies, BodyWatch
 from worker.egress.inbound.request_head import Request
 from worker.egress.inbound.response_head import (
     AnswerHeads,
@@ -11,6 +12,9 @@ from worker.egress.inbound.response_head import (
 )
 from worker.egress.outbound.tenant_proxy import refused_status
 from worker.egress.verdicts import ConnectionOutcome, Verdict
+
+# The answer to HEAD has the head of a body that does not come.
+_METHODS_WITH_BODY: Final = frozenset({b"GET", b"POST"})
 
 
 class BothEnds(Protocol):
@@ -22,6 +26,10 @@ class BothEnds(Protocol):
 
     moved: bool
 
+    @property
+    def bodies(self) -> Bodies:
+        """The compressed bodies of the page."""
+
     def spend(self, *, up: int = 0, down: int = 0) -> bool:
         """Count bytes. False: the cap is exceeded, and all connections are being cut."""
 
@@ -30,6 +38,9 @@ class BothEnds(Protocol):
 
     def lost(self, transport: asyncio.Transport, exc: Exception | None) -> None:
         """One side is closed or lost."""
+
+    def verdict_on_answer(self, request: Request, head: bytes) -> Verdict | None:
+        """Why the answer with this head is refused; None: it is not."""
 
     def refuse(self, request: Request | None, verdict: Verdict) -> None:
         """Refuse the request, and close the connection."""
@@ -108,9 +119,9 @@ class BodyPipe(Pipe):
 
 
 class AnswerPipe(Pipe):
-    """The answer to a plain request, its head rewritten."""
+    """The answer to a plain request, its head rewritten; told when its compressed body ends too early."""
 
-    __slots__ = ("_heads", "_is_proxy", "_request")
+    __slots__ = ("_heads", "_is_proxy", "_request", "_watch")
 
     def __init__(
         self,
@@ -125,31 +136,42 @@ class AnswerPipe(Pipe):
         self._request = request
         self._heads: AnswerHeads | None = AnswerHeads()
         self._is_proxy = is_proxy
+        self._watch = BodyWatch(connection.bodies) if request.method in _METHODS_WITH_BODY else None
 
     def data_received(self, data: bytes) -> None:
         """Pass it on; the head only when it is complete."""
         if self._heads is None:
-            super().data_received(data)
+            self._pass(data)
             return
         try:
             passed = self._heads.feed(data)
         except MalformedAnswerError as error:
-            asks_for_credentials = self._is_proxy and error.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
-            verdict = (
-                refused_status(error.status) if asks_for_credentials else Verdict(ConnectionOutcome.FAILED)
-            )
+            is_of_proxy = self._is_proxy and error.status in {0, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED}
+            verdict = refused_status(error.status) if is_of_proxy else Verdict(ConnectionOutcome.FAILED)
             self._connection.refuse(self._request, verdict)
             return
         if self._heads.is_complete:
+            refused = self._connection.verdict_on_answer(self._request, self._heads.final)
             self._heads = None
+            if refused is not None:
+                self._connection.refuse(self._request, refused)
+                return
         if passed:
-            super().data_received(passed)
+            self._pass(passed)
 
     def eof_received(self) -> bool:
         """The target has ended its part: the end of the answer, or an error if the head is not complete."""
         if self._heads is not None:
             self._connection.refuse(self._request, Verdict(ConnectionOutcome.FAILED))
             return True
+        if self._watch is not None and self._watch.ends():
+            self._connection.bodies.note_cut(self._request)
         self._sink.close()
         self._source.close()
         return True
+
+    def _pass(self, data: bytes) -> None:
+        # First recorded, then passed on: when the browser has it, the render may ask already.
+        if self._watch is not None and self._watch.feed(data):
+            self._connection.bodies.note_cut(self._request)
+        super().data_received(data)

@@ -85,6 +85,19 @@ class Request:
         """The whole address of a plain request; of a tunnel nothing is known."""
         return "" if self.is_tunnel else f"http://{self.authority.decode()}{self.target.decode()}"
 
+    @property
+    def accept(self) -> str:
+        """The field Accept of a plain request, in lower case; empty if it has none."""
+        lines = (line.partition(b":") for line in self.fields)
+        return next(
+            (
+                value.strip().decode("latin-1").lower()
+                for name, _, value in lines
+                if name.lower() == b"accept"
+            ),
+            "",
+        )
+
     def head_for_target(self) -> bytes:
         """What the target gets of a plain request, in origin-form (RFC 9112, section 3.2.1)."""
         return self._head(self.target)

@@ -8,6 +8,8 @@ import re
 from http import HTTPStatus
 from typing import Final
 
+from worker.egress.outbound.stream import begins_answer
+
 # Chromium's own limit (net/http/http_stream_parser.h).
 MAX_HEAD_BYTES: Final = 256 * 1024
 # Lines of one head: ten times as many as servers are known to send. All lines that fit into MAX_HEAD_BYTES
@@ -23,8 +25,10 @@ _STATUS: Final = re.compile(rb"HTTP/1\.[0-9] ([0-9]{3})(?=[ \r\n])")
 _HOP_BY_HOP: Final = frozenset(
     (b"connection", b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"upgrade")
 )
+_CONTENT: Final = re.compile(rb"\ncontent-(type|length):[ \t]*([^\r\n;]*)", re.IGNORECASE)
 # `Connection` may not remove fields that say where a message ends.
 _FRAMING_FIELDS: Final = frozenset((b"content-length", b"transfer-encoding"))
+_MOST_DIGITS: Final = 15
 _SWITCHING: Final = 101
 _FINAL: Final = 200
 
@@ -46,14 +50,16 @@ class AnswerHeads:
 
     Attributes:
         is_complete: whether the final head is complete. All that follows is passed on unchanged.
+        final: the final head, rewritten; empty before it is complete.
     """
 
-    __slots__ = ("_held", "_interim", "is_complete")
+    __slots__ = ("_held", "_interim", "final", "is_complete")
 
     def __init__(self) -> None:
         self._held = bytearray()
         self._interim = 0
         self.is_complete = False
+        self.final = b""
 
     def feed(self, data: bytes) -> bytes:
         """Take a piece of the answer. Returns what to send to the client: nothing before a head is complete.
@@ -77,14 +83,23 @@ class AnswerHeads:
                 raise MalformedAnswerError(status)
             if status >= _FINAL:
                 self.is_complete = True
-                return passed + _rewritten(head) + bytes(held)
+                self.final = _rewritten(head)
+                return passed + self.final + bytes(held)
             self._interim += 1
             if self._interim > MAX_INTERIM:
                 raise MalformedAnswerError
             passed += head  # 103 Early Hints, for one; the real answer follows
-        if len(held) > MAX_HEAD_BYTES:
+        if len(held) > MAX_HEAD_BYTES or not begins_answer(held):
             raise MalformedAnswerError
         return passed
+
+
+def content_of(head: bytes) -> tuple[str, int]:
+    """The type of an answer's body, in lower case and without parameters, and its length; 0: not known."""
+    fields = {name.lower(): value.strip() for name, value in _CONTENT.findall(head)}
+    length = fields.get(b"length", b"")
+    kind = fields.get(b"type", b"").decode("latin-1").lower()
+    return kind, int(length) if length.isdigit() and len(length) <= _MOST_DIGITS else 0
 
 
 def _rewritten(head: bytes) -> bytes:

@@ -9,10 +9,16 @@ from fleet.egress.public_addresses import Address
 MAX_BUFFERED_BYTES: Final = 64 * 1024
 # RFC 9112, section 2.1: an empty line.
 END_OF_HEAD: Final = b"\r\n\r\n"
+_VERSION: Final = b"HTTP/1."
 
 
 class StreamEndedError(ConnectionError):
-    """The connection ended before the expected bytes arrived, or the buffer is full without them."""
+    """The connection ended before the expected bytes arrived, or what has arrived cannot become them."""
+
+
+def begins_answer(data: bytes | bytearray) -> bool:
+    """Whether an answer of HTTP/1 can begin so; servers of other protocols wait after their first line."""
+    return _VERSION.startswith(data[: len(_VERSION)])
 
 
 class Stream(asyncio.Protocol):
@@ -75,9 +81,11 @@ class Stream(asyncio.Protocol):
         """Read up to and with the first `end`.
 
         Raises:
-            StreamEndedError: the connection ended before, or the buffer is full.
+            StreamEndedError: the connection ended before, the buffer is full, or this is no answer of HTTP/1.
         """
         while (found := self._buffer.find(end)) < 0:
+            if not begins_answer(self._buffer):
+                raise StreamEndedError
             await self._wait_for_more()
         return await self.read(found + len(end))
 

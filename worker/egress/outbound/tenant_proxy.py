@@ -4,6 +4,7 @@ The proxy gets the name of the target and resolves it itself. Whether the job ma
 before.
 """
 
+import asyncio
 import base64
 import re
 from http import HTTPStatus
@@ -34,7 +35,9 @@ _IPV4, _NAME, _IPV6 = 1, 3, 4
 _ADDRESS_BYTES: Final = {_IPV4: 4, _IPV6: 16}
 
 WRONG_CREDENTIALS: Final = "The proxy wants other credentials."
-NO_PROXY: Final = "What answers there is no such proxy."
+NO_PROXY: Final = "What is at the address in `proxy` does not answer as a proxy of this kind does."
+# What a SOCKS5 proxy says first it says without asking anybody.
+GREETING_S: Final = 3.0
 # RFC 1928, section 6.
 _REPLIES: Final = {
     1: Verdict(ConnectionOutcome.PROXY_REFUSED, detail="The proxy failed."),
@@ -107,7 +110,11 @@ async def connect(stream: Stream, target: Target, credentials: bytes) -> tuple[i
 async def _socks5(stream: Stream, upstream: Upstream, target: Target) -> None:
     methods = (_NO_AUTHENTICATION, _PASSWORD) if upstream.username else (_NO_AUTHENTICATION,)
     stream.transport.write(bytes((_SOCKS5, len(methods), *methods)))
-    version, method = await stream.read(2)
+    try:
+        async with asyncio.timeout(GREETING_S):
+            version, method = await stream.read(2)
+    except TimeoutError:
+        raise RefusalError(Verdict(ConnectionOutcome.PROXY_FAILED, detail=NO_PROXY)) from None
     if version != _SOCKS5:
         raise RefusalError(Verdict(ConnectionOutcome.PROXY_FAILED, detail=NO_PROXY))
     if method == _PASSWORD and upstream.username:

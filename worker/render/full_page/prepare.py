@@ -6,6 +6,7 @@ from worker.render.context import Render
 from worker.render.full_page.far_frames import draw_far_frames
 from worker.render.full_page.repair import draw_beyond_window
 from worker.render.full_page.scroll import MAX_IMAGES_S, Scrolled, scroll_through
+from worker.render.full_page.virtual_list import fill_list
 from worker.render.waiting.settle import settle
 
 _VIRTUAL: Final = (
@@ -28,6 +29,8 @@ async def prepare(render: Render, *, max_height: float, is_changed: bool = False
         is_changed: whether the page was changed just before and may not be at rest.
 
     Raises:
+        RenderError: `memory_limit_exceeded`, see `fill_list`; `content_rejected`: the page goes on to another
+            address, or its scripts run without an end.
         DevToolsError: the page or its browser ended, or the document was replaced.
     """
     page, request = render.page, render.request
@@ -39,6 +42,9 @@ async def prepare(render: Render, *, max_height: float, is_changed: bool = False
         _warn(render, scrolled)
         if scrolled.has_scrolled or is_changed:
             await settle(render)
+            await render.require_staying()
+        if scrolled.is_virtual and not await fill_list(render, max_height=max_height):
+            render.warnings.append(_VIRTUAL)
     await draw_beyond_window(page)
     if left_out := await draw_far_frames(page, max_height=max_height, scale=request.device_scale_factor):
         render.warnings.append(_NOT_DRAWN % left_out)
@@ -47,8 +53,6 @@ async def prepare(render: Render, *, max_height: float, is_changed: bool = False
 def _warn(render: Render, scrolled: Scrolled) -> None:
     """Tell of what the scroll has shown."""
     warnings = render.warnings
-    if scrolled.is_virtual:
-        warnings.append(_VIRTUAL)
     if scrolled.missing_images:
         warnings.append(
             f"full_page: {scrolled.missing_images} images had not come {MAX_IMAGES_S:.0f} s after the page "

@@ -13,6 +13,8 @@ from worker.render.in_page import script
 
 # Of more elements than this nobody is asked for its style: 50,000 take about 0.3 s.
 _MAX_ELEMENTS: Final = 50_000
+# How long the backgrounds are waited for of parts that Chromium had not drawn before.
+_MAX_IMAGES_S: Final = 5.0
 
 _REPAIR: Final = script("draw_beyond_window.js")
 
@@ -23,4 +25,5 @@ async def draw_beyond_window(page: Page) -> None:
     Raises:
         DevToolsError: the page or its browser ended, or the document was replaced.
     """
-    await page.evaluate(f"({_REPAIR})({json.dumps({'maxElements': _MAX_ELEMENTS})})")
+    limits = {"maxElements": _MAX_ELEMENTS, "imagesMs": _MAX_IMAGES_S * 1000}
+    await page.evaluate(f"({_REPAIR})({json.dumps(limits)})")

@@ -5,10 +5,12 @@ reader. The scroll is instant and one window at a time, since an observer is tol
 skips.
 """
 
+import asyncio
 import json
 from dataclasses import dataclass
 from typing import Final
 
+from fleet.errors import ErrorType, RenderError
 from worker.browser.page import Page
 from worker.render.in_page import script
 
@@ -16,6 +18,8 @@ from worker.render.in_page import script
 MAX_SCROLL_S: Final = 10.0
 # How long images that began to load on the way are waited for.
 MAX_IMAGES_S: Final = 5.0
+# The scroll ends itself before that, unless the page's scripts leave it no time.
+_ANSWER_S: Final = 25.0
 # Scripts that load on scrolling often look only every 50 ms or so. A long page gets less time for each step.
 _STEP_MS: Final = 50
 _ALL_STEPS_MS: Final = 1500
@@ -56,6 +60,7 @@ async def scroll_through(page: Page, *, max_height: float) -> Scrolled:
         max_height: how far, in CSS pixels.
 
     Raises:
+        RenderError: `content_rejected`: scripts of the page run without an end.
         DevToolsError: the page or its browser ended, or the document was replaced.
     """
     limits = {
@@ -66,7 +71,15 @@ async def scroll_through(page: Page, *, max_height: float) -> Scrolled:
         "imagesMs": MAX_IMAGES_S * 1000,
         "maxLost": _MAX_LOST,
     }
-    found = await page.evaluate(f"({_SCROLL})({json.dumps(limits)})")
+    scope = asyncio.timeout(_ANSWER_S)
+    try:
+        async with scope:
+            found = await page.evaluate(f"({_SCROLL})({json.dumps(limits)})")
+    except TimeoutError as error:
+        if not scope.expired():
+            raise
+        detail = f"the page's scripts kept it busy for {_ANSWER_S:.0f} s while it was scrolled through"
+        raise RenderError(ErrorType.CONTENT_REJECTED, detail) from error
     return Scrolled(
         has_scrolled=found["hasScrolled"],
         first_height=found["firstHeight"],

@@ -2,6 +2,8 @@
 
 from importlib.resources import files
 
+from worker.browser.document.script_text import script_text
+
 
 def script(name: str) -> str:
     """The text of a script.
@@ -9,4 +11,5 @@ def script(name: str) -> str:
     Args:
         name: of its file, such as `selector.js`; those of others are below `vendor/`.
     """
-    return files(__name__).joinpath(name).read_text()
+    file = files(__name__).joinpath(name)
+    return file.read_text() if name.startswith("vendor/") else script_text(file)

@@ -1,6 +1,7 @@
 // Makes Chromium draw below the window what it draws only in it. See worker/render/full_page/repair.py.
-({maxElements}) => {
+async ({maxElements, imagesMs}) => {
   const root = document.documentElement, body = document.body;
+  if (!root) return;  // a script has taken all of the document away
   const set = (element, name, value) => element.style.setProperty(name, value, "important");
   const isIn = box => box.top >= 0 && box.bottom <= innerHeight && box.left >= 0 && box.right <= innerWidth;
   const covers = box => box.width >= innerWidth * 0.95 && box.height >= innerHeight * 0.95;
@@ -41,6 +42,7 @@
   });
 
   for (const element of skipped) set(element, "content-visibility", "visible");
+  await loadBackgrounds(skipped);
   for (const element of attached) set(element, "background-attachment", "scroll");
   const height = Math.max((document.scrollingElement ?? root).scrollHeight, innerHeight);
   // A root that is only as high as the window would end its background there.
@@ -54,5 +56,17 @@
     const rules = Object.entries(stretched).map(([name, value]) => `${name}: ${value} !important`).join(";");
     sheet.replaceSync(`${layers.join()} {${rules}}`);
     document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+  }
+
+  // Of what was not drawn before, Chromium has loaded no pictures of the style sheets.
+  async function loadBackgrounds(elements) {
+    const urls = new Set();
+    for (const element of elements)
+      for (const one of [element, ...element.querySelectorAll("*")].slice(0, maxElements))
+        for (const [, url] of getComputedStyle(one).backgroundImage.matchAll(/url\("(.*?)"\)/g)) urls.add(url);
+    const images = [...urls].map(url => Object.assign(new Image(), {src: url}));
+    const until = performance.now() + imagesMs;
+    while (images.some(image => !image.complete) && performance.now() < until)
+      await new Promise(resolve => setTimeout(resolve, 20));
   }
 }

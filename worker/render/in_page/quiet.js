@@ -19,10 +19,16 @@ async ({ limitMs, withFonts }, describe) => {
   // A font that has not come by then is drawn in its fallback; Chromium itself swaps after three seconds.
   const FONTS_MS = 3000;
   const TICK_MS = 50;
-  const LATE_FRAME_MS = 1000;
+  // Whatever waits for its turn in the page has it by then. To watch for longer, or for a frame of the animation,
+  // would have Chromium draw a frame more (10 ms of CPU).
+  const GLANCE_MS = 5;
+  const LATE_FRAME_MS = 2500;
   // A canvas is compared as a picture of so many points a side, of which each is the mean of its part.
   const SIDE = 64;
   const MAX_CANVASES = 8;
+  // What may have a shadow root: all but what large drawings are made of, of which to look at one takes 1 µs.
+  // Nothing here may ask for ancestors or descendants: in deep documents that takes seconds.
+  const HOSTS = ":not(circle, ellipse, g, line, path, polygon, polyline, rect, stop, svg, text, tspan, use)";
   const UNSEEN = new Set(["script", "meta", "title", "base", "noscript", "template"]);
 
   const now = () => performance.now();
@@ -64,6 +70,7 @@ async ({ limitMs, withFonts }, describe) => {
     drawing = new Motion();
     #samples = new WeakMap();
     #pen = null;
+    #letters = new TextDecoder("latin1"); // a letter for each byte: two texts are compared at once
 
     constructor() {
       this.layout.change(); // nobody knows what was before
@@ -72,9 +79,13 @@ async ({ limitMs, withFonts }, describe) => {
       });
       const watch = (root) => {
         observer.observe(root, { subtree: true, childList: true, characterData: true, attributes: true });
-        for (const { shadowRoot } of root.querySelectorAll("*")) if (shadowRoot) watch(shadowRoot);
+        for (const { shadowRoot } of root.querySelectorAll(HOSTS)) if (shadowRoot) watch(shadowRoot);
       };
       watch(document);
+    }
+
+    changedAt() {
+      return Math.max(this.layout.changedAt, this.drawing.changedAt);
     }
 
     #sample(canvas) {
@@ -85,10 +96,9 @@ async ({ limitMs, withFonts }, describe) => {
       try {
         this.#pen.clearRect(0, 0, SIDE, SIDE);
         this.#pen.drawImage(canvas, 0, 0, SIDE, SIDE);
-        const points = new Uint32Array(this.#pen.getImageData(0, 0, SIDE, SIDE).data.buffer);
-        return points.reduce((hash, point) => Math.imul(hash, 31) ^ point, SIDE);
+        return this.#letters.decode(this.#pen.getImageData(0, 0, SIDE, SIDE).data);
       } catch {
-        return 0; // without area, or with pictures of other sites, which no script may read
+        return ""; // without area, or with pictures of other sites, which no script may read
       }
     }
 
@@ -118,7 +128,7 @@ async ({ limitMs, withFonts }, describe) => {
   };
   const parts = () => Object.keys(isLoading).filter((name) => isLoading[name]());
   const ask = () => {
-    let answer = { requests: [], others: [], timers: 0, connections: 0, endedAt: 0 };
+    let answer = { requests: [], others: [], timers: 0, connections: 0, endedAt: 0, isIdle: false };
     const listen = ({ detail }) => (answer = JSON.parse(detail));
     performance.addEventListener(ANSWER, listen);
     performance.dispatchEvent(new CustomEvent(ASK));
@@ -134,10 +144,35 @@ async ({ limitMs, withFonts }, describe) => {
   const awaited = (begun) =>
     ["requests", "timers", "connections"].filter((name) => begun[name].length ?? begun[name]);
 
-  const settle = async () => {
+  // A script that was added after the load event may not have come. One in an SVG has no `src`.
+  const hasCome = ({ src = "" }) => !src.startsWith("http") || performance.getEntriesByName(src).length > 0;
+  // Nobody is told of the scripts that another one imports.
+  const isImporting = ({ type, textContent }) => /^module$/i.test(type) || /\bimport\s*\(/.test(textContent);
+  const areDone = (scripts) => scripts.every(hasCome) && !scripts.some(isImporting);
+  // What changes by itself, or shows another document.
+  const ALIVE = "audio, video, iframe, frame, object, embed";
+  // Nothing is known that could still change the page.
+  const isFinished = (begun) =>
+    begun.isIdle && !parts().length && !document.querySelector(ALIVE) && areDone(all("script"));
+
+  // What a finished page may still do at once: a message between its scripts, a picture out of its own text.
+  const glance = async (watch) => {
+    const before = watch.changedAt();
+    await sleep(GLANCE_MS);
+    watch.lookAtCanvases();
+    const begun = ask();
+    return watch.changedAt() === before && isFinished(begun) ? begun : null;
+  };
+
+  const settle = async (begunAtFirst) => {
+    const isNew = !("renderfleetWatch" in self);
     const watch = (self.renderfleetWatch ??= new Watch());
     const until = now() + limitMs;
     watch.lookAtCanvases();
+    if (isNew && isFinished(begunAtFirst)) {
+      const begun = await glance(watch);
+      if (begun) return { open: [], begun, isStill: false };
+    }
     for (;;) {
       const leftMs = Math.max(watch.layout.quietAt(), watch.drawing.quietAt()) - now();
       await sleep(Math.max(TICK_MS, Math.min(leftMs, 2 * TICK_MS)));
@@ -158,7 +193,7 @@ async ({ limitMs, withFonts }, describe) => {
   const isWatched = "renderfleetWatch" in self;
   const begun = ask();
   const isStill = !isWatched && !canChange() && !awaited(begun).length && !parts().length;
-  const answer = isStill ? { open: [], begun, isStill } : await settle();
+  const answer = isStill ? { open: [], begun, isStill } : await settle(begun);
   const fontsMs = withFonts ? Math.max(0, startedAt + FONTS_MS - now()) : 0;
   return { ...answer, facts: await describe?.(fontsMs) };
 }

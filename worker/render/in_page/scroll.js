@@ -1,8 +1,9 @@
 // Scrolls to the end and back; says how the page took it. See worker/render/full_page/scroll.py.
 async ({maxHeight, maxMs, stepMs, allStepsMs, imagesMs, maxLost}) => {
   const root = document.scrollingElement ?? document.documentElement;
-  const firstHeight = root.scrollHeight;
+  const firstHeight = root?.scrollHeight ?? 0;
   const found = {firstHeight, height: firstHeight, isCut: false, missing: 0, seen: 0, lost: 0, hasScrolled: false};
+  if (!root) return found;  // a script has taken all of the document away
   const isInWindow = root.scrollHeight <= innerHeight && root.scrollWidth <= innerWidth;
   const waits = document.scripts.length || document.querySelector("[loading=lazy], iframe, frame, object");
   if (isInWindow || !waits) return found;
@@ -62,7 +63,10 @@ async ({maxHeight, maxMs, stepMs, allStepsMs, imagesMs, maxLost}) => {
   const far = seen.filter(one => one.y > 1.5 * innerHeight);
   // A row that is not there any more, or was moved up to be used again.
   const isLost = one => !one.element.isConnected || place(one.element) < one.place - 1.5 * innerHeight;
+  const lost = far.filter(isLost).slice(0, maxLost).filter(one => !isDrawn(one.y));
   found.seen = far.length;
-  found.lost = far.filter(isLost).slice(0, maxLost).filter(one => !isDrawn(one.y)).length;
+  found.lost = lost.length;
+  // For worker/render/full_page/virtual_list.py, when the window has changed.
+  globalThis.countMissingRows = () => lost.filter(one => one.y < innerHeight && !isDrawn(one.y)).length;
   return found;
 }

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from fleet.errors import ErrorType, RenderError
 from worker.browser.devtools import ProtocolError
+from worker.browser.document.script_value import EvaluationError
 from worker.browser.protocol import ScreenshotClip
 from worker.render.context import Render
 from worker.render.full_page.repair import draw_beyond_window
@@ -21,6 +22,7 @@ _BRING: Final = script("bring_element.js")
 # The page is ready already: an element that is still missing has so much time.
 _PATIENCE_S: Final = 3.0
 _LOOK_EVERY_S: Final = 0.1
+_TRIES: Final = 3
 _MANY: Final = "selector: %d elements match %s; the picture shows the first visible one"
 
 
@@ -29,11 +31,25 @@ async def element_area(render: Render) -> ScreenshotClip:
 
     Raises:
         RenderError: `selector_not_found` when nothing that matches can be seen, `invalid_request` when the
-            browser cannot read the selector.
+            browser cannot read the selector, `content_rejected` when the page goes on to another address.
         DevToolsError: the page or its browser ended.
     """
+    for _ in range(_TRIES):
+        frame_id = await _find(render)
+        try:
+            return await _area(render, frame_id)
+        except (ProtocolError, EvaluationError) as error:
+            # The page has put another element in its place, as many do when they are scrolled.
+            render.require_same_document(cause=error)
+            await render.page.require_alive()
+    detail = (
+        f"selector: the page took the element that matches {render.request.selector} away, again and again"
+    )
+    raise RenderError(ErrorType.SELECTOR_NOT_FOUND, detail)
+
+
+async def _area(render: Render, frame_id: str) -> ScreenshotClip:
     page, padding = render.page, render.request.selector_padding_px
-    frame_id = await _find(render)
     brought = await page.evaluate(f"({_BRING})()", frame_id=frame_id)
     if brought["isLarge"]:
         if render.request.java_script_enabled:
@@ -43,6 +59,7 @@ async def element_area(render: Render) -> ScreenshotClip:
         await draw_beyond_window(page)
     if (brought["hasMoved"] or brought["isLarge"]) and render.request.java_script_enabled:
         await settle(render)
+        await render.require_staying()
     left, top, right, bottom = await _box(render, frame_id)
     return await part_of_page(
         render, "selector", (left - padding, top - padding, right + padding, bottom + padding)
@@ -62,14 +79,19 @@ async def _find(render: Render) -> str:
                 raise RenderError(ErrorType.INVALID_REQUEST, detail)
             matches += answer.get("matches", 0)
             if answer.get("isSeen"):
-                if matches > 1:
-                    render.warnings.append(_MANY % (matches, selector))
+                if matches > 1 and (warning := _MANY % (matches, selector)) not in render.warnings:
+                    render.warnings.append(warning)
                 return frame_id
         if clock() > deadline:
             break
         await asyncio.sleep(_LOOK_EVERY_S)
-    seen = f"none of the {matches} elements that match {selector} is visible" if matches else ""
-    detail = f"selector: {seen or f'nothing matches {selector}'}"
+    match matches:
+        case 0:
+            detail = f"selector: nothing matches {selector}"
+        case 1:
+            detail = f"selector: the element that matches {selector} is not visible"
+        case _:
+            detail = f"selector: none of the {matches} elements that match {selector} is visible"
     raise RenderError(ErrorType.SELECTOR_NOT_FOUND, f"{detail}; `wait_for_selector` waits longer")
 
 

@@ -2,25 +2,19 @@
 
 It is done in a process of its own for each picture (encoder_program.py). The library for small
 PNG files holds Python's global lock for all of its work, pictures take memory that a process gives back with
-its end, and a process can be killed when its render is. Its start takes 15 ms of CPU, and 60 more with
-Pillow (measured).
+its end, and a process can be killed when its render is.
 """
 
-import asyncio
-import os
-import sys
-import sysconfig
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
+from fleet.confined.limits import ConfinedError, Limits
+from fleet.confined.program import ConfinedProgram
 from fleet.errors import ErrorType, RenderError
-from worker.browser.launch.child_environment import for_browser
 
-_PROGRAM: Final = Path(__file__).with_name("encoder_program.py")
-# Python without what it looks up at its start: 10 ms instead of 16.
-_FAST_START: Final = ("-S", "-s", "-P")
-_LIBRARIES: Final = sysconfig.get_path("purelib")
+_PROGRAM: Final = ConfinedProgram("worker.render.picture.encoder_program")
+# Against a library that hangs: the size of the picture was checked, and the attempt has a deadline.
+_LIMITS: Final = Limits(cpu_s=600, wall_s=600, memory_bytes=None, output_bytes=2**30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +45,8 @@ async def encode(png: bytes, encoding: Encoding) -> bytes:
     Raises:
         RenderError: `internal_error`: the process failed.
     """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *_FAST_START,
-        str(_PROGRAM),
-        *encoding.words(),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        # One thread for each picture: the other cores belong to other renders.
-        env=for_browser(os.environ) | {"PYTHONPATH": _LIBRARIES, "RAYON_NUM_THREADS": "1"},
-    )
     try:
-        encoded, _ = await process.communicate(png)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode != 0 or not encoded:
+        return await _PROGRAM.run(png, *encoding.words(), limits=_LIMITS)
+    except ConfinedError as error:
         detail = f"the picture could not be encoded as {encoding.format}"
-        raise RenderError(ErrorType.INTERNAL_ERROR, detail)
-    return encoded
+        raise RenderError(ErrorType.INTERNAL_ERROR, detail) from error

@@ -1,20 +1,23 @@
-"""Encodes one picture: reads a PNG from standard input and writes the result to standard output.
-
-A program of its own, started by encoder.py with the words of an `Encoding`: format, quality, 1
-for a small PNG, width and height (0: as they are). Each import takes time, so it imports nothing of ours, of
-the standard library next to nothing, and of other libraries only what the picture needs.
-"""
+"""Encodes one picture: the program of encoder.py, which gives it the words of an `Encoding`."""
 
 import io
-import sys
+import os
 
-# Bytes for each pixel of Chromium's fast PNG: 0.02 to 0.2 for a page of text, more than 0.5 for gradients and
-# for pages with photographs, more than 1 for pages of photographs alone.
+import oxipng
+from PIL import AvifImagePlugin, Image, WebPImagePlugin  # noqa: F401 - or else Pillow imports all formats
+
+# One thread for each picture: the other cores belong to other renders.
+os.environ["RAYON_NUM_THREADS"] = "1"
+# Bytes for each pixel of Chromium's fast PNG: less than 0.15 for a page of which little is drawn, 0.2 for one
+# of text, more than 0.5 for gradients and for pages with photographs, more than 1 for photographs alone.
+_SPARSE = 0.15
 _NO_TEXT = 0.5
 _PHOTOGRAPHS = 1.0
-# Of libdeflate's twelve: from 9 on the time grows faster than the file shrinks, below 8 some files are larger
-# than Chromium's own.
-_DEFLATE_LEVEL = 8
+# Of libdeflate's twelve, the lowest with which no file is larger than Chromium's own. On gradients 8 takes
+# four times as long as 6; photographs do not get smaller above 2.
+_LEVEL_OF_SPARSE = 8
+_LEVEL = 6
+_LEVEL_OF_PHOTOGRAPHS = 3
 _AVIF_SPEED = 10
 _WEBP_LOSSLESS = 100
 # Of WebP's methods 0 is the fastest. Higher ones take two to seven times as long, for files that are 10 to
@@ -24,24 +27,21 @@ _WEBP_METHOD_OF_LARGE = 0
 _LARGE_PIXELS = 4_000_000
 
 
-def main(format_: str, quality: int, is_small: int, width: int, height: int) -> None:
-    """Encode one picture."""
-    data = sys.stdin.buffer.read()
+def work(png: bytes, format_: str, *figures: str) -> bytes:
+    """Encode one picture.
+
+    Args:
+        png: as Chromium made it.
+        format_: of the result.
+        figures: quality, 1 for a small PNG, width and height (0: as they are).
+    """
+    quality, is_small, width, height = map(int, figures)
     if format_ != "png" or width:
-        data = _encoded(data, format_, quality, size=(width, height) if width else None, is_small=is_small)
-    if is_small:
-        data = _small_png(data)
-    sys.stdout.buffer.write(data)
+        png = _encoded(png, format_, quality, size=(width, height) if width else None, is_small=is_small)
+    return _small_png(png) if is_small else png
 
 
 def _encoded(png: bytes, format_: str, quality: int, *, size: tuple[int, int] | None, is_small: int) -> bytes:
-    from PIL import Image  # noqa: PLC0415 - see the module's first lines
-
-    if format_ == "avif":
-        from PIL import AvifImagePlugin  # noqa: F401, PLC0415 - or else Pillow imports all formats
-    elif format_ == "webp":
-        from PIL import WebPImagePlugin  # noqa: F401, PLC0415
-
     Image.MAX_IMAGE_PIXELS = None  # it comes from our own browser, and its size was checked before
     target = io.BytesIO()
     with Image.open(io.BytesIO(png), formats=("PNG",)) as opened:
@@ -64,18 +64,14 @@ def _encoded(png: bytes, format_: str, quality: int, *, size: tuple[int, int] | 
 
 def _small_png(png: bytes) -> bytes:
     """The same pixels in fewer bytes."""
-    import oxipng  # noqa: PLC0415 - see the module's first lines
-
     width, height = int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
     bytes_per_pixel = len(png) / (width * height)
-    filters = []  # each that is tried takes as long again
-    if bytes_per_pixel < _PHOTOGRAPHS:
-        filters.append(oxipng.RowFilter.NoOp)
-    if bytes_per_pixel > _NO_TEXT:
-        filters.append(oxipng.RowFilter.Paeth)
-    deflater = oxipng.Deflaters.libdeflater(_DEFLATE_LEVEL)
+    if bytes_per_pixel >= _PHOTOGRAPHS:
+        filters, level = [oxipng.RowFilter.Paeth], _LEVEL_OF_PHOTOGRAPHS
+    elif bytes_per_pixel > _NO_TEXT:  # each filter that is tried takes as long again
+        filters, level = [oxipng.RowFilter.NoOp, oxipng.RowFilter.Paeth], _LEVEL
+    else:
+        filters = [oxipng.RowFilter.NoOp]
+        level = _LEVEL if bytes_per_pixel > _SPARSE else _LEVEL_OF_SPARSE
+    deflater = oxipng.Deflaters.libdeflater(level)
     return bytes(oxipng.optimize_from_memory(png, level=1, filter=filters, deflate=deflater))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], *map(int, sys.argv[2:]))

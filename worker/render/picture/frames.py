@@ -1,5 +1,6 @@
 """The frames of a page, and where an element in one of them lies in the window."""
 
+from worker.browser.devtools import ProtocolError
 from worker.browser.page import ISOLATED_WORLD, Page
 
 
@@ -24,13 +25,17 @@ async def quads(page: Page, expression: str, *, frame_id: str) -> list[list[floa
         frame_id: of the frame in which the element is.
 
     Raises:
-        ProtocolError: it is not drawn.
+        ProtocolError: it is not drawn, or not there any more.
     """
     world = await page.send("Page.createIsolatedWorld", frameId=frame_id, worldName=ISOLATED_WORLD)
     context_id = world["executionContextId"]
     answer = await page.send("Runtime.evaluate", expression=expression, contextId=context_id)
+    if "objectId" not in answer["result"]:
+        raise ProtocolError("there is no such element any more")
     found = await page.send("DOM.getContentQuads", objectId=answer["result"]["objectId"])
     corners: list[list[float]] = found["quads"]
+    if not corners:
+        raise ProtocolError("the element is not drawn any more")
     return corners
 
 

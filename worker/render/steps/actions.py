@@ -119,8 +119,13 @@ async def _place(
         detail = f"{name}: the browser cannot read the selector {selector}: {problem}"
         raise RenderError(ErrorType.INVALID_REQUEST, detail)
     if "x" not in answer:
-        matches = answer["matches"]
-        found = f"none of the {matches} elements that match is visible" if matches else "nothing matches"
+        match answer["matches"]:
+            case 0:
+                found = "nothing matches"
+            case 1:
+                found = "the element that matches is not visible"
+            case matches:
+                found = f"none of the {matches} elements that match is visible"
         detail = f"{name}: {found}: {selector} (waited {limit_ms} ms)"
         raise RenderError(ErrorType.SELECTOR_NOT_FOUND, detail)
     if "covered" in answer and not may_be_covered:

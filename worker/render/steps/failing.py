@@ -3,12 +3,9 @@
 import json
 from typing import Final
 
-from pydantic_core import Url
-
-from fleet.egress.hosts import HostPatterns, without_brackets
 from fleet.errors import ErrorType, RenderError
 from worker.render.context import Render
-from worker.render.unfinished import address_name
+from worker.render.reports.unfinished import address_name
 
 # The text is looked through in the page: it may be megabytes long. innerText has what a reader sees.
 _FIND: Final = """(texts => {
@@ -70,19 +67,16 @@ async def _check_console(render: Render) -> None:
 
 
 def _check_requests(render: Render) -> None:
-    page, blocked = render.page, HostPatterns(render.request.block_requests)
-    failed = [one for one in page.failures.without(page.lifecycle.loader) if _host(one.url) not in blocked]
+    page, unwanted = render.page, render.terms.unwanted
+    failed = [
+        one
+        for one in page.failures.without(page.lifecycle.loader)
+        if unwanted is None or not unwanted.has_refused(one.url)
+    ]
     if failed:
         others = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
         detail = f"a request of the page failed: {address_name(failed[0].url)} ({failed[0].reason}){others}"
         raise RenderError(ErrorType.CONTENT_REJECTED, detail)
-
-
-def _host(url: str) -> str:
-    try:
-        return without_brackets(Url(url).host or "")
-    except ValueError:
-        return ""
 
 
 def _quoted(text: str) -> str:

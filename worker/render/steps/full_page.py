@@ -8,6 +8,8 @@ from worker.browser.protocol import ScreenshotClip
 from worker.render.context import Render
 from worker.render.full_page.inner_scroller import expand_scroller
 from worker.render.full_page.prepare import prepare
+from worker.render.overlays.popups import hide_popups
+from worker.render.picture.ignored import find_ignored
 from worker.render.picture.look import apply_look
 from worker.render.picture.picture_size import largest
 
@@ -31,9 +33,13 @@ async def run(render: Render) -> None:
         expanded = await expand_scroller(render.page)
         if expanded and not expanded.is_whole:
             render.warnings.append(_NOT_EXPANDED % expanded.grown_px)
+            render.cut_height += math.ceil(expanded.grown_px)
         limit = _fitting(render, request.viewport.width, math.inf)[1]
         await prepare(render, max_height=limit, is_changed=expanded is not None)
+        if request.block_popups:
+            render.blocked.popups += await hide_popups(render.page)  # some come when one scrolls
         await apply_look(render)  # an animation that is put to its end may make the page longer
+        await find_ignored(render)
         await render.page.freeze()
         render.area = await _area(render)
     except ProtocolError as error:
@@ -63,4 +69,5 @@ async def _area(render: Render) -> ScreenshotClip | None:
             f"full_page: the page is {math.ceil(width)} x {math.ceil(height)} CSS pixels; the picture holds "
             f"the first {fitting[0]} x {fitting[1]}"
         )
+        render.cut_height += max(0, math.ceil(wanted) - fitting[1])
     return ScreenshotClip(x=0, y=0, width=fitting[0], height=fitting[1], scale=1)

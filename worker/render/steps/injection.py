@@ -34,6 +34,7 @@ async def run(render: Render) -> None:
     for number, added in enumerate(request.scripts):
         async with render.until_ready(f"the end of scripts[{number}]"):
             await _run(render, f"scripts[{number}]", added)
+            await page.lifecycle.wait_start()
         if page.lifecycle.loader != loader or page.lifecycle.is_moving_on:
             await wait_after_change(render, loader)
             loader = page.lifecycle.loader

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from pathlib import Path
 from typing import IO, Final
 
 from fleet.errors import ErrorType, RenderError
@@ -9,6 +10,7 @@ from fleet.jobs.facts import ArtifactFacts
 from fleet.render.options.output import CONTENT_TYPES, PICTURES, Format
 from worker.render.context import Render
 from worker.render.file_facts import count_pages, picture_size
+from worker.render.picture.ignored import ignored_boxes
 from worker.resources.disk import full_error, means_full
 
 # More than this is written and hashed in a thread: other renders need the loop.
@@ -49,15 +51,21 @@ async def _write_all(render: Render) -> ArtifactFacts:
                 _write(file, digest, piece)
     if not size_bytes:
         raise RenderError(ErrorType.INTERNAL_ERROR, "the browser gave an empty picture or document")
-    width_px, height_px = picture_size(head) if format_ in PICTURES else (None, None)
+    size = picture_size(head) if format_ in PICTURES else None
     return ArtifactFacts(
         content_type=CONTENT_TYPES[format_],
         size_bytes=size_bytes,
         sha256=digest.hexdigest(),
-        width_px=width_px,
-        height_px=height_px,
-        pages=count_pages(render.path) if format_ is Format.PDF else None,
+        width_px=size and size[0],
+        height_px=size and size[1],
+        ignored=None if size is None else ignored_boxes(render, size),
+        pages=(render.pages or _pages(render.path)) if format_ is Format.PDF else None,
     )
+
+
+def _pages(path: Path) -> int | None:
+    with path.open("rb") as file:
+        return count_pages(file)
 
 
 def _write(file: IO[bytes], digest: "hashlib._Hash", piece: bytes) -> None:

@@ -11,8 +11,10 @@ from worker.browser.devtools import ProtocolError
 from worker.browser.protocol import Screenshot
 from worker.render.context import Render
 from worker.render.file_facts import picture_size
+from worker.render.picture.blank import blank_share
 from worker.render.picture.element import element_area
 from worker.render.picture.encoder import Encoding, encode
+from worker.render.picture.ignored import find_ignored
 from worker.render.picture.look import apply_look
 from worker.render.picture.part import clip_area
 from worker.render.picture.picture_size import MAX_PIXELS, MAX_SIDE_PX, result_size
@@ -62,6 +64,7 @@ async def _encoded(render: Render, params: Screenshot, pixels: float) -> bytes:
         params["quality"] = quality
     picture = await _picture(render, params)
     render.require_same_document()
+    render.blank_share = await blank_share(picture)
     if not is_ours:
         return picture
     size = result_size(picture_size(picture), request.width_px, request.height_px)
@@ -90,6 +93,7 @@ async def _choose(render: Render) -> None:
         elif request.clip is not None:
             render.area = await clip_area(render, request.clip)
         await apply_look(render)
+        await find_ignored(render)
         if render.area is not None:
             await render.page.freeze()
     except ProtocolError as error:

@@ -17,6 +17,7 @@ async def wait_after_change(render: Render, loader: str) -> None:
         RenderError: what `arrive` raises.
         DevToolsError: the page or its browser ended.
     """
+    await render.page.lifecycle.wait_start()
     if not is_replaced(render.page, loader):
         await settle(render)
     if is_replaced(render.page, loader):

@@ -10,8 +10,10 @@ from fleet.render.options.readiness import WaitUntil
 from fleet.render.options.source import MAX_URL_LENGTH
 from worker.browser.devtools import ProtocolError
 from worker.browser.document.loading import COMMIT, DOM_CONTENT_LOADED, LOAD
-from worker.render import egress_report, unfinished
 from worker.render.context import Render
+from worker.render.in_page import script
+from worker.render.reports import egress_report, unfinished
+from worker.render.verdict.findings import Findings
 from worker.render.waiting.conditions import wait_for_function, wait_for_selector
 from worker.render.waiting.load_wait import FONTS_TIMEOUT_S, LoadEnd, is_replaced, wait_loaded, wait_quiet
 from worker.render.waiting.settle import AUTO_S, wait_rest
@@ -29,6 +31,8 @@ _ENDED: Final = (
     "to an app or to an address without content"
 )
 MAX_TITLE_LENGTH: Final = 1_000
+# RFC 5646, section 4.4.1: 35 characters hold any tag that means something.
+_MAX_LANGUAGE_LENGTH: Final = 35
 # Of an answer without a body: a redirect that leads nowhere, and errors. An empty 200 is what was wanted.
 _FIRST_REFUSED_STATUS: Final = 300
 # Documents that may follow each other by script or meta refresh; as many as HTTP redirects in Chromium.
@@ -36,7 +40,7 @@ _MAX_DOCUMENTS: Final = 20
 _FONTS_TIMEOUT_MS: Final = round(FONTS_TIMEOUT_S * 1000)
 
 # One question for everything, as a function of a script. Laying out first makes the page ask for the fonts
-# that it needs.
+# that it needs. A field with `autofocus` gets the text cursor with the next frame, which may come later.
 _QUESTION: Final = """async (fontsMs) => {
   document.documentElement?.offsetWidth;
   const fonts = document.fonts.status !== "loading" || await Promise.race([
@@ -50,10 +54,19 @@ _QUESTION: Final = """async (fontsMs) => {
     status: entry?.responseStatus ?? 0,
     isEmpty: entry?.responseEnd > 0 && entry.decodedBodySize === 0,
     title: document.title.slice(0, %d),
-    hasCaret: !!document.activeElement?.matches("input, textarea, iframe, frame, [contenteditable]"),
+    language: String(document.documentElement?.lang ?? "").slice(0, %d),
+    hasLazy: !!document.querySelector("img[loading=lazy i], iframe[loading=lazy i]"),
+    findings: (%s)(),
+    hasCaret: !!document.activeElement?.matches("input, textarea, iframe, frame, [contenteditable]")
+      || !!document.querySelector("[autofocus]"),
   };
 }"""
-_DESCRIBE: Final = _QUESTION % (MAX_URL_LENGTH, MAX_TITLE_LENGTH)
+_DESCRIBE: Final = _QUESTION % (
+    MAX_URL_LENGTH,
+    MAX_TITLE_LENGTH,
+    _MAX_LANGUAGE_LENGTH,
+    script("worth.js"),
+)
 
 
 class _Answer(TypedDict):
@@ -64,6 +77,9 @@ class _Answer(TypedDict):
     status: int
     isEmpty: bool
     title: str
+    language: str
+    hasLazy: bool
+    findings: Findings
     hasCaret: bool
 
 
@@ -96,6 +112,19 @@ async def look_again(render: Render) -> None:
         _keep_facts(render, answer, LoadEnd.WITHOUT_FONTS if not answer["fonts"] else LoadEnd.REACHED)
 
 
+async def look_in_passing(render: Render) -> None:
+    """Keep what the page is now, without waiting for anything; for a render that has failed.
+
+    Raises:
+        RenderError: `url_blocked`: it is something that may not be shown.
+        DevToolsError: the page or its browser ended, or the document was replaced.
+    """
+    answer = cast("_Answer", await render.page.evaluate(f"({_DESCRIBE})(0)"))
+    _check_final_address(render, answer["url"])
+    render.findings = answer["findings"]
+    render.page_facts = _facts(answer)
+
+
 def _keep_facts(render: Render, answer: _Answer, end: LoadEnd) -> None:
     """Leave what the page says of itself, unless it is something that may not be shown."""
     unreachable_url = render.page.lifecycle.unreachable_url
@@ -103,6 +132,8 @@ def _keep_facts(render: Render, answer: _Answer, end: LoadEnd) -> None:
         detail = "the page led to an address that the browser could not open"
         refused = egress_report.refusal(render.page.port, unreachable_url)
         raise refused or RenderError(ErrorType.CONNECTION_FAILED, detail)
+    if cut_short := egress_report.cut_short(render.page):
+        raise cut_short
     if end is LoadEnd.STOPPED:
         render.warnings.append(_ENDED % render.request.wait_until.value)
     if render.request.wait_for_fonts and (end is LoadEnd.WITHOUT_FONTS or not answer["fonts"]):
@@ -111,12 +142,19 @@ def _keep_facts(render: Render, answer: _Answer, end: LoadEnd) -> None:
     if answer["isEmpty"] and answer["status"] >= _FIRST_REFUSED_STATUS:
         detail = f"the target answered {answer['status']} with an empty body: there is no page to show"
         raise RenderError(ErrorType.HTTP_STATUS_REJECTED, detail)
+    render.findings = answer["findings"]
     render.has_caret = answer["hasCaret"]
-    render.page_facts = PageFacts(
+    render.has_lazy = answer["hasLazy"]
+    render.page_facts = _facts(answer)
+
+
+def _facts(answer: _Answer) -> PageFacts:
+    return PageFacts(
         final_url=answer["url"],
         http_status=answer["status"] or None,
         # JavaScript's text may be cut within a character, and no document can be written with half of one.
         title=answer["title"].encode(errors="replace").decode(),
+        language=answer["language"].encode(errors="replace").decode() or None,
     )
 
 
@@ -181,6 +219,7 @@ async def _rest(render: Render, end: LoadEnd) -> tuple[_Answer | None, LoadEnd]:
         has_scripts=render.request.java_script_enabled,
         describe=_DESCRIBE,
     )
+    render.goes_on = bool(rest.going_on)
     if rest.going_on:
         names = ", ".join(unfinished.names(rest.going_on))
         render.warnings.append(f"wait_until=auto: captured while this still went on: {names}")

@@ -90,8 +90,11 @@ def _not_found(render: Render, awaited: AwaitedSelector, matches: int) -> Render
     if awaited.state is SelectorState.HIDDEN:
         detail = f"{what} what matches {awaited.selector} was not hidden"
         return RenderError(ErrorType.NAVIGATION_TIMEOUT, detail)
-    if matches:
-        detail = f"{what} none of the {matches} elements that match {awaited.selector} was visible"
-    else:
-        detail = f"{what} nothing matched {awaited.selector}"
+    match matches:
+        case 0:
+            detail = f"{what} nothing matched {awaited.selector}"
+        case 1:
+            detail = f"{what} the element that matches {awaited.selector} was not visible"
+        case _:
+            detail = f"{what} none of the {matches} elements that match {awaited.selector} was visible"
     return RenderError(ErrorType.SELECTOR_NOT_FOUND, detail)

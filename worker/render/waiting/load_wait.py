@@ -9,9 +9,9 @@ from worker.browser.devtools import ProtocolError
 from worker.browser.document.loading import COMMIT
 from worker.browser.document.open_requests import FONT
 from worker.browser.page import Page
-from worker.render import egress_report
-from worker.render.net_errors import error_type
-from worker.render.unfinished import is_unread, lacks_nothing, lacks_only_fonts
+from worker.render.reports import egress_report
+from worker.render.reports.net_errors import error_type
+from worker.render.reports.unfinished import is_unread, lacks_nothing, lacks_only_fonts
 
 # A font that has not come by then is drawn in its fallback; Chromium itself swaps after three seconds.
 FONTS_TIMEOUT_S: Final = 3.0
@@ -100,6 +100,7 @@ class _LoadWait:
                     raise
             if not lifecycle.has_reached(self._stage) and (end := await self._early_end()):
                 return end
+        self._require_whole_body()
         return LoadEnd.REACHED
 
     async def _early_end(self) -> LoadEnd | None:
@@ -112,6 +113,7 @@ class _LoadWait:
         loader = lifecycle.loader
         if COMMIT not in lifecycle.reached or is_replaced(self._page, loader):
             return None  # whom one could ask is not the document that counts
+        self._require_whole_body()
         if self._loader != loader:
             self._loader, self._fonts_seen_at = loader, None
             self._has_stopped = self._lacked_nothing = False
@@ -146,6 +148,10 @@ class _LoadWait:
         if self._has_stopped:
             return self._lacked_nothing
         return before and self._lacked_nothing and not self._page.port.has_tunnels()
+
+    def _require_whole_body(self) -> None:
+        if cut_short := egress_report.cut_short(self._page):
+            raise cut_short
 
     async def _require_whole_transfer(self) -> None:
         if net_error := await self._page.log.net_error(self._page.lifecycle.loader):

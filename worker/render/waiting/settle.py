@@ -1,13 +1,13 @@
 """Waits until a page is at rest: as finished as a person would call it.
 
-At rest means that for 100 ms nothing that one sees has changed, in no frame: no layout, no canvas; that
-animations which end by themselves have ended; and that fonts, pictures in view, requests and short timers are
-not awaited any more. What goes on for ever (endless animations, clocks, polls, streams, players) is not
-waited for.
+At rest means that for 100 ms nothing that one sees has changed, in no frame: no layout, no canvas; or for
+5 ms, if nothing is known that could change it. Animations which end by themselves have ended; and fonts,
+pictures in view, requests and short timers are not awaited any more. What goes on for ever (endless
+animations, clocks, polls, streams, players) is not waited for.
 
 Who knows what: the documents themselves watch what one sees (in_page/quiet.js), a script in the page's own
-world keeps account of what its scripts have begun (in_page/begun.js, only for `wait_until=auto`), and the
-page's port of the egress proxy knows the rest of its requests. So nothing has to report every request.
+world keeps account of what its scripts have begun (worker/browser/begun.js), and the page's port of the
+egress proxy knows the rest of its requests. So nothing has to report every request.
 """
 
 import asyncio
@@ -41,7 +41,6 @@ _MAX_FRAMES: Final = 20
 _IS_RUNNING: Final = """document.getAnimations().some(({playState, effect}) =>
   playState === "running" && effect.getComputedTiming().endTime !== Infinity)"""
 _QUIET: Final = script("quiet.js")
-_BEGUN: Final = script("begun.js")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +83,6 @@ class _Answer:
         self.ignored.update(begun["requests"], begun["others"])
         self.is_still = self.is_still and said["isStill"]
         self.facts = self.facts or said.get("facts")
-
-
-async def keep_account(page: Page, *, is_written: bool) -> None:
-    """Have the page keep account of what its scripts begin; before anything is loaded.
-
-    Args:
-        page: that is still empty.
-        is_written: whether the document is going to be written into the one that is there.
-
-    Raises:
-        DevToolsError: the page or its browser ended.
-    """
-    await page.send("Page.addScriptToEvaluateOnNewDocument", source=_BEGUN)
-    if is_written:
-        await page.send("Runtime.evaluate", expression=_BEGUN)
 
 
 async def settle(render: Render) -> None:

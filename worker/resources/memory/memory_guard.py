@@ -20,7 +20,8 @@ from typing import Final
 from weakref import WeakSet
 
 from fleet.telemetry.logs import get_logger
-from fleet.telemetry.metrics import MEMORY_KILLS, PAGES_ENDED, RENDER_MEMORY_BYTES
+from fleet.telemetry.metrics.of_worker import MEMORY_KILLS, PAGES_ENDED, RENDER_MEMORY_BYTES
+from worker.resources.back_pressure import BackPressure
 from worker.resources.chromium_processes import (
     BrowserProcesses,
     is_marked,
@@ -49,8 +50,9 @@ _FLOOD: Final = (
     "the page kept the browser, which all pages share, busy with data, frames, requests or calls without end"
 )
 
-# A browser process works for so long on what a page had sent before the page was ended, on a busy machine.
-_WORKS_OFF_S: Final = 10.0
+# The windows that an ended page had opened are closed within this time. Until then a renderer without a page
+# may be of such a window, and not of the only page that still renders.
+_STRAYS_CLOSE_S: Final = 5.0
 
 # A renderer without web workers has 8 to 20 threads. The kernel divides the CPU among threads, so a page with
 # many workers would leave little to others. Above _EQUAL_THREADS a page gets only CPU that is otherwise idle.
@@ -91,6 +93,7 @@ class MemoryGuard:
     """Measures and limits the pages of one browser.
 
     Attributes:
+        back_pressure: the pages that are stopped while the shared processes work on what they sent.
         outgrown: set once the processes that all pages share use more than BROWSER_MAX_RSS_MB.
     """
 
@@ -100,9 +103,10 @@ class MemoryGuard:
         self._render_limit_bytes = (settings.render_memory_limit_mb or MAX_DEFAULT_LIMIT_MIB) * MIB
         self._browser_limit_bytes = settings.browser_max_rss_mb * MIB
         self._shared_cpu = SharedCpu()
+        self.back_pressure = BackPressure()
         self._pictures = PictureBudget(settings.capture_memory_mb or LARGEST_MIB)
         self._creating = asyncio.Lock()
-        self._misuse_ended_at = -math.inf
+        self._strays_until = -math.inf
         self._pages: WeakSet[PageMemory] = WeakSet()
         self._rendering: list[PageMemory] = []
         self._has_begun = asyncio.Event()
@@ -138,6 +142,7 @@ class MemoryGuard:
         page was created, measured). Then the page is marked, to find its renderer. Otherwise the page is
         not asked for anything.
         """
+        self.back_pressure.release(page)
         if self._find_pages(self._processes.renderers()) and page.marked is not None:
             # If the page does not answer, its earlier measurements are reported.
             with contextlib.suppress(PageGoneError, TimeoutError):
@@ -147,8 +152,16 @@ class MemoryGuard:
         page.measure()
 
     def end(self, page: PageMemory) -> None:
-        """Stop watching this page: its render is over. Call it before the page is closed."""
+        """Stop watching this page: its render is over. Call it before the page is closed.
+
+        A page that has flooded the shared processes is ended: it would go on until they come to close it.
+        """
         page.measure()
+        if self._shared_cpu.is_suspicious(page):
+            self._shared_cpu.ended(page, time.monotonic())
+            for pid in page.renderers | self.back_pressure.stopped_processes_of(page):
+                _kill_process(pid)
+        self.back_pressure.release(page)
         self._rendering.remove(page)
         page.end_picture()
         self._growth.ended(page, self._rendering, time.monotonic())
@@ -177,9 +190,7 @@ class MemoryGuard:
                 self._kill(page, MemoryExcess(MemoryHolder.RENDERER, used_bytes, self._render_limit_bytes))
         self._kill_large(unassigned)
         self._check_shared()
-        flooding = self._shared_cpu.check(time.monotonic(), self._processes.services, self._rendering)
-        if flooding is not None:
-            self.end_misuse(flooding, _FLOOD)
+        self._check_shared_cpu()
         for page in self._rendering:
             threads = sum(map(read_threads, page.renderers))
             if threads > _MAX_THREADS:
@@ -187,6 +198,19 @@ class MemoryGuard:
             elif threads > _EQUAL_THREADS:
                 for pid in page.renderers:
                     put_behind_others(pid)
+
+    def _check_shared_cpu(self) -> None:
+        """Stop a page while it keeps the shared processes busy; end it if it does so again and again."""
+        now = time.monotonic()
+        flooding = self._shared_cpu.check(
+            now,
+            self._processes.services,
+            self._rendering,
+            stopped=self.back_pressure,
+        )
+        if flooding is not None:
+            self.end_misuse(flooding, _FLOOD)
+        self.back_pressure.update(now, self._shared_cpu.sender(), are_busy=self._shared_cpu.are_busy)
 
     @property
     def is_rendering(self) -> bool:
@@ -199,8 +223,7 @@ class MemoryGuard:
 
         It encodes a large picture, or still works on what a page had sent it that was ended for that.
         """
-        works_off = time.monotonic() - self._misuse_ended_at < _WORKS_OFF_S
-        return works_off or any(page.has_large_picture for page in self._rendering)
+        return self._shared_cpu.has_left_work or any(page.has_large_picture for page in self._rendering)
 
     def end_busiest(self) -> None:
         """End the page that is clearly busiest. Call this when the browser process does not answer."""
@@ -213,7 +236,9 @@ class MemoryGuard:
         if page.misuse is not None or page.excess is not None:
             return
         page.misuse = misuse
-        self._misuse_ended_at = time.monotonic()
+        now = time.monotonic()
+        self._strays_until = now + _STRAYS_CLOSE_S
+        self._shared_cpu.ended(page, now)
         PAGES_ENDED.inc()
         log.warning("ending a page", reason=misuse, pids=sorted(page.renderers))
         for pid in page.renderers:
@@ -235,7 +260,8 @@ class MemoryGuard:
         for pid, page in zip(sorted(unassigned), without_renderer, strict=False):
             page.renderers = frozenset((pid,))
             unassigned.discard(pid)
-        if not without_renderer and len(self._rendering) == 1:
+        are_strays = time.monotonic() < self._strays_until
+        if not without_renderer and len(self._rendering) == 1 and not are_strays:
             self._rendering[0].renderers |= unassigned
             unassigned.clear()
         return unassigned
@@ -260,7 +286,9 @@ class MemoryGuard:
         page's limit already: pages in a browser that is replaced because it has grown go on in it.
         """
         shared, services = self._processes.shared, self._processes.services
-        now_bytes = self._growth.assign(shared, shared - services, self._rendering, time.monotonic())
+        now_bytes = self._growth.assign(
+            shared, shared - services, self._rendering, time.monotonic(), stopped=self.back_pressure
+        )
         for page in self._rendering:
             if page.shared_bytes > self._render_limit_bytes + page.allowance_bytes:
                 self._kill_for_shared(page, self._render_limit_bytes)

@@ -81,11 +81,17 @@ class PageMemory:
     async def expect_picture(self, device_pixels: float) -> None:
         """Wait until there is memory for a picture of the page, and allow that on top of the page's limit.
 
+        A picture that was expected before, of at least this size, is the same one.
+
         Raises:
             RenderError: `memory_limit_exceeded`: the picture alone needs more than a picture may take.
         """
-        self._taken_bytes += await self.pictures.take(device_pixels)
-        self.allowance_bytes = int(device_pixels * BYTES_PER_PIXEL)
+        wanted = int(device_pixels * BYTES_PER_PIXEL)
+        if wanted <= self.allowance_bytes:
+            return
+        self.end_picture()  # nobody may wait for what it holds itself
+        self._taken_bytes = await self.pictures.take(device_pixels)
+        self.allowance_bytes = wanted
 
     def end_picture(self) -> None:
         """Let others use the memory of the picture: the page is about to be closed."""

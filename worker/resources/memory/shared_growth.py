@@ -1,18 +1,20 @@
 """Finds out for which page the processes that all pages share have grown: for blobs, stored data, graphics.
 
-Chromium does not tell, so three things that the kernel tells are taken together.
+Chromium does not tell, so the following is taken together.
 
 * A page makes its data in its renderer before it hands the data over. So growth is divided among the pages
   by how much new memory their renderers used meanwhile.
 * What the GPU process grows by belongs to pages that draw with it, however little memory they use. Such a
   page shares command buffers with the GPU process: mappings of exactly 1 MiB. Pages without a canvas have
   none.
+* While a page is stopped because the shared processes still work on what it has sent, they grow because of
+  it, although it uses no new memory then.
 * A page that has just begun uses new memory too, and gets a part of what its neighbour causes. When it has
   ended and its part is not freed, that part belonged to pages that were busy then and still are.
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -64,7 +66,12 @@ class SharedGrowth:
             self._left.append(_Left(page.shared_bytes, now_s + _FREED_WITHIN_S, used_s))
 
     def assign(
-        self, shared: Iterable[int], gpu: Collection[int], pages: list[PageMemory], now_s: float
+        self,
+        shared: Iterable[int],
+        gpu: Collection[int],
+        pages: list[PageMemory],
+        now_s: float,
+        stopped: Container[PageMemory] = frozenset(),
     ) -> int:
         """Charge the pages with what the shared processes have grown by since the last call.
 
@@ -73,6 +80,7 @@ class SharedGrowth:
             gpu: those of them that draw.
             pages: the pages that render.
             now_s: seconds of a monotonic clock.
+            stopped: those of the pages that are stopped (`BackPressure`).
 
         Returns:
             The bytes of all shared processes.
@@ -92,7 +100,8 @@ class SharedGrowth:
         # Asked for each time, so that it says what is new since the last time.
         by_new_memory = {page: page.new_page_faults() + 1.0 for page in pages}
         by_shared_memory = {page: page.shared_bytes + 1 for page in pages}
-        _divide(grown, by_new_memory if grown > 0 else by_shared_memory)
+        senders = {page: weight for page, weight in by_new_memory.items() if page in stopped}
+        _divide(grown, senders or by_new_memory if grown > 0 else by_shared_memory)
         self._charge_with_left(pages, now_s)
         return sum(self._now.values())
 

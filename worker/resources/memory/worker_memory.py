@@ -17,6 +17,8 @@ from typing import Final
 import psutil
 
 _KIB: Final = 1024
+# On the command line of our own helpers, and of what they fork (fleet/confined).
+_FORK_SERVER: Final = "fork_server.py"
 _PSS: Final = re.compile(rb"^Pss:\s+(\d+) kB$", re.MULTILINE)
 
 
@@ -74,11 +76,12 @@ class WorkerProcesses:
         return ProcessesReading(rss_bytes, pss_bytes if self._has_pss else None, self._cpu_percent(cpu_s))
 
     def _group(self, process: psutil.Process) -> ProcessGroup:
-        if process == self._own:
+        words = process.cmdline()
+        if process == self._own or any(word.endswith(_FORK_SERVER) for word in words):
             return ProcessGroup.PYTHON
         if process.ppid() == self._own.pid:
             return ProcessGroup.DRIVER
-        return ProcessGroup.RENDERERS if "--type=renderer" in process.cmdline() else ProcessGroup.BROWSER
+        return ProcessGroup.RENDERERS if "--type=renderer" in words else ProcessGroup.BROWSER
 
     def _read_pss(self, pid: int) -> int:
         """The proportional memory of a process; 0 for a zombie process."""

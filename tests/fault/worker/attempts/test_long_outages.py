@@ -39,7 +39,7 @@ async def test_a_flush_loses_neither_queued_nor_running_nor_delayed_jobs(stage: 
         due = datetime.now(UTC) + timedelta(seconds=2)
         delayed = await stage.enqueue(html="<p>later</p>", run_at=due)
         assert await stage.redis.zcard(QUEUE) == len(queued)
-        await stage.redis.flushall()
+        await stage.redis.flushdb()
         stage.gate.open()
         ends = [await stage.ended(job) for job in (running, *queued, delayed)]
     assert [(job.state, job.attempt) for job in ends] == [(State.SUCCEEDED, 1)] * 6

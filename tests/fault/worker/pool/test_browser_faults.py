@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from fleet.errors import ErrorType, RenderError
+from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import command_line
 from tests.kit.stages.browser_stage import BrowserStage, browser_stage, open_egress, until
 from tests.site.server import Site
@@ -55,20 +56,20 @@ async def test_killed_browser_fails_its_renders_and_the_next_one_starts(site: Si
     async with browser_stage(site, browser_max_pages=2) as stage:
         render = await render_in_flight(stage)
         os.kill(stage.browser_pid, signal.SIGKILL)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE_S):
             with pytest.raises(RenderError) as caught:
                 await render
         assert caught.value.type is ErrorType.BROWSER_UNAVAILABLE
-        async with asyncio.timeout(10):  # it waits for the next generation instead of failing
+        async with asyncio.timeout(PATIENCE_S):  # it waits for the next generation instead of failing
             assert (await stage.render("/tiny")).page.title == "tiny"
         assert stage.pool.generation == 2
 
 
-async def test_stopped_browser_is_replaced_within_15_seconds(site: Site) -> None:
+async def test_stopped_browser_is_replaced(site: Site) -> None:
     async with browser_stage(site, browser_max_pages=2) as stage:
         render = await render_in_flight(stage)
         os.kill(stage.browser_pid, signal.SIGSTOP)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE_S):
             with pytest.raises(RenderError) as caught:
                 await render
             assert caught.value.type is ErrorType.BROWSER_UNAVAILABLE
@@ -124,7 +125,7 @@ async def test_killed_renderer_fails_its_page_alone(site: Site) -> None:
         neighbour = asyncio.create_task(stage.render("/slow?ms=500"))
         await asyncio.to_thread(site.wait_visited, "/slow", site.visits["/slow"] + 1)
         renderer.kill()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE_S):
             with pytest.raises(RenderError) as caught:
                 await victim
         assert caught.value.type is ErrorType.PAGE_CRASHED
@@ -158,7 +159,7 @@ async def test_lost_driver_is_the_end_of_the_pool(site: Site) -> None:
         driver.kill()
         with pytest.raises(RenderError):
             await render
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE_S):
             reason = await stage.pool.failed
         assert "driver" in reason.detail
         with pytest.raises(RenderError) as caught:
@@ -174,7 +175,7 @@ async def test_browser_that_cannot_be_relaunched_is_the_end_of_the_pool(site: Si
     async with browser_stage(site, chromium_executable=wrapper(tmp_path)) as stage:
         chromium.unlink()
         os.kill(stage.browser_pid, signal.SIGKILL)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             reason = await stage.pool.failed
         assert "could not be launched" in reason.detail
 

@@ -47,6 +47,7 @@ async def test_a_shader_without_end_costs_others_seconds_and_its_own_job_fails(
         reasons = [line["reason"] for line in worker.lines() if line["event"] == "the browser ended"]
     # The second time it has a browser of its own, where only the page itself can be at fault.
     assert (job.state, job.error_type) == (State.FAILED, ErrorType.RENDER_TIMEOUT)
+    assert f"longer than timeout_ms = {SHADER_MS}, while the page was " in (job.error_detail or "")
     assert job.browser_generation == 0
     assert set(reasons) == {"canary"}
 

@@ -1,13 +1,12 @@
 """Each process that pages of a browser share is killed, and stopped, while jobs run.
 
-No job fails, no picture is blank, and the worker renders again within 15 seconds.
+No job fails, no picture is blank, and the worker renders again. How soon, tells `make chaos`.
 """
 
 import asyncio
 import contextlib
 import os
 import signal
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
@@ -16,7 +15,8 @@ import psutil
 import pytest
 
 from fleet.jobs.job import Job, State
-from tests.kit.frozen_threads import frozen_threads
+from tests.kit.faults.frozen_threads import frozen_threads
+from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import ProductProcess, command_line
 from tests.kit.stages.browser_stage import browser_stage, until
 from tests.kit.stages.stage import Stage
@@ -24,7 +24,6 @@ from tests.site.server import Site
 
 pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 
-BACK_S: Final = 15.0
 # Enough before the fault to have warm pages of the browser that it hits.
 JOBS_BEFORE: Final = 3
 
@@ -81,37 +80,35 @@ async def jobs_without_end(stage: Stage, url: str) -> AsyncIterator[list[Job]]:
         await asyncio.gather(*lanes)
 
 
-async def until_more(ended: list[Job], count: int, timeout_s: float) -> None:
+async def until_more(ended: list[Job], count: int) -> None:
     """Wait until so many more jobs have ended."""
     wanted = len(ended) + count
-    async with asyncio.timeout(timeout_s):
+    async with asyncio.timeout(PATIENCE_S):
         while len(ended) < wanted:  # noqa: ASYNC110 - the jobs are rows in Postgres
             await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
-@pytest.mark.parametrize("part", PARTS)
-async def test_a_part_is_lost_while_jobs_run(
-    stage: Stage, site: Site, part: str, number: signal.Signals
-) -> None:
+async def test_each_part_is_lost_while_jobs_run(stage: Stage, site: Site, number: signal.Signals) -> None:
+    """One after the other in one worker, each in a browser that has rendered."""
     async with (
         stage.worker(BROWSER_WARM_PAGES="2") as worker,
         jobs_without_end(stage, site.url("/slow?ms=300")) as ended,
     ):
-        await until_more(ended, JOBS_BEFORE, 30)
-        victims = PARTS[part](worker)
-        assert victims
-        hit_at = time.monotonic()
-        for victim in victims:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(victim.pid, number)
-        # Two may have been almost over; the third one began after the fault.
-        await until_more(ended, 3, BACK_S)
-        back_s = time.monotonic() - hit_at
-        await until_more(ended, 2, BACK_S)
-    assert back_s < BACK_S
-    failures = await stage.database.fetchval("SELECT sum(failure_count) FROM jobs")
-    assert failures == 0, "the browser's faults are no failed attempts"
+        for part, find in PARTS.items():
+            await until_more(ended, JOBS_BEFORE)
+            victims = find(worker)
+            assert victims, part
+            for victim in victims:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(victim.pid, number)
+            # Two may have been almost over; the third one began after the fault.
+            try:
+                await until_more(ended, 3)
+            except TimeoutError:
+                pytest.fail(f"no job ends after this was lost: {part}")
+            failures = await stage.database.fetchval("SELECT sum(failure_count) FROM jobs")
+            assert failures == 0, f"the browser's faults are no failed attempts: {part}"
     assert {job.state for job in ended} == {State.SUCCEEDED}, [job.error_detail for job in ended]
     assert len({job.artifact.sha256 for job in ended if job.artifact is not None}) == 1, "a picture is blank"
 
@@ -122,17 +119,14 @@ async def test_a_network_service_that_hangs_is_noticed_although_it_lives(stage: 
         stage.worker(BROWSER_WARM_PAGES="2") as worker,
         jobs_without_end(stage, site.url("/slow?ms=300")) as ended,
     ):
-        await until_more(ended, JOBS_BEFORE, 30)
+        await until_more(ended, JOBS_BEFORE)
         [service] = PARTS["network"](worker)
         async with frozen_threads(service.pid):
-            hit_at = time.monotonic()
             await worker.logged("the browser ended")
             await until(lambda: launched(worker) == 2, "the next browser")
-            back_s = time.monotonic() - hit_at
-            await until_more(ended, 3, 2 * BACK_S)
+            await until_more(ended, 3)
         reasons = [line["reason"] for line in worker.lines() if line["event"] == "the browser ended"]
     assert reasons == ["canary"]
-    assert back_s < BACK_S
     assert await stage.database.fetchval("SELECT sum(failure_count) FROM jobs") == 0
     assert {job.state for job in ended} == {State.SUCCEEDED}, [job.error_detail for job in ended]
 
@@ -144,6 +138,6 @@ async def test_a_lost_driver_ends_the_pool_soon(site: Site, number: signal.Signa
         driver = psutil.Process(stage.browser_pid).parent()
         assert driver is not None
         driver.send_signal(number)
-        async with asyncio.timeout(BACK_S):
+        async with asyncio.timeout(PATIENCE_S):
             reason = await stage.pool.failed
     assert "driver" in reason.detail

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from fleet.errors import ErrorType, RenderError
-from fleet.telemetry.metrics import MEMORY_KILLS
+from fleet.telemetry.metrics.of_worker import MEMORY_KILLS
 from tests.kit.patience import PATIENCE_S
 from tests.kit.stages.browser_stage import TERMS, BrowserStage, browser_stage, until
 from tests.site.bombs import RENDERER_BOMBS, SHARED_BOMBS

@@ -1,7 +1,7 @@
 """API keys: who may call, with which scope, and that no key is ever written down."""
 
 import json
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -81,6 +81,23 @@ async def test_a_remembered_key_costs_no_look_at_postgres(api: Api, database: Da
     await api.client.get("/v1/jobs")
     await database.execute("UPDATE api_keys SET revoked_at = now()")
     assert (await api.client.get("/v1/jobs")).status_code == 200
+
+
+async def test_the_line_of_a_call_names_tenant_and_key(
+    serve: Serve, tenant_key: str, tenant_id: UUID, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with serve(LOG_FORMAT="json") as api:
+        await api.client.get("/v1/jobs")
+        await api.client.get("/v1/fleet?unknown=1")  # refused, but by then it is known who called
+        await api.client.get("/v1/jobs", headers={"Authorization": "Bearer wrong"})
+        await api.client.get("/livez")
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    calls = [line for line in lines if line["event"] == "call"][
+        -4:
+    ]  # it was asked before whether it is there
+    ids = {"tenant_id": str(tenant_id), "key_id": tenant_key.split("_")[1]}
+    assert [{name: line[name] for name in ids if name in line} for line in calls] == [ids, ids, {}, {}]
+    assert all(line["request_id"] for line in calls)
 
 
 async def test_keys_and_query_strings_are_not_logged(

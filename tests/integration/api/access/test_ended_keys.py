@@ -106,7 +106,7 @@ async def test_the_end_of_a_job_is_told_to_no_key_that_ended_while_postgres_was_
         job = await enqueue(client)
         async with follow(client, job) as stream:
             assert await stream.next() is not None
-            api.dependencies.waiters._keys_checked_at = 0.0  # noqa: SLF001 - as after a long outage
+            api.dependencies.waiters.places._keys_checked_at = 0.0  # noqa: SLF001 - as after a long outage
             await expire(api, database, signer)
             await succeed(database, artifacts, tmp_path, job["id"])
             await announce_change(redis, UUID(job["id"]))

@@ -51,6 +51,22 @@ async def test_two_mebibytes_of_html_can_be_sent_however_they_are_escaped(api: A
         assert answer.status_code == status, answer.text
 
 
+@pytest.mark.parametrize(
+    ("megabytes", "status", "type_", "words"),
+    [
+        (3, 422, ErrorType.INVALID_REQUEST, "at most 2,097,152 are allowed"),
+        (5, 413, ErrorType.BODY_TOO_LARGE, "4,194,304"),
+    ],
+)
+async def test_too_many_data_of_a_template_are_refused(
+    api: Api, megabytes: int, status: int, type_: ErrorType, words: str
+) -> None:
+    data = {"text": "x" * (megabytes * 1_000_000)}
+    answer = await api.client.post("/v1/jobs", json={"template": "{{ text }}", "data": data})
+    said = problem(answer, status, type_)
+    assert words in (said["errors"][0]["message"] if status == 422 else said["detail"])
+
+
 async def test_what_is_sent_has_a_limit_besides_what_is_meant(serve: Serve) -> None:
     async with serve(API_MAX_BODY_BYTES=2000) as api:
         for escapes, spaces, status in ((1_900, 0, 202), (1_900, 200, 413), (2_100, 0, 413), (0, 2_001, 413)):
@@ -109,8 +125,18 @@ async def test_malformed_json_names_line_and_column(api: Api) -> None:
 async def test_each_wrong_field_is_named_with_what_is_allowed(api: Api) -> None:
     viewport = {"width": 8_192, "height": 8_192}
     cases: tuple[tuple[object, str | None, str], ...] = (
-        ({}, "url", "exactly one of `url` and `html`"),
-        ({"url": "https://example.com/", "html": "x"}, "url", "exactly one of `url` and `html`"),
+        ({}, "url", "exactly one of `url`, `html`, `template`, `markdown` and `files`"),
+        (
+            {"url": "https://example.com/", "html": "x"},
+            "url",
+            "exactly one of `url`, `html`, `template`, `markdown` and `files`",
+        ),
+        (
+            {"template": "<p>\n{{ a b }}"},
+            "template",
+            "line 2, column 6: expected token 'end of print statement'",
+        ),
+        ({"markdown": "x", "locale": "xx-DE"}, "locale", "has `xx`, which is no language that CLDR knows"),
         ({"html": "x", "viewport": {"width": 99_999, "height": 1}}, "viewport.width", "8192"),
         ({"html": "x", "viewport": viewport}, "viewport", "67,108,864 pixels"),
         ({"html": "x", "viewport": {**viewport, "widht": 1}}, "viewport.widht", "did you mean `width`?"),

@@ -30,6 +30,8 @@ JOB: dict[str, Any] = {"html": "x"}
 # A body that is accepted, for each call that takes one.
 BODIES: Mapping[tuple[str, str], Any] = {
     ("post", "/v1/jobs"): JOB,
+    ("post", "/v1/jobs/{job_id}/compare"): {"with": ID},
+    ("post", "/v1/jobs/{job_id}/retry"): {},
     ("post", "/v1/screenshot"): JOB,
     ("post", "/v1/pdf"): JOB,
     ("post", "/v1/jobs/batch"): {"jobs": [JOB]},
@@ -246,7 +248,7 @@ def test_no_call_fails_at_the_borders_of_types(
                     for border in TIMES:
                         attempt(place, json.dumps(border))
 
-            @settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+            @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
             @given(st.sampled_from(everywhere), st.data())
             def anywhere(place: Place, data: st.DataObject) -> None:
                 attempt(place, data.draw(st.sampled_from(IN_JSON if place.kind == "body" else IN_TEXT)))

@@ -11,7 +11,7 @@ from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope
 from fleet.workers import registry
 from fleet.workers.registry import WorkerReport
-from fleet.workers.vitals import BrowserVitals, MemoryVitals, Sandbox, Vitals
+from fleet.workers.vitals import BrowserVitals, FilterListVitals, MemoryVitals, Sandbox, Vitals
 from tests.integration.api.conftest import Api
 from tests.kit.api.calls import claim, enqueue, problem
 
@@ -68,6 +68,23 @@ async def test_workers_tell_how_they_are_and_a_leak_is_flagged(api: Api, databas
     memory = told[0]["memory"]
     assert (memory["rss_bytes"], memory["pss_bytes"], memory["free_bytes"]) == (900, None, 77)
     assert (told[0]["browser"]["recycles"], told[0]["browser"]["crashes"]) == ({"age": 3}, {})
+
+
+async def test_the_lists_of_a_worker_are_told_with_date_and_licence(api: Api, database: Database) -> None:
+    lists = [
+        FilterListVitals(
+            name=name,
+            title="A list",
+            date="2025-10-31",
+            licence="GPL-3.0",
+            homepage="https://a.test/",
+            rules=7,
+        )
+        for name in ("ads", "trackers")
+    ]
+    await registry.report(database, report(vitals=healthy().model_copy(update={"filter_lists": lists})))
+    [worker] = (await api.client.get("/v1/fleet")).json()["workers"]
+    assert worker["filter_lists"] == [one.model_dump() for one in lists]
 
 
 async def test_workers_without_chromiums_sandbox_are_named(api: Api, database: Database) -> None:

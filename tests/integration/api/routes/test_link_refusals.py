@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from fleet.errors import ErrorType
-from fleet.jobs import attempt as attempts
-from fleet.jobs.attempt import AttemptOutcome
+from fleet.jobs.attempts import attempt as attempts
+from fleet.jobs.attempts.attempt import AttemptOutcome
 from fleet.jobs.job import State
 from fleet.queue.announcements import announce_change
 from fleet.tenants.api_keys import create_key

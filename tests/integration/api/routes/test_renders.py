@@ -123,3 +123,39 @@ async def test_an_artifact_that_was_erased_is_no_answer(
     await database.execute("UPDATE jobs SET artifact_erased_at = now()")
     again = await api.client.post("/v1/screenshot", json={"url": URL}, headers=headers)
     problem(again, 410, ErrorType.ARTIFACT_EXPIRED)
+
+
+@pytest.mark.parametrize(
+    ("accept", "is_bytes"),
+    [
+        ("image/*", True),
+        ("image/png, application/json;q=0.5", True),
+        ("application/json;q=0.1, image/*;q=0.9", True),
+        ("*/*", False),
+        ("image/*, */*", False),
+        ("application/pdf", False),
+        ("image/png;q=0", False),
+        ("application/json", False),
+    ],
+)
+async def test_a_job_is_answered_with_what_accept_wants_more(
+    api: Api, fleet: StandInWorker, *, accept: str, is_bytes: bool
+) -> None:
+    headers = {"Accept": accept, "Prefer": "wait=30"}
+    answer = await rendered(api, fleet, fleet.succeed, "/v1/jobs", headers=headers)
+    assert answer.status_code == 200
+    assert (answer.content == CONTENT) == is_bytes
+    if is_bytes:
+        assert answer.headers["location"] == f"/v1/jobs/{answer.headers['renderfleet-job']}"
+    else:
+        assert answer.json()["status"] == "succeeded"
+
+
+async def test_a_failed_job_is_its_error_where_bytes_were_wanted(
+    api: Api, database: Database, fleet: StandInWorker
+) -> None:
+    headers = {"Accept": "image/*", "Prefer": "wait=30"}
+    answer = await rendered(api, fleet, lambda id_: fail(database, id_), "/v1/jobs", headers=headers)
+    problem(answer, 502, ErrorType.TLS_ERROR)
+    open_ = await api.client.post("/v1/jobs", json={"url": URL}, headers={"Accept": "image/*"})
+    assert (open_.status_code, open_.json()["status"]) == (202, "queued")

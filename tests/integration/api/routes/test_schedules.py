@@ -37,7 +37,12 @@ async def test_a_schedule_is_made_read_changed_and_deleted(api: Api) -> None:
     made = await create(api.client)
     path = made["links"]["self"]
     assert {name: made[name] for name in SCHEDULE} == SCHEDULE | {
-        "compare": {"method": "perceptual", "threshold": 10.0}
+        "compare": {
+            "method": "perceptual",
+            "threshold": 10.0,
+            "ignore_regions": [],
+            "ignore_selectors": [],
+        }
     }
     assert (made["enabled"], made["last_fired_at"], made["last_job_id"], made["last_error"]) == (
         True,
@@ -87,7 +92,13 @@ async def test_the_next_times_are_those_of_the_zone(api: Api) -> None:
         ({"job": {}}, "job.url", "exactly one of"),
         ({"job": {"html": "x", "format": "pdf"}}, "job.format", "cannot be compared"),
         ({"compare": {"threshold": 1.5}}, "compare.threshold", "every picture"),
-        ({"compare": {"method": "guess"}}, "compare.method", "must be pixels or perceptual"),
+        ({"compare": {"method": "guess"}}, "compare.method", "must be visible, pixels or perceptual"),
+        ({"compare": {"ignore_selectors": [""]}}, "compare.ignore_selectors.0", "1 to 1,000 characters"),
+        (
+            {"compare": {"ignore_regions": [{"x": 0, "y": 0, "width": 0, "height": 9}]}},
+            "compare.ignore_regions.0.width",
+            "1",
+        ),
         ({"deliver": "always"}, "compare", "when_changed"),
         ({"zone": "UTC"}, "zone", "not known"),
     ],

@@ -110,7 +110,7 @@ async def test_a_process_that_has_served_its_share_makes_way_and_no_call_is_lost
         waiting = asyncio.create_task(patient.get(path, params={"wait": 60}))
         async with follow(patient, job) as stream:
             callers = [
-                asyncio.create_task(api.call(path, keeps_connections=number % 2 == 0)) for number in range(6)
+                asyncio.create_task(api.call(path, keeps_connections=keeps)) for keeps in (True, False)
             ]
             await until(lambda: len(api.pids("another process serves")) == 1)
             first, second = api.pids("serving")

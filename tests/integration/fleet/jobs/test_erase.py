@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import boto3
 import pytest
@@ -17,112 +17,23 @@ from fleet.artifacts.settings import StorageSettings
 from fleet.artifacts.store import Artifacts
 from fleet.database import Database
 from fleet.errors import ErrorType
-from fleet.jobs import (
-    accept as acceptance,
-)
-from fleet.jobs import (
-    attempt as attempts,
-)
-from fleet.jobs import (
-    claim as claims,
-)
-from fleet.jobs import (
-    read,
-    recover,
-)
-from fleet.jobs.attempt import AttemptOutcome
+from fleet.jobs.attempts import attempt as attempts
+from fleet.jobs.attempts import recover
+from fleet.jobs.attempts.attempt import AttemptOutcome
 from fleet.jobs.cancel import cancel as cancel_job
-from fleet.jobs.claim import JobAttempt
-from fleet.jobs.job import Job, State
-from fleet.queue.entry import QueueEntry
-from fleet.render.request import RenderRequest
-from fleet.telemetry.metrics import ERASED
+from fleet.jobs.facts import EvidenceFacts
+from fleet.jobs.job import State
+from fleet.telemetry.metrics.of_worker import ERASED
+from tests.integration.fleet.jobs.past import DAY, Past
 from tests.kit.facts import PICTURE
-from tests.kit.vaults import VAULT
+from tests.kit.patience import PATIENCE_S
 from worker.attempts.ending import Ending
 from worker.maintenance.eraser import Eraser
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-DAY = timedelta(days=1)
-LEASE = timedelta(seconds=60)
 FAILED = AttemptOutcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="x")
-
-
-class Past:
-    """Jobs with a past, made as API and workers make them."""
-
-    def __init__(
-        self, engines: Engines, database: Database, artifacts: Artifacts, tenant_id: UUID, file: Path
-    ) -> None:
-        self.engines = engines
-        self.file = file
-        self.database = database
-        self.artifacts = artifacts
-        self.tenant_id = tenant_id
-
-    async def accept(self) -> Job:
-        request = RenderRequest(html="<p>x</p>")
-        return (await acceptance.accept(self.database, VAULT, tenant_id=self.tenant_id, request=request)).job
-
-    async def claim(self, job: Job) -> JobAttempt:
-        dispatch = await self.database.fetchval("SELECT dispatch FROM jobs WHERE id = $1", job.id)
-        found = await claims.claim(
-            self.database, QueueEntry(job.id, dispatch), worker_id=uuid4(), lease=LEASE
-        )
-        assert found is not None
-        return found
-
-    async def upload(self, attempt: JobAttempt, extension: str = "png") -> str:
-        key = artifact_key(attempt.tenant_id, attempt.job_id, attempt.attempt, attempt.created_at, extension)
-        await self.artifacts.upload(self.file, key, content_type="image/png")
-        return key
-
-    async def succeed(self, attempt: JobAttempt) -> str:
-        key = await self.upload(attempt)
-        outcome = AttemptOutcome(State.SUCCEEDED, artifact_key=key, artifact=PICTURE)
-        assert await attempts.finish(self.database, attempt, outcome)
-        return key
-
-    async def succeeded(self, *, days_ago: int = 0) -> tuple[Job, str]:
-        job = await self.accept()
-        await self.age("jobs", "created_at", days_ago * DAY, job.id)
-        return job, await self.succeed(await self.claim(job))
-
-    async def retry(self, attempt: JobAttempt) -> None:
-        went = await attempts.requeue_failed(
-            self.database,
-            attempt,
-            delay=timedelta(),
-            is_crash=False,
-            error_type=ErrorType.STORAGE_UNAVAILABLE,
-            error_detail="x",
-        )
-        assert went is not None
-
-    def stored(self) -> set[str]:
-        """Keys of all objects in the bucket that are artifacts of this tenant."""
-        bucket = self.engines.s3.folder / "renderfleet"
-        return {str(path.relative_to(bucket)) for path in bucket.glob(f"{self.tenant_id}/**/*.*")}
-
-    async def age(self, table: str, column: str, by: timedelta, *ids: UUID) -> None:
-        """As if it had happened so much earlier; of all rows, or of these jobs."""
-        of_job = "id" if table == "jobs" else "job_id"
-        sql = f"UPDATE {table} SET {column} = {column} - $1::interval WHERE $2 OR {of_job} = ANY($3::uuid[])"  # noqa: S608 - names from this file
-        await self.database.execute(sql, by, not ids, list(ids))
-
-    async def erasable(self, *found: Job) -> None:
-        """The retention of these jobs is over."""
-        await self.age("jobs", "erase_at", 8 * DAY, *(job.id for job in found))
-
-    async def row(self, job: Job) -> Job | None:
-        return await read.get(self.database, job_id=job.id, tenant_id=job.tenant_id)
-
-    async def is_erased(self, job: Job) -> bool:
-        row = await self.row(job)
-        assert row is not None
-        return row.artifact_erased_at is not None
 
 
 @pytest.fixture
@@ -177,6 +88,26 @@ async def test_all_that_a_job_left_goes_with_its_artifact(past: Past) -> None:
     late = await past.upload(zombie)
     await erasing.erase()
     assert past.stored() == {key, late}
+    await past.erasable(job)
+    await erasing.erase()
+    assert past.stored() == set()
+
+
+async def test_the_evidence_of_a_failed_job_is_no_orphan_and_goes_with_its_retention(past: Past) -> None:
+    job = await past.accept()
+    first = await past.claim(job)
+    await past.upload(first, "zip")
+    await past.retry(first)
+    second = await past.claim(job)
+    key = await past.upload(second, "zip")
+    evidence = EvidenceFacts(key=key, size_bytes=1, sha256="0")
+    outcome = AttemptOutcome(
+        State.FAILED, error_type=ErrorType.PAGE_CRASHED, error_detail="x", evidence=evidence
+    )
+    assert await attempts.finish(past.database, second, outcome)
+    erasing = eraser(past, orphan_age=timedelta())
+    await erasing.erase()
+    assert past.stored() == {key}
     await past.erasable(job)
     await erasing.erase()
     assert past.stored() == set()
@@ -284,7 +215,7 @@ async def test_many_workers_share_a_backlog_of_any_length(past: Past) -> None:
     count = ERASED.labels("artifact")
     before = count._value.get()  # noqa: SLF001 - no public way to read it
     workers = [eraser(past, rows_per_step=5) for _ in range(3)]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         await asyncio.gather(*(worker.erase() for worker in workers))
     assert past.stored() == set()
     assert count._value.get() == before + 24  # noqa: SLF001

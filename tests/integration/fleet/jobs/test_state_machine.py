@@ -17,23 +17,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from fleet.database import Database, DatabaseSettings
 from fleet.errors import ErrorType
-from fleet.jobs import (
-    accept as acceptance,
-)
-from fleet.jobs import (
-    attempt as attempts,
-)
-from fleet.jobs import (
-    claim as claims,
-)
-from fleet.jobs import (
-    recover,
-)
-from fleet.jobs.attempt import AttemptOutcome
+from fleet.jobs.attempts import attempt as attempts
+from fleet.jobs.attempts import claim as claims
+from fleet.jobs.attempts import recover
+from fleet.jobs.attempts.attempt import AttemptOutcome
+from fleet.jobs.attempts.claim import JobAttempt
+from fleet.jobs.attempts.recover import CRASH_CAP
 from fleet.jobs.cancel import cancel as cancel_job
-from fleet.jobs.claim import JobAttempt
+from fleet.jobs.create import accept as acceptance
 from fleet.jobs.job import State
-from fleet.jobs.recover import CRASH_CAP
 from fleet.queue.entry import QueueEntry
 from fleet.render.request import RenderRequest
 from fleet.workers import pause
@@ -322,7 +314,7 @@ def test_any_order_of_calls_leaves_each_job_in_its_one_state(database_settings: 
         Queue.runner = runner
         Queue.pool = runner.run(Database.open(database_settings, application="model"))
         Queue.TestCase.settings = settings(
-            max_examples=100,
+            max_examples=40,
             stateful_step_count=50,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -13,6 +13,7 @@ from deploy.embedded.engines.engines import Engines
 from fleet.queue import arq_adapter, dispatch
 from fleet.queue.arq_adapter import CarrierWorker
 from fleet.queue.entry import QueuedJob, QueueEntry
+from tests.kit.patience import PATIENCE_S
 
 Work = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -48,7 +49,7 @@ class Recorder:
             self._running -= 1
 
     async def has_run(self, count: int) -> None:
-        async with asyncio.timeout(20), self._changed:
+        async with asyncio.timeout(PATIENCE_S), self._changed:
             await self._changed.wait_for(lambda: len(self.ran) >= count)
 
 

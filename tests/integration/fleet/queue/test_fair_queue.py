@@ -106,6 +106,17 @@ async def test_retries_cost_their_tenant_turns(redis: ArqRedis) -> None:
     assert Counter(id_[0] for id_ in taken) == {"a": 10, "b": 10}
 
 
+async def test_a_job_that_is_lost_after_it_was_taken_costs_its_tenant_a_second_turn(redis: ArqRedis) -> None:
+    """Its worker died before it could claim the job, so the sweep puts it into the queue again."""
+    await enter(redis, *many("a", 10), *many("b", 10))
+    taken = await fair_queue.take(redis, 1)
+    (lost,) = taken
+    await enter(redis, QueuedId(lost, "a", goes_first=True))
+    taken += await fair_queue.take(redis, 9)
+    assert taken.count(lost) == 2
+    assert Counter(id_[0] for id_ in taken) == {"a": 5, "b": 5}
+
+
 async def test_a_turn_that_was_not_used_is_given_back_once(redis: ArqRedis) -> None:
     """As after parking: the tenant had its turn, and its cap did not let the job begin."""
     await enter(redis, *many("a", 20), *many("b", 20))
@@ -136,7 +147,7 @@ async def test_what_waits_keeps_its_place_when_it_is_sent_again(redis: ArqRedis)
 async def test_after_a_flush_everybody_starts_anew(redis: ArqRedis) -> None:
     await enter(redis, *many("a", 100))
     await fair_queue.take(redis, 50)
-    await redis.flushall()
+    await redis.flushdb()
     await enter(redis, *many("a", 2), *many("b", 2))
     assert [id_[0] for id_ in await fair_queue.take(redis, 4)] == ["a", "b", "a", "b"]
 

@@ -179,12 +179,12 @@ def test_whoever_begins_to_wait_waits_for_one_turn_of_each_other_at_most(engines
     with asyncio.Runner() as runner:
         redis = arq_adapter.connect(engines.redis_url, timeout_s=PATIENCE_S)
 
-        @settings(max_examples=100)
+        @settings(max_examples=50)
         @given(st.lists(WEIGHTS, min_size=5, max_size=5), st.lists(STEPS, min_size=20, max_size=150))
         @example([1.0] * 5, REPORTED)
         def play(weights: list[float], steps: list[Step]) -> None:
             async def played() -> None:
-                await redis.flushall()
+                await redis.flushdb()
                 model = Model(redis, dict(zip(TENANTS, weights, strict=True)))
                 for step in steps:
                     await model.play(step)
@@ -205,11 +205,11 @@ def test_tenants_that_go_on_waiting_share_by_weight(engines: Engines) -> None:
     with asyncio.Runner() as runner:
         redis = arq_adapter.connect(engines.redis_url, timeout_s=PATIENCE_S)
 
-        @settings(max_examples=30)
+        @settings(max_examples=15)
         @given(st.lists(WEIGHTS, min_size=3, max_size=3), st.lists(PRIORITIES, min_size=30, max_size=60))
         def play(weights: list[float], priorities: list[int]) -> None:
             async def played() -> None:
-                await redis.flushall()
+                await redis.flushdb()
                 for tenant, weight in zip("ab", weights, strict=False):
                     jobs = [QueuedId(f"{tenant}{n}", tenant, weight, n % 10) for n in range(400)]
                     await arq_adapter.send(redis, jobs)

@@ -3,7 +3,6 @@ import hashlib
 import json
 import os
 import re
-import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,26 +12,14 @@ import pytest
 from fleet.database import Database
 from fleet.tenants.keys_command import main
 from fleet.tenants.tenant import Scope
+from tests.kit.processes import Said, command
 from tests.kit.tenants import find_tenant
 from tests.kit.vaults import SECRET_KEY
 
 
-async def keys(database_url: str, *words: str) -> tuple[int | None, str, str]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "fleet.keys",
-        *words,
-        env={
-            **os.environ,
-            "RENDERFLEET_DATABASE_URL": database_url,
-            "RENDERFLEET_SECRET_KEYS": SECRET_KEY,
-        },
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    return process.returncode, out.decode(), err.decode()
+async def keys(database_url: str, *words: str) -> Said:
+    variables = {"RENDERFLEET_DATABASE_URL": database_url, "RENDERFLEET_SECRET_KEYS": SECRET_KEY}
+    return await command("fleet.keys", *words, environment={**os.environ, **variables})
 
 
 async def test_a_created_key_is_printed_alone_works_and_is_stored_as_a_hash(

@@ -2,8 +2,6 @@
 
 import os
 import secrets
-import sys
-from asyncio import create_subprocess_exec, subprocess
 
 import pytest
 
@@ -16,6 +14,7 @@ from fleet.vault import UnsealError, Vault
 from fleet.vault.rotation import rotate
 from fleet.vault.settings import key_from_text
 from tests.kit.api.links import made_key
+from tests.kit.processes import command
 from tests.kit.vaults import SECRET_KEY, VAULT
 
 
@@ -28,11 +27,10 @@ async def test_a_key_made_by_the_command_can_sign(
         "RENDERFLEET_DATABASE_URL": database_url,
         "RENDERFLEET_SECRET_KEYS": SECRET_KEY,
     }
-    words = ("-m", "fleet.keys", "create", "--tenant", "t", "--new-tenant", "--scopes", "links")
-    process = await create_subprocess_exec(sys.executable, *words, env=environment, stdout=subprocess.PIPE)
-    printed, _ = await process.communicate()
-    assert process.returncode == 0
-    _, key_id, secret = printed.decode().strip().split("_", 2)  # the key alone
+    words = ("fleet.keys", "create", "--tenant", "t", "--new-tenant", "--scopes", "links")
+    said = await command(*words, environment=environment)
+    assert said.code == 0
+    _, key_id, secret = said.output.strip().split("_", 2)  # the key alone
     found = await find_link_key(database, VAULT, key_id)
     assert found is not None
     assert (found.key, found.tenant.scopes) == (link_key(secret), frozenset({Scope.LINKS}))

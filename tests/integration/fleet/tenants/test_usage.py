@@ -8,9 +8,9 @@ import pytest
 from fleet.database import Database
 from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType
-from fleet.jobs import accept as acceptance
-from fleet.jobs import accept_batch, retry
-from fleet.jobs.accept_batch import BatchKey
+from fleet.jobs.create import accept as acceptance
+from fleet.jobs.create import accept_batch, retry
+from fleet.jobs.create.accept_batch import BatchKey
 from fleet.render.request import RenderRequest
 from fleet.schedules import fire, schedule
 from fleet.schedules.plan import ScheduleRefusal

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -18,51 +18,35 @@ from deploy.embedded.engines.engines import Engines
 from fleet.database import Database
 from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType
-from fleet.jobs import accept, claim, recover, retry
-from fleet.jobs import attempt as attempts
-from fleet.jobs.accept import Acceptance
-from fleet.jobs.attempt import AttemptOutcome
+from fleet.jobs.attempts import attempt as attempts
+from fleet.jobs.attempts import recover
+from fleet.jobs.attempts.attempt import AttemptOutcome
 from fleet.jobs.cancel import cancel as cancel_job
-from fleet.jobs.claim import JobAttempt
+from fleet.jobs.create import retry
 from fleet.jobs.job import Job, State
-from fleet.queue.entry import QueueEntry
 from fleet.render.request import RenderRequest
-from fleet.render.sealed import SealedRequest
+from fleet.render.sealed import SealedRequest, sealed_columns
 from fleet.schedules import fire as firing
 from fleet.schedules import schedule
 from fleet.schedules.plan import ScheduleRefusal
 from fleet.schedules.request import ScheduleRequest
-from fleet.vault import Purpose, SecretOwner, Vault, WrongKeyError, enrol
-from fleet.vault.key_file import new_key
-from fleet.vault.rotation import rotate
+from fleet.vault import Purpose, SecretOwner, Vault
 from fleet.vault.settings import SecretSettings
-from fleet.webhooks import endpoints
+from tests.integration.fleet.vault.secret_jobs import (
+    MARKER,
+    NEW,
+    REQUEST,
+    URL,
+    accepted,
+    claimed,
+    stored,
+    unsealed,
+)
 from tests.kit.databases import run_sql, with_database
 from tests.kit.facts import PICTURE
-from tests.kit.processes import free_port, started
-from tests.kit.stages.stage import Stage
 from tests.kit.vaults import SECRET_KEY, VAULT
 
-MARKER = "marker-of-a-secret"
-REQUEST = RenderRequest(html=f"<p>{MARKER}</p>")
-LEASE, OVER = timedelta(seconds=60), timedelta(seconds=-1)
-NEW = Vault([b"n" * 32])
-BOTH = Vault([b"n" * 32, b"the key of a fleet under test!!!"])
-URL = "https://example.com/hook"
-
-
-async def accepted(database: Database, tenant_id: UUID, vault: Vault = VAULT) -> Job:
-    return (await accept.accept(database, vault, tenant_id=tenant_id, request=REQUEST)).job
-
-
-async def claimed(database: Database, job: Job, lease: timedelta = LEASE) -> JobAttempt:
-    attempt = await claim.claim(database, QueueEntry(job.id, 1), worker_id=uuid4(), lease=lease)
-    assert attempt is not None
-    return attempt
-
-
-def unsealed(attempt: JobAttempt, vault: Vault) -> str:
-    return attempt.request.unseal(vault, SecretOwner(Purpose.JOB, attempt.tenant_id, attempt.job_id))
+OVER = timedelta(seconds=-1)
 
 
 async def cancel(database: Database, job: Job) -> None:
@@ -116,23 +100,59 @@ ENDS: dict[str, tuple[State, Callable[[Database, Job], Awaitable[None]]]] = {
 }
 
 
-async def stored(database: Database, job: Job) -> asyncpg.Record:
-    row = await database.fetchrow("SELECT * FROM jobs WHERE id = $1", job.id)
-    assert row is not None
-    return row
-
-
 @pytest.mark.parametrize("end", ENDS)
-async def test_each_end_erases_the_secrets_and_says_what_there_was(
+async def test_each_end_erases_the_credentials_and_says_what_there_was(
     database: Database, tenant_id: UUID, end: str
 ) -> None:
     job = await accepted(database, tenant_id)
-    assert (await stored(database, job))["secrets"] is not None
+    before = await stored(database, job)
+    assert before["secrets"] is not None
     state, happens = ENDS[end]
     await happens(database, job)
     row = await stored(database, job)
     assert (row["state"], row["secrets"], row["sealed_by"]) == (state, None, None)
-    assert row["sealed_fields"] == ["html"]
+    assert row["sealed_fields"] == ["html", "proxy"]
+    # What the page was made of stays, and has no credential in it.
+    owner = SecretOwner(Purpose.JOB, tenant_id, job.id)
+    assert json.loads(VAULT.unseal(row["content"], owner=owner)) == {"html": REQUEST.html}
+
+
+async def test_what_a_page_was_made_of_goes_with_the_artifact(database: Database, tenant_id: UUID) -> None:
+    """The statement is that of the previous release, which knows no content."""
+    job = await accepted(database, tenant_id)
+    await cancel(database, job)
+    content = (await stored(database, job))["content"]
+    await database.execute("UPDATE jobs SET artifact_erased_at = now() WHERE id = $1", job.id)
+    row = await stored(database, job)
+    assert (row["content"], row["content_sealed_by"]) == (None, None)
+    await database.execute("UPDATE jobs SET content = $2 WHERE id = $1", job.id, content)
+    assert (await stored(database, job))["content"] is None
+
+
+async def test_the_database_knows_the_key_of_all_content(database: Database, tenant_id: UUID) -> None:
+    job = await accepted(database, tenant_id)
+    row = await stored(database, job)
+    assert row["content_sealed_by"] == VAULT.newest_id
+    sealed = NEW.seal(b"{}", owner=SecretOwner(Purpose.JOB, tenant_id, job.id))
+    with pytest.raises(asyncpg.ForeignKeyViolationError, match="jobs_content_sealed_by"):
+        await database.execute("UPDATE jobs SET content = $2 WHERE id = $1", job.id, sealed)
+    with pytest.raises(asyncpg.CheckViolationError, match="jobs_know_key_of_content"):
+        await database.execute("UPDATE jobs SET content_sealed_by = NULL WHERE id = $1", job.id)
+
+
+async def test_a_job_of_the_previous_release_is_stored_and_read(database: Database, tenant_id: UUID) -> None:
+    """It has all secrets in one part, which the end erases: it cannot be run again."""
+    job = await accepted(database, tenant_id)
+    owner = SecretOwner(Purpose.JOB, tenant_id, job.id)
+    _, secrets, _ = sealed_columns(REQUEST, VAULT, owner)
+    await database.execute("UPDATE jobs SET content = NULL, secrets = $2 WHERE id = $1", job.id, secrets)
+    attempt = await claimed(database, job)
+    assert RenderRequest.model_validate_json(unsealed(attempt, VAULT)) == REQUEST
+    assert await attempts.finish(database, attempt, FAILED)
+    original = await retry.find_original(database, job_id=job.id, tenant_id=tenant_id)
+    assert original is not None
+    assert original.erased_content == frozenset({"html"})
+    assert original.erased_credentials == frozenset({"proxy"})
 
 
 async def test_what_is_tried_again_keeps_them(database: Database, tenant_id: UUID) -> None:
@@ -159,36 +179,12 @@ async def test_the_database_keeps_no_secret_of_an_ended_job(database: Database, 
         await database.execute("UPDATE jobs SET secrets = $2 WHERE id = $1", job.id, sealed)
 
 
-async def test_another_key_seals_nothing_for_this_fleet(database: Database, tenant_id: UUID) -> None:
-    await accepted(database, tenant_id)
-    with pytest.raises(WrongKeyError, match="RENDERFLEET_SECRET_KEYS lacks the key"):
-        await accepted(database, tenant_id, NEW)
-    with pytest.raises(WrongKeyError):
-        await enrol(database, NEW)
-    assert await database.fetchval("SELECT count(*) FROM jobs") == 1
-    assert await database.fetchval("SELECT array_agg(id) FROM secret_keys") == [VAULT.newest_id]
-
-
-async def test_of_two_keys_that_a_new_fleet_gets_at_once_one_is_refused(database: Database) -> None:
-    async with database.connection() as first:
-        transaction = first.transaction()
-        await transaction.start()
-        await first.execute("LOCK TABLE secret_keys IN SHARE ROW EXCLUSIVE MODE")
-        await first.execute("INSERT INTO secret_keys (id) VALUES ($1)", VAULT.newest_id)
-        second = asyncio.create_task(enrol(database, NEW))
-        await asyncio.wait([second], timeout=0.5)
-        await transaction.commit()
-    with pytest.raises(WrongKeyError):
-        await second
-    assert await database.fetchval("SELECT count(*) FROM secret_keys") == 1
-
-
-async def test_a_job_whose_secrets_are_erased_has_no_successor(database: Database, tenant_id: UUID) -> None:
+async def test_a_job_that_has_succeeded_has_no_successor(database: Database, tenant_id: UUID) -> None:
     job = await accepted(database, tenant_id)
-    await cancel(database, job)
+    await finish(database, job, STORED)
     original = await retry.find_original(database, job_id=job.id, tenant_id=tenant_id)
     assert original is not None
-    with pytest.raises(RuntimeError, match="vanished"):
+    with pytest.raises(retry.OriginalChangedError):
         await retry.accept_retry(database, VAULT, tenant_id=tenant_id, original=original, request=REQUEST)
     assert await database.fetchval("SELECT count(*) FROM jobs") == 1
 
@@ -207,71 +203,6 @@ async def test_a_schedule_of_other_html_forgets_the_last_picture(database: Datab
         last = await schedule.last_picture(database, made.id)
         assert last is not None
         assert last.key == key
-
-
-@pytest.mark.parametrize("program", [("worker",), ("api",)])
-async def test_a_process_with_another_key_does_not_start(stage: Stage, program: tuple[str, ...]) -> None:
-    await enrol(stage.database, VAULT)
-    log = stage.folder / "log"
-    environment = stage.environment(SECRET_KEYS=new_key(), API_PORT=str(free_port()))
-    async with started(*program, environment=environment, log=log) as process:
-        assert await process.ended() != 0
-    assert "RENDERFLEET_SECRET_KEYS lacks the key" in log.read_text()
-    assert VAULT.newest_id.hex() in log.read_text()
-
-
-async def test_a_rotation_leaves_nothing_to_the_old_key(database: Database, tenant_id: UUID) -> None:
-    async def keyed(vault: Vault) -> Acceptance:
-        return await accept.accept(database, vault, tenant_id=tenant_id, request=REQUEST, idempotency_key="k")
-
-    first = await keyed(VAULT)
-    more = [await accepted(database, tenant_id) for _ in range(25)]
-    wanted = ScheduleRequest.model_validate({"cron": "@hourly", "job": {"html": MARKER}})
-    await schedule.create(database, VAULT, tenant_id=tenant_id, wanted=wanted)
-    old = await endpoints.find_or_make(database, VAULT, tenant_id=tenant_id, url=URL)
-    assert old is not None
-    await endpoints.rotate(database, VAULT, endpoint_id=old.id, tenant_id=tenant_id)
-
-    rotation = await rotate(database, BOTH)
-    assert rotation.sealed.items() >= {"jobs": 26, "schedules": 1, "webhook_endpoints": 2}.items()
-    assert rotation.retired == [VAULT.newest_id]
-    for job in (first.job, more[-1]):
-        assert json.loads(unsealed(await claimed(database, job), NEW)) == {"html": REQUEST.html}
-    await database.execute("UPDATE schedules SET next_fire_at = now()")
-    [fired] = await firing.fire_due(database, NEW, AddressPolicy(), max_queued=0, limit=1)
-    assert not isinstance(fired.result, ScheduleRefusal)
-    endpoint = await endpoints.get(database, NEW, endpoint_id=old.id, tenant_id=tenant_id)
-    assert endpoint is not None
-    assert endpoint.previous_secret == old.secret
-    assert (await keyed(BOTH)).job.id == first.job.id
-    with pytest.raises(WrongKeyError):
-        await accepted(database, tenant_id)  # a process that still has the old key alone
-    assert set((await rotate(database, NEW)).sealed.values()) == {0}
-
-
-async def test_the_command_rotates_and_says_what_it_did(
-    database: Database, database_url: str, tenant_id: UUID, tmp_path: Path
-) -> None:
-    job = await accepted(database, tenant_id)
-    environment = {
-        **os.environ,
-        "RENDERFLEET_DATABASE_URL": database_url,
-        "RENDERFLEET_SECRET_KEYS": f"{await said('key')},{SECRET_KEY}",
-        "RENDERFLEET_DATA_DIR": str(tmp_path),
-    }
-    words = await said("rotate", environment)
-    assert "jobs: 1, schedules: 0, webhook_endpoints: 0" in words
-    assert VAULT.newest_id.hex() in words
-    assert (await stored(database, job))["sealed_by"] != VAULT.newest_id
-
-
-async def said(command: str, environment: dict[str, str] | None = None) -> str:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "fleet.vault", command, env=environment, stdout=asyncio.subprocess.PIPE
-    )
-    words, _ = await process.communicate()
-    assert process.returncode == 0
-    return words.decode().strip()
 
 
 async def test_a_damaged_schedule_stops_no_other(database: Database, tenant_id: UUID) -> None:

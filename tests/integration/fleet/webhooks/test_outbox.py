@@ -53,7 +53,8 @@ async def test_links_are_addresses_that_the_receiver_can_call(
         [received] = await there.got()
     path = f"https://renders.example.com/base/v1/jobs/{job.id}"
     links = (await hooks.verified(received, there.url))["data"]["links"]
-    assert links == {"self": path, "artifact": f"{path}/artifact", "events": f"{path}/events"}
+    artifact, events = f"{path}/artifact", f"{path}/events"
+    assert links == {"self": path, "artifact": artifact, "evidence": None, "events": events}
 
 
 async def test_there_are_no_links_where_nobody_has_said_what_the_apis_address_is(

@@ -16,16 +16,18 @@ from fleet.artifacts.keys import artifact_key
 from fleet.artifacts.settings import StorageSettings
 from fleet.artifacts.store import Artifacts
 from fleet.database import Database
-from fleet.jobs import attempt as attempts
-from fleet.jobs import claim, read
-from fleet.jobs.attempt import AttemptOutcome
-from fleet.jobs.claim import JobAttempt
+from fleet.jobs import read
+from fleet.jobs.attempts import attempt as attempts
+from fleet.jobs.attempts import claim
+from fleet.jobs.attempts.attempt import AttemptOutcome
+from fleet.jobs.attempts.claim import JobAttempt
 from fleet.jobs.facts import ArtifactFacts
 from fleet.jobs.job import Job, State
 from fleet.queue.entry import QueueEntry
 from fleet.schedules import schedule as schedules
 from fleet.schedules.request import ScheduleRequest
 from fleet.schedules.schedule import Schedule
+from tests.kit.patience import PATIENCE_S
 from tests.kit.stages.stage import LOOPBACK, Stage
 from tests.kit.vaults import VAULT
 from worker.attempts.comparison import Comparison, ComparisonResult
@@ -62,13 +64,14 @@ class Watch:
         key = artifact_key(attempt.tenant_id, attempt.job_id, 1, attempt.created_at, "png")
         await self.artifacts.upload(picture, key, content_type="image/png")
         facts = facts_of(picture)
-        verdict = await self.comparison.compare(picture, facts, attempt.schedule_id)
+        verdict = await self.comparison.compare(picture, facts, attempt)
         outcome = AttemptOutcome(
             State.SUCCEEDED,
             artifact_key=key,
             artifact=replace(facts, fingerprint=verdict.fingerprint),
             warnings=verdict.warnings,
             unchanged=verdict.unchanged,
+            comparison=verdict.comparison,
         )
         assert await attempts.finish(self.database, attempt, outcome)
         return verdict
@@ -126,7 +129,6 @@ async def watch(
     artifacts = Artifacts(storage_settings)
     comparison = Comparison(database, artifacts)
     yield Watch(database, redis, artifacts, comparison, tenant_id, tmp_path, made)
-    comparison.close()
     artifacts.close()
 
 
@@ -168,7 +170,10 @@ async def test_an_erased_last_picture_counts_as_changed(watch: Watch) -> None:
     await watch.end(first, watch.picture("a"))
     key = await watch.database.fetchval("SELECT picture_key FROM schedules")
     await watch.artifacts.delete(key)
-    assert await watch.end(await watch.fire(), watch.picture("b", dot=1)) == ComparisonResult(unchanged=False)
+    verdict = await watch.end(await watch.fire(), watch.picture("b", dot=1))
+    assert verdict.unchanged is False
+    assert verdict.comparison is not None
+    assert (verdict.comparison["distance"], verdict.comparison["compared_with"]) == (None, None)
     assert await watch.see(watch.picture("c", dot=2)) is True
 
 
@@ -187,8 +192,9 @@ async def test_what_cannot_be_decoded_succeeds_as_changed_and_so_does_the_next(w
 async def test_without_postgres_a_picture_counts_as_changed(watch: Watch, database: Database) -> None:
     picture = watch.picture("a")
     await watch.see(picture)
+    attempt = await watch.fire()
     database.terminate()
-    verdict = await watch.comparison.compare(picture, facts_of(picture), watch.schedule.id)
+    verdict = await watch.comparison.compare(picture, facts_of(picture), attempt)
     assert verdict.unchanged is False
 
 
@@ -212,13 +218,13 @@ async def test_another_template_or_another_measure_makes_the_next_picture_a_firs
 async def test_a_picture_of_a_job_that_did_not_end_was_not_delivered(watch: Watch) -> None:
     """The worker dies between comparing and finishing: whoever runs it again must tell of it."""
     attempt, picture = await watch.fire(), watch.picture("a")
-    first = await watch.comparison.compare(picture, facts_of(picture), attempt.schedule_id)
-    again = await watch.comparison.compare(picture, facts_of(picture), attempt.schedule_id)
+    first = await watch.comparison.compare(picture, facts_of(picture), attempt)
+    again = await watch.comparison.compare(picture, facts_of(picture), attempt)
     assert (first.unchanged, again.unchanged) == (False, False)
 
 
 async def test_jobs_of_their_own_and_of_schedules_that_tell_always_are_not_compared(watch: Watch) -> None:
-    picture = watch.picture("a")
+    picture, attempt = watch.picture("a"), await watch.fire()
     await schedules.replace(
         watch.database,
         VAULT,
@@ -227,7 +233,8 @@ async def test_jobs_of_their_own_and_of_schedules_that_tell_always_are_not_compa
         wanted=request(deliver="always"),
     )
     for schedule_id in (None, uuid4(), watch.schedule.id):
-        assert await watch.comparison.compare(picture, facts_of(picture), schedule_id) == ComparisonResult()
+        other = replace(attempt, schedule_id=schedule_id)
+        assert await watch.comparison.compare(picture, facts_of(picture), other) == ComparisonResult()
 
 
 class Showcase:
@@ -258,7 +265,7 @@ async def showcase() -> AsyncIterator[Showcase]:
 
 async def next_job(stage: Stage, before: UUID | None) -> Job:
     """Wait for the job that the schedule makes after this one, and for its end."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             made = await stage.database.fetchval("SELECT last_job_id FROM schedules")
             if made != before:
@@ -275,19 +282,19 @@ async def test_a_watched_page_is_told_of_when_it_changes(stage: Stage, showcase:
         "cron": "@yearly",
         "job": {"url": showcase.url, "webhook_url": f"{showcase.url}hook"},
         "deliver": "when_changed",
-        "compare": {"method": "perceptual"},
+        "compare": {"ignore_selectors": ["#now"]},
     }
     request = ScheduleRequest.model_validate(wanted, context={"egress": LOOPBACK})
     await schedules.create(stage.database, VAULT, tenant_id=stage.tenant_id, wanted=request)
-    half = b"<body style='margin:0'><div style='margin-left:%dpx;width:640px;height:720px;background:#0a7'>%s"
-    pages = [half % (0, b"In stock: 7"), half % (0, b"In stock: 6"), half % (320, b"")]
+    page = b"<span id=now>It is %s</span><p>129.9%d EUR</p>"
+    pages = [page % (b"12:00", 0), page % (b"12:01:07", 0), page % (b"12:02", 8)]
     seen: list[Job] = []
     async with stage.worker("worker"):
         for page in pages:
             showcase.page = page
             await stage.database.execute("UPDATE schedules SET next_fire_at = now() + interval '0.2 s'")
             seen.append(await next_job(stage, seen[-1].id if seen else None))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while showcase.posts < 2:  # noqa: ASYNC110 - it counts
                 await asyncio.sleep(0.02)
     assert [(job.state, job.unchanged) for job in seen] == [
@@ -296,6 +303,15 @@ async def test_a_watched_page_is_told_of_when_it_changes(stage: Stage, showcase:
         (State.SUCCEEDED, False),
     ]
     assert all(job.artifact_key for job in seen)
+    assert seen[0].comparison is None
+    assert seen[1].comparison is not None
+    assert seen[2].comparison is not None
+    assert [job.comparison["compared_with"] for job in seen[1:] if job.comparison] == [str(seen[0].id)] * 2
+    assert seen[1].comparison["distance"] == 0
+    assert seen[1].comparison["difference"] is None
+    assert seen[2].comparison["distance"] > 0
+    bucket = stage.engines.s3.folder / "renderfleet"
+    assert (bucket / seen[2].comparison["difference_key"]).stat().st_size > 0
     told = await stage.database.fetch("SELECT job_id FROM webhook_outbox ORDER BY created_at")
     assert [row["job_id"] for row in told] == [seen[0].id, seen[2].id]
     late = [job.created_at - job.scheduled_for for job in seen if job.scheduled_for is not None]

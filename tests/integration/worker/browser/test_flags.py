@@ -16,7 +16,6 @@ from worker.resources.disk import uses_dev_shm
 from worker.settings import BrowserSettings
 
 pytest_plugins = ("tests.kit.stages.browser_fixtures",)
-pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 # A program that writes down how it was called, and is no browser.
 SCRIBE = """#!/bin/sh

@@ -2,13 +2,10 @@
 
 from pathlib import Path
 
-import pytest
-
 from tests.kit.servers.http2_server import http2_server
 from tests.kit.stages.browser_stage import BrowserStage
 
 pytest_plugins = ("tests.kit.stages.browser_fixtures",)
-pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_http2_reaches_the_target_through_the_proxy(shared: BrowserStage, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from worker.browser.devtools import ProtocolError, TargetCrashedError
 from worker.browser.document.script_value import EvaluationError
 
 pytest_plugins = ("tests.kit.stages.browser_fixtures",)
-pytestmark = pytest.mark.asyncio(loop_scope="module")
 WARM = 1
 
 
@@ -44,7 +43,7 @@ async def test_refusal_of_chromium_is_told_in_its_words(shared: BrowserStage) ->
 async def test_popups_do_not_open(shared: BrowserStage) -> None:
     rendered = await shared.render("/popup")
     assert rendered.page.title == "null"
-    await until(lambda: shared.pool.busy == 0, "the context's end", 2)
+    await until(lambda: shared.pool.busy == 0, "the context's end")
     assert await targets(shared) == []
 
 
@@ -58,7 +57,7 @@ async def test_downloads_write_nothing(shared: BrowserStage) -> None:
 
 async def test_page_that_wants_to_be_asked_before_it_closes_is_closed(shared: BrowserStage) -> None:
     await shared.render("/dialogs")
-    await until(lambda: shared.pool.busy == 0, "the context's end", 2)
+    await until(lambda: shared.pool.busy == 0, "the context's end")
     assert await targets(shared) == []
 
 
@@ -67,7 +66,7 @@ async def test_closed_page_leaves_no_renderer_even_in_an_endless_loop(shared: Br
         await page.navigate(shared.site.url("/loop"))
         await page.lifecycle.reach("DOMContentLoaded")
         assert len(shared.descendants("renderer")) >= 1
-    await until(lambda: len(shared.descendants("renderer")) <= WARM, "the end of the looping renderer", 5)
+    await until(lambda: len(shared.descendants("renderer")) <= WARM, "the end of the looping renderer")
 
 
 async def test_crash_fails_whoever_waits_and_whoever_asks_later(shared: BrowserStage) -> None:

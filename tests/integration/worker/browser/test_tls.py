@@ -18,7 +18,6 @@ from tests.kit.stages.browser_stage import TERMS, BrowserStage, request_for
 from worker.render import pipeline
 
 pytest_plugins = ("tests.kit.stages.browser_fixtures",)
-pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def never(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

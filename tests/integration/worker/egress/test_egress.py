@@ -5,9 +5,9 @@ from ipaddress import ip_address
 
 import pytest
 
-from fleet.egress.hosts import HostPatterns
 from fleet.egress.networks import split_network
 from fleet.egress.policy import AddressPolicy, Rule
+from fleet.egress.request_patterns import RequestPatterns
 from tests.kit.stages.egress_stage import (
     PRIVATE,
     PUBLIC,
@@ -26,6 +26,7 @@ from tests.kit.stages.egress_stage import (
     tunnel,
     until,
 )
+from worker.blocking.sieve import Sieve, Wishes
 from worker.egress.outbound.own_ports import DEVTOOLS_PORTS
 from worker.egress.terms import Terms
 from worker.egress.verdicts import ConnectionOutcome, Verdict
@@ -176,16 +177,18 @@ async def test_what_is_not_public_is_refused_in_both_ways_and_never_dialled(
 
 async def test_hosts_that_the_job_does_not_want_are_not_even_resolved() -> None:
     dns = Dns(**{"www.example.com": [[PUBLIC]]})
-    unwanted = HostPatterns(("*.ads.example.com", "example.com"))
+    sieve = Sieve(Wishes("", block=RequestPatterns(("*.ads.example.com", "example.com"))), lambda _: None)
     async with serving(echo) as server, egress(dns, Recorder({443: server})) as proxy:
-        port = await opened(proxy, Terms(AddressPolicy(), blocked_hosts=unwanted))
+        port = await opened(proxy, Terms(AddressPolicy(), unwanted=sieve))
         for host in ("example.com", "a.b.ads.example.com", "EXAMPLE.com", "example.com."):
             assert await status_of(port, f"{host}:443") == 403
         assert dns.asked == []
         client, status = await tunnel(port, "www.example.com:443")
         assert status == 200
         client.close()
-        assert port.verdict("a.b.ads.example.com", 443) == Verdict(ConnectionOutcome.UNWANTED)
+        assert port.verdict("a.b.ads.example.com", 443) == Verdict(
+            ConnectionOutcome.UNWANTED, detail="The page led to an address that is in `block_requests`."
+        )
         assert port.verdict("www.example.com", 443) == Verdict(ConnectionOutcome.CONNECTED)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from fleet.egress.policy import AddressPolicy
+from tests.kit.patience import PATIENCE_S
 from tests.kit.stages.egress_stage import (
     PUBLIC6,
     Client,
@@ -311,7 +312,7 @@ async def test_closing_a_port_ends_what_is_open_and_what_is_being_opened() -> No
         opening, unasked = [await Client.connect(port.number) for _ in range(2)]
         await opening.send(b"CONNECT slow.example.com:443 HTTP/1.1\r\nHost: x\r\n\r\n")
         await until(lambda: "slow.example.com" in dns.asked)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE_S):
             await port.close()
             await port.close()  # a second time does nothing
         for client in (relayed, opening, unasked):

@@ -5,6 +5,7 @@ import gc
 
 import psutil
 
+from tests.kit.patience import PATIENCE_S
 from tests.kit.stages.egress_stage import Client, Recorder, ask, egress, get, opened, serving, tunnel
 from worker.egress.inbound.connection import ProxiedConnection
 from worker.egress.inbound.pipes import Pipe
@@ -57,6 +58,6 @@ async def page(proxy: Egress, *, is_thorough: bool) -> None:
 
 
 async def settled(wanted: tuple[int, int, int]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while facts() != wanted:  # noqa: ASYNC110 - the other ends close when they notice, and tell nobody
             await asyncio.sleep(0.05)

@@ -11,6 +11,7 @@ import structlog
 from fleet.egress.hosts import HostPatterns
 from fleet.egress.networks import split_network
 from fleet.egress.policy import AddressPolicy, Rule
+from fleet.egress.request_patterns import RequestPatterns
 from fleet.render.options.identity import ProxyScheme
 from tests.kit.stages.egress_stage import (
     PRIVATE,
@@ -25,11 +26,13 @@ from tests.kit.stages.egress_stage import (
     status_of,
     tunnel,
 )
+from worker.blocking.sieve import Sieve, Wishes
 from worker.egress.outbound.own_ports import DEVTOOLS_PORTS
-from worker.egress.outbound.tenant_proxy import NO_PROXY, WRONG_CREDENTIALS
+from worker.egress.outbound.tenant_proxy import GREETING_S, NO_PROXY, WRONG_CREDENTIALS
 from worker.egress.port import Port
-from worker.egress.terms import Terms, Upstream
+from worker.egress.terms import Terms, Unwanted, Upstream
 from worker.egress.verdicts import ConnectionOutcome, Verdict
+from worker.settings import EgressProxySettings
 
 SECRET = "correct-horse"
 HTTP, SOCKS5 = ProxyScheme.HTTP, ProxyScheme.SOCKS5
@@ -100,7 +103,7 @@ async def through(
     *,
     password: str = SECRET,
     policy: AddressPolicy | None = None,
-    blocked_hosts: HostPatterns | None = None,
+    unwanted: Unwanted | None = None,
     answers: Dns | None = None,
     port: int = 3128,
 ) -> AsyncIterator[tuple[Port, Recorder, Dns]]:
@@ -112,7 +115,7 @@ async def through(
             username = "user" if password else ""
             terms = Terms(
                 policy or AddressPolicy(),
-                blocked_hosts or HostPatterns(),
+                unwanted,
                 Upstream(scheme, HOST, port, username, password),
             )
             yield await opened(made, terms), recorder, dns
@@ -210,6 +213,45 @@ async def test_the_plain_requests_of_a_page_learn_of_a_wrong_password_too() -> N
         )
 
 
+@pytest.mark.parametrize("greeting", [b"SSH-2.0-OpenSSH_9.2\r\n", b"\x15\x03\x01\x00\x02", b"220 mail\r\n"])
+@pytest.mark.parametrize("scheme", [HTTP, SOCKS5])
+async def test_what_speaks_another_protocol_is_no_proxy_at_once(scheme: ProxyScheme, greeting: bytes) -> None:
+    """It waits for what no client of a proxy says; a request in a tunnel and a plain one learn it."""
+
+    async def another(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(greeting)
+        await reader.read()
+
+    async with (
+        serving(another) as server,
+        egress(Dns(**{HOST: [[PUBLIC]]}), Recorder({3128: server})) as made,
+    ):
+        terms = Terms(AddressPolicy(), upstream=Upstream(scheme, HOST, 3128))
+        port = await opened(made, terms)
+        async with asyncio.timeout(GREETING_S):
+            assert await status_of(port, "t.example.org:443") == 502
+            assert await ask(port, get("http://t.example.org/")) == b""
+        for number in (443, 80):
+            assert port.verdict("t.example.org", number) == Verdict(
+                ConnectionOutcome.PROXY_FAILED, detail=NO_PROXY
+            )
+
+
+async def test_a_socks5_proxy_that_does_not_greet_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It needs nobody for that: no time of a target is waited."""
+    monkeypatch.setattr("worker.egress.outbound.tenant_proxy.GREETING_S", 0.1)
+
+    async def silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with serving(silent) as server, egress(Dns(**{HOST: [[PUBLIC]]}), Recorder({3128: server})) as made:
+        port = await opened(made, Terms(AddressPolicy(), upstream=Upstream(SOCKS5, HOST, 3128)))
+        async with asyncio.timeout(EgressProxySettings().egress_connect_timeout_s / 2):
+            assert await status_of(port, "t.example.org:443") == 502
+        verdict = port.verdict("t.example.org", 443)
+        assert verdict == Verdict(ConnectionOutcome.PROXY_FAILED, detail=NO_PROXY)
+
+
 async def test_what_is_no_proxy_or_says_nothing_is_told_apart() -> None:
     async def web_server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
@@ -260,12 +302,18 @@ async def test_a_proxy_is_judged_like_a_target(
         ("t.example.org:25", Verdict(ConnectionOutcome.BLOCKED, Rule.PORT)),
         ("t.example.org:3128", Verdict(ConnectionOutcome.BLOCKED, Rule.PORT)),
         ("denied.example.org:443", Verdict(ConnectionOutcome.BLOCKED, Rule.DENIED)),
-        ("ads.example.org:443", Verdict(ConnectionOutcome.UNWANTED)),
+        (
+            "ads.example.org:443",
+            Verdict(
+                ConnectionOutcome.UNWANTED, detail="The page led to an address that is in `block_requests`."
+            ),
+        ),
     ],
 )
 async def test_a_proxy_is_not_asked_for_what_may_not_be_reached(authority: str, verdict: Verdict) -> None:
     policy = AddressPolicy(denied_hosts=HostPatterns(("denied.example.org",)))
-    async with through(HttpProxy(), policy=policy, blocked_hosts=HostPatterns(("ads.example.org",))) as (
+    unwanted = Sieve(Wishes("", block=RequestPatterns(("ads.example.org",))), lambda _: None)
+    async with through(HttpProxy(), policy=policy, unwanted=unwanted) as (
         port,
         recorder,
         dns,

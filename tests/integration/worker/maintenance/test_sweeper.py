@@ -9,11 +9,13 @@ from arq.connections import ArqRedis
 
 from deploy.embedded.engines.engines import Engines
 from fleet.database import Database, DatabaseSettings
-from fleet.jobs import accept, claim
+from fleet.jobs.attempts import claim
+from fleet.jobs.create import accept
 from fleet.jobs.job import Job
 from fleet.queue.arq_adapter import QUEUE
 from fleet.queue.entry import QueueEntry
 from fleet.render.request import RenderRequest
+from tests.kit.patience import PATIENCE_S
 from tests.kit.servers.tcp_forwarder import forwarded
 from tests.kit.vaults import VAULT
 from worker.maintenance.sweeper import Sweeper
@@ -105,7 +107,7 @@ async def test_after_an_outage_of_the_network_the_sweeper_is_patient_for_a_lease
     [job] = await accepted(database, tenant_id)
     await claim.claim(database, QueueEntry(job.id, 1), worker_id=uuid4(), lease=timedelta(0))
     lease = timedelta(seconds=1)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while await database.fetchval("SELECT now() - pg_postmaster_start_time()") <= lease:  # noqa: ASYNC110 - a clock tells nobody
             await asyncio.sleep(0.01)  # else the server's own youth would explain the patience
     async with forwarded(database_url) as (cable, url):
@@ -116,7 +118,7 @@ async def test_after_an_outage_of_the_network_the_sweeper_is_patient_for_a_lease
         await cable.resume()
         await patient.sweep()
         assert await state_of_the_only(database) == "running"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while await state_of_the_only(database) == "running":
                 await patient.sweep()
         assert await state_of_the_only(database) == "queued"

@@ -13,7 +13,6 @@ from tests.kit.stages.browser_stage import FORBIDDEN_HOST, SITE_DOMAIN, BrowserS
 from tests.site.pages import BAND_PX, band_colour
 
 pytest_plugins = ("tests.kit.stages.browser_fixtures",)
-pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def refusal(shared: BrowserStage, path: str | None = None, **options: Any) -> RenderError:

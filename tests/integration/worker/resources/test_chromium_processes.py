@@ -1,13 +1,11 @@
 """Which processes a real Chromium has."""
 
 import psutil
-import pytest
 
 from tests.kit.stages.browser_stage import BrowserStage, until
 from worker.resources.chromium_processes import descendants
 
 pytest_plugins = ("tests.kit.stages.browser_fixtures",)
-pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_every_process_below_the_browser_is_found(shared: BrowserStage) -> None:

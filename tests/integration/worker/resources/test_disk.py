@@ -15,7 +15,9 @@ from fleet.artifacts.settings import StorageSettings
 from fleet.artifacts.store import Artifacts
 from fleet.database import Database
 from fleet.errors import ErrorType, RenderError, RenderfleetError
-from fleet.jobs import accept, claim, read
+from fleet.jobs import read
+from fleet.jobs.attempts import claim
+from fleet.jobs.create import accept
 from fleet.jobs.job import State
 from fleet.queue.entry import QueueEntry
 from fleet.render.request import RenderRequest
@@ -97,11 +99,10 @@ async def test_folder_of_a_browser_goes_with_it(site: Site, number: signal.Signa
         }
 
 
-@pytest.mark.asyncio(loop_scope="module")
 async def test_artifact_that_the_disk_has_no_room_for_is_a_failure_that_may_be_tried_again(
-    shared: BrowserStage,
+    shared: BrowserStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shared.output = Path("/dev/full")
+    monkeypatch.setattr(shared, "output", Path("/dev/full"))
     with pytest.raises(RenderError) as caught:
         await shared.render(html="<body style='background:#0a7'>")
     assert caught.value.type is ErrorType.STORAGE_UNAVAILABLE

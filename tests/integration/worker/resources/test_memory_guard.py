@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import psutil
 import pytest
 import pytest_asyncio
 
@@ -66,3 +67,17 @@ async def test_a_browser_that_has_grown_is_replaced_and_its_render_succeeds(site
         await until(lambda: stage.pool.tally.figures().recycles == {"memory": 1}, "the next generation")
         assert (await stage.render("/tiny")).page.title == "tiny"
         assert stage.pool.generation == 2
+
+
+async def test_a_page_that_floods_is_stopped_meanwhile_and_its_neighbour_is_not(stage: BrowserStage) -> None:
+    def stopped() -> list[psutil.Process]:
+        return [one for one in stage.descendants("renderer") if one.status() == psutil.STATUS_STOPPED]
+
+    flooding = asyncio.create_task(stage.render("/flood/titles", navigation_timeout_ms=10_000))
+    try:
+        await until(lambda: len(stopped()) == 1, "a renderer that is stopped", look_s=0.01)
+        assert (await stage.render("/tiny")).page.title == "tiny"
+    finally:
+        flooding.cancel()
+        await asyncio.gather(flooding, return_exceptions=True)
+    await until(lambda: not stopped(), "a renderer that goes on or has ended")

@@ -13,7 +13,7 @@ from api.http.problems import (
     refused_input,
 )
 from fleet.errors import ErrorType, RenderfleetError, UnavailableError
-from fleet.field_errors import MAX_FIELD_ERRORS
+from fleet.input.field_errors import MAX_FIELD_ERRORS
 from fleet.render.request import RenderRequest
 
 CALL = {"path": "/v1/jobs", "headers": [], REQUEST_ID: "request-7"}

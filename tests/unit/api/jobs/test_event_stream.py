@@ -11,7 +11,7 @@ import pytest
 from api.jobs.event_stream import event, job_at
 from api.jobs.moments import Moment
 from fleet.artifacts.keys import SignedAddress
-from fleet.jobs.document import JobDocument
+from fleet.jobs.document.job import JobDocument
 from fleet.jobs.job import Job, State
 from tests.kit.facts import PICTURE
 

@@ -2,12 +2,12 @@
 
 import time
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, product
 
 import pytest
 from pydantic import ValidationError
 
-from fleet.field_errors import field_errors_of
+from fleet.input.field_errors import field_errors_of
 from fleet.schedules.cron import Timetable, UnusableCronError
 from fleet.schedules.request import ScheduleRequest
 
@@ -151,3 +151,27 @@ def test_what_does_not_fit_is_refused_with_its_field(change: dict[str, object], 
         ScheduleRequest.model_validate({"cron": "@daily", "job": {"html": "x"}} | change)
     [found] = field_errors_of(caught.value.errors(), ScheduleRequest)
     assert found.field == field
+
+
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        ("@daily", "At 00:00 every day"),
+        ("0 9 * * MON-FRI", "At 09:00 on Monday through Friday"),
+        ("*/15 * * * *", "Every 15th minute of every hour"),
+        ("30 4 L * *", "At 04:30 on the last day of every month"),
+        ("0 9 * * 5#2", "At 09:00 on the second Friday of the month"),
+    ],
+)
+def test_an_expression_is_said_in_words(expression: str, words: str) -> None:
+    assert Timetable.parse(expression).words == words
+
+
+def test_every_usable_expression_has_words() -> None:
+    minutes = ("*", "0", "5,35", "*/7", "1-59/2")
+    hours = ("*", "8-18", "*/2", "0,12")
+    days = ("*", "1", "L", "LW", "1-7", "*/10")
+    months = ("*", "2", "JAN-MAR", "*/3")
+    weekdays = ("*", "0", "7", "MON-FRI", "5#2", "5L", "1,3")
+    for parts in product(minutes, hours, days, months, weekdays):
+        assert Timetable(" ".join(parts), UTC).words

@@ -1,4 +1,5 @@
 import hashlib
+import json
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,8 +9,18 @@ from uuid import UUID
 import pytest
 from pydantic import SecretStr
 
+from fleet.render.pdf.document import PdfDocument
 from fleet.render.request import RenderRequest
-from fleet.render.sealed import SECRET_FIELDS, SealedRequest, sealed_columns, whole_json
+from fleet.render.sealed import (
+    CONTENT,
+    CREDENTIALS,
+    SECRET_FIELDS,
+    SealedRequest,
+    nested,
+    sealed_columns,
+    sealed_job_columns,
+    whole_json,
+)
 from fleet.settings import SettingsError, load_settings
 from fleet.vault import Purpose, SecretOwner, UnsealError, Vault
 from fleet.vault.key_file import new_key, read_or_make
@@ -97,21 +108,63 @@ def test_a_digest_tells_nothing_without_the_key_and_is_known_under_each_key() ->
         {"html": "<p>marker</p>"},
         {"html": "<p>marker</p>", "format": "pdf", "priority": 9},
         {"url": "https://example.com/", "proxy": {"server": "http://marker.example.com:3128"}},
+        {"html": "<p>marker</p>", "proxy": {"server": "http://marker.example.com:3128"}},
         {"url": "https://example.com/"},
+        {"url": "https://example.com/", "format": "pdf", "pdf": {"password": {"user": "marker"}}},
+        {
+            "html": "<p>marker",
+            "format": "pdf",
+            "pdf": {
+                "landscape": True,
+                "password": {"owner": "marker", "permissions": ["copy"]},
+                "prepend": [{"content": "bWFya2Vy"}],
+                "append": [{"content": "bWFya2Vy"}],
+                "attachments": [{"name": "marker", "content": "bWFya2Vy", "relationship": "data"}],
+                "watermark": {"text": "marker"},
+            },
+        },
     ],
 )
 def test_a_request_is_whole_again_and_its_public_part_shows_no_secret(given: dict[str, object]) -> None:
     vault, request = Vault([OLD]), RenderRequest.model_validate(given)
     public_json, secrets, names = sealed_columns(request, vault, OWNER)
     assert "marker" not in public_json
-    assert (names or "") == ",".join(sorted(SECRET_FIELDS & set(given)))
+    assert "bWFya2Vy" not in public_json
+    pdf = given.get("pdf", {})
+    assert isinstance(pdf, dict)
+    all_names = {*given, *(f"pdf.{name}" for name in pdf)}
+    assert (names or "") == ",".join(sorted(SECRET_FIELDS & all_names))
     whole = SealedRequest(public_json, secrets).unseal(vault, OWNER)
-    assert RenderRequest.model_validate_json(whole) == request
+    assert RenderRequest.model_validate_json(nested(whole)) == request
     assert whole == whole_json(request)
+    of_job = sealed_job_columns(request, vault, OWNER)
+    assert (of_job[0], of_job[3]) == (public_json, names)
+    whole = SealedRequest(*of_job[:3]).unseal(vault, OWNER)
+    assert RenderRequest.model_validate_json(nested(whole)) == request
 
 
-def test_every_secret_field_is_an_option() -> None:
-    assert set(RenderRequest.model_fields) >= SECRET_FIELDS
+def test_credentials_and_content_of_a_job_are_two_parts() -> None:
+    vault = Vault([OLD])
+    given = {
+        "html": "<p>",
+        "actions": [{"press": "a"}],
+        "proxy": {"server": "http://marker.example.com:3128"},
+        "format": "pdf",
+        "pdf": {"password": {"user": "marker"}, "watermark": {"text": "marker"}},
+    }
+    _, secrets, content, names = sealed_job_columns(RenderRequest.model_validate(given), vault, OWNER)
+    assert names == "actions,html,pdf.password,pdf.watermark,proxy"
+    assert secrets is not None
+    assert content is not None
+    assert set(json.loads(vault.unseal(secrets, owner=OWNER))) == {"actions", "pdf.password", "proxy"}
+    assert set(json.loads(vault.unseal(content, owner=OWNER))) == {"html", "pdf.watermark"}
+
+
+def test_every_secret_field_is_an_option_and_of_one_kind() -> None:
+    nested_names = {name for name in SECRET_FIELDS if "." in name}
+    assert set(RenderRequest.model_fields) >= SECRET_FIELDS - nested_names
+    assert {f"pdf.{name}" for name in PdfDocument.model_fields} >= nested_names
+    assert not CREDENTIALS & CONTENT
 
 
 def test_all_that_start_at_once_get_the_same_key(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet.errors import ErrorType
-from fleet.jobs.recover import CRASH_CAP
+from fleet.jobs.attempts.recover import CRASH_CAP
 from worker.attempts.retry_policy import CRASHES, Retry, decide
 
 

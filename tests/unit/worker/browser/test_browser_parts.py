@@ -15,9 +15,9 @@ from worker.browser.launch.launch_advice import advice, reason_of
 from worker.browser.launch.scratch import Scratch
 from worker.pool.recycle import spread
 from worker.render.file_facts import count_pages, picture_size
-from worker.render.net_errors import error_type
 from worker.render.picture.picture_size import MAX_SIDE_PX, fit
 from worker.render.pipeline import ALL, STEPS
+from worker.render.reports.net_errors import error_type
 from worker.render.steps import full_page, output
 
 
@@ -111,7 +111,8 @@ def test_every_launch_failure_has_its_advice(message: str, word: str) -> None:
 def test_pages_of_what_is_no_pdf(tmp_path: Path) -> None:
     path = tmp_path / "broken.pdf"
     path.write_bytes(b"%PDF-1.4 startxref 5 /Root 1 0 R")
-    assert count_pages(path) is None
+    with path.open("rb") as file:
+        assert count_pages(file) is None
 
 
 def test_ages_are_spread_by_a_tenth() -> None:

@@ -85,6 +85,18 @@ def test_growth_belongs_to_the_page_that_made_new_data(processes: list[Process])
     assert waiting.shared_bytes < LITTLE
 
 
+def test_growth_belongs_to_the_page_that_is_stopped_for_what_it_has_sent(processes: list[Process]) -> None:
+    shared, first, second = processes
+    stopped, loading = page_of(first), page_of(second)
+    growth = SharedGrowth()
+    growth.restart([shared.pid])
+    second.tell("use", GROWN_MIB)
+    shared.tell("use", GROWN_MIB)
+    growth.assign([shared.pid], [], [stopped, loading], 0.0, stopped={stopped})
+    assert stopped.shared_bytes > NEARLY
+    assert loading.shared_bytes < LITTLE
+
+
 def test_what_draws_grows_for_the_page_that_draws(processes: list[Process], tmp_path: Path) -> None:
     """It uploads the same bytes again and again, while another page is being loaded."""
     gpu, first, second = processes

@@ -9,7 +9,7 @@ from arq.connections import ArqRedis
 
 from fleet.database import Database
 from fleet.errors import ErrorType
-from fleet.jobs.attempt import AttemptOutcome, finish
+from fleet.jobs.attempts.attempt import AttemptOutcome, finish
 from fleet.jobs.job import State
 from fleet.queue.announcements import CANCELS, announce_change, listen
 from fleet.queue.arq_adapter import QUEUE
@@ -17,6 +17,7 @@ from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope
 from tests.integration.api.conftest import Api
 from tests.kit.api.calls import REQUEST, claim, enqueue, fail, problem
+from tests.kit.patience import PATIENCE_S
 
 
 async def other_key(database: Database, *scopes: Scope, tenant: str = "others") -> dict[str, str]:
@@ -68,7 +69,7 @@ async def test_a_running_job_is_announced_to_its_worker_and_its_end_awaited(
     attempt = await claim(database, job["id"])
     orders = listen(redis, CANCELS)
     order = asyncio.ensure_future(anext(orders))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not (await redis.pubsub_numsub(CANCELS))[0][1]:  # noqa: ASYNC110 - nobody tells of it
             await asyncio.sleep(0.01)
     answer = asyncio.create_task(api.client.delete(job["links"]["self"], headers={"Prefer": "wait=20"}))

@@ -8,11 +8,10 @@ from PIL import Image
 
 from fleet.errors import ErrorType, RenderError
 from fleet.jobs.facts import ArtifactFacts
-from tests.kit.pictures import colours, differing_box
+from tests.kit.documents.pictures import colours, differing_box
 from tests.kit.stages.browser_stage import BrowserStage
 
 pytest_plugins = ("tests.kit.stages.browser_fixtures",)
-pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 WINDOW = {"width": 600, "height": 400}
 HALVES = """<body style='margin:0;background:linear-gradient(90deg, red 50%, blue 50%)'>"""

@@ -8,15 +8,16 @@ from urllib.parse import quote
 import pytest
 
 from fleet.errors import ErrorType, RenderError
-from tests.kit.pictures import colours, differing_box
+from tests.kit.documents.pictures import colours, differing_box
 from tests.kit.stages.browser_stage import BrowserStage
 from tests.site.pages import band_colour
+from worker.render.full_page import scroll
 
 pytest_plugins = ("tests.kit.stages.browser_fixtures",)
-pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 WINDOW = {"width": 400, "height": 300}
 WHITE, RED, GREEN, BLUE = (255, 255, 255), (255, 0, 0), (0, 128, 0), (0, 0, 255)
+CHEQUERED = (200, 120, 50)
 STYLE = "<!doctype html><style>body{margin:0}p{margin:0;height:300px}</style>"
 # Turns green what has been in the window.
 REVEAL = """<script>
@@ -75,9 +76,12 @@ async def test_lazy_images_and_frames_are_there(shared: BrowserStage) -> None:
 
 async def test_parts_that_are_drawn_near_the_window_alone(shared: BrowserStage) -> None:
     part = "<section style='content-visibility:auto;contain-intrinsic-size:auto 300px'>{}</section>"
-    inner = "<p style='background:blue'></p>"
-    assert await full_page(shared, part.format(inner) * 10) == []
-    assert colours(shared.output, *[(200, 150 + 300 * n) for n in range(10)]) == [BLUE] * 10
+    plain = part.format("<p style='background:blue'></p>")
+    late = shared.site.url("/finished-picture?ms=300")
+    picture = part.format(f"<p style='background:url({late}) 0 0 / 800px 800px'></p>")
+    assert await full_page(shared, plain * 9 + picture) == []
+    found = colours(shared.output, *[(200, 150 + 300 * n) for n in range(9)], (300, 2850))
+    assert found == [BLUE] * 9 + [CHEQUERED]
 
 
 @pytest.mark.parametrize(
@@ -118,20 +122,48 @@ async def test_the_page_sees_no_other_window(shared: BrowserStage) -> None:
     assert colours(shared.output, (200, 299), (200, 301), (200, 449), (200, 451)) == [RED, BLUE, BLUE, WHITE]
 
 
-async def test_a_list_that_draws_only_what_is_in_the_window_is_said(shared: BrowserStage) -> None:
-    html = """<div id=list style='height:6000px;position:relative'></div><script>
-      const draw = () => {
-        list.replaceChildren()
-        for (let row = Math.floor(scrollY / 50); row < (scrollY + innerHeight) / 50; row++) {
-          const line = document.createElement('div')
-          line.style.cssText = `position:absolute;top:${row * 50}px;height:50px;width:100%`
-          line.textContent = row
-          list.append(line)
-        }
-      }
-      addEventListener('scroll', draw); draw()</script>"""
+# A list of 120 rows, 50 px each, of which only those in its window are drawn, when one of some events comes.
+VIRTUAL = """<div id=list style='height:6000px;position:relative'></div><script>
+  const draw = () => {
+    list.replaceChildren()
+    const above = list.offsetTop
+    const first = Math.max(0, Math.floor((scrollY - above) / 50))
+    for (let row = first; row < Math.min(120, (scrollY - above + innerHeight) / 50); row++) {
+      const line = document.createElement('div')
+      line.style.cssText = `position:absolute;top:${row * 50}px;height:50px;width:100%%`
+      line.style.background = `rgb(0,${row},0)`
+      line.textContent = row
+      list.append(line)
+    }
+  }
+  for (const event of %s) addEventListener(event, draw)
+  draw()</script>"""
+
+
+async def test_a_list_that_draws_only_what_is_in_the_window_is_filled(shared: BrowserStage) -> None:
+    """As far as the picture reaches."""
+    html = VIRTUAL % ["scroll", "resize"]
+    assert await full_page(shared, html, full_page_max_height_px=4000) == []
+    rows = (1, 30, 78, 79)
+    assert colours(shared.output, *[(200, 50 * row + 25) for row in rows]) == [(0, row, 0) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("html", "first"),
+    [
+        (VIRTUAL % ["scroll"], (0, 0, 0)),
+        ("<p style='height:100vh;background:red'></p>" + VIRTUAL % ["scroll", "resize"], RED),
+    ],
+)
+async def test_a_list_that_a_high_window_does_not_fill_is_said(
+    shared: BrowserStage, html: str, first: object
+) -> None:
+    """Or that would stretch other parts of the page, which keep their height."""
     (warning,) = await full_page(shared, html)
     assert "virtual list" in warning
+    assert colours(shared.output, (200, 25), (200, 5975)) == [first, WHITE]
+    (whole,) = colours(shared.output, (200, 299))
+    assert whole == (RED if first == RED else (0, 5, 0))
 
 
 async def test_placeholders_that_become_content_are_no_such_list(shared: BrowserStage) -> None:
@@ -228,6 +260,15 @@ async def test_a_page_that_leaves_while_it_is_scrolled(shared: BrowserStage) -> 
     error = await failure(shared, "location = '/tiny'")
     assert error.type is ErrorType.CONTENT_REJECTED
     assert error.detail == "the page went on to another address while it was captured"
+
+
+async def test_a_page_whose_scripts_never_end_while_it_is_scrolled(
+    shared: BrowserStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scroll, "_ANSWER_S", 1.0)  # as if its time were over
+    error = await failure(shared, "for (;;);")
+    assert error.type is ErrorType.CONTENT_REJECTED
+    assert error.detail == "the page's scripts kept it busy for 1 s while it was scrolled through"
 
 
 async def test_a_page_that_dies_while_it_is_scrolled(shared: BrowserStage) -> None:

@@ -82,7 +82,8 @@ async def test_three_at_once_take_the_memory_of_one(stage: BrowserStage) -> None
         await rendering
         return found / MIB
 
-    alone = await peak_mib(1)
+    # What a picture took before is not given back at once, so that a later one finds more in use.
+    alone = max([await peak_mib(1) for _ in range(3)])
     copy_mib = SIDE * SIDE * 4 / MIB
     assert await peak_mib(3) < alone + copy_mib
 

@@ -6,11 +6,10 @@ import pytest
 from PIL import Image
 
 from fleet.errors import ErrorType, RenderError
-from tests.kit.pictures import colours
+from tests.kit.documents.pictures import colours
 from tests.kit.stages.browser_stage import BrowserStage
 
 pytest_plugins = ("tests.kit.stages.browser_fixtures",)
-pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 WINDOW = {"width": 400, "height": 300}
 WHITE, RED, BLUE = (255, 255, 255), (255, 0, 0), (0, 0, 255)
@@ -89,3 +88,22 @@ async def test_the_text_cursor_is_hidden(shared: BrowserStage) -> None:
         with Image.open(shared.output) as picture:
             seen.add(len(picture.convert("RGB").getcolors(1000) or ()))
     assert max(seen) > 1
+
+
+async def test_the_text_cursor_of_a_field_that_gets_it_late_is_hidden(shared: BrowserStage) -> None:
+    """On a busy machine `autofocus` takes effect after the page has been asked whether it has a cursor.
+
+    Here the field loses it at first, and gets it again after the question, which waits for fonts.
+    """
+    html = f"""<style>input{{border:0;outline:0;padding:20px;font-size:60px}}</style>
+      <input id=field autofocus><script>
+        field.addEventListener("focus", () => field.blur(), {{once: true}});
+        addEventListener("load", () => {{
+          document.fonts.add(new FontFace("late", "url({shared.site.url("/slow?ms=300")})"));
+          document.fonts.load("16px late").catch(() => {{}});
+          document.fonts.ready.then(() => setTimeout(() => field.focus()));
+        }});
+      </script>"""
+    await shared.render(html=STYLE + html, viewport=WINDOW, wait_until="load")
+    with Image.open(shared.output) as picture:
+        assert picture.convert("RGB").getcolors(4) == [(400 * 300, WHITE)]

@@ -6,11 +6,10 @@ import pytest
 from PIL import Image
 
 from fleet.errors import ErrorType, RenderError
-from tests.kit.pictures import Colour, colour, colours
+from tests.kit.documents.pictures import Colour, colour, colours
 from tests.kit.stages.browser_stage import BrowserStage
 
 pytest_plugins = ("tests.kit.stages.browser_fixtures",)
-pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 WINDOW = {"width": 400, "height": 300}
 WHITE, RED, GREEN, BLUE = (255, 255, 255), (255, 0, 0), (0, 128, 0), (0, 0, 255)
@@ -96,6 +95,12 @@ async def test_an_element_that_comes_a_little_later(shared: BrowserStage) -> Non
             "b",
             ErrorType.SELECTOR_NOT_FOUND,
             "selector: none of the 2 elements that match b is visible",
+        ),
+        (
+            "<b hidden>x</b>",
+            "b",
+            ErrorType.SELECTOR_NOT_FOUND,
+            "selector: the element that matches b is not visible",
         ),
         ("x", "a[", ErrorType.INVALID_REQUEST, "selector: the browser cannot read a["),
     ],

@@ -1,6 +1,7 @@
 """`wait_until=auto`: the picture shows the finished page. One page for each way in which pages finish."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +9,14 @@ import pypdf
 import pytest
 from PIL import Image
 
-from tests.kit.finished_pictures import compared, is_same
+from tests.kit.documents.finished_pictures import compared, is_same
 from tests.kit.stages.browser_stage import MAX_BYTES, TERMS, BrowserStage, request_for
 from tests.site import finished
 from worker.render import pipeline
 from worker.render.pipeline import Rendered
-from worker.render.waiting.settle import keep_account, wait_rest
+from worker.render.waiting.settle import wait_rest
 
 pytest_plugins = ("tests.kit.stages.browser_fixtures",)
-pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 # What the left half of a page shows at its end, for those that show the same.
 THERE = "<div class='card'>there</div>"
@@ -90,7 +90,6 @@ async def test_a_request_that_the_page_gives_up_is_not_awaited(shared: BrowserSt
     script = f"const stop = new AbortController; fetch('{url}', {{signal: stop.signal}}).catch(() => 0)"
     html = f"<title>there</title><script>{script}; setTimeout(() => stop.abort(), 100)</script>"
     async with shared.page() as page:
-        await keep_account(page, is_written=True)
         await page.set_html(html)
         await page.lifecycle.reach("load")
         going_on = (await wait_rest(page, 1.5)).going_on
@@ -98,12 +97,19 @@ async def test_a_request_that_the_page_gives_up_is_not_awaited(shared: BrowserSt
         assert url not in going_on
 
 
-async def test_a_pdf_holds_the_pictures_that_nobody_has_scrolled_to(shared: BrowserStage) -> None:
+@pytest.mark.parametrize("is_added_later", [False, True])
+async def test_a_pdf_holds_the_pictures_that_nobody_has_scrolled_to(
+    shared: BrowserStage, *, is_added_later: bool
+) -> None:
     images = [
         f"<div style='height:900px'><img loading=lazy src={shared.site.url(f'/photo/{number}.jpg')}></div>"
         for number in range(8)
     ]
-    rendered = await shared.render(html="".join(images), format="pdf")
+    html = "".join(images)
+    page: dict[str, Any] = {"html": html}
+    if is_added_later:
+        page = {"html": "<p>x</p>", "scripts": [f"document.body.innerHTML = {json.dumps(html)}"]}
+    rendered = await shared.render(**page, format="pdf")
     pages = pypdf.PdfReader(shared.output).pages
     assert sum(len(page.images) for page in pages) == 8
     assert rendered.warnings == []

@@ -8,13 +8,13 @@ from urllib.parse import quote
 import pytest
 
 from fleet.errors import ErrorType, RenderError
+from tests.kit.image_warnings import without_image_warnings
 from tests.kit.servers.http2_server import http2_server
 from tests.kit.stages.browser_stage import MAX_BYTES, POLICY, TERMS, BrowserStage, request_for
 from worker.egress.terms import Caps, Terms
 from worker.render import pipeline
 
 pytest_plugins = ("tests.kit.stages.browser_fixtures",)
-pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 # Much longer than any of these renders takes, and shorter than a test may take.
 LIMIT_MS = 8_000
@@ -29,7 +29,7 @@ async def refusal(stage: BrowserStage, path: str | None = None, **options: Any) 
 async def assert_shown_as_it_is(stage: BrowserStage, path: str | None = None, **options: Any) -> None:
     rendered = await stage.render(path, navigation_timeout_ms=LIMIT_MS, **options)
     assert rendered.page.title == "left"
-    (warning,) = rendered.warnings
+    (warning,) = without_image_warnings(rendered)
     assert warning.startswith(
         f"loading: the page never reached wait_until={options.get('wait_until', 'auto')}:"
     )
@@ -100,7 +100,7 @@ async def test_a_slow_part_of_given_html_is_awaited(shared: BrowserStage, part: 
     html = "<title>slow part</title>" + part.format(shared.site.url("/slow?ms=1500"))
     rendered = await shared.render(html=html, navigation_timeout_ms=LIMIT_MS)
     assert shared.site.answered["/slow"] == before + 1
-    assert (rendered.page.title, rendered.warnings) == ("slow part", [])
+    assert (rendered.page.title, without_image_warnings(rendered)) == ("slow part", [])
 
 
 async def test_a_later_navigation_that_leads_to_no_page_changes_nothing(shared: BrowserStage) -> None:
@@ -131,6 +131,54 @@ async def test_a_broken_transfer_in_a_tunnel_is_no_page(shared: BrowserStage, tm
             await pipeline.render(page, request, shared.output, TERMS, max_bytes=MAX_BYTES)
     assert caught.value.type is ErrorType.CONNECTION_FAILED
     assert "net::ERR_HTTP2" in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("coding", "framing", "format_"),
+    [
+        ("gzip", "length", "png"),
+        ("gzip", "chunk", "pdf"),
+        ("gzip", "close", "png"),
+        ("deflate", "close", "pdf"),
+        ("br", "chunk", "png"),
+        ("zstd", "length", "pdf"),
+    ],
+)
+async def test_a_compressed_page_that_ends_too_early_is_no_page(
+    shared: BrowserStage, coding: str, framing: str, format_: str
+) -> None:
+    path = f"/coded?coding={coding}&framing={framing}"
+    whole = await shared.render(path, format=format_)
+    assert (whole.page.title, whole.warnings) == ("coded", [])
+    error = await refusal(shared, f"{path}&cut=1", format=format_)
+    assert error.type is ErrorType.CONNECTION_FAILED
+    assert error.detail.startswith("the transfer of the page broke off: its compressed body")
+
+
+async def test_nothing_else_is_waited_for_in_a_page_that_has_ended_too_early(shared: BrowserStage) -> None:
+    error = await refusal(shared, "/coded/waiting?coding=gzip&cut=1")
+    assert error.type is ErrorType.CONNECTION_FAILED
+
+
+async def test_parts_that_end_too_early_are_named(shared: BrowserStage) -> None:
+    def page_of(cut: str) -> str:
+        paths = ("/style", "/script", "/image", "")
+        style, script, image, frame = (shared.site.url(f"/coded{path}?coding=gzip{cut}") for path in paths)
+        parts = f"<link rel=stylesheet href={style}><script src={script}></script><img src={image}>"
+        return f"<title>whole</title>{parts}<iframe src={frame}></iframe>"
+
+    whole = await shared.render(html=page_of(""))
+    assert (whole.page.title, without_image_warnings(whole)) == ("run", [])
+    (warning,) = without_image_warnings(await shared.render(html=page_of("&cut=1")))
+    assert warning.startswith("egress: the compressed bodies of these ended too early:")
+    assert all(shared.site.url(f"/coded{path}") in warning for path in ("/style", "/script", "/image", ""))
+
+
+async def test_a_page_whose_own_address_gives_a_broken_part_is_whole(shared: BrowserStage) -> None:
+    """The part, not the page, is in doubt."""
+    rendered = await shared.render("/coded/fetching?coding=gzip", navigation_timeout_ms=LIMIT_MS)
+    assert rendered.page.title == "coded"
+    assert len(rendered.warnings) == 1
 
 
 async def test_a_page_of_more_bytes_than_it_may_have_is_told_so(shared: BrowserStage) -> None:

@@ -9,7 +9,6 @@ from fleet.errors import ErrorType, RenderError
 from tests.kit.stages.browser_stage import BrowserStage
 
 pytest_plugins = ("tests.kit.stages.browser_fixtures",)
-pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 # No wait of `load` sees what comes later than this after the load event, `auto` none of a longer timer.
 LATER = "setTimeout(() => {{{}; document.title = 'later'}}, 400)"
@@ -67,9 +66,10 @@ async def test_an_element_of_the_page_that_a_script_leads_to_is_awaited(shared: 
     ("html", "awaited", "words"),
     [
         ("<p>", "#chart", "nothing matched #chart"),
+        ("<b hidden></b>", "b", "the element that matches b was not visible"),
         ("<b hidden></b>" * 10_000, "b", "none of the 10000 elements that match b was visible"),
     ],
-    ids=["none", "ten thousand"],
+    ids=["none", "one", "ten thousand"],
 )
 async def test_an_element_that_never_comes(shared: BrowserStage, html: str, awaited: str, words: str) -> None:
     error = await refusal(shared, html, wait_for_selector=awaited, navigation_timeout_ms=3_000)

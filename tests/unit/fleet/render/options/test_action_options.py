@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from fleet.field_errors import field_errors_of
+from fleet.input.field_errors import field_errors_of
 from fleet.render.request import RenderRequest
 from fleet.render.sealed import secret_fields
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from fleet.field_errors import field_errors_of
+from fleet.input.field_errors import field_errors_of
 from fleet.render.cookies import MAX_COOKIES
 from fleet.render.request import RenderRequest
 
@@ -128,6 +128,8 @@ def test_what_browsers_would_not_keep_is_refused_with_words(cookie: Any, field: 
 
 def test_a_thousand_cookies_are_too_many() -> None:
     assert refusal(*["a=b"] * 1_000) == ("cookies", f"must have at most {MAX_COOKIES} entries")
+    large = [f"c{number}={'v' * 4_000}" for number in range(MAX_COOKIES)]
+    assert refusal(*large) == ("cookies", "are 600,940 bytes together; at most 131,072 are allowed")
 
 
 @pytest.mark.parametrize(

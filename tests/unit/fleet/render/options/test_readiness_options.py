@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from fleet.field_errors import in_words
+from fleet.input.field_errors import in_words
 from fleet.render.request import RenderRequest
 
 

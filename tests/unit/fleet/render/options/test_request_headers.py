@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from fleet.field_errors import field_errors_of
+from fleet.input.field_errors import field_errors_of
 from fleet.render.request import RenderRequest
 from fleet.render.request_headers import MAX_HEADERS, MAX_VALUE_BYTES
 
@@ -46,6 +46,11 @@ def test_what_the_browser_writes_itself_is_refused_by_name(name: str) -> None:
     [
         ({"Cookie": "a=b"}, "headers.Cookie", "give them there"),
         ({"Range": "bytes=0-1"}, "headers.Range", "a part of the page"),
+        (
+            {"X-HTTP-Method-Override": "GET, trace"},
+            "headers.X-HTTP-Method-Override",
+            "CONNECT, TRACE or TRACK",
+        ),
         ({"X-A": "1", "x-a": "2"}, "headers.x-a", "given twice"),
         ({"X-A": "one\r\nX-B: two"}, "headers.x-a", "printable ASCII characters in one line"),
         ({"X-A": "one\x00"}, "headers.x-a", "printable ASCII characters in one line"),
@@ -107,7 +112,7 @@ def test_there_is_one_authorization() -> None:
 )
 def test_a_page_from_html_has_nobody_to_tell(name: str, value: Any) -> None:
     found = refusal(url=None, html="<p>", **{name: value})
-    assert found == (name, "goes to the origin of `url` alone, and `html` has none")
+    assert found == (name, "goes to the origin of `url` alone, and this request has no `url`")
 
 
 def test_what_is_secret_does_not_show_where_a_request_is_printed() -> None:

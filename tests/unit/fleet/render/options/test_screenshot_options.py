@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from fleet.field_errors import in_words
+from fleet.input.field_errors import in_words
 from fleet.render.request import RenderRequest
 
+PIXELS = "width x height x `device_scale_factor` squared"
 CLIP = {"x": 0, "y": 0, "width": 10, "height": 10}
 
 
@@ -22,7 +23,7 @@ CLIP = {"x": 0, "y": 0, "width": 10, "height": 10}
         ({"clip": {**CLIP, "width": 0}}, "clip.width: must be at least 1"),
         (
             {"clip": {**CLIP, "width": 10_000, "height": 5_000}},
-            "clip: width x height x `device_scale_factor` squared is 50,000,000 pixels",
+            f"clip: {PIXELS} is 50,000,000 pixels; at most 40,000,000 are allowed",
         ),
         (
             {"omit_background": True, "format": "jpeg"},

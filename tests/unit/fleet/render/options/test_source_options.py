@@ -10,6 +10,7 @@ from fleet.render.options.source import (
     EGRESS_CONTEXT,
     MAX_HTML_BYTES,
     MAX_URL_LENGTH,
+    STORED_CONTEXT,
     SourceOptions,
 )
 
@@ -64,7 +65,10 @@ def test_the_policy_comes_from_the_context() -> None:
 @pytest.mark.parametrize("document", [{}, {"url": None}, {"url": "https://example.com/", "html": "<p>"}])
 def test_exactly_one_source(document: dict[str, object]) -> None:
     kind, message = refusal(document)
-    assert (kind, message) == ("rule", "give exactly one of `url` and `html`")
+    assert (kind, message) == (
+        "rule",
+        "give exactly one of `url`, `html`, `template`, `markdown` and `files`",
+    )
 
 
 def test_an_explicit_null_is_as_good_as_nothing() -> None:
@@ -90,3 +94,49 @@ def test_the_schema_says_the_limits() -> None:
     url, html = (SourceOptions.model_json_schema()["properties"][name] for name in ("url", "html"))
     assert {"type": "string", "maxLength": MAX_URL_LENGTH} in url["anyOf"]
     assert {"type": "string", "minLength": 1} in html["anyOf"]
+
+
+@pytest.mark.parametrize(
+    ("document", "kind", "message"),
+    [
+        ({"template": "<p>\n{{ a b }}"}, "value_error", "line 2, column 6: expected token"),
+        ({"template": ""}, "string_too_short", "at least 1"),
+        (
+            {"template": "x" * (256 * 1024 + 1)},
+            "value_error",
+            "is 262,145 bytes long; at most 262,144 are allowed",
+        ),
+        ({"template": "{{ a }}" * 5_001}, "value_error", "its tags have more than 5,000 words and signs"),
+        (
+            {"template": "x", "data": {"a": "b" * 2_097_145}},
+            "value_error",
+            "is 2,097,153 bytes long; at most 2,097,152",
+        ),
+        ({"template": "x", "data": [1]}, "dict_type", "valid dictionary"),
+        ({"html": "x", "data": {}}, "rule", "is for `template` and `files`"),
+        ({"markdown": "x" * (1024 * 1024 + 1)}, "value_error", "at most 1,048,576 are allowed"),
+        (
+            {"url": "https://example.com/", "base_url": "https://example.com/"},
+            "rule",
+            "is for `html`, `template`",
+        ),
+        ({"html": "x", "base_url": "http://10.0.0.1/"}, ErrorType.URL_BLOCKED.value, Rule.HOST.value),
+    ],
+)
+def test_what_a_template_and_markdown_may_be(document: dict[str, object], kind: str, message: str) -> None:
+    found = refusal(document)
+    assert found[0] == kind
+    assert message in found[1]
+
+
+def test_the_templates_of_a_batch_are_checked_up_to_a_sum() -> None:
+    context = {EGRESS_CONTEXT: LAPTOP}
+    for _ in range(4):
+        SourceOptions.model_validate({"template": "{{ a }}" * 250}, context=context)
+        assert refusal({"template": "{{ a b }}"}, LAPTOP)
+    SourceOptions.model_validate({"template": "{{ a b }}"}, context=context)
+
+
+def test_a_stored_template_is_not_parsed_again() -> None:
+    stored = {EGRESS_CONTEXT: LAPTOP, STORED_CONTEXT: True}
+    assert SourceOptions.model_validate({"template": "{{ a b }}"}, context=stored).template == "{{ a b }}"

@@ -1,0 +1,1 @@
+"""Calls for the files of a job."""

@@ -1,0 +1,1 @@
+"""Reading jobs: which of them, their attempts, and their changes."""

@@ -1,0 +1,1 @@
+"""The stream that tells an open page that something has changed."""

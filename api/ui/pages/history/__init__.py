@@ -1,0 +1,1 @@
+"""Figures over time as a page: charts, each with its table."""

@@ -1,0 +1,1 @@
+"""What waits, as a page: the line, and each tenant's part of it."""

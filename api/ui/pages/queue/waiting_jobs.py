@@ -1,0 +1,70 @@
+"""The page of the queue: whose jobs wait, and which ones are next."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+
+from fastapi import APIRouter
+from redis.exceptions import RedisError
+from starlette.responses import Response
+
+from api.dependencies import Dependencies
+from api.http.path_ids import JobId, TenantId
+from api.http.problems import RefusedError
+from api.routes.jobs.jobs import cancel_now
+from api.ui.dashboard_page import ROOT, DashboardPage
+from api.ui.viewer import Operating
+from fleet.capacity.demand import read_demand
+from fleet.jobs import waiting
+from fleet.jobs.waiting import WaitingJob
+from fleet.queue.line import next_entries
+from fleet.tenants.tenant import Scope
+
+PAGE: Final = DashboardPage(f"{ROOT}/queue", "Queue", Scope.ADMIN, shortcut="q")
+_NEXT: Final = 50
+_MOST_TENANTS: Final = 100
+# With 100,000 queued jobs, counting them takes Postgres some tens of milliseconds.
+_EVERY_S: Final = 5
+
+router = APIRouter(prefix=PAGE.path)
+
+
+@router.get("")
+async def show_queue(viewer: Operating) -> Response:
+    """Each tenant's part of the queue, the next jobs in their order, and those that are held back."""
+    database, usual = viewer.dependencies.database, viewer.dependencies.settings.tenant.max_running
+    line = await _line(viewer.dependencies)
+    tenants = (await read_demand(database, max_running=usual)).tenants
+    return viewer.page(
+        "pages/queue/queue.html",
+        is_live=True,
+        every_s=_EVERY_S,
+        tenants=sorted(tenants, key=lambda one: (-one.queued, one.name))[:_MOST_TENANTS],
+        weights=sum(tenant.weight for tenant in tenants if tenant.ready),
+        ready=sum(tenant.ready for tenant in tenants),
+        line=line,
+        oldest=[] if line is not None else await waiting.oldest(database, limit=_NEXT),
+        held=await waiting.held(database, limit=_NEXT),
+        most=_NEXT,
+        now=datetime.now(UTC),
+    )
+
+
+@router.post("/{tenant_id}/{job_id}/cancel")
+async def cancel_waiting(viewer: Operating, tenant_id: TenantId, job_id: JobId) -> Response:
+    """Cancel a job of any tenant."""
+    try:
+        await cancel_now(viewer.dependencies, replace(viewer.tenant, id=tenant_id), job_id)
+    except RefusedError as refusal:
+        return viewer.back(PAGE.path, f"Not cancelled: {refusal.detail}.", is_failure=True)
+    viewer.audit("job cancelled", job_id=str(job_id), tenant_id=str(tenant_id))
+    return viewer.back(PAGE.path, "The job is cancelled.")
+
+
+async def _line(dependencies: Dependencies) -> list[WaitingJob] | None:
+    """The next jobs in the order in which workers will take them; None: Redis does not tell."""
+    try:
+        entries = await next_entries(dependencies.redis, _NEXT)
+    except (RedisError, OSError):
+        return None
+    return await waiting.these(dependencies.database, [entry.job_id for entry in entries])

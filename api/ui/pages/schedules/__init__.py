@@ -1,0 +1,1 @@
+"""Schedules: their pictures, and what changed between two of them."""

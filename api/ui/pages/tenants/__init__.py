@@ -1,0 +1,1 @@
+"""Tenants, for operators: their use against their limits, and their keys."""

@@ -1,0 +1,1 @@
+"""Webhooks: addresses, how well they receive, and each message with its attempts."""

@@ -1,0 +1,108 @@
+"""Calls for operators: the fleet, tenants and keys. They need a key with the scope `admin`."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from renderfleet.asynchronous.lists import all_pages
+from renderfleet.asynchronous.runner import AsyncRunner
+from renderfleet.models.fleet import Fleet
+from renderfleet.models.history import FleetHistory
+from renderfleet.models.tenants import ApiKey, Erasure, IssuedKey, Tenant
+from renderfleet.operations import fleet, history, tenants
+
+
+class AsyncFleetCalls:
+    """`client.fleet`: workers, backlog, pause."""
+
+    def __init__(self, runner: AsyncRunner) -> None:
+        self._runner = runner
+
+    async def get(self) -> Fleet:
+        """The fleet as it is now."""
+        return await self._runner.run(fleet.read(self._runner.budget))
+
+    async def history(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        step_s: int | None = None,
+        tenant: Tenant | str | None = None,
+    ) -> FleetHistory:
+        """Ended jobs of all tenants or of one, and the fleet's state; arguments as of `Client.history`."""
+        return await self._runner.run(history.read_fleet(since, until, step_s, tenant, self._runner.budget))
+
+    async def pause(self, reason: str | None = None) -> Fleet:
+        """Keep workers from beginning jobs. Running ones go on to their end."""
+        return await self._runner.run(fleet.pause(reason, self._runner.budget))
+
+    async def resume(self) -> Fleet:
+        """End the pause."""
+        return await self._runner.run(fleet.resume(self._runner.budget))
+
+
+class AsyncTenantCalls:
+    """`client.tenants`."""
+
+    def __init__(self, runner: AsyncRunner) -> None:
+        self._runner = runner
+
+    async def create(self, name: str, **limits: Any) -> Tenant:
+        """Make a tenant, with limits such as `max_queued=100`."""
+        return await self._runner.run(tenants.create(name, limits, self._runner.budget))
+
+    async def get(self, tenant: Tenant | str) -> Tenant:
+        """A tenant, by its id."""
+        return await self._runner.run(tenants.read(tenant, self._runner.budget))
+
+    def iter(self) -> AsyncIterator[Tenant]:
+        """All tenants, newest first."""
+        return all_pages(self._runner, tenants.TENANTS, "tenants", Tenant)
+
+    async def change(self, tenant: Tenant | str, **limits: Any) -> Tenant:
+        """Change limits and addresses; None: the server's setting applies again."""
+        return await self._runner.run(tenants.change(tenant, limits, self._runner.budget))
+
+    async def erase(self, tenant: Tenant | str) -> Erasure:
+        """Erase a tenant with all its data, which cannot be undone. Repeat it to see how far it has come."""
+        return await self._runner.run(tenants.erase(tenant, self._runner.budget))
+
+    async def erasure(self, tenant: Tenant | str) -> Erasure:
+        """How far the erasing of a tenant has come, also when it is gone."""
+        return await self._runner.run(tenants.read_erasure(tenant, self._runner.budget))
+
+
+class AsyncKeyCalls:
+    """`client.keys`."""
+
+    def __init__(self, runner: AsyncRunner) -> None:
+        self._runner = runner
+
+    async def create(
+        self,
+        tenant: Tenant | str,
+        *,
+        name: str | None = None,
+        scopes: Sequence[str] | None = None,
+        expires_in_s: int | None = None,
+    ) -> IssuedKey:
+        """Make a key of a tenant. Only this answer has `key`."""
+        return await self._runner.run(
+            tenants.create_key(
+                tenant, name=name, scopes=scopes, expires_in_s=expires_in_s, budget=self._runner.budget
+            )
+        )
+
+    async def get(self, key_id: str) -> ApiKey:
+        """A key, without its secret."""
+        return await self._runner.run(tenants.read_key(key_id, self._runner.budget))
+
+    def iter(self, *, tenant: Tenant | str | None = None) -> AsyncIterator[ApiKey]:
+        """The keys of all tenants or of one, newest first."""
+        filters = {"tenant_id": None if tenant is None else tenants.id_of(tenant)}
+        return all_pages(self._runner, tenants.KEYS, "keys", ApiKey, filters=filters)
+
+    async def revoke(self, key_id: str) -> ApiKey:
+        """End a key; repeating is safe."""
+        return await self._runner.run(tenants.revoke_key(key_id, self._runner.budget))

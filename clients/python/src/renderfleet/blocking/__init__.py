@@ -1,0 +1,1 @@
+"""The blocking client: methods that carry out operations and return when they are done."""

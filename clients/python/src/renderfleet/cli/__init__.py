@@ -1,0 +1,1 @@
+"""The command `renderfleet`. docs/cli.md of renderfleet is its manual."""

@@ -1,0 +1,1 @@
+"""What commands are given: options, pages, and files that list many shots."""

@@ -1,0 +1,1 @@
+"""What commands leave behind: lines on the terminal, and files."""

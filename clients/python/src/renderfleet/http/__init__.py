@@ -1,0 +1,1 @@
+"""How a call reaches the server: the request, its retries, and following a job by several calls."""

@@ -1,0 +1,1 @@
+"""Bundles: the files that a caller has uploaded for a page, sealed, in S3."""

@@ -1,0 +1,1 @@
+"""Comparisons of the pictures of two jobs: what is remembered of them, and their difference pictures."""

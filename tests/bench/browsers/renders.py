@@ -1,0 +1,32 @@
+"""Renders pages with some options or others, and says what it cost from the first command to the file.
+
+`python -m tests.bench.browsers.renders EXECUTABLE`: our own pipeline with one Chromium. The browser's page is
+there before, and none is made meanwhile, so that nothing else is measured.
+"""
+
+import os
+import sys
+
+import uvloop
+
+from tests.bench.browsers.one_page import respond_with
+from tests.bench.clients.responder import Document
+from tests.bench.report.measure import exact_cpu_s, until_idle
+from tests.kit.stages.browser_stage import MAX_BYTES, TERMS, BrowserStage, request_for
+from worker.render import pipeline
+
+
+async def _render(stage: BrowserStage, question: Document) -> Document:
+    """Question: path, options."""
+    request = request_for(url=stage.site.url(question["path"]), **question["options"])
+    async with stage.pool.page() as page:
+        await until_idle(os.getpid())
+        before_s = exact_cpu_s(os.getpid())
+        rendered = await pipeline.render(page, request, stage.output, TERMS, max_bytes=MAX_BYTES)
+        cpu_ms = (exact_cpu_s(os.getpid()) - before_s) * 1000
+    wall_ms = sum(rendered.timings_ms.values()) - page.waited_s * 1000
+    return {"cpu_ms": cpu_ms, "wall_ms": wall_ms, "size_bytes": rendered.artifact.size_bytes}
+
+
+if __name__ == "__main__":
+    uvloop.run(respond_with(_render, sys.argv[1]))

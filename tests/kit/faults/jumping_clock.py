@@ -1,0 +1,43 @@
+"""`python -m tests.kit.faults.jumping_clock MODULE`: run a module whose wall clock changes at a signal.
+
+SIGUSR1 sets the clock an hour forward, SIGUSR2 an hour back. Only `time.time` and `time.time_ns` change: to
+change all clocks, the machine's clock would have to be set. The monotonic clock does not change, as on a real
+machine.
+"""
+
+import runpy
+import signal
+import sys
+import time
+
+HOUR_S = 3600
+
+
+class Clock:
+    """A wall clock that is `wrong_by_s` seconds fast."""
+
+    def __init__(self) -> None:
+        self.wrong_by_s = 0
+        self._time, self._time_ns = time.time, time.time_ns
+
+    def time(self) -> float:
+        return self._time() + self.wrong_by_s
+
+    def time_ns(self) -> int:
+        return self._time_ns() + self.wrong_by_s * 10**9
+
+    def jump(self, seconds: int) -> None:
+        self.wrong_by_s += seconds
+
+
+def main(module: str) -> None:
+    clock = Clock()
+    time.time, time.time_ns = clock.time, clock.time_ns
+    signal.signal(signal.SIGUSR1, lambda *_: clock.jump(HOUR_S))
+    signal.signal(signal.SIGUSR2, lambda *_: clock.jump(-HOUR_S))
+    sys.argv = [module]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

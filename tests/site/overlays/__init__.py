@@ -1,0 +1,1 @@
+"""Pages with something over them: consent banners, popups, and dialogs that must stay."""

@@ -1,0 +1,67 @@
+"""Opens a page in a browser context of its own."""
+
+import asyncio
+from pathlib import Path
+from typing import Final
+
+from worker.browser.devtools import DevToolsConnection
+from worker.browser.document.script_text import script_text
+from worker.browser.launch.flags import EVERYTHING_THROUGH_PROXY
+from worker.browser.page import Page
+from worker.egress.port import Port
+from worker.resources.memory.page_memory import PageMemory
+
+# The default of `viewport`. Pages are opened in this size, so that most renders do not have to resize them.
+DEFAULT_WIDTH_PX: Final = 1280
+DEFAULT_HEIGHT_PX: Final = 720
+
+_BEFORE_EACH_DOCUMENT: Final = "".join(
+    script_text(Path(__file__).with_name(name)) for name in ("before_each_document.js", "begun.js")
+)
+
+
+async def new_page(
+    connection: DevToolsConnection, memory: PageMemory, port: Port, *, generation: int
+) -> Page:
+    """Open a context and a page in it. This takes four round trips: some commands are sent together."""
+    browser = connection.browser
+    created = await browser.send(
+        "Target.createBrowserContext",
+        disposeOnDetach=True,  # if our connection ends, the browser drops the context by itself
+        proxyServer=f"http://127.0.0.1:{port.number}",
+        proxyBypassList=EVERYTHING_THROUGH_PROXY,
+    )
+    context_id = created["browserContextId"]
+    try:
+        target, _ = await asyncio.gather(
+            browser.send(
+                "Target.createTarget",
+                url="about:blank",
+                browserContextId=context_id,
+                width=DEFAULT_WIDTH_PX,
+                height=DEFAULT_HEIGHT_PX,
+            ),
+            # Downloads are allowed by default: one of 50 MB was written into the temporary folder.
+            browser.send("Browser.setDownloadBehavior", behavior="deny", browserContextId=context_id),
+        )
+        target_id = target["targetId"]
+        attached = await browser.send("Target.attachToTarget", targetId=target_id, flatten=True)
+        page = Page(
+            connection,
+            attached["sessionId"],
+            memory,
+            port,
+            context_id=context_id,
+            target_id=target_id,
+            generation=generation,
+        )
+        await asyncio.gather(
+            page.send("Page.enable"),
+            page.send("Page.setLifecycleEventsEnabled", enabled=True),
+            page.send("Inspector.enable"),  # tells of a crash
+            page.send("Page.addScriptToEvaluateOnNewDocument", source=_BEFORE_EACH_DOCUMENT),
+        )
+    except BaseException:
+        browser.post("Target.disposeBrowserContext", browserContextId=context_id)
+        raise
+    return page

@@ -1,0 +1,1 @@
+"""The HTML of pages that are made from a template or from Markdown, in confined processes."""

@@ -1,0 +1,1 @@
+"""Taking away what lies over a page: consent banners and popups."""

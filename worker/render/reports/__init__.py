@@ -1,0 +1,1 @@
+"""What is told of a render that did not go as wished, in words for the owner of its job."""

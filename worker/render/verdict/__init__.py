@@ -1,0 +1,1 @@
+"""What a person who sees the result would say of it."""
