@@ -36,7 +36,7 @@ from tests.bench.clients.cgroup_group import GroupError
 from tests.bench.clients.product import ProductError, find_chromium
 from tests.bench.clients.responder import ResponderError
 from tests.bench.report.measure import OtherLoad
-from tests.bench.report.readme import quote
+from tests.bench.report.quoting import quote
 from tests.bench.report.report import PLOTS, Section, facts, write_section
 from tests.kit.paths import ROOT
 
@@ -72,7 +72,7 @@ CASES: Final[dict[str, Callable[[Bench], Awaitable[Section]]]] = {
     "other_printers": other_printers.run,
 }
 # Pages with tables of cases in them, between lines that name the case.
-QUOTING: Final = ("README.md", "docs/readiness.md")
+QUOTING: Final = ("docs/operations/size.md", "docs/readiness.md")
 EXPECTED: Final = (
     DataDirError,
     EngineError,

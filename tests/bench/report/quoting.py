@@ -1,4 +1,4 @@
-"""Copies tables of the benchmarks into README.md and other pages."""
+"""Copies tables of the benchmarks into the pages that quote them."""
 
 import re
 from pathlib import Path
@@ -11,19 +11,19 @@ _BLOCK: Final = "<!-- figures: {case} -->\n{table}\n<!-- end of figures -->"
 _PATTERN: Final = r"<!-- figures: {case} -->\n(.*?)\n<!-- end of figures -->"
 
 
-def quoted(readme: str, case: str) -> str | None:
-    """The table of a case in the README; None if it has no table of that case."""
-    found = re.search(_PATTERN.format(case=case), readme, re.DOTALL)
+def quoted(page: str, case: str) -> str | None:
+    """The table of a case on a page; None if the page has no table of that case."""
+    found = re.search(_PATTERN.format(case=case), page, re.DOTALL)
     return found[1] if found else None
 
 
-def quote(readme: Path, case: str, section: Section) -> bool:
-    """Copy the first table of a section into the README. False: the README has no place for that case."""
-    text = readme.read_text()
+def quote(page: Path, case: str, section: Section) -> bool:
+    """Copy the first table of a section into a page. False: the page has no place for that case."""
+    text = page.read_text()
     before = quoted(text, case)
     table = next((part for part in section.parts if isinstance(part, Table)), None)
     if before is None or table is None:
         return False
     old, new = (_BLOCK.format(case=case, table=words) for words in (before, table.markdown()))
-    readme.write_text(text.replace(old, new))
+    page.write_text(text.replace(old, new))
     return True
