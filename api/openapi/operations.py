@@ -228,6 +228,10 @@ SWITCH_SCHEDULE: Final[dict[str, Any]] = _request_body(
     {**_closed_object(enabled={"type": "boolean"}), "required": ["enabled"]},
     {"disable": {"value": {"enabled": False}}},
 )
+RUN_SCHEDULE: Final[dict[str, Any]] = {
+    "parameters": [CREATE_JOB["parameters"][1]],
+    "responses": RETRY_JOB["responses"],
+}
 
 PAUSE_FLEET: Final[dict[str, Any]] = _request_body(
     _closed_object(reason={"type": ["string", "null"], "maxLength": 200}),

@@ -10,22 +10,31 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from api.dependencies import OpenDependencies, Reader, Renderer
+from api.dependencies import Dependencies, OpenDependencies, Reader, Renderer
 from api.http.json_answer import json_answer
 from api.http.path_ids import SCHEDULE, ScheduleId
-from api.http.problems import RefusedError, not_found
+from api.http.prefer import preferred_wait_s
+from api.http.problems import RefusedError, not_found, refused_input
 from api.openapi.operations import (
     CREATE_SCHEDULE,
     REPLACE_SCHEDULE,
+    RUN_SCHEDULE,
     SWITCH_SCHEDULE,
     problems,
 )
+from api.routes.jobs.create.enqueue import hand_over, job_answer
 from api.routes.jobs.create.own_pdfs import require_own_pdfs
 from api.routes.paging import PageParameters
 from fleet.errors import ErrorType
+from fleet.jobs.create.accept import Acceptance
+from fleet.render.request import RenderRequest
+from fleet.render.stored import StoredRequestError, read_stored
 from fleet.schedules import schedule as schedules
 from fleet.schedules.request import CompareOptions, Deliver, ScheduleRequest
+from fleet.schedules.run_now import find_template, run_now
 from fleet.schedules.schedule import MAX_SCHEDULES_OF_TENANT, Schedule
+from fleet.tenants.tenant import Tenant
+from fleet.vault import Purpose, SecretOwner
 
 router = APIRouter(prefix="/v1/schedules", tags=["schedules"])
 
@@ -195,6 +204,56 @@ async def switch_schedule(
         dependencies.database, schedule_id=schedule_id, tenant_id=tenant.id, enabled=wish.enabled
     )
     return _found(found)
+
+
+@router.post("/{schedule_id}/run", openapi_extra=RUN_SCHEDULE, **problems(401, 403, 404, 409, 422, 429, 503))
+async def run_schedule(
+    request: Request, schedule_id: ScheduleId, tenant: Renderer, dependencies: OpenDependencies
+) -> Response:
+    """Make a job of a schedule now, besides those of its times, which stay as they are.
+
+    Its picture is compared and delivered like the others. A disabled schedule can be run, too. Each call
+    makes a job; `Prefer: wait=N` as in `POST /v1/jobs`.
+    """
+    accepted = await accept_run(dependencies, tenant, schedule_id)
+    wait_s = preferred_wait_s(request.headers.getlist("prefer"))
+    job = await hand_over(request, dependencies, tenant, accepted, wait_s=wait_s)
+    return job_answer(dependencies, job, wait_s)
+
+
+async def accept_run(dependencies: Dependencies, tenant: Tenant, schedule_id: UUID) -> Acceptance:
+    """Accept a job of a schedule now, within all limits; it is not handed over yet.
+
+    Raises:
+        RefusedError: there is no such schedule, its request is not valid any more, or a limit is reached.
+        fleet.vault.UnsealError: its secrets cannot be read.
+        UnavailableError: Postgres does not answer.
+    """
+    template = await find_template(dependencies.database, schedule_id=schedule_id, tenant_id=tenant.id)
+    if template is None:
+        raise not_found(SCHEDULE)
+    try:
+        render = read_stored(
+            template.request,
+            dependencies.vault,
+            owner=SecretOwner(Purpose.SCHEDULE, tenant.id, schedule_id),
+            policy=dependencies.policy_for(tenant),
+        )
+    except StoredRequestError as error:
+        raise refused_input(error.validation, RenderRequest) from None
+    await require_own_pdfs(dependencies, tenant, render)
+    async with dependencies.quotas.admitted(tenant):
+        job = await run_now(
+            dependencies.database,
+            dependencies.vault,
+            render,
+            schedule_id=schedule_id,
+            tenant_id=tenant.id,
+            scheduled_for=template.now,
+        )
+    if job is None:
+        raise not_found(SCHEDULE)
+    return Acceptance(job, is_new=True)
 
 
 @router.delete("/{schedule_id}", status_code=HTTPStatus.NO_CONTENT, **problems(401, 403, 404, 422, 503))

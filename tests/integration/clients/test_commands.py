@@ -192,6 +192,10 @@ async def test_schedules(fleet: ClientFleet) -> None:
     (line,) = (await fleet.done("schedule list")).splitlines()
     assert line.split("\t")[:3] == [id_, "prices", "0 9 * * 1-5"]
     await fleet.done("schedule disable prices")
+    now = json.loads(
+        await fleet.done(f"job {await fleet.done('schedule run prices')} --json schedule_id,status")
+    )
+    assert (now["schedule_id"], now["status"] in {"queued", "running", "succeeded"}) == (id_, True)
     shown = json.loads(await fleet.done("schedule show prices --json enabled,deliver"))
     assert shown == {"enabled": False, "deliver": "when_changed"}
     await fleet.done("schedule enable prices")

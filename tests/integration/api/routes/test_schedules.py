@@ -9,6 +9,7 @@ import pytest
 
 from fleet.database import Database
 from fleet.errors import ErrorType
+from fleet.queue.arq_adapter import QUEUE
 from fleet.schedules import schedule as schedules
 from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope, Tenant
@@ -191,8 +192,33 @@ async def test_the_jobs_of_a_schedule_are_a_list(api: Api, database: Database, t
     assert (await api.client.get(f"/v1/jobs?schedule_id={uuid4()}")).json()["jobs"] == []
 
 
+async def test_a_schedule_is_run_now_and_keeps_its_times(api: Api) -> None:
+    made = await create(api.client, enabled=False)
+    answer = await api.client.post(f"{made['links']['self']}/run")
+    job = answer.json()
+    assert (answer.status_code, answer.headers["location"]) == (202, job["links"]["self"]), answer.text
+    assert (job["schedule_id"], job["status"], job["request"]["format"]) == (made["id"], "queued", "webp")
+    after = (await api.client.get(made["links"]["self"])).json()
+    assert (after["last_job_id"], after["enabled"], after["last_fired_at"]) == (job["id"], False, None)
+    assert await api.dependencies.redis.zcard(QUEUE) == 1
+    again = (await api.client.post(f"{made['links']['self']}/run")).json()
+    assert again["id"] != job["id"]
+    waited = await api.client.post(f"{made['links']['self']}/run", headers={"Prefer": "wait=0"})
+    assert waited.headers["preference-applied"] == "wait=0"
+
+
+async def test_a_run_counts_against_the_limits_of_jobs(api: Api, database: Database, tenant: Tenant) -> None:
+    made = await create(api.client)
+    await database.execute("UPDATE tenants SET max_queued = 1 WHERE id = $1", tenant.id)
+    api.dependencies.forget_keys()
+    assert (await api.client.post(f"{made['links']['self']}/run")).status_code == 202
+    refused = await api.client.post(f"{made['links']['self']}/run")
+    problem(refused, 429, ErrorType.QUOTA_EXCEEDED)
+
+
 async def test_the_contract_shows_schedules(api: Api) -> None:
     document = (await api.client.get("/openapi.json")).json()
     assert {"get", "post"} == set(document["paths"]["/v1/schedules"])
     assert {"get", "put", "patch", "delete"} == set(document["paths"]["/v1/schedules/{schedule_id}"])
+    assert set(document["paths"]["/v1/schedules/{schedule_id}/run"]) == {"post"}
     assert "cron" in document["components"]["schemas"]["ScheduleRequest"]["properties"]

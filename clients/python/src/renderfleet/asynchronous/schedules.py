@@ -5,6 +5,7 @@ from typing import Any
 
 from renderfleet.asynchronous.lists import all_pages
 from renderfleet.asynchronous.runner import AsyncRunner
+from renderfleet.models.jobs import Job
 from renderfleet.models.schedules import Schedule
 from renderfleet.operations import schedules
 
@@ -83,6 +84,10 @@ class AsyncScheduleCalls:
     async def disable(self, schedule: Schedule | str) -> Schedule:
         """Let it make no more jobs."""
         return await self._runner.run(schedules.switch(schedule, enabled=False, budget=self._runner.budget))
+
+    async def run(self, schedule: Schedule | str) -> Job:
+        """Make a job of it now; its times stay as they are."""
+        return await self._runner.run(schedules.run(schedule, self._runner.budget))
 
     async def delete(self, schedule: Schedule | str) -> None:
         """Delete it; its jobs stay."""

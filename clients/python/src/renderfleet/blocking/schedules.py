@@ -5,6 +5,7 @@ from typing import Any
 
 from renderfleet.blocking.lists import all_pages
 from renderfleet.blocking.runner import Runner
+from renderfleet.models.jobs import Job
 from renderfleet.models.schedules import Schedule
 from renderfleet.operations import schedules
 
@@ -83,6 +84,10 @@ class ScheduleCalls:
     def disable(self, schedule: Schedule | str) -> Schedule:
         """Let it make no more jobs."""
         return self._runner.run(schedules.switch(schedule, enabled=False, budget=self._runner.budget))
+
+    def run(self, schedule: Schedule | str) -> Job:
+        """Make a job of it now; its times stay as they are."""
+        return self._runner.run(schedules.run(schedule, self._runner.budget))
 
     def delete(self, schedule: Schedule | str) -> None:
         """Delete it; its jobs stay."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from renderfleet.http.retries import Budget, answered, document_of
 from renderfleet.http.steps import Call, Operation
+from renderfleet.models.jobs import Job
 from renderfleet.models.schedules import Schedule
 from renderfleet.operations.jobs import as_body
 from renderfleet.operations.lists import segment
@@ -12,8 +13,8 @@ from renderfleet.operations.lists import segment
 PATH = "/v1/schedules"
 
 
-def _path(schedule: Schedule | str) -> str:
-    return f"{PATH}/{segment(schedule if isinstance(schedule, str) else schedule.id)}"
+def _path(schedule: Schedule | str, *more: str) -> str:
+    return "/".join([PATH, segment(schedule if isinstance(schedule, str) else schedule.id), *more])
 
 
 def _sent(call: Call, budget: Budget) -> Operation[Schedule]:
@@ -46,6 +47,12 @@ def read(schedule: Schedule | str, budget: Budget) -> Operation[Schedule]:
 def switch(schedule: Schedule | str, *, enabled: bool, budget: Budget) -> Operation[Schedule]:
     """Disable a schedule, or enable it again."""
     return (yield from _sent(Call("PATCH", _path(schedule), body={"enabled": enabled}), budget))
+
+
+def run(schedule: Schedule | str, budget: Budget) -> Operation[Job]:
+    """Make a job now. Not sent again if nobody knows whether it has arrived: there would be two."""
+    call = Call("POST", _path(schedule, "run"), is_repeatable=False)
+    return Job.of(document_of((yield from answered(call, budget))))
 
 
 def delete(schedule: Schedule | str, budget: Budget) -> Operation[None]:

@@ -127,6 +127,16 @@ def disable(context: typer.Context, name: Which) -> None:
 
 
 @app.command()
+def run(context: typer.Context, name: Which) -> None:
+    """Make a job of it now, besides those of its times; prints the job's id.
+
+    Example: renderfleet job $(renderfleet schedule run prices) -o prices.png
+    """
+    with client(context) as opened:
+        typer.echo(opened.schedules.run(_named(opened, name)).id)
+
+
+@app.command()
 def diff(
     context: typer.Context,
     name: Which,
