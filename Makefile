@@ -32,7 +32,7 @@ shell: environment-run ## open a terminal that knows the fleet of make run: rend
 
 test: environment-dev ## run every test; TESTS=tests/unit chooses some, OPTIONS=-x goes to pytest
 	@$(VENV_PYTHON) -m deploy.embedded.install.chromium_install
-	@$(VENV_PYTHON) -m tests.kit.docs.zsh_install
+	@$(VENV_PYTHON) -m tests.kit.programs_install
 	@$(VENV_PYTHON) -m tests $(OPTIONS) $(TESTS)
 
 lint: environment-dev ## check style, types and import layers

@@ -64,6 +64,7 @@ from api.server.host_check import HostCheck, HostNames
 from api.server.plain_start import PlainStart
 from fleet import VERSION
 from fleet.artifacts.store import Artifacts
+from fleet.connection_count import check_connections
 from fleet.database import Database, DatabaseSettings
 from fleet.database_errors import in_words
 from fleet.egress.policy import AddressPolicy
@@ -165,7 +166,8 @@ async def _open_dependencies(settings: Settings, stack: AsyncExitStack) -> Depen
     stack.push_async_callback(database.close)
     vault = Vault.open(settings.secrets, settings.data.data_dir)
     await _enrol_key(database, vault)
-    redis = arq_adapter.connect(settings.redis.redis_url, timeout_s=settings.redis.redis_timeout_s)
+    await _check_connections(database, settings.database)
+    redis = arq_adapter.connect(**settings.redis.connection)
     stack.push_async_callback(redis.aclose, close_connection_pool=True)
     store = Artifacts(settings.storage)
     stack.push_async_callback(asyncio.to_thread, store.close)
@@ -247,6 +249,20 @@ async def _enrol_key(database: Database, vault: Vault) -> None:
     except UnavailableError:
         # The key is checked later, when the first secret is stored (fleet/vault/enrolment.py).
         log.warning("postgres does not answer yet, the key of secrets is not checked yet")
+
+
+async def _check_connections(database: Database, settings: DatabaseSettings) -> None:
+    """Refuse to start with more connections than Postgres allows, and warn if the fleet may hold more.
+
+    Raises:
+        OperatorError: this process alone may hold more than Postgres allows.
+    """
+    try:
+        await check_connections(database, settings)
+    except OperatorError:
+        raise
+    except UnavailableError:
+        log.warning("postgres does not answer yet, its connections are not counted")
 
 
 def _release_on_signals(waiters: Waiters) -> None:

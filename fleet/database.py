@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
@@ -48,6 +49,23 @@ class DatabaseSettings(FleetSettings):
         le=60,
         description="Seconds that connecting, waiting for a connection, or one statement may take.",
     )
+    database_pooling: str = Field(
+        default="session",
+        pattern=r"^(session|transaction)$",
+        description="`transaction`: DATABASE_URL is that of a pooler, such as PgBouncer, which may give each "
+        "transaction another connection. `session`: it is that of Postgres.",
+    )
+
+    @property
+    def keeps_session(self) -> bool:
+        """Whether one transaction finds what the one before has left in its connection."""
+        return self.database_pooling == "session"
+
+    @property
+    def statement_cache_size(self) -> int:
+        """How many prepared statements asyncpg keeps for a connection: 100 is its own default."""
+        # They belong to a session. Without a cache, each is prepared without a name, where it is used.
+        return 100 if self.keeps_session else 0
 
 
 # In DATA_DIR while `make run` runs: the address of its Postgres (deploy/embedded/run.py writes it).
@@ -96,7 +114,7 @@ class Database:
 
         Args:
             settings: address, size and limits.
-            application: name of the process in `pg_stat_activity`.
+            application: what the process is, for `pg_stat_activity` and `fleet/connection_count.py`.
             eager: whether `connect` makes the first connection, and so finds a wrong address.
         """
         self._pool = _BoundedPool(
@@ -113,9 +131,10 @@ class Database:
             init=None,
             reset=_keep_session,
             loop=asyncio.get_running_loop(),
+            server_settings=_session_settings(application, settings),
             timeout=settings.database_timeout_s,
             command_timeout=settings.database_timeout_s,
-            server_settings={"application_name": f"renderfleet-{application}", "jit": "off"},
+            statement_cache_size=settings.statement_cache_size,
         )
         self._pool.acquire_timeout_s = settings.database_timeout_s
 
@@ -210,7 +229,11 @@ async def connect_once(settings: DatabaseSettings) -> "asyncpg.Connection[asyncp
         OperatorError: it refuses the login, or the address cannot be understood.
     """
     with errors_translated(), address_understood():
-        return await asyncpg.connect(settings.database_url, timeout=settings.database_timeout_s)
+        return await asyncpg.connect(
+            settings.database_url,
+            timeout=settings.database_timeout_s,
+            statement_cache_size=settings.statement_cache_size,
+        )
 
 
 async def until_answered(call: Callable[[], Awaitable[T]], *, failing: str, **ids: str) -> T:
@@ -227,6 +250,13 @@ async def until_answered(call: Callable[[], Awaitable[T]], *, failing: str, **id
         except UnavailableError as error:
             log.warning(failing, error=repr(error.__cause__), **ids)
             await asyncio.sleep(RETRY_S)
+
+
+def _session_settings(application: str, settings: DatabaseSettings) -> dict[str, str]:
+    """The name of the process: what it is, how many connections it may hold, and a mark of its own."""
+    name = f"renderfleet-{application}/{settings.database_pool_size}/{secrets.token_hex(4)}"
+    # PgBouncer refuses parameters that it does not know.
+    return {"application_name": name, "jit": "off"} if settings.keeps_session else {"application_name": name}
 
 
 async def _keep_session(_connection: object) -> None:

@@ -9,6 +9,7 @@ import asyncpg
 from fleet.errors import ErrorType, OperatorError, RenderfleetError, UnavailableError
 
 _URL: Final = "RENDERFLEET_DATABASE_URL"
+_POOLING: Final = "RENDERFLEET_DATABASE_POOLING"
 
 # What a caller may try again: the server is away, starting, stopping or silent. Anything else is a mistake of
 # ours and must be loud. Classes of https://www.postgresql.org/docs/current/errcodes-appendix.html:
@@ -98,13 +99,19 @@ def address_understood() -> Iterator[None]:
     """Say that the address is wrong, where it is read for the first time.
 
     Raises:
-        OperatorError: the driver does not understand it.
+        OperatorError: the driver does not understand it, or a pooler is there instead of Postgres.
     """
     # asyncpg's words for a parameter are good; Python's for a number may hold a part of the password.
     try:
         yield
     except asyncpg.ClientConfigurationError as error:
         raise _wrong(f"{_URL} is wrong: {error}.") from error
+    except asyncpg.ProtocolViolationError as error:
+        if "startup parameter" not in str(error):
+            raise
+        raise _wrong(
+            f"{_URL} is the address of a pooler, which says: {error}. Set {_POOLING}=transaction."
+        ) from error
     except (ValueError, OverflowError) as error:
         raise _wrong(
             f"{_URL} is wrong: it has to be postgresql://user:password@host:port/database."

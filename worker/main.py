@@ -11,6 +11,7 @@ from typing import Any
 import uuid_utils.compat as uuid_utils
 import uvloop
 
+from fleet.connection_count import check_connections
 from fleet.database_errors import in_words
 from fleet.errors import RenderfleetError
 from fleet.queue import arq_adapter
@@ -39,6 +40,7 @@ def parts_of(worker: Components) -> tuple[Part, ...]:
         # A full disk is told before it breaks something.
         Part("disk", start=worker.disk.check),
         Part("database", worker.database.connect, worker.database.close),
+        Part("connections", start=partial(check_connections, worker.database, worker.settings.database)),
         Part("secrets", start=partial(enrol, worker.database, worker.vault)),
         Part("artifacts", stop=worker.artifacts.close),
         # Pages and webhooks go out through it.
@@ -101,7 +103,7 @@ class Worker:
             fleet.settings.SettingsError: a setting is missing or wrong.
         """
         settings = WorkerSettings.load()
-        redis = arq_adapter.connect(settings.redis.redis_url, timeout_s=settings.redis.redis_timeout_s)
+        redis = arq_adapter.connect(**settings.redis.connection)
         self.carrier = CarrierWorker(
             self._run_attempt,
             redis=redis,

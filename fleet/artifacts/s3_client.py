@@ -52,7 +52,8 @@ def make_client(
     # Path style, s3v4 and checksums only when required: every S3 server understands this, also rclone.
     config = Config(
         signature_version="s3v4",
-        s3={"addressing_style": "path"} if endpoint_url else {},
+        # At Amazon, botocore's default would presign the host of no region, from where new buckets redirect.
+        s3={"addressing_style": "path" if endpoint_url else "virtual"},
         connect_timeout=settings.s3_timeout_s,
         read_timeout=settings.s3_timeout_s,
         retries={"mode": "standard", "total_max_attempts": 2},
@@ -60,7 +61,7 @@ def make_client(
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
-    client = session.client("s3", endpoint_url=endpoint_url, config=config)
+    client = session.client("s3", region_name=settings.s3_region, endpoint_url=endpoint_url, config=config)
     client.meta.events.register("before-sign.s3.DeleteObjects", _add_content_md5)
     return client
 

@@ -23,6 +23,12 @@ class StorageSettings(FleetSettings):
         description="Address by which callers reach the same S3 server; presigned addresses use it. Empty: "
         "the same as S3_ENDPOINT_URL.",
     )
+    s3_region: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9-]{2,32}$",
+        description="Region of the bucket, such as `eu-central-1`. Empty: what boto3 finds, such as "
+        "AWS_DEFAULT_REGION. Presigned addresses of Amazon's S3 work only with the right one.",
+    )
     s3_timeout_s: float = Field(
         default=10.0,
         gt=0,

@@ -23,13 +23,11 @@ from arq.connections import ArqRedis, RedisSettings
 from arq.constants import job_key_prefix
 from arq.jobs import serialize_job
 from arq.worker import Worker, func
-from redis.asyncio.connection import BlockingConnectionPool
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 
 from fleet.queue import fair_queue
 from fleet.queue.fair_queue import QueuedId
+from fleet.queue.redis_pool import make_pool
 from fleet.telemetry.logs import get_logger
 
 if TYPE_CHECKING:
@@ -66,21 +64,19 @@ def deserialize(data: bytes) -> dict[str, Any]:
     return value
 
 
-def connect(url: str, *, timeout_s: float, max_connections: int = 64) -> ArqRedis:
+def connect(
+    url: str, *, timeout_s: float, max_connections: int = 64, sentinel_password: str | None = None
+) -> ArqRedis:
     """A client of Redis with a limit on every wait, which arq's own `create_pool` does not set.
 
     It connects at the first command. Failed commands are not repeated: each caller decides what to do.
     """
-    pool = BlockingConnectionPool.from_url(
+    pool = make_pool(
         url,
+        sentinel_password=sentinel_password,
         max_connections=max_connections,
-        timeout=timeout_s,
-        socket_timeout=timeout_s + _BELL_TIMEOUT_S,
-        socket_connect_timeout=timeout_s,
-        socket_keepalive=True,
-        health_check_interval=15,
-        retry=Retry(NoBackoff(), 1),  # one new connection, because Redis may have closed an idle one
-        retry_on_error=[ConnectionError],
+        timeout_s=timeout_s,
+        silence_s=timeout_s + _BELL_TIMEOUT_S,
     )
     return ArqRedis(
         connection_pool=pool,

@@ -8,7 +8,7 @@ import socket
 import ssl
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -168,12 +168,12 @@ async def api(environment: Mapping[str, str], log: Path, key: str) -> AsyncItera
 
 @asynccontextmanager
 async def api_process(
-    environment: Mapping[str, str], log: Path, key: str
+    environment: Mapping[str, str], log: Path, key: str, *, runner: Sequence[str] = ()
 ) -> AsyncIterator[tuple[ProductProcess, httpx.AsyncClient]]:
-    """Start an API process; the process, and a client with an API key."""
+    """Start an API process; the process, and a client with an API key. `runner` is a module that runs it."""
     port = free_port()
     arguments = ("uvicorn", "--factory", "api.main:create_app", "--port", str(port), "--no-access-log")
-    async with started(*arguments, environment=environment, log=log) as process:
+    async with started(*runner, *arguments, environment=environment, log=log) as process:
         headers = {"Authorization": f"Bearer {key}"}
         async with httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}",

@@ -23,6 +23,7 @@ from deploy.embedded.engines.engines import Engines
 from fleet.artifacts.settings import StorageSettings
 from fleet.artifacts.store import Artifacts
 from fleet.database import Database, DatabaseConnection, DatabaseSettings
+from tests.kit.api.everything import use_everything
 from tests.kit.databases import run_sql, with_database
 from tests.kit.paths import ROOT
 from tests.kit.processes import api_process, command, free_port, product_environment, worker
@@ -151,34 +152,6 @@ async def test_the_fleet_works_with_what_it_is_given(
             line for line in log.splitlines() if re.search("NOPERM|NoPermission|permission denied", line)
         ]
         assert "redis does not answer" not in log
-
-
-async def use_everything(client: httpx.AsyncClient) -> None:
-    """Calls that together reach every table and every command."""
-    waiting = {"Prefer": "wait=30"}
-    job = {"html": "<h1>least</h1>", "webhook_url": "https://hooks.example/x", "headers": {"X-A": "b"}}
-    assert (await client.post("/v1/fleet/pause", json={})).status_code == 200
-    queued = (await client.post("/v1/jobs", json={"html": "x"})).json()
-    cancelled = await client.delete(queued["links"]["self"])
-    assert cancelled.json()["status"] == "cancelled"
-    assert (await client.post("/v1/fleet/resume", json={})).status_code == 200
-    del job["headers"]
-    done = await client.post("/v1/jobs", json=job, headers=waiting)
-    assert (done.status_code, done.json()["status"]) == (200, "succeeded")
-    batch = await client.post(
-        "/v1/jobs/batch", json={"jobs": [{"html": "x"}]}, headers={"Idempotency-Key": "1"}
-    )
-    assert batch.status_code == 202
-    schedule = {"cron": "0 9 * * *", "job": {"html": "x"}}
-    made = await client.post("/v1/schedules", json=schedule)
-    assert (await client.delete(made.json()["links"]["self"])).status_code == 204
-    assert (await client.get("/v1/webhooks")).status_code == 200
-    assert len((await client.get("/v1/fleet")).json()["workers"]) == 1
-    assert (await client.get("/readyz")).json()["status"] == "ready"
-    assert (await client.get("/metrics")).status_code == 200
-    made = await client.post("/v1/admin/tenants", json={"name": "another", "max_requests_per_s": 100})
-    assert made.status_code == 201
-    assert (await client.delete(made.json()["links"]["self"])).status_code == 202
 
 
 async def record_history(database_url: str) -> None:

@@ -1,10 +1,11 @@
-"""`python -m tests.kit.faults.jumping_clock MODULE`: run a module whose wall clock changes at a signal.
+"""`python -m tests.kit.faults.jumping_clock MODULE ARGUMENTS`: run a module whose wall clock is wrong.
 
-SIGUSR1 sets the clock an hour forward, SIGUSR2 an hour back. Only `time.time` and `time.time_ns` change: to
-change all clocks, the machine's clock would have to be set. The monotonic clock does not change, as on a real
-machine.
+It is CLOCK_WRONG_BY_S seconds fast from the beginning, and changes at a signal: SIGUSR1 sets it an hour
+forward, SIGUSR2 an hour back. Only `time.time` and `time.time_ns` change: to change all clocks, the machine's
+clock would have to be set. The monotonic clock does not change, as on a real machine.
 """
 
+import os
 import runpy
 import signal
 import sys
@@ -17,7 +18,7 @@ class Clock:
     """A wall clock that is `wrong_by_s` seconds fast."""
 
     def __init__(self) -> None:
-        self.wrong_by_s = 0
+        self.wrong_by_s = int(os.environ.get("CLOCK_WRONG_BY_S", "0"))
         self._time, self._time_ns = time.time, time.time_ns
 
     def time(self) -> float:
@@ -30,14 +31,14 @@ class Clock:
         self.wrong_by_s += seconds
 
 
-def main(module: str) -> None:
+def main(module: str, *arguments: str) -> None:
     clock = Clock()
     time.time, time.time_ns = clock.time, clock.time_ns
     signal.signal(signal.SIGUSR1, lambda *_: clock.jump(HOUR_S))
     signal.signal(signal.SIGUSR2, lambda *_: clock.jump(-HOUR_S))
-    sys.argv = [module]
+    sys.argv = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -1,6 +1,7 @@
 """A TCP forwarder to a server. A test can cut, stall and resume it, to simulate outages of the network."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
@@ -10,12 +11,13 @@ class TcpForwarder:
     """Forwards a loopback port to another one.
 
     Attributes:
-        port: the port that clients connect to instead of the server's.
+        port: the port that clients connect to instead of the server's. With `tls`, they speak TLS to it.
     """
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int, *, tls: ssl.SSLContext | None = None) -> None:
         self.port = 0
         self._target = target
+        self._tls = tls
         self._server: asyncio.Server | None = None
         self._ends: set[asyncio.StreamWriter] = set()
         self._flowing = asyncio.Event()
@@ -24,7 +26,7 @@ class TcpForwarder:
         """Start forwarding, or forward again, at the same port."""
         self._flowing.set()
         if self._server is None:
-            self._server = await asyncio.start_server(self._forward, "127.0.0.1", self.port)
+            self._server = await asyncio.start_server(self._forward, "127.0.0.1", self.port, ssl=self._tls)
             self.port = self._server.sockets[0].getsockname()[1]
 
     async def cut(self) -> None:

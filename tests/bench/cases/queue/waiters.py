@@ -47,7 +47,7 @@ _END: Final = """
     WHERE id = ANY($1::uuid[])
 """
 _CONNECTIONS: Final = """
-    SELECT count(*) FROM pg_stat_activity WHERE application_name = 'renderfleet-api'
+    SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'renderfleet-api/%'
 """
 # What the answer of each caller must contain, in this order.
 _STREAM: Final = ("HTTP/1.1 200", "event: queued", "event: running", '"status":"failed"')
