@@ -12,7 +12,8 @@ from pydantic import Field
 
 from fleet.database_errors import address_understood, errors_translated, needing_schema
 from fleet.errors import UnavailableError
-from fleet.settings import PREFIX, Address, DataSettings, FleetSettings, SettingsError, load_settings
+from fleet.setting_names import FILE_SUFFIX, PREFIX
+from fleet.settings import Address, DataSettings, FleetSettings, SettingsError, load_settings
 from fleet.telemetry.logs import get_logger
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ def command_settings() -> DatabaseSettings:
     Raises:
         SettingsError: the environment names no database, and no `make run` has its data in DATA_DIR.
     """
-    if f"{PREFIX}DATABASE_URL" in os.environ:
+    variable = f"{PREFIX}DATABASE_URL"
+    if {variable, variable + FILE_SUFFIX} & os.environ.keys():
         return load_settings(DatabaseSettings)
     folder = load_settings(DataSettings).data_dir
     try:

@@ -10,6 +10,8 @@ from difflib import get_close_matches
 from typing import Final
 
 PREFIX: Final = "RENDERFLEET_"
+# RENDERFLEET_DATABASE_URL_FILE names a file with the value of RENDERFLEET_DATABASE_URL.
+FILE_SUFFIX: Final = "_FILE"
 # What `make run` alone reads, the tests, and the client (clients/python).
 _OTHERS: Final = ("WORKERS", "UPDATE_GOLDEN", "URL", "API_KEY", "PROFILE")
 NAMES: Final = frozenset(
@@ -120,7 +122,9 @@ def unknown(variables: Iterable[str]) -> list[str]:
     Args:
         variables: names of environment variables.
     """
-    known = {PREFIX + name for name in (*NAMES, *_OTHERS)}
+    known = {PREFIX + name for name in (*NAMES, *_OTHERS)} | {
+        f"{PREFIX}{name}{FILE_SUFFIX}" for name in NAMES
+    }
     strange = sorted(name for name in variables if name.startswith(PREFIX) and name not in known)
     return [_with_a_guess(name, known) for name in strange]
 

@@ -1,20 +1,23 @@
 """The base of all settings, and where a process may write. Each other setting is declared beside its noun.
 
 Every settings class is read from the environment when its process starts, never at import. Prefix
-`RENDERFLEET_`. A wrong value stops the start with the variable's name and what is allowed
-(`load_settings`). `docs/settings.md` lists them all; a test holds the two together.
+`RENDERFLEET_`. A value may stand in a file, which `RENDERFLEET_..._FILE` names: then a password appears
+neither in the environment of a process nor in the description of its container. A wrong value stops the start
+with the variable's name and what is allowed (`load_settings`). `docs/settings.md` lists them all; a test
+holds the two together.
 """
 
+import os
 from pathlib import Path
-from typing import Annotated, Final, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from fleet.input.field_errors import MISSING, field_errors_of
-
-PREFIX: Final = "RENDERFLEET_"
+from fleet.setting_names import FILE_SUFFIX, PREFIX
 
 
 def _split(value: object) -> object:
@@ -47,12 +50,56 @@ Address = Annotated[str, AfterValidator(with_readable_port)]
 Ports = Annotated[tuple[_Port, ...], NoDecode, BeforeValidator(_split)]
 
 
+class _NamedFiles(PydanticBaseSettingsSource):
+    """Values in files that `RENDERFLEET_..._FILE` names: so Docker and systemd pass secrets on."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
+        """The text of the field's file, without white space around it.
+
+        Raises:
+            SettingsError: the file cannot be read, or there is a value beside it.
+        """
+        variable = PREFIX + field_name.upper()
+        path = os.environ.get(variable + FILE_SUFFIX)
+        if not path:
+            return None, field_name, False
+        if os.environ.get(variable):
+            raise SettingsError(
+                f"renderfleet: {variable} and {variable}{FILE_SUFFIX} are both set. Remove one."
+            )
+        try:
+            return Path(path).read_text("utf-8").strip(), field_name, False
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not text"
+            raise SettingsError(
+                f"renderfleet: {variable}{FILE_SUFFIX} names {path}, which cannot be read: {reason}."
+            ) from None
+
+    def __call__(self) -> dict[str, Any]:
+        """The value of each field that has a file."""
+        fields = self.settings_cls.model_fields
+        found = {name: self.get_field_value(field, name)[0] for name, field in fields.items()}
+        return {name: text for name, text in found.items() if text is not None}
+
+
 class FleetSettings(BaseSettings):
-    """Base of all settings: prefix, immutability, nothing read from files behind the operator's back."""
+    """Base of all settings: prefix, immutability, no file read but those that a variable names."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, the environment, files that it names."""
+        return init_settings, _NamedFiles(settings_cls), env_settings
 
 
 class DataSettings(FleetSettings):

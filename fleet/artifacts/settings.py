@@ -3,7 +3,8 @@
 from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url
 from pydantic import Field, ValidationInfo, field_validator
 
-from fleet.settings import PREFIX, FleetSettings, with_readable_port
+from fleet.setting_names import PREFIX
+from fleet.settings import FleetSettings, with_readable_port
 
 
 class StorageSettings(FleetSettings):

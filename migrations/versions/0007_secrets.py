@@ -182,7 +182,9 @@ def _sealed(plain: bytes, key: bytes, *, owner: bytes) -> bytes:
 
 def _key() -> bytes:
     """The first of RENDERFLEET_SECRET_KEYS, or without any the one in DATA_DIR, made if there is none."""
-    given = [part.strip() for part in os.environ.get("RENDERFLEET_SECRET_KEYS", "").split(",")]
+    file = os.environ.get("RENDERFLEET_SECRET_KEYS_FILE")
+    keys = Path(file).read_text("ascii") if file else os.environ.get("RENDERFLEET_SECRET_KEYS", "")
+    given = [part.strip() for part in keys.split(",")]
     path = Path(os.environ.get("RENDERFLEET_DATA_DIR") or ".renderfleet") / "secret-key"
     text = next(filter(None, given), None) or _read_or_make(path)
     if not re.fullmatch(r"[A-Za-z0-9+/_-]{43}=?", text, re.ASCII):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fleet.errors import ErrorType
-from fleet.settings import PREFIX
+from fleet.setting_names import PREFIX
 from tests.kit.docs.declared_metrics import DECLARED
 from tests.kit.paths import ROOT
 from tests.kit.settings import settings_classes

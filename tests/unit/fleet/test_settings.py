@@ -1,5 +1,6 @@
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -8,11 +9,12 @@ from api.settings import ApiSettings
 from deploy.embedded.settings import IGNORED, PASSED_ON
 from fleet import setting_names
 from fleet.artifacts.settings import StorageSettings
-from fleet.database import DatabaseSettings
+from fleet.database import DatabaseSettings, command_settings
 from fleet.egress.networks import split_network
 from fleet.egress.settings import EgressSettings
 from fleet.queue.settings import RedisSettings
-from fleet.settings import PREFIX, DataSettings, SettingsError, load_settings
+from fleet.setting_names import PREFIX
+from fleet.settings import DataSettings, SettingsError, load_settings
 from fleet.telemetry.logs import LogSettings, configure_logs
 from tests.kit.settings import settings_classes
 from worker.health import ask as worker_health
@@ -51,6 +53,37 @@ def test_a_wrong_value_names_the_variable_and_what_is_allowed_but_not_the_value(
 def test_a_value_outside_its_range_says_the_range() -> None:
     os.environ["RENDERFLEET_BROWSER_MAX_PAGES"] = "0"
     assert "must be at least 1" in refusal(BrowserSettings)
+
+
+def test_a_value_may_stand_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "url"
+    path.write_text("postgresql://user:hunter2@host/db\n")
+    os.environ["RENDERFLEET_DATABASE_URL_FILE"] = str(path)
+    for read in (load_settings(DatabaseSettings), command_settings()):
+        assert read.database_url == "postgresql://user:hunter2@host/db"
+    assert setting_names.unknown(os.environ) == []
+    path.write_text("mysql://user:hunter2@host/db")
+    words = refusal(DatabaseSettings)
+    assert "RENDERFLEET_DATABASE_URL is wrong" in words
+    assert "hunter2" not in words
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    os.environ["RENDERFLEET_DATABASE_URL_FILE"] = str(tmp_path / "none")
+    words = refusal(DatabaseSettings)
+    assert (
+        f"RENDERFLEET_DATABASE_URL_FILE names {tmp_path / 'none'}, which cannot be read: No such file"
+        in words
+    )
+
+
+def test_a_value_beside_its_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("postgresql://one/db")
+    os.environ["RENDERFLEET_DATABASE_URL_FILE"] = str(tmp_path / "url")
+    os.environ["RENDERFLEET_DATABASE_URL"] = "postgresql://two/db"
+    assert "RENDERFLEET_DATABASE_URL and RENDERFLEET_DATABASE_URL_FILE are both set" in refusal(
+        DatabaseSettings
+    )
 
 
 def test_an_unknown_log_level_is_refused() -> None:
