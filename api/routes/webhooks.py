@@ -9,15 +9,17 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from api.dependencies import OpenDependencies, Reader, Renderer
+from api.dependencies import Dependencies, OpenDependencies, Reader, Renderer
 from api.http.json_answer import NO_STORE, json_answer
-from api.http.path_ids import WEBHOOK, WebhookId
+from api.http.path_ids import DELIVERY, WEBHOOK, DeliveryId, WebhookId
 from api.http.problems import RefusedError, not_found
 from api.openapi.operations import CREATE_WEBHOOK, problems
+from api.routes.jobs.deliveries import DeliveryDocument, delivery_document
 from api.routes.paging import PageParameters
 from fleet.errors import ErrorType
 from fleet.render.options.source import PermittedUrl
-from fleet.webhooks import endpoints
+from fleet.tenants.tenant import Tenant
+from fleet.webhooks import endpoints, messages, outbox
 from fleet.webhooks.endpoints import Endpoint
 from fleet.webhooks.outbox import DeliveryError
 
@@ -130,6 +132,52 @@ async def rotate_webhook(webhook_id: WebhookId, tenant: Renderer, dependencies: 
             dependencies.database, dependencies.vault, endpoint_id=webhook_id, tenant_id=tenant.id
         )
     )
+
+
+@router.post(
+    "/{webhook_id}/test",
+    status_code=202,
+    response_model=DeliveryDocument,
+    **problems(401, 403, 404, 422, 503),
+)
+async def test_webhook(webhook_id: WebhookId, tenant: Renderer, dependencies: OpenDependencies) -> Response:
+    """Send a message to try a webhook out. It is signed like any other; its `type` is `webhook.test`.
+
+    Its `data` is an example of a job, the same each time. It is sent once. The answer is the message that
+    waits to be sent; `GET /v1/webhooks/{id}/deliveries/{delivery_id}` tells what came of it. A webhook that
+    410 Gone had disabled is enabled. The newest 20 tests of a webhook are kept.
+    """
+    test_id = await outbox.add_test(dependencies.database, endpoint_id=webhook_id, tenant_id=tenant.id)
+    if test_id is None:
+        raise not_found(WEBHOOK)
+    return await _delivery(dependencies, tenant, webhook_id, test_id, HTTPStatus.ACCEPTED)
+
+
+@router.get(
+    "/{webhook_id}/deliveries/{delivery_id}",
+    response_model=DeliveryDocument,
+    **problems(401, 403, 404, 422, 503),
+)
+async def read_delivery(
+    webhook_id: WebhookId, delivery_id: DeliveryId, tenant: Reader, dependencies: OpenDependencies
+) -> Response:
+    """Read a message that was sent, or is to be sent, to a webhook, with its attempts."""
+    return await _delivery(dependencies, tenant, webhook_id, delivery_id)
+
+
+async def _delivery(
+    dependencies: Dependencies,
+    tenant: Tenant,
+    webhook_id: UUID,
+    message_id: UUID,
+    status: HTTPStatus = HTTPStatus.OK,
+) -> Response:
+    found = await messages.get(
+        dependencies.database, message_id=message_id, tenant_id=tenant.id, endpoint_id=webhook_id
+    )
+    if found is None:
+        raise not_found(DELIVERY)
+    return json_answer(delivery_document(found), status)
 
 
 @router.delete("/{webhook_id}", status_code=204, **problems(401, 403, 404, 422, 503))

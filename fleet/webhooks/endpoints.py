@@ -79,7 +79,7 @@ _ROTATE: Final = f"""
     RETURNING {_COLUMNS}
 """
 _DISABLE: Final = "UPDATE webhook_endpoints SET disabled_at = now() WHERE id = $1 AND disabled_at IS NULL"
-# Deletes an endpoint, and fails the messages that wait to be sent to it.
+# Deletes an endpoint with its tests, and fails the messages that wait to be sent to it.
 _DELETE: Final = """
     WITH deleted AS (
         DELETE FROM webhook_endpoints WHERE id = $1 AND tenant_id = $2 RETURNING tenant_id, endpoint
@@ -87,7 +87,11 @@ _DELETE: Final = """
         UPDATE webhook_outbox SET state = 'failed', error = $3, ended_at = now(), sending_until = NULL
         FROM deleted
         WHERE webhook_outbox.tenant_id = deleted.tenant_id AND webhook_outbox.endpoint = deleted.endpoint
-          AND state = 'pending'
+          AND state = 'pending' AND job_id IS NOT NULL
+    ), tests AS (
+        DELETE FROM webhook_outbox USING deleted
+        WHERE webhook_outbox.tenant_id = deleted.tenant_id AND webhook_outbox.endpoint = deleted.endpoint
+          AND job_id IS NULL
     )
     SELECT count(*) FROM deleted
 """

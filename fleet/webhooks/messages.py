@@ -33,10 +33,14 @@ class MessageAttempt:
 
 @dataclass(frozen=True, slots=True)
 class MessageRecord:
-    """A message with its latest attempts, the oldest of them first."""
+    """A message with its latest attempts, the oldest of them first.
+
+    Attributes:
+        job_id: None: it is a test.
+    """
 
     id: UUID
-    job_id: UUID
+    job_id: UUID | None
     url: str
     state: MessageState
     error: DeliveryError | None
@@ -50,12 +54,13 @@ class MessageLine:
     """A message in the list of its endpoint.
 
     Attributes:
+        job_id: None: it is a test.
         attempts: how often it was sent.
         status: of the last response; None: there was none.
     """
 
     id: UUID
-    job_id: UUID
+    job_id: UUID | None
     state: MessageState
     error: DeliveryError | None
     created_at: datetime
@@ -115,6 +120,7 @@ _LIST: Final = f"""
 _GET: Final = f"""
     {_WHOLE}
     WHERE message.id = $2 AND message.tenant_id = $3
+      AND message.endpoint = (SELECT endpoint FROM webhook_endpoints WHERE id = $4 AND tenant_id = $3)
     ORDER BY newest.attempt
 """
 _NEWEST: Final = """
@@ -153,9 +159,11 @@ async def list_of_job(database: Database, *, job_id: UUID, tenant_id: UUID) -> l
     return [_message_record(list(group)) for _, group in groupby(rows, key=itemgetter("id"))]
 
 
-async def get(database: Database, *, message_id: UUID, tenant_id: UUID) -> MessageRecord | None:
-    """One message. None: there is none, or it belongs to another tenant."""
-    rows = await database.fetch(_GET, _ATTEMPTS_SHOWN, message_id, tenant_id)
+async def get(
+    database: Database, *, message_id: UUID, tenant_id: UUID, endpoint_id: UUID
+) -> MessageRecord | None:
+    """One message to an endpoint. None: there is none, or it belongs to another tenant."""
+    rows = await database.fetch(_GET, _ATTEMPTS_SHOWN, message_id, tenant_id, endpoint_id)
     return _message_record(rows) if rows else None
 
 

@@ -1,6 +1,7 @@
 """The outbox of webhook messages, and the attempts to send them. Contains all SQL for both.
 
-The trigger `job_changes_state` puts a message into the outbox, in the transaction that ends the job. A sender
+The trigger `job_changes_state` puts a message into the outbox, in the transaction that ends the job; a test
+is put there by a call, and is about no job. A sender
 claims the message for a lease, which counts as an attempt. If the sender fails, the lease runs out, and
 another sender sends the message again with the same id. So each message is delivered at least once.
 """
@@ -48,6 +49,7 @@ class Message:
 
     Attributes:
         id: the same for all attempts; the receiver gets it as `webhook-id`.
+        job_id: None: it is a test.
         attempt: number of this attempt, from 1. Only the newest attempt may record a result (a fence).
         tries: attempts since the message was created or redelivered by its owner.
         egress_allow: what its tenant may reach besides the settings' addresses, written as in `EGRESS_ALLOW`.
@@ -55,7 +57,7 @@ class Message:
     """
 
     id: UUID
-    job_id: UUID
+    job_id: UUID | None
     tenant_id: UUID
     url: str
     attempt: int
@@ -145,7 +147,8 @@ _REDELIVER: Final = """
     WITH message AS (
         SELECT id, tenant_id, endpoint,
                state = 'pending' AND coalesce(sending_until > now(), false) AS is_sending
-        FROM webhook_outbox WHERE id = $1 AND job_id = $2 AND tenant_id = $3 FOR UPDATE
+        FROM webhook_outbox
+        WHERE id = $1 AND job_id IS NOT DISTINCT FROM $2 AND tenant_id = $3 FOR UPDATE
     ), enabled AS (
         UPDATE webhook_endpoints SET disabled_at = NULL FROM message
         WHERE webhook_endpoints.tenant_id = message.tenant_id
@@ -158,6 +161,20 @@ _REDELIVER: Final = """
     )
     SELECT count(*) FROM message
 """
+# Tests go with no job, so the older ones of an endpoint go with the next one.
+_ADD_TEST: Final = """
+    WITH endpoint AS (
+        UPDATE webhook_endpoints SET disabled_at = NULL WHERE id = $1 AND tenant_id = $2
+        RETURNING tenant_id, url, endpoint
+    ), forgotten AS (
+        DELETE FROM webhook_outbox WHERE id IN (
+            SELECT id FROM webhook_outbox JOIN endpoint USING (tenant_id, endpoint)
+            WHERE job_id IS NULL ORDER BY created_at DESC OFFSET $3)
+          AND (sending_until IS NULL OR sending_until < now())
+    )
+    INSERT INTO webhook_outbox (tenant_id, url) SELECT tenant_id, url FROM endpoint RETURNING id
+"""
+TESTS_KEPT: Final = 20
 _OVERDUE: Final = """
     SELECT extract(epoch FROM now() - min(next_attempt_at)) FROM webhook_outbox
     WHERE state = 'pending' AND next_attempt_at <= now()
@@ -199,10 +216,19 @@ async def record(
     await database.execute(_RECORD, message.id, message.attempt, status, duration_ms, error, state, delay)
 
 
-async def redeliver(database: Database, *, message_id: UUID, job_id: UUID, tenant_id: UUID) -> bool:
+async def add_test(database: Database, *, endpoint_id: UUID, tenant_id: UUID) -> UUID | None:
+    """Put a test for an endpoint into the outbox; the id of the message. None: no such endpoint.
+
+    The endpoint is enabled again if a 410 had disabled it. It keeps its newest `TESTS_KEPT` tests.
+    """
+    test_id: UUID | None = await database.fetchval(_ADD_TEST, endpoint_id, tenant_id, TESTS_KEPT - 1)
+    return test_id
+
+
+async def redeliver(database: Database, *, message_id: UUID, job_id: UUID | None, tenant_id: UUID) -> bool:
     """Make a message pending again, with all attempts left. False: there is no such message.
 
-    Its endpoint is enabled again if a 410 had disabled it.
+    A test (`job_id` is None) gets one attempt. Its endpoint is enabled again if a 410 had disabled it.
     """
     return bool(await database.fetchval(_REDELIVER, message_id, job_id, tenant_id))
 

@@ -101,10 +101,11 @@ async def test_a_webhook_is_registered_rotated_and_deleted(full: Dashboard, visi
     assert shown.headers["cache-control"] == "no-store"
     assert (await full.client.get(f"/v1/webhooks/{webhook_id}")).json()["secret"] in await shown.text()
     await visit.open(f"{PATH}/{webhook_id}")
-    test = await visit.page.get_by_role("link", name="Send a test").get_attribute("href")
-    await visit.open(test or "")
-    assert await visit.page.input_value("#option-webhook_url") == "https://example.com/hooks/new"
+    await visit.page.get_by_role("button", name="Send a test").click()
+    assert '"type": "webhook.test"' in await visit.text()
+    assert "The test is sent." in await visit.text()
     await visit.open(f"{PATH}/{webhook_id}")
+    assert "a test" in (await rows(visit))[0]
     await visit.page.get_by_role("button", name="Delete").click()
     assert "The webhook is deleted." in await visit.text()
     assert (await full.client.get(f"/v1/webhooks/{webhook_id}")).status_code == 404
@@ -115,7 +116,7 @@ async def test_who_may_only_read_sees_no_secret_and_no_button(full: Dashboard, r
     paths = [PATH, f"{PATH}/{webhook_id}", f"{PATH}/{webhook_id}/messages/{delivery_id}"]
     forms = [
         PATH,
-        *(f"{paths[1]}/{word}" for word in ("secret", "rotate", "delete")),
+        *(f"{paths[1]}/{word}" for word in ("secret", "rotate", "test", "delete")),
         f"{paths[2]}/redeliver",
     ]
     async with full.visit(key=reader_key, java_script_enabled=False) as visit:
@@ -138,7 +139,7 @@ async def test_another_tenants_webhook_is_unknown(full: Dashboard) -> None:
     async with full.visit(key=key) as visit:
         for path in (f"{PATH}/{webhook_id}", f"{PATH}/{webhook_id}/messages/{delivery_id}", f"{PATH}/x"):
             assert (await visit.context.request.get(path)).status == 404
-        for word in ("secret", "rotate", "delete", f"messages/{delivery_id}/redeliver"):
+        for word in ("secret", "rotate", "test", "delete", f"messages/{delivery_id}/redeliver"):
             assert (await post(visit, f"{PATH}/{webhook_id}/{word}")).status == 404
         answer = await visit.context.request.get(f"{PATH}/{webhook_id}?cursor=x")
         assert answer.status == 404

@@ -20,8 +20,8 @@ from fleet.database import Database, until_answered
 from fleet.egress.policy import AddressPolicy, BlockedAddressError, MalformedAddressError
 from fleet.errors import UnavailableError
 from fleet.jobs import read
+from fleet.jobs.document.webhook import WebhookDocument
 from fleet.jobs.files.artifact import signed_artifact
-from fleet.jobs.job import Job
 from fleet.telemetry.logs import bind, get_logger
 from fleet.telemetry.metrics.of_worker import WEBHOOKS
 from fleet.vault import Vault
@@ -32,7 +32,7 @@ from worker.egress.proxy import Egress
 from worker.egress.terms import Caps, Terms
 from worker.egress.verdicts import ConnectionOutcome
 from worker.webhooks.http_post import PostError, ReceiverResponse, post, tls_context
-from worker.webhooks.retry_policy import SendResult, decide, error_of_status
+from worker.webhooks.retry_policy import MAX_TRIES, SendResult, decide, error_of_status
 from worker.webhooks.signing import SignedMessage, sign_message
 
 # How many messages may be sent at once. Each needs a task, a connection and at most 64 KiB. A tenant whose
@@ -181,7 +181,11 @@ class Sender:
 
     async def _deliver(self, message: Message) -> None:
         """Make one attempt: send the message, decide its next state, record both."""
-        with bind(job_id=str(message.job_id), message_id=str(message.id), webhook_attempt=message.attempt):
+        with bind(
+            job_id=message.job_id and str(message.job_id),
+            message_id=str(message.id),
+            webhook_attempt=message.attempt,
+        ):
             try:
                 attempt = await self._try(message)
             except UnavailableError as error:
@@ -192,7 +196,7 @@ class Sender:
                 return
             decision = decide(
                 attempt.result,
-                tries=message.tries,
+                tries=message.tries if message.job_id else MAX_TRIES,  # who tests waits for the answer
                 jitter=random.random(),  # noqa: S311 - spreads load, guards nothing
             )
             await self._record(message, attempt, decision.state, decision.delay)
@@ -213,12 +217,11 @@ class Sender:
     async def _try(self, message: Message) -> _SendAttempt:
         started, endpoint = time.monotonic(), None
         try:
-            job = await read.get(self._database, job_id=message.job_id, tenant_id=message.tenant_id)
             endpoint = await endpoints.find_or_make(
                 self._database, self._vault, tenant_id=message.tenant_id, url=message.url
             )
             started = time.monotonic()
-            result = await self._send(message, job, endpoint)
+            result = await self._send(message, endpoint)
         except UnavailableError:
             raise
         except Exception:
@@ -226,21 +229,24 @@ class Sender:
             result = SendResult(None, DeliveryError.INTERNAL_ERROR)
         return _SendAttempt(result, round((time.monotonic() - started) * 1000, 1), endpoint)
 
-    async def _send(self, message: Message, job: Job | None, endpoint: Endpoint | None) -> SendResult:
+    async def _document(self, message: Message, now: datetime) -> WebhookDocument:
+        """What a message says now."""
+        if message.job_id is None:
+            return WebhookDocument.of_test(now=now)
+        job = await read.get(self._database, job_id=message.job_id, tenant_id=message.tenant_id)
+        if job is None:
+            raise RuntimeError("the job of a message does not exist")
+        address = signed_artifact(self._artifacts, job)
+        return WebhookDocument.of(job, address, api_url=self._api_url, now=now)
+
+    async def _send(self, message: Message, endpoint: Endpoint | None) -> SendResult:
         if endpoint is None:
             return SendResult(None, DeliveryError.TOO_MANY_ENDPOINTS)
         if endpoint.disabled_at is not None:
             return SendResult(None, DeliveryError.ENDPOINT_DISABLED)
-        if job is None:
-            raise RuntimeError("the job of a message does not exist")
-        signed = sign_message(
-            message.id,
-            job,
-            signed_artifact(self._artifacts, job),
-            api_url=self._api_url,
-            secrets=endpoint.secrets,
-            now=datetime.now(UTC),
-        )
+        now = datetime.now(UTC)
+        document = await self._document(message, now)
+        signed = sign_message(message.id, document, secrets=endpoint.secrets, now=now)
         policy = self._policy.for_tenant(message.egress_allow, message.egress_deny)
         try:
             # Checked again: the lists may have changed since the job was accepted.

@@ -37,13 +37,13 @@ class AttemptDocument(BaseModel):
 
 
 class DeliveryDocument(BaseModel):
-    """A message to a webhook about a job."""
+    """A message to a webhook."""
 
     id: UUID = Field(description="The receiver's `webhook-id`, the same in all attempts.")
     url: str = Field(description="The webhook's address without query and fragment.")
     status: MessageState = Field(description="pending, delivered or failed.")
     error: DeliveryError | None = Field(description="Why the last attempt failed; null if it did not.")
-    created_at: datetime = Field(description="When the job ended.")
+    created_at: datetime = Field(description="When the job ended, or the test was asked for.")
     next_attempt_at: datetime | None = Field(
         description="When the next attempt is due, unless the running one succeeds; null when it has ended."
     )
@@ -89,10 +89,13 @@ async def _deliveries(
     found = await messages.list_of_job(dependencies.database, job_id=job_id, tenant_id=tenant.id)
     if not found:
         await dependencies.job_of(tenant, job_id)
-    return json_answer(DeliveriesDocument(deliveries=[_delivery(message) for message in found]), status)
+    return json_answer(
+        DeliveriesDocument(deliveries=[delivery_document(message) for message in found]), status
+    )
 
 
-def _delivery(message: MessageRecord) -> DeliveryDocument:
+def delivery_document(message: MessageRecord) -> DeliveryDocument:
+    """A message as its owner sees it."""
     return DeliveryDocument(
         id=message.id,
         url=endpoint_of(message.url),

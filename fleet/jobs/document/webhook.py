@@ -1,4 +1,4 @@
-"""What is sent to webhooks: a job that has ended, with whole addresses."""
+"""What is sent to webhooks: a job that has ended, with whole addresses; or an example, to try one out."""
 
 from datetime import datetime
 from typing import Self
@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import BaseModel, Field
 
 from fleet.artifacts.keys import SignedAddress
+from fleet.jobs.document.example import JOB_EXAMPLE
 from fleet.jobs.document.job import JobDocument, LinksDocument, links_document
 from fleet.jobs.job import Job
 
@@ -34,11 +35,13 @@ class WebhookDocument(BaseModel):
     """The body of a webhook, which is signed."""
 
     type: str = Field(
-        description="job.succeeded, job.failed, job.cancelled or job.expired.", examples=["job.succeeded"]
+        description="job.succeeded, job.failed, job.cancelled or job.expired; webhook.test for a test.",
+        examples=["job.succeeded"],
     )
-    timestamp: datetime = Field(description="When the job ended.")
+    timestamp: datetime = Field(description="When the job ended; of a test: when it was sent.")
     data: WebhookJobDocument = Field(
-        description="The job. The address of its artifact is a new one in each attempt to send the message."
+        description="The job. The address of its artifact is a new one in each attempt to send the message. "
+        "In a test: an example, the same each time."
     )
 
     @classmethod
@@ -56,3 +59,9 @@ class WebhookDocument(BaseModel):
             timestamp=job.finished_at or now,
             data=WebhookJobDocument.of_webhook(job, address, api_url=api_url),
         )
+
+    @classmethod
+    def of_test(cls, *, now: datetime) -> Self:
+        """What is sent to try a webhook out: it looks like any message, about a job that nobody has."""
+        example = WebhookJobDocument.model_validate({**JOB_EXAMPLE, "links": None})
+        return cls(type="webhook.test", timestamp=now, data=example)

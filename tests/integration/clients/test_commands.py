@@ -225,6 +225,8 @@ async def test_messages_are_verified_and_passed_on(fleet: ClientFleet) -> None:
         assert said.output.endswith("passed on: 202\n")
         assert passed_on.headers["webhook-signature"].startswith("v1,")
     hook = listed.split("\t")[0]
+    refused = await fleet.say(f"webhook test {hook}")  # nobody listens any more
+    assert (refused.code, "connection_failed" in refused.output) == (1, True), refused
     secret = await fleet.done(f"webhook show {hook}")
     assert await fleet.done(f"webhook rotate {hook}") != secret
     await fleet.done(f"webhook rm {hook}")

@@ -28,8 +28,6 @@ MESSAGE: Final = DashboardPage(
     f"{PAGE.path}/messages/{{delivery_id}}", "Message", Scope.READ, is_in_navigation=False
 )
 _LIMIT: Final = 50
-# As it is in no message: a person who tries it out presses the button of the playground himself.
-_TEST_PAGE: Final = "<h1>A test of a webhook</h1>"
 
 router = APIRouter()
 
@@ -61,7 +59,6 @@ async def show_webhook(viewer: Reading, webhook_id: WebhookId, state: str = "", 
         state=wanted,
         lines=found[:_LIMIT],
         following=f"{path}?{_query(found[_LIMIT - 1], wanted)}" if len(found) > _LIMIT else None,
-        test_page=f"/ui/playground?{urlencode({'html': _TEST_PAGE, 'webhook_url': endpoint.url})}",
     )
 
 
@@ -86,6 +83,18 @@ async def rotate_secret(viewer: Rendering, webhook_id: WebhookId) -> Response:
     return secret_page(viewer, endpoint, "This secret is new.")
 
 
+@router.post(f"{PAGE.path}/test")
+async def send_test(viewer: Rendering, webhook_id: WebhookId) -> Response:
+    """Send a message to try it out, and show that."""
+    test_id = await outbox.add_test(
+        viewer.dependencies.database, endpoint_id=webhook_id, tenant_id=viewer.tenant.id
+    )
+    if test_id is None:
+        raise not_found(WEBHOOK)
+    viewer.audit("webhook tested", webhook_id=str(webhook_id))
+    return viewer.back(f"{LIST.path}/{webhook_id}/messages/{test_id}", "The test is sent.")
+
+
 @router.post(f"{PAGE.path}/delete")
 async def remove_webhook(viewer: Rendering, webhook_id: WebhookId) -> Response:
     """Delete the webhook and its secret."""
@@ -105,7 +114,7 @@ async def remove_webhook(viewer: Rendering, webhook_id: WebhookId) -> Response:
 async def show_message(viewer: Reading, webhook_id: WebhookId, delivery_id: DeliveryId) -> Response:
     """A message: its attempts, and what is sent."""
     endpoint = await _endpoint(viewer, webhook_id)
-    message = await _message(viewer, delivery_id)
+    message = await _message(viewer, webhook_id, delivery_id)
     body = await _body(viewer, message)
     return viewer.page(
         "pages/webhooks/message.html",
@@ -121,7 +130,7 @@ async def show_message(viewer: Reading, webhook_id: WebhookId, delivery_id: Deli
 @router.post(f"{MESSAGE.path}/redeliver")
 async def send_again(viewer: Rendering, webhook_id: WebhookId, delivery_id: DeliveryId) -> Response:
     """Send the message again now."""
-    message = await _message(viewer, delivery_id)
+    message = await _message(viewer, webhook_id, delivery_id)
     await outbox.redeliver(
         viewer.dependencies.database,
         message_id=delivery_id,
@@ -142,9 +151,12 @@ async def _endpoint(viewer: Viewer, webhook_id: UUID) -> Endpoint:
     return endpoint
 
 
-async def _message(viewer: Viewer, delivery_id: UUID) -> MessageRecord:
+async def _message(viewer: Viewer, webhook_id: UUID, delivery_id: UUID) -> MessageRecord:
     message = await messages.get(
-        viewer.dependencies.database, message_id=delivery_id, tenant_id=viewer.tenant.id
+        viewer.dependencies.database,
+        message_id=delivery_id,
+        tenant_id=viewer.tenant.id,
+        endpoint_id=webhook_id,
     )
     if message is None:
         raise not_found("message")
@@ -153,9 +165,12 @@ async def _message(viewer: Viewer, delivery_id: UUID) -> MessageRecord:
 
 async def _body(viewer: Viewer, message: MessageRecord) -> str:
     """What an attempt would send now. It is made of the job anew each time, so that its addresses work."""
+    now = datetime.now(UTC)
+    if message.job_id is None:
+        return WebhookDocument.of_test(now=now).model_dump_json(indent=2)
     job = await viewer.dependencies.job_of(viewer.tenant, message.job_id)
     document = WebhookDocument.of(
-        job, viewer.dependencies.sign(job), api_url=str(viewer.request.base_url), now=datetime.now(UTC)
+        job, viewer.dependencies.sign(job), api_url=str(viewer.request.base_url), now=now
     )
     return document.model_dump_json(indent=2)
 

@@ -138,7 +138,9 @@ async def test_nobody_sees_or_moves_what_is_somebody_elses(api: Api, database: D
     for method, path in (
         ("GET", f"/v1/webhooks/{made['id']}"),
         ("POST", f"/v1/webhooks/{made['id']}/rotate"),
+        ("POST", f"/v1/webhooks/{made['id']}/test"),
         ("DELETE", f"/v1/webhooks/{made['id']}"),
+        ("GET", f"/v1/webhooks/{made['id']}/deliveries/{delivery['id']}"),
         ("GET", f"/v1/jobs/{job_id}/deliveries"),
         ("POST", f"/v1/jobs/{job_id}/deliveries/{delivery['id']}/redeliver"),
     ):
@@ -161,6 +163,7 @@ async def test_a_key_that_may_only_read_sees_no_secret_and_sends_nothing(
     for method, path in (
         ("GET", f"/v1/webhooks/{made['id']}"),
         ("POST", f"/v1/webhooks/{made['id']}/rotate"),
+        ("POST", f"/v1/webhooks/{made['id']}/test"),
         ("DELETE", f"/v1/webhooks/{made['id']}"),
         ("POST", f"/v1/jobs/{job_id}/deliveries/{delivery['id']}/redeliver"),
     ):
@@ -218,6 +221,30 @@ async def test_a_job_without_messages_has_an_empty_list_and_unknown_ids_are_not_
         ("GET", f"/v1/webhooks/{uuid4()}"),
     ):
         problem(await api.client.request(method, path), 404, ErrorType.NOT_FOUND)
+
+
+async def test_a_webhook_is_tried_out_and_says_what_came_of_it(api: Api, database: Database) -> None:
+    made = await registered(api.client)
+    path = f"/v1/webhooks/{made['id']}"
+    asked = await api.client.post(f"{path}/test")
+    test = asked.json()
+    assert (asked.status_code, test["status"], test["url"], test["attempts"]) == (202, "pending", URL, [])
+    [message] = await outbox.claim(database, lease=LEASE, limits=ALL)
+    assert (str(message.id), message.job_id) == (test["id"], None)
+    await outbox.record(
+        database,
+        message,
+        state=MessageState.DELIVERED,
+        status=204,
+        duration_ms=1.5,
+        error=None,
+        delay=timedelta(),
+    )
+    told = (await api.client.get(f"{path}/deliveries/{test['id']}")).json()
+    assert (told["status"], told["attempts"][0]["http_status"]) == ("delivered", 204)
+    other = await registered(api.client, f"{URL}/other")
+    for wrong in (f"{other['id']}/deliveries/{test['id']}", f"{made['id']}/deliveries/{uuid4()}"):
+        problem(await api.client.get(f"/v1/webhooks/{wrong}"), 404, ErrorType.NOT_FOUND)
 
 
 async def test_the_document_describes_what_receivers_get_and_metrics_how_late(api: Api) -> None:

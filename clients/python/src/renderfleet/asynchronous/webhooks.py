@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 from renderfleet.asynchronous.lists import all_pages
 from renderfleet.asynchronous.runner import AsyncRunner
-from renderfleet.models.webhooks import Webhook, WebhookWithSecret
+from renderfleet.models.webhooks import Delivery, Webhook, WebhookWithSecret
 from renderfleet.operations import webhooks
 
 
@@ -29,6 +29,14 @@ class AsyncWebhookCalls:
     async def rotate(self, webhook: Webhook | str) -> WebhookWithSecret:
         """Make a new secret; for 24 hours messages are signed with both."""
         return await self._runner.run(webhooks.rotate(webhook, self._runner.budget))
+
+    async def test(self, webhook: Webhook | str, *, timeout_s: float = 30.0) -> Delivery:
+        """Send a message to try the webhook out, and wait until it is sent.
+
+        Returns:
+            What came of it; its `status` is `pending` if no worker has sent it within `timeout_s`.
+        """
+        return await self._runner.run(webhooks.test(webhook, timeout_s=timeout_s, budget=self._runner.budget))
 
     async def delete(self, webhook: Webhook | str) -> None:
         """Delete a webhook and its secret."""

@@ -1,11 +1,16 @@
-"""Webhooks: register addresses, read and change their secrets."""
+"""Webhooks: register addresses, read and change their secrets, try them out."""
+
+import time
+from typing import Final
 
 from renderfleet.http.retries import Budget, answered, document_of
-from renderfleet.http.steps import Call, Operation
-from renderfleet.models.webhooks import Webhook, WebhookWithSecret
+from renderfleet.http.steps import Call, Operation, Pause
+from renderfleet.models.webhooks import Delivery, Webhook, WebhookWithSecret
 from renderfleet.operations.lists import segment
 
 PATH = "/v1/webhooks"
+# Workers look for messages every two seconds.
+_LOOK_S: Final = 0.5
 
 
 def _path(webhook: Webhook | str, *more: str) -> str:
@@ -29,6 +34,18 @@ def read(webhook: Webhook | str, budget: Budget) -> Operation[WebhookWithSecret]
 def rotate(webhook: Webhook | str, budget: Budget) -> Operation[WebhookWithSecret]:
     """Make a new secret. Not sent again blindly: a second rotation ends the oldest secret at once."""
     return (yield from _sent(Call("POST", _path(webhook, "rotate"), is_repeatable=False), budget))
+
+
+def test(webhook: Webhook | str, *, timeout_s: float, budget: Budget) -> Operation[Delivery]:
+    """Send a test and wait until it is sent. Not sent again blindly: the receiver would get two."""
+    call = Call("POST", _path(webhook, "test"), is_repeatable=False)
+    sent = Delivery.of(document_of((yield from answered(call, budget))))
+    deadline = time.monotonic() + timeout_s
+    while sent.status == "pending" and time.monotonic() < deadline:
+        yield Pause(_LOOK_S)
+        look = Call("GET", _path(webhook, "deliveries", segment(sent.id)))
+        sent = Delivery.of(document_of((yield from answered(look, budget))))
+    return sent
 
 
 def delete(webhook: Webhook | str, budget: Budget) -> Operation[None]:

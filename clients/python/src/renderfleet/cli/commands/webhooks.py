@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from renderfleet.cli.exit_codes import ExitCode
 from renderfleet.cli.listener import Listener
 from renderfleet.cli.output.terminal import NOTES, Column, details, show
 from renderfleet.cli.session import JsonFields, client
@@ -46,6 +47,31 @@ def rotate(context: typer.Context, id_: Id) -> None:
     """Make a new secret; for 24 hours messages are signed with both."""
     with client(context) as opened:
         _tell(opened.webhooks.rotate(id_))
+
+
+@app.command("test")
+def try_out(context: typer.Context, id_: Id, *, json: JsonFields = None) -> None:
+    """Send a message to try it out, and say what the receiver has answered.
+
+    The exit code is 1 if it was not delivered.
+    """
+    with client(context) as opened:
+        sent = opened.webhooks.test(id_)
+    last = sent.attempts[-1] if sent.attempts else None
+    if json is not None:
+        show([sent], (), json)
+    else:
+        details(
+            {
+                "id": sent.id,
+                "status": sent.status,
+                "answer": last.http_status if last else None,
+                "ms": last.duration_ms if last else None,
+                "error": sent.error or ("no worker has sent it yet" if last is None else None),
+            }
+        )
+    if sent.status != "delivered":
+        raise typer.Exit(ExitCode.JOB_FAILED)
 
 
 @app.command()
