@@ -11,7 +11,7 @@ from typing import Final
 
 from fleet.database import Database, DatabaseSettings
 from fleet.errors import ErrorType, OperatorError, UnavailableError
-from fleet.settings import PREFIX
+from fleet.setting_names import PREFIX
 from fleet.telemetry.logs import get_logger
 
 # Any role may read these columns, also of the connections of other roles.
