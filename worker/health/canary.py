@@ -39,7 +39,7 @@ NOT_RENDERING: Final = "a test render failed"
 # When a worker starts, jobs may be waiting. If one of them succeeds first, no canary is needed.
 _FIRST_PAUSE_S: Final = 2.0
 # A canary takes 0.2 s on an idle machine. On a busy one it may take five times as long as it did lately.
-_TIMEOUT_S: Final = (3.0, 20.0)
+TIMEOUT_S: Final = (3.0, 20.0)
 _TIMEOUT_FACTOR: Final = 5.0
 _FIRST_USUAL_DURATION_S: Final = 0.8
 # While jobs run and none succeeds, one canary in this time: 5 % of a core. Two canaries that fail and the
@@ -78,6 +78,7 @@ class Canary:
         interval_s: float,
         is_allowed: Callable[[], bool],
         intake: JobIntake,
+        timeout_s: tuple[float, float] = TIMEOUT_S,
     ) -> None:
         """Render nothing yet.
 
@@ -87,12 +88,14 @@ class Canary:
             interval_s: a canary is due when no render has succeeded for this long.
             is_allowed: whether a canary may be rendered now.
             intake: takes no jobs while canaries fail.
+            timeout_s: the shortest and the longest time that a canary may take.
         """
         self._pool = pool
         self._path = folder / "canary.png"
         self._interval_s = interval_s
         self._is_allowed = is_allowed
         self._intake = intake
+        self._shortest_s, self._longest_s = timeout_s
         self._one_at_a_time = asyncio.Lock()
         self._failure: str | None = None
         self._is_browsers_fault = False  # whether the last canary failed because of the browser
@@ -238,8 +241,7 @@ class Canary:
 
     @property
     def _timeout_s(self) -> float:
-        shortest, longest = _TIMEOUT_S
-        return min(longest, max(shortest, _TIMEOUT_FACTOR * self._usual_duration_s))
+        return min(self._longest_s, max(self._shortest_s, _TIMEOUT_FACTOR * self._usual_duration_s))
 
     @property
     def _last_success_at(self) -> float:

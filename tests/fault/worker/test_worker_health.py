@@ -127,7 +127,15 @@ def outcomes() -> dict[str, float]:
 
 
 def canary(stage: BrowserStage, *, allowed: bool = True) -> Canary:
-    return Canary(stage.pool, stage.folder, interval_s=60, is_allowed=lambda: allowed, intake=Intake())
+    """One that only ends with its browser, be the machine ever so busy."""
+    return Canary(
+        stage.pool,
+        stage.folder,
+        interval_s=60,
+        is_allowed=lambda: allowed,
+        intake=Intake(),
+        timeout_s=(PATIENCE_S, PATIENCE_S),
+    )
 
 
 class Intake:

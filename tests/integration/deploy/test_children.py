@@ -12,6 +12,7 @@ from deploy.embedded.install.environment import PythonEnvironment, bring_up_to_d
 from deploy.embedded.install.progress import Progress
 from deploy.embedded.processes.process import INTERRUPTED_S, ChildProcess, ProcessError, Program, run_to_end
 from deploy.embedded.processes.stopping import StopRequested
+from tests.kit.patience import PATIENCE_S
 
 DEAF = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
@@ -31,7 +32,7 @@ def python(folder: Path, code: str) -> Program:
 
 
 def wait_for_log(child: ChildProcess, words: str) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_S
     while words not in child.log_text():
         assert time.monotonic() < deadline, f"its log never said {words!r}"
         time.sleep(0.01)
@@ -42,7 +43,7 @@ def test_one_that_ignores_the_request_to_stop_is_killed_in_time(tmp_path: Path) 
     wait_for_log(child, "deaf")
     began = time.monotonic()
     assert not child.stop(0.3)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < PATIENCE_S
     assert child.end == "was ended by SIGKILL"
 
 
@@ -57,7 +58,7 @@ def test_a_kill_reaches_descendants_with_a_session_of_their_own(tmp_path: Path) 
 
 def test_a_failure_is_told_with_the_last_lines_of_the_log_alone(tmp_path: Path) -> None:
     with pytest.raises(ProcessError, match=r"^suspect ended with exit code 1\.") as told:
-        run_to_end(python(tmp_path, LAST_WORDS), timeout_s=10)
+        run_to_end(python(tmp_path, LAST_WORDS), timeout_s=PATIENCE_S)
     assert str(told.value).endswith("    it was the lead piping")
     assert len(str(told.value).split("\n")) == 16
     assert told.value.summary == "suspect ended with exit code 1."
@@ -70,7 +71,7 @@ def test_one_that_dies_of_our_own_ctrl_c_is_not_blamed(tmp_path: Path) -> None:
         time.sleep(seconds)
 
     with pytest.raises(StopRequested):
-        run_to_end(python(tmp_path, LAST_WORDS), timeout_s=10, pause=pause)
+        run_to_end(python(tmp_path, LAST_WORDS), timeout_s=PATIENCE_S, pause=pause)
 
 
 def test_a_command_that_hangs_is_ended(tmp_path: Path) -> None:
@@ -83,14 +84,14 @@ def test_a_program_that_does_not_exist_is_named(tmp_path: Path) -> None:
         name="nobody", command=("/no/such",), log=tmp_path / "log", environment={"PATH": "/bin"}
     )
     with pytest.raises(ProcessError, match="nobody"):
-        run_to_end(program, timeout_s=10)
+        run_to_end(program, timeout_s=PATIENCE_S)
 
 
 def test_a_secret_that_a_command_prints_does_not_reach_the_log(tmp_path: Path) -> None:
     program = python(tmp_path, "print('secret')")
     kept = tmp_path / "kept"
     silent = Program(program.name, program.command, program.log, program.environment, output=kept)
-    run_to_end(silent, timeout_s=10)
+    run_to_end(silent, timeout_s=PATIENCE_S)
     assert kept.read_text() == "secret\n"
     assert kept.stat().st_mode & 0o777 == 0o600
     assert program.log.read_text() == ""

@@ -23,6 +23,7 @@ from deploy.embedded.engines.engines import EngineError, Engines
 from deploy.embedded.engines.ports import PortError, free_port, require_free
 from deploy.embedded.engines.redis_engine import RedisEngine
 from tests.kit.paths import ROOT
+from tests.kit.patience import PATIENCE_S
 
 # Starts the engines, says so, and waits to be killed.
 OWNER = """
@@ -102,7 +103,7 @@ def test_every_engine_refuses_who_has_no_secret(engines: Engines) -> None:
         "-c",
         "SELECT 1",
     ]
-    refused = subprocess.run(psql, capture_output=True, text=True, check=False, timeout=10)
+    refused = subprocess.run(psql, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
     assert "password authentication failed" in refused.stderr
     with (
         contextlib.closing(s3(engines, secret="wrong")) as stranger,

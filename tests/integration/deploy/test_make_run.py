@@ -20,9 +20,9 @@ from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import command_line
 from worker.browser.launch.sandbox import missing_walls
 
-pytestmark = pytest.mark.timeout(180)  # the first start may have to fill .venv
+pytestmark = pytest.mark.timeout(600)  # the first start may have to fill .venv
 
-START_S = 150.0
+START_S = 2 * PATIENCE_S
 READY = "renderfleet is ready."
 PNG = b"\x89PNG\r\n\x1a\n"
 ROOT_OF_A_NAMESPACE = ("unshare", "--user", "--map-root-user")
@@ -143,7 +143,7 @@ def made_by(command: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
@@ -174,7 +174,7 @@ def jobs_of(run: Run, key: str) -> list[str]:
     return [job["status"] for job in jobs["jobs"]]
 
 
-@pytest.mark.timeout(300)  # one after the other, because each start takes eight seconds of CPU
+@pytest.mark.timeout(900)  # one after the other, because each start takes eight seconds of CPU
 def test_from_nothing_to_a_picture_then_as_root_then_after_a_kill_then_beside_others(tmp_path: Path) -> None:
     with running(tmp_path) as run:
         run.wait_for(READY)
@@ -196,7 +196,7 @@ def test_from_nothing_to_a_picture_then_as_root_then_after_a_kill_then_beside_ot
         assert key in said
 
         pasted = said.partition("Make a picture")[2].partition("\n")[2].partition("For a web page")[0]
-        subprocess.run(["bash", "-c", pasted], cwd=tmp_path, check=True, timeout=60)
+        subprocess.run(["bash", "-c", pasted], cwd=tmp_path, check=True, timeout=PATIENCE_S)
         assert (tmp_path / "picture.png").read_bytes().startswith(PNG)
 
         typed = "renderfleet jobs --json status && python -m fleet.keys list --tenant local && exit\n"

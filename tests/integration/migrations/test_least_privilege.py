@@ -26,6 +26,7 @@ from fleet.database import Database, DatabaseConnection, DatabaseSettings
 from tests.kit.api.everything import use_everything
 from tests.kit.databases import run_sql, with_database
 from tests.kit.paths import ROOT
+from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import api_process, command, free_port, product_environment, worker
 from worker.maintenance.historian import Historian
 from worker.maintenance.tenant_eraser import TenantEraser
@@ -82,11 +83,11 @@ def make_roles(engines: Engines, database_url: str) -> None:
     }
     script = ROOT / "deploy" / "postgres" / "roles.sh"
     for _ in range(2):  # again with what is there already, as after a change of passwords
-        subprocess.run(["sh", str(script)], env=environment, check=True, timeout=30)
+        subprocess.run(["sh", str(script)], env=environment, check=True, timeout=PATIENCE_S)
 
 
 def wait_for_port(port: int) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -117,7 +118,7 @@ def valkey(folder: Path) -> Iterator[int]:
         yield port
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=PATIENCE_S)
 
 
 @asynccontextmanager

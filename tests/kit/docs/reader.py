@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypedDict
 
 from tests.kit.docs.blocks import Block
+from tests.kit.patience import PATIENCE_S
 
 # zsh as it is in a terminal of a new machine: without configuration files; `#` begins no comment, and `!` has
 # its special meaning.
@@ -16,7 +17,8 @@ SHELLS: Final[Mapping[str, tuple[str, ...]]] = {
     "sh": ("sh", "-e"),
     "zsh": ("zsh", "-f", "-i", "-e", "-o", "no_prompt_sp", "-o", "no_prompt_cr"),
 }
-BLOCK_S: Final = 60.0
+# It only ends what hangs. A block with a few commands took 30 s on a machine with a load of 13.
+BLOCK_S: Final = 2 * PATIENCE_S
 # Seconds between two looks at a log: a file that grows causes no event.
 LOOK_S: Final = 0.02
 

@@ -39,6 +39,7 @@ from tests.kit.docs.special_blocks import (
     WORDS_ALONE,
 )
 from tests.kit.paths import ROOT
+from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import command_line
 
 # Undo what the blocks have changed in the database, so that they can be tried in the next shell.
@@ -135,7 +136,7 @@ class ReaderMachine:
             yield
         finally:
             os.killpg(run.pid, signal.SIGINT)
-            run.wait(30)
+            run.wait(PATIENCE_S)
 
     def _read_worker_settings(self) -> None:
         """Take over the variables of the worker that runs, as docs/operations/start-a-worker.md says."""

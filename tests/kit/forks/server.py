@@ -24,6 +24,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NoReturn
 
+from deploy.embedded.processes import process_tree
+
 # What each program loads when it starts. API and worker also parse botocore's description of S3, which is
 # kept: that is half of what they do until they are ready.
 _STORE: Final = "tests.kit.forks.store"
@@ -79,8 +81,12 @@ class Server:
             importlib.import_module(module)
         gc.collect()
         gc.freeze()
+        server = os.getpid()
         pid = os.fork()
         if pid == 0:
+            # Else it would outlive tests that were killed: it is in a session of its own.
+            if not process_tree.end_with_parent(server, signal.SIGKILL):
+                os._exit(1)
             connection.close()
             return order
         self._connections[pid] = connection

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.kit.patience import PATIENCE_S
 from worker.browser.devtools import DevToolsConnection, Params, Session
 from worker.browser.launch.flags import EVERYTHING_THROUGH_PROXY, command_line
 from worker.resources.process_group import BrowserProcessGroup
@@ -109,7 +110,7 @@ async def chromium(
 
 async def _debugging_address(profile: Path) -> tuple[int, str]:
     file = profile / "DevToolsActivePort"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             lines = file.read_text().splitlines() if file.exists() else []
             if len(lines) == 2:

@@ -15,6 +15,7 @@ from fleet.database import Database
 from fleet.errors import ErrorType
 from tests.integration.api.conftest import Api, Serve
 from tests.kit.api.calls import enqueue, succeed, until
+from tests.kit.patience import PATIENCE_S
 
 HOST = b"Host: localhost\r\n"
 
@@ -31,7 +32,7 @@ class Line:
 
     async def answer(self) -> tuple[int, dict[str, str], bytes]:
         """The next answer: status, headers by lower-case name, body."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
             status, *fields = head.removesuffix("\r\n\r\n").split("\r\n")
             headers = {name.lower(): value for name, _, value in (field.partition(": ") for field in fields)}
@@ -49,7 +50,7 @@ class Line:
 
     async def ended(self) -> None:
         """Wait for the end of the connection, after which nothing more has come."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             try:
                 assert await self.reader.read() == b""
             except ConnectionResetError:

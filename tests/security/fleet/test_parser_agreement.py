@@ -125,6 +125,6 @@ async def test_a_good_part_is_let_through(tab: Tab) -> None:
 )
 async def test_no_text_takes_long_to_judge(piece: str) -> None:
     text = "http://" + piece * (8000 // len(piece))
-    began = time.perf_counter()
+    began = time.process_time()
     targets([text, f"{text}/", f"{text}.com", text[7:]])
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5

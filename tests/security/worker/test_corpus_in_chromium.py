@@ -1,5 +1,6 @@
 """The corpus in a real browser, past the schema: nothing is dialled, and nothing local is shown."""
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ import pytest
 
 from fleet.egress.policy import AddressPolicy, Rule
 from fleet.egress.public_addresses import Address
+from tests.kit.patience import PATIENCE_S
 from tests.kit.security.channels import HOST, PublicSite, public_site
 from tests.kit.security.chromium import Tab, chromium
 from tests.kit.security.corpus import PUBLIC, RecordingResolver, lines
@@ -215,6 +217,14 @@ LEAVE: Final = (
 )
 
 
+async def settled(page: Page, expression: str) -> Any:
+    """What a script says. Asked again when a navigation that was begun before has ended the document."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            with contextlib.suppress(ProtocolError):  # "Inspected target navigated or closed"
+                return await page.evaluate(expression)
+
+
 async def test_no_page_gets_at_local_files_or_at_the_browser_itself(walled: Walled, tmp_path: Path) -> None:
     secret = tmp_path / "secret.html"
     secret.write_text("<!doctype html><title>the secret</title>")
@@ -237,12 +247,13 @@ async def test_no_page_gets_at_local_files_or_at_the_browser_itself(walled: Wall
                     with contextlib.suppress(ProtocolError):  # "Inspected target navigated or closed"
                         await page.evaluate(f"void ({way % json.dumps(text)})")
             # What was begun before has been decided upon when this one has loaded.
-            await page.evaluate(
+            await settled(
+                page,
                 "new Promise(done => document.body.append(Object.assign(document.createElement('iframe'),"
-                " {src: 'data:text/html,x', onload: done})))"
+                " {src: 'data:text/html,x', onload: done})))",
             )
             shown = frames((await page.send("Page.getFrameTree"))["frameTree"])
             assert [url for url in shown if url.startswith(LOCAL)] == []
             assert shown[0] in {HOME, "about:blank"}
-            assert await page.evaluate("document.title") != "the secret"
+            assert await settled(page, "document.title") != "the secret"
     assert walled.recorder.escaped == []

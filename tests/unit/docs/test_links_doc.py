@@ -12,6 +12,7 @@ import pytest
 
 from fleet.render.link_signature import canonical, link_key, parse, sign
 from tests.kit.paths import ROOT
+from tests.kit.patience import PATIENCE_S
 
 PAGE = (ROOT / "docs" / "links.md").read_text()
 BASE = "https://renders.example.com"
@@ -47,7 +48,7 @@ def call_in_shell() -> list[str]:
 
 @pytest.mark.parametrize("call", [call_in_python, call_in_javascript, call_in_shell])
 def test_each_helper_signs_the_vector(call: Any) -> None:
-    made = subprocess.run(call(), check=True, capture_output=True, text=True, timeout=30)
+    made = subprocess.run(call(), check=True, capture_output=True, text=True, timeout=PATIENCE_S)
     assert made.stdout.strip() == f"{BASE}{VECTOR['canonical']}&signature={VECTOR['signature']}"
     assert made.stderr == ""
 

@@ -11,6 +11,7 @@ import pytest
 from fleet.errors import ErrorType
 from tests.integration.api.conftest import Api, Serve
 from tests.kit.api.calls import REQUEST, problem
+from tests.kit.patience import PATIENCE_S
 
 JSON = {"Content-Type": "application/json"}
 
@@ -78,7 +79,7 @@ async def test_what_is_sent_has_a_limit_besides_what_is_meant(serve: Serve) -> N
 
 async def test_a_caller_that_writes_all_before_it_reads_gets_the_answer(api: Api, tenant_key: str) -> None:
     def post() -> int:
-        connection = http.client.HTTPConnection("127.0.0.1", api.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", api.port, timeout=PATIENCE_S)
         headers = {**JSON, "Authorization": f"Bearer {tenant_key}"}
         connection.request("POST", "/v1/jobs", body=b" " * 16 * 1024 * 1024, headers=headers)
         status = connection.getresponse().status
@@ -187,7 +188,7 @@ async def test_a_body_that_does_not_arrive_is_given_up(serve: Serve, tenant_key:
         reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
         head = f"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {tenant_key}\r\n"
         writer.write(head.encode() + b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
-        answer = await asyncio.wait_for(reader.read(), timeout=10)
+        answer = await asyncio.wait_for(reader.read(), timeout=PATIENCE_S)
         assert answer.startswith(b"HTTP/1.1 422 ")
         assert b"did not arrive" in answer
         writer.close()

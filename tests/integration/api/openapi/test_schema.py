@@ -37,7 +37,7 @@ RENDER_OPTIONS = (
     "read_screenshot",
     "read_pdf",
 )
-LIMIT_S = 280  # against a hang; it takes 30 s on a machine with two free cores
+LIMIT_S = 600  # against a hang; it takes 30 s on a machine with two free cores
 
 
 async def schemathesis(port: int, key: str, folder: Path, *options: str) -> tuple[int, str]:
@@ -60,7 +60,7 @@ async def schemathesis(port: int, key: str, folder: Path, *options: str) -> tupl
     return process.returncode or 0, output.decode()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1300)
 async def test_the_api_does_what_its_document_says(
     engines: Engines, database_url: str, tenant_key: str, tmp_path: Path
 ) -> None:

@@ -26,6 +26,7 @@ from fleet.jobs.job import State
 from fleet.render.request import RenderRequest
 from fleet.schedules import history as schedule_history
 from fleet.tenants import usage
+from tests.kit.patience import PATIENCE_S
 from tests.kit.vaults import VAULT
 
 FINISHED = 100_000
@@ -114,10 +115,10 @@ def listed(tenant_id: UUID, **filters: Any) -> tuple[str, tuple[object, ...]]:
 async def old_fleet(database: Database, tenant_id: UUID) -> Database:
     """A database with a long past and little to do."""
     async with database.connection() as connection:
-        await connection.execute(SEED_FINISHED, tenant_id, FINISHED, timeout=60)
+        await connection.execute(SEED_FINISHED, tenant_id, FINISHED, timeout=PATIENCE_S)
         await connection.execute(SEED_OPEN, tenant_id, OPEN)
-        await connection.execute(SEED_ATTEMPTS, UUID(int=50_000 << 80), timeout=60)
-        await connection.execute("VACUUM ANALYZE jobs, attempts", timeout=60)
+        await connection.execute(SEED_ATTEMPTS, UUID(int=50_000 << 80), timeout=PATIENCE_S)
+        await connection.execute("VACUUM ANALYZE jobs, attempts", timeout=PATIENCE_S)
     return database
 
 

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+from tests.kit.patience import PATIENCE_S
+
 SCRIPT = """
 import resource
 from api.server.file_descriptors import raise_descriptor_limit
@@ -16,7 +18,7 @@ for waiters in (100, 10_000):
 
 def test_the_soft_limit_becomes_the_hard_one_and_a_low_one_is_told() -> None:
     output = subprocess.run(
-        [sys.executable, "-c", SCRIPT], check=True, capture_output=True, text=True, timeout=30
+        [sys.executable, "-c", SCRIPT], check=True, capture_output=True, text=True, timeout=PATIENCE_S
     ).stdout
     _, few, many = output.split("-- waiters")
     assert "now 512 512" in few

@@ -16,6 +16,7 @@ from api.snippets.curl import curl_call
 from api.snippets.link import LinkSigner, NotInLinkError, link_parameters
 from fleet.render.link_parameters import read_link
 from fleet.render.link_signature import parse
+from tests.kit.patience import PATIENCE_S
 
 BASE = "http://127.0.0.1:8301"
 SIGNER = LinkSigner("0a1b2c3d4e5f", b"k" * 32, 1_900_000_000)
@@ -112,7 +113,7 @@ def shell(tmp_path: Path) -> Any:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=False,
             stdin=subprocess.DEVNULL,
         )
@@ -206,7 +207,7 @@ def test_javascript_sends_exactly_what_was_asked(tmp_path: Path) -> None:
     module = f"{imports}\nconst sent = [];\n{stub}\nconst log = console.log;\nconsole.log = () => 0;\n"
     (tmp_path / "all.mjs").write_text(f"{module}{bodies}\nlog(JSON.stringify(sent));")
     done = subprocess.run(
-        ["node", "all.mjs"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        ["node", "all.mjs"], cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
     assert done.returncode == 0, done.stderr
     sent = json.loads(done.stdout)

@@ -15,6 +15,7 @@ import pytest
 from fleet.confined import program
 from fleet.confined.limits import BrokenProgramError, Limit, LimitPassedError, Limits, RefusedWorkError
 from fleet.confined.program import ConfinedProgram
+from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import command_line
 from tests.kit.stages.browser_stage import until
 
@@ -143,7 +144,7 @@ asyncio.run(program.run(b"", "sleep", "{pid_file}", limits=LIMITS))
     assert helper is not None
     worker.kill()
     await worker.wait()
-    await asyncio.to_thread(psutil.wait_procs, [run, helper], timeout=30)
+    await asyncio.to_thread(psutil.wait_procs, [run, helper], timeout=PATIENCE_S)
     assert not run.is_running()
     assert not helper.is_running()
 

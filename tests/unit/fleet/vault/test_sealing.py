@@ -25,6 +25,7 @@ from fleet.settings import SettingsError, load_settings
 from fleet.vault import Purpose, SecretOwner, UnsealError, Vault
 from fleet.vault.key_file import new_key, read_or_make
 from fleet.vault.settings import SecretSettings
+from tests.kit.patience import PATIENCE_S
 
 OLD, NEW = b"o" * 32, b"n" * 32
 TENANT, OTHER, JOB = UUID(int=1), UUID(int=2), UUID(int=3)
@@ -171,7 +172,7 @@ def test_all_that_start_at_once_get_the_same_key(tmp_path: Path) -> None:
     at_once = Barrier(8)
 
     def start(folder: Path) -> bytes:
-        at_once.wait(timeout=10)
+        at_once.wait(timeout=PATIENCE_S)
         return read_or_make(folder)
 
     with ThreadPoolExecutor(8) as pool:

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.kit.patience import PATIENCE_S
 from worker.resources.process_group import BrowserProcessGroup, kill_browser_with
 
 # Like a browser: it has a child in its group, which says that it is there and waits for ever.
@@ -46,7 +47,7 @@ async def test_a_group_ends_although_its_leader_has_ended_and_the_rest_was_stopp
 def test_a_browser_whose_start_failed_is_known_by_its_profile(tmp_path: Path) -> None:
     with family(tmp_path / "other") as other, family(tmp_path / "own") as own:
         kill_browser_with(tmp_path / "own")
-        own.wait(timeout=20)
+        own.wait(timeout=PATIENCE_S)
         assert other.is_running()
         kill_browser_with(tmp_path / "other")
 

@@ -16,6 +16,7 @@ from fleet.tenants.tenant import Tenant
 from tests.integration.api.conftest import Api, Serve
 from tests.kit.api.calls import REQUEST, claim, enqueue, fail, until
 from tests.kit.api.follow import follow
+from tests.kit.patience import PATIENCE_S
 
 PREFER = {"Prefer": "respond-async, wait=30"}
 
@@ -146,7 +147,7 @@ async def test_many_waiters_hold_no_connection_to_postgres(serve: Serve, databas
             base_url=api.client.base_url,
             headers=api.client.headers,
             trust_env=False,
-            timeout=30,
+            timeout=PATIENCE_S,
             limits=limits,
         ) as client:
             waiting = [
