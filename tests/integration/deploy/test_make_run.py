@@ -175,7 +175,7 @@ def jobs_of(run: Run, key: str) -> list[str]:
 
 
 @pytest.mark.timeout(900)  # one after the other, because each start takes eight seconds of CPU
-def test_from_nothing_to_a_picture_then_as_root_then_after_a_kill_then_beside_others(tmp_path: Path) -> None:
+def test_from_nothing_to_a_picture_then_beside_others_then_after_a_kill_as_root(tmp_path: Path) -> None:
     with running(tmp_path) as run:
         run.wait_for(READY)
         run.wait_for("Ctrl-C stops everything")  # the last words of the welcome
@@ -206,12 +206,8 @@ def test_from_nothing_to_a_picture_then_as_root_then_after_a_kill_then_beside_ot
         assert jobs_of(run, made_by(command)) == []
         assert (run.data_dir / "database-url").stat().st_mode & 0o777 == 0o600
 
-        run.make.send_signal(signal.SIGTERM)
-        run.make.wait(PATIENCE_S)
-        assert run.alive() == []
-        assert not (run.data_dir / "database-url").exists()
-        assert "no `make run` is running with its data in" in shell(run, "exit\n")
-        assert "renderfleet has stopped (SIGTERM)" in run.said()
+        check_neighbours(run, tmp_path)
+        kill_launcher(run)
 
     ports = two_free_ports()
     settings = {"WORKERS": "2", "WORKER_METRICS_PORT": str(ports[0])}
@@ -222,12 +218,13 @@ def test_from_nothing_to_a_picture_then_as_root_then_after_a_kill_then_beside_ot
         assert "API key:" not in again.said()
         assert jobs_of(again, key) == ["succeeded"]
         check_sandbox(again)
-        kill_launcher(again)
 
-    with running(tmp_path) as after_the_kill:
-        after_the_kill.wait_for(READY)
-        assert jobs_of(after_the_kill, key) == ["succeeded"]
-        check_neighbours(after_the_kill, tmp_path)
+        again.make.send_signal(signal.SIGTERM)
+        again.make.wait(PATIENCE_S)
+        assert again.alive() == []
+        assert not (again.data_dir / "database-url").exists()
+        assert "no `make run` is running with its data in" in shell(again, "exit\n")
+        assert "renderfleet has stopped (SIGTERM)" in again.said()
 
 
 def two_free_ports() -> tuple[int, int]:
@@ -292,8 +289,8 @@ def check_neighbours(run: Run, folder: Path) -> None:
         assert not third.data_dir.exists(), "it was said before anything was started"
     with running(folder / "beside") as fourth:
         fourth.wait_for(READY)
-        kill_worker_and_engine(run)
-        assert httpx.get(f"http://127.0.0.1:{fourth.port}/readyz").status_code == 200
+        kill_worker_and_engine(fourth)
+        assert httpx.get(f"http://127.0.0.1:{run.port}/readyz").status_code == 200
 
 
 def kill_worker_and_engine(run: Run) -> None:

@@ -26,6 +26,8 @@ pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 
 # Enough before the fault to have warm pages of the browser that it hits.
 JOBS_BEFORE: Final = 3
+# Jobs run all the time, and mostly wait: a fault finds them while they do, and they cost little.
+SLOW: Final = "/slow?ms=900"
 
 
 def family(worker: ProductProcess) -> list[psutil.Process]:
@@ -93,7 +95,7 @@ async def test_each_part_is_lost_while_jobs_run(stage: Stage, site: Site, number
     """One after the other in one worker, each in a browser that has rendered."""
     async with (
         stage.worker(BROWSER_WARM_PAGES="2") as worker,
-        jobs_without_end(stage, site.url("/slow?ms=300")) as ended,
+        jobs_without_end(stage, site.url(SLOW)) as ended,
     ):
         for part, find in PARTS.items():
             await until_more(ended, JOBS_BEFORE)
@@ -117,7 +119,7 @@ async def test_a_network_service_that_hangs_is_noticed_although_it_lives(stage: 
     """It was not stopped and has not ended, so only test renders show it."""
     async with (
         stage.worker(BROWSER_WARM_PAGES="2") as worker,
-        jobs_without_end(stage, site.url("/slow?ms=300")) as ended,
+        jobs_without_end(stage, site.url(SLOW)) as ended,
     ):
         await until_more(ended, JOBS_BEFORE)
         [service] = PARTS["network"](worker)
