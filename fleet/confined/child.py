@@ -1,4 +1,4 @@
-"""The process of one run: it limits itself, reads its work, does it, and writes the result.
+"""The process of one run, or of some after each other: limits itself, reads work, does it, writes the result.
 
 It was forked by fork_server.py, so all that it needs is imported already. It ends without tidying up: there
 is nothing to tidy.
@@ -22,6 +22,8 @@ EXIT_BROKEN: Final = 1
 EXIT_REFUSED: Final = 64
 EXIT_LIMITS: Final[Mapping[int, Limit]] = {65: Limit.MEMORY, 66: Limit.OUTPUT}
 _EXIT_MEMORY, _EXIT_OUTPUT = EXIT_LIMITS
+# Before each result comes its length.
+LENGTH_BYTES: Final = 8
 
 Work = Callable[..., bytes]
 
@@ -31,7 +33,8 @@ def run(work: Work, socket_fd: int, report_fd: int) -> NoReturn:
 
     Args:
         work: the program's function.
-        socket_fd: has one line of JSON with arguments and limits, then the data until its end.
+        socket_fd: has for each run one line of JSON, with arguments, limits and the length of the data, then
+            the data. It gets the length of each result, then the result.
         report_fd: becomes the standard error.
     """
     code = EXIT_BROKEN
@@ -54,25 +57,29 @@ def _be_a_process_of_its_own(socket_fd: int, report_fd: int) -> None:
 
 
 def _do(work: Work) -> int:
-    with open(0, "rb", closefd=False) as given:
-        head = json.loads(given.readline())
-        _limit(head)
-        try:
-            output = work(given.read(), *head["arguments"])
-        except Refusal as refusal:
-            _say("\n" + json.dumps(refusal.facts))
-            return EXIT_REFUSED
-        except MemoryError:
-            raise
-        except BaseException as error:  # noqa: BLE001 - reported, and then the process ends
-            if isinstance(error, OSError) and error.errno == errno.EFBIG:
+    """Do one piece of work after the other, until no more comes."""
+    with open(0, "rb", closefd=False) as given, open(1, "wb", closefd=False) as taken:
+        while line := given.readline():
+            head = json.loads(line)
+            _limit(head)
+            try:
+                output = work(given.read(head["data_bytes"]), *head["arguments"])
+            except Refusal as refusal:
+                _say("\n" + json.dumps(refusal.facts))
+                return EXIT_REFUSED
+            except MemoryError:
+                raise
+            except BaseException as error:  # noqa: BLE001 - reported, and then the process ends
+                if isinstance(error, OSError) and error.errno == errno.EFBIG:
+                    return _EXIT_OUTPUT
+                _say(traceback.format_exc())
+                return EXIT_BROKEN
+            if len(output) > head["output_bytes"]:
                 return _EXIT_OUTPUT
-            _say(traceback.format_exc())
-            return EXIT_BROKEN
-    if len(output) > head["output_bytes"]:
-        return _EXIT_OUTPUT
-    with open(1, "wb", closefd=False) as taken:
-        taken.write(output)
+            taken.write(len(output).to_bytes(LENGTH_BYTES, "big"))
+            taken.write(output)
+            taken.flush()
+            signal.setitimer(signal.ITIMER_REAL, 0)  # it may wait for more as long as it likes
     return 0
 
 

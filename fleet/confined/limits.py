@@ -21,7 +21,8 @@ class Limits:
     """How much one run of a program may use.
 
     Attributes:
-        cpu_s: seconds of CPU, whole ones: the kernel counts no finer (setrlimit(2), RLIMIT_CPU).
+        cpu_s: seconds of CPU, whole ones: the kernel counts no finer (setrlimit(2), RLIMIT_CPU). Runs that
+            share a process have them together.
         wall_s: seconds from its start to its end.
         memory_bytes: address space (RLIMIT_AS), with some 50 MB for Python and the program's libraries.
             None: no limit. macOS does not enforce it.

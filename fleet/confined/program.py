@@ -2,28 +2,25 @@
 
 Each run has a process of its own with limits, which is killed when its render or call ends. To start Python
 and to import a library such as Jinja2 or pikepdf takes 70 to 100 ms of CPU, so a helper process
-(fork_server.py) does it once and forks for each run: 6 ms. The helper is started by the first run, and ended
-when there was none for a minute: who does not use it does not pay for it.
+(fork_server.py) does it once and forks for each run: 6 to 9 ms. Runs on what no stranger has made may share a
+process, one after the other. The helper is started by the first run, and ended when there was none for a
+minute: who does not use it does not pay for it.
 """
 
 import asyncio
 import atexit
-import contextlib
-import json
 import os
 import socket
 import subprocess
 import sys
 import sysconfig
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
-from signal import SIGALRM, SIGXCPU
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
-from fleet.confined.child import EXIT_LIMITS, EXIT_REFUSED
-from fleet.confined.limits import BrokenProgramError, Limit, LimitPassedError, Limits, RefusedWorkError
+from fleet.confined.limits import BrokenProgramError, Limits
+from fleet.confined.process import Process
 
 _FORK_SERVER: Final = Path(__file__).with_name("fork_server.py")
 _ROOT: Final = Path(__file__).parents[2]
@@ -32,12 +29,9 @@ _FAST_START: Final = ("-S", "-s", "-P")
 # All that a program may have of its starter's environment, which holds the keys to the database and to S3.
 _INHERITED: Final = ("LD_LIBRARY_PATH", "TZ")
 _IDLE_S: Final = 60.0
-# A child that does not end in time ends itself. It takes longer only if the helper or the machine hangs.
-_LATE_S: Final = 60.0
 _END_S: Final = 5.0
-_SIGNALS: Final = {-SIGALRM: Limit.TIME, -SIGXCPU: Limit.CPU}
-_READ_BYTES: Final = 256 * 1024
-_MAX_REPORT_BYTES: Final = 64 * 1024
+# Of runs that share a process. What its libraries have kept of memory is given back with its end.
+_MOST_RUNS: Final = 100
 
 _with_helper: "set[ConfinedProgram]" = set()
 
@@ -62,33 +56,45 @@ class ConfinedProgram:
         self._environment = environment
         self._helper: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
+        self._waiting: Process | None = None
         self._running = 0
         self._idle_timer: asyncio.TimerHandle | None = None
 
-    async def run(self, data: bytes, *arguments: str, limits: Limits) -> bytes:
-        """What `work` returns. When this ends, however it ends, the process of the run has ended too.
+    async def run(self, data: bytes, *arguments: str, limits: Limits, is_shared: bool = False) -> bytes:
+        """What `work` returns.
+
+        When this ends, however it ends, the process of the run has ended, too; a shared one only if the run
+        did not end well.
 
         Args:
             data: what is worked on.
             arguments: of `work`.
             limits: of this run.
+            is_shared: the process may have done other runs before, and may do more: to fork one costs more
+                than a short run. Only for data that cannot make the program do something else.
 
         Raises:
             LimitPassedError: it wanted more than it may use.
             RefusedWorkError: `work` has raised `Refusal`.
             BrokenProgramError: it failed in another way.
         """
-        head = {"arguments": arguments, **asdict(limits)}
         self._running += 1
         try:
-            work, report = self._fork()
-            return await _result(work, report, json.dumps(head).encode() + b"\n" + data, limits)
+            process = (self._take() if is_shared else None) or Process(*self._fork())
+            is_last = not is_shared or process.runs + 1 >= _MOST_RUNS
+            output = await process.run(data, arguments, limits, is_last=is_last)
+            if not is_last:
+                self._put(process)
+            return output
         finally:
             self._running -= 1
             self._end_when_idle()
 
     def stop(self) -> None:
         """End the helper, if there is one, and all runs."""
+        if self._waiting is not None:
+            self._waiting.close()
+            self._waiting = None
         if self._helper is None or self._control is None:
             return
         self._control.close()  # the helper kills its children and ends
@@ -99,6 +105,21 @@ class ConfinedProgram:
             self._helper.wait()
         self._helper = self._control = None
         _with_helper.discard(self)
+
+    def _take(self) -> Process | None:
+        """The process that waits for work, if one does."""
+        process, self._waiting = self._waiting, None
+        if process is None or process.is_alive():
+            return process
+        process.close()
+        return None
+
+    def _put(self, process: Process) -> None:
+        """Let a process wait for work; one is enough."""
+        if self._waiting is None and self._helper is not None:
+            self._waiting = process
+        else:
+            process.close()
 
     def _fork(self) -> tuple[socket.socket, socket.socket]:
         """Let the helper start a process.
@@ -165,90 +186,3 @@ def _environment() -> dict[str, str]:
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     paths = os.pathsep.join((str(_ROOT), sysconfig.get_path("purelib")))
     return {**inherited, "PYTHONPATH": paths, "LC_ALL": "C.UTF-8"}
-
-
-async def _result(work: socket.socket, report: socket.socket, message: bytes, limits: Limits) -> bytes:
-    (reader, writer), (reports, reports_writer) = await _open(work, report)
-    report_read = asyncio.create_task(_last_words(reports))
-    try:
-        async with asyncio.timeout(limits.wall_s + _LATE_S):
-            writer.write(message)
-            writer.write_eof()
-            output = await _read(reader, limits)
-            said = await asyncio.shield(report_read)
-    except TimeoutError as error:
-        raise LimitPassedError(Limit.TIME, limits) from error
-    finally:
-        writer.close()
-        await _end(reports_writer, report_read)
-    _require_success(said, limits)
-    return output
-
-
-_Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-
-
-async def _open(work: socket.socket, report: socket.socket) -> tuple[_Streams, _Streams]:
-    """Both as streams. If this is cancelled, both are closed, and the helper kills the process."""
-    try:
-        first = await asyncio.open_unix_connection(sock=work)
-    except BaseException:
-        work.close()
-        report.close()
-        raise
-    try:
-        return first, await asyncio.open_unix_connection(sock=report)
-    except BaseException:
-        first[1].close()
-        report.close()
-        raise
-
-
-async def _read(reader: asyncio.StreamReader, limits: Limits) -> bytes:
-    pieces: list[bytes] = []
-    left = limits.output_bytes
-    # A process that ended before it had read its work resets the connection. Its report says why it ended.
-    with contextlib.suppress(ConnectionError):
-        while piece := await reader.read(_READ_BYTES):
-            pieces.append(piece)
-            left -= len(piece)
-            if left < 0:
-                raise LimitPassedError(Limit.OUTPUT, limits)
-    return b"".join(pieces)
-
-
-async def _last_words(reports: asyncio.StreamReader) -> bytes:
-    """Read a report to its end. A library may have written many warnings: only the last ones are kept."""
-    words = b""
-    with contextlib.suppress(ConnectionError):
-        while piece := await reports.read(_READ_BYTES):
-            words = (words + piece)[-_MAX_REPORT_BYTES:]
-    return words
-
-
-async def _end(writer: asyncio.StreamWriter, report_read: asyncio.Task[bytes]) -> None:
-    """Let the helper kill the process if it still runs, and wait for its end."""
-    with contextlib.suppress(OSError):
-        writer.write_eof()
-    await asyncio.wait((report_read,), timeout=_END_S)
-    report_read.cancel()
-    writer.close()
-
-
-def _require_success(said: bytes, limits: Limits) -> None:
-    """Read the report: what the program wrote to its standard error, and in the last line how it ended.
-
-    Raises:
-        ConfinedError: it did not succeed.
-    """
-    words, _, end = said.rpartition(b"\n")
-    if not end:
-        raise BrokenProgramError("its helper ended")
-    code: int = json.loads(end)
-    if limit := _SIGNALS.get(code) or EXIT_LIMITS.get(code):
-        raise LimitPassedError(limit, limits)
-    if code == EXIT_REFUSED:
-        facts: dict[str, Any] = json.loads(words.rpartition(b"\n")[2])
-        raise RefusedWorkError(facts)
-    if code:
-        raise BrokenProgramError(f"it ended with {code}: {words.decode(errors='replace')[-2000:]}")

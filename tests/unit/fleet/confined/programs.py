@@ -19,6 +19,11 @@ def reverse(data: bytes) -> bytes:
     return data[::-1]
 
 
+def number(_: bytes) -> bytes:
+    """The process's id."""
+    return str(os.getpid()).encode()
+
+
 def burn(_: bytes) -> None:
     while True:
         pass

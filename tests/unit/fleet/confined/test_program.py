@@ -13,7 +13,14 @@ import psutil
 import pytest
 
 from fleet.confined import program
-from fleet.confined.limits import BrokenProgramError, Limit, LimitPassedError, Limits, RefusedWorkError
+from fleet.confined.limits import (
+    BrokenProgramError,
+    ConfinedError,
+    Limit,
+    LimitPassedError,
+    Limits,
+    RefusedWorkError,
+)
 from fleet.confined.program import ConfinedProgram
 from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import command_line
@@ -175,3 +182,67 @@ async def test_a_module_that_cannot_be_imported_is_an_error_of_ours() -> None:
     with pytest.raises(BrokenProgramError):
         await missing.run(b"", limits=LIMITS)
     missing.stop()
+
+
+async def number(confined: ConfinedProgram, *, is_shared: bool = True) -> bytes:
+    return await confined.run(b"", "number", limits=LIMITS, is_shared=is_shared)
+
+
+async def test_runs_share_a_process_if_they_may(confined: ConfinedProgram) -> None:
+    large = os.urandom(5_000_000)
+    first = await number(confined)
+    assert await confined.run(large, "reverse", limits=LIMITS, is_shared=True) == large[::-1]
+    assert await number(confined) == first
+    assert await number(confined, is_shared=False) != first
+    at_once = await asyncio.gather(*(number(confined) for _ in range(3)))
+    assert len(set(at_once)) == 3
+    assert len(runs()) == 1
+    confined.stop()
+    assert runs() == []
+
+
+async def test_a_shared_process_is_replaced_after_some_runs(confined: ConfinedProgram) -> None:
+    used = [await number(confined) for _ in range(101)]
+    assert len(set(used)) == 2
+    assert len(runs()) == 1
+
+
+@pytest.mark.parametrize("task", ["fail", "die", "refuse"])
+async def test_a_run_that_fails_ends_a_shared_process(confined: ConfinedProgram, task: str) -> None:
+    first = await number(confined)
+    with pytest.raises(ConfinedError):
+        await confined.run(b"x" * 1_000_000, task, limits=LIMITS, is_shared=True)
+    assert runs() == []
+    assert await number(confined) != first
+
+
+async def test_a_limit_of_time_is_for_one_run(confined: ConfinedProgram, tmp_path: Path) -> None:
+    short = replace(LIMITS, wall_s=2.0)
+    await confined.run(b"", "reverse", limits=short, is_shared=True)
+    first = await number(confined)
+    held = asyncio.create_task(confined.run(b"", "sleep", str(tmp_path / "pid"), limits=short))
+    with pytest.raises(LimitPassedError):  # another one has begun later, and its time is over
+        await held
+    assert await number(confined) == first
+
+
+async def test_a_shared_process_ends_with_the_render_that_is_cancelled(
+    confined: ConfinedProgram, tmp_path: Path
+) -> None:
+    await number(confined)
+    path = str(tmp_path / "pid")
+    run = asyncio.create_task(confined.run(b"", "sleep", path, limits=LIMITS, is_shared=True))
+    pid = await written(tmp_path / "pid")
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    assert not psutil.pid_exists(pid)
+
+
+async def test_a_shared_process_that_was_killed_while_it_waited_is_replaced(
+    confined: ConfinedProgram,
+) -> None:
+    pid = int(await number(confined))
+    os.kill(pid, signal.SIGKILL)
+    await until(lambda: not psutil.pid_exists(pid), "the process's end")
+    assert int(await number(confined)) != pid
