@@ -43,12 +43,12 @@ async def test_a_large_picture_has_a_process_that_ends_with_its_render() -> None
     assert programs() == before
 
 
-async def test_small_pictures_share_a_process() -> None:
+async def test_small_png_files_share_a_process_and_others_have_their_own() -> None:
     used = []
-    for format_ in ("png", "avif", "webp"):
+    for format_ in ("png", "avif", "png", "webp"):
         encoded = await encode(png(60, 40), Encoding(format_, 50, is_small=format_ == "png"))
         with Image.open(io.BytesIO(encoded)) as picture:
             assert (picture.format, picture.size) == (format_.upper(), (60, 40))
         used += programs()
-    assert len(used) == 3
+    assert len(used) == 4
     assert len(set(used)) == 1
