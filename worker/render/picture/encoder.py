@@ -1,10 +1,10 @@
 """Encodes a picture of Chromium's anew: as another format, in another size, or as a smaller PNG.
 
-It is done in another process (encoder_program.py). The library for small PNG files holds Python's global lock
-for all of its work, pictures take memory that a process gives back with its end, and a process can be killed
-when its render is. Small PNG files share one, after each other: to fork a process takes 9 ms of CPU, as much as
-to encode a simple page. They may, since what comes is no stranger's file: Chromium's browser process has made
-it, out of pixels.
+It is done in another process (encoder_program.py). The library for small PNG files holds Python's global
+lock for all of its work, pictures take memory that a process gives back with its end, and a process can be
+killed when its render is. Small PNG files share one, after each other: to fork a process takes 9 ms of CPU,
+as much as to encode a simple page. They may, since what comes is no stranger's file: Chromium's browser
+process has made it, out of pixels.
 """
 
 from dataclasses import dataclass
