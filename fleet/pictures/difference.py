@@ -112,15 +112,33 @@ def _differing_box(one: Picture, other: Picture, band: Box) -> Box | None:
 
 def _marks_in(one: Picture, other: Picture, box: Box, shared: tuple[int, int]) -> Picture:
     """The marks of one box, for which the pixels around it are looked at as well."""
-    left, top = max(0, box[0] - 1), max(0, box[1] - 1)
-    right, bottom = min(shared[0], box[2] + 1), min(shared[1], box[3] + 1)
-    channels = _differing_channels(*(picture.crop((left, top, right, bottom)) for picture in (one, other)))
+    channels = _differing_channels(*(_with_surroundings(picture, box, shared) for picture in (one, other)))
     differs = reduce(ImageChops.lighter, (ImageChops.difference(*pair) for pair in channels))
     unexplained = reduce(ImageChops.lighter, (_unexplained(*pair) for pair in channels))
-    marks = ImageChops.lighter(
-        differs.point([0] + [_MARK_UNSEEN] * 255), unexplained.point(_at_least(TOLERANCE + 1))
+    return ImageChops.lighter(
+        _inside(differs.point([0] + [_MARK_UNSEEN] * 255)), unexplained.point(_at_least(TOLERANCE + 1))
     )
-    return marks.crop(_moved(box, -left, -top))
+
+
+def _with_surroundings(picture: Picture, box: Box, shared: tuple[int, int]) -> Picture:
+    """A box and one pixel on each side of it. Beyond the edge lies what lies at the edge."""
+    left, top, right, bottom = box[0] - 1, box[1] - 1, box[2] + 1, box[3] + 1
+    found = picture.crop((left, top, right, bottom))
+    width, height = found.size
+    if left < 0:
+        found.paste(found.crop((1, 0, 2, height)), (0, 0))
+    if right > shared[0]:
+        found.paste(found.crop((width - 2, 0, width - 1, height)), (width - 1, 0))
+    if top < 0:
+        found.paste(found.crop((0, 1, width, 2)), (0, 0))
+    if bottom > shared[1]:
+        found.paste(found.crop((0, height - 2, width, height - 1)), (0, height - 1))
+    return found
+
+
+def _inside(picture: Picture) -> Picture:
+    """Without one pixel on each side."""
+    return picture.crop((1, 1, picture.width - 1, picture.height - 1))
 
 
 def _differing_channels(one: Picture, other: Picture) -> list[tuple[Picture, Picture]]:
@@ -138,8 +156,11 @@ def _are_equal(one: Picture, other: Picture) -> bool:
 
 
 def _unexplained(one: Picture, other: Picture) -> Picture:
-    """By how much each value of a channel lies outside the values around it in the other picture, at most."""
-    return ImageChops.lighter(_excess(one, other), _excess(other, one))
+    """By how much each value of a channel lies outside the values around it in the other picture, at most.
+
+    The result is without one pixel on each side, as these have not all their neighbours.
+    """
+    return ImageChops.lighter(_excess(_inside(one), other), _excess(_inside(other), one))
 
 
 def _excess(channel: Picture, other: Picture) -> Picture:
@@ -149,20 +170,13 @@ def _excess(channel: Picture, other: Picture) -> Picture:
 
 
 def _of_neighbours(picture: Picture, choose: Callable[[Picture, Picture], Picture]) -> Picture:
-    """Of each pixel's 3 x 3 neighbours the darkest or lightest value."""
-    for right, down in ((1, 0), (0, 1)):
-        before, after = _shifted(picture, -right, -down), _shifted(picture, right, down)
-        picture = choose(choose(picture, before), after)
+    """Of each pixel's 3 x 3 neighbours the darkest or lightest value, for all that have so many.
+
+    Of two pictures of different sizes Pillow takes what both have, so that one of them need not be cut.
+    """
+    for right, down in ((1, 0), (1, 0), (0, 1), (0, 1)):
+        picture = choose(picture, picture.crop((right, down, *picture.size)))
     return picture
-
-
-def _shifted(picture: Picture, right: int, down: int) -> Picture:
-    """The picture, moved by one pixel; at the edge it stays as it is."""
-    moved = picture.copy()
-    width, height = picture.size
-    part = picture.crop((max(0, -right), max(0, -down), width - max(0, right), height - max(0, down)))
-    moved.paste(part, (max(0, right), max(0, down)))
-    return moved
 
 
 def _at_least(lowest: int) -> list[int]:
