@@ -6,6 +6,7 @@ nor Postgres work for root.
 """
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -50,7 +51,15 @@ def main(words: list[str]) -> int:
             *SIDE_BY_SIDE,
             *words,
         ]
-        return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+        return run_to_end(command, environment)
+
+
+def run_to_end(command: list[str], environment: dict[str, str]) -> int:
+    """Run pytest; its exit code. It is never killed, because only it can end what the tests have started."""
+    signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C reaches pytest too, which ends by it
+    pytest = subprocess.Popen(command, cwd=ROOT, env=environment)
+    signal.signal(signal.SIGTERM, lambda *_: pytest.send_signal(signal.SIGINT))
+    return pytest.wait()
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 from fleet.artifacts.keys import is_artifact_key
-from fleet.artifacts.s3_client import make_client, make_session
+from fleet.artifacts.s3_client import make_client, session_of_process
 
 T = TypeVar("T")
 _MIB: Final = 1024 * 1024
@@ -72,7 +72,7 @@ class Artifacts:
         self._url_expires_s = settings.artifact_url_expires_s
         self._encryption = _encryption(settings)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="s3")
-        session = make_session()  # one for both clients: it takes 8 MB
+        session = session_of_process()
         self._client = make_client(session, settings, settings.s3_endpoint_url, connections=_THREADS)
         self._public_client = (
             make_client(session, settings, settings.s3_public_endpoint_url, connections=_THREADS)

@@ -28,7 +28,6 @@ _ROOT: Final = Path(__file__).parents[2]
 _FAST_START: Final = ("-S", "-s", "-P")
 # All that a program may have of its starter's environment, which holds the keys to the database and to S3.
 _INHERITED: Final = ("LD_LIBRARY_PATH", "TZ")
-_IDLE_S: Final = 60.0
 _END_S: Final = 5.0
 # Of runs that share a process. What its libraries have kept of memory is given back with its end.
 _MOST_RUNS: Final = 100
@@ -45,14 +44,22 @@ class ConfinedProgram:
         module: its name.
     """
 
-    def __init__(self, module: str, *, environment: Mapping[str, str] = MappingProxyType({})) -> None:
+    def __init__(
+        self,
+        module: str,
+        *,
+        environment: Mapping[str, str] = MappingProxyType({}),
+        idle_s: float = 60.0,
+    ) -> None:
         """Start nothing yet.
 
         Args:
             module: its name.
             environment: variables that its libraries read.
+            idle_s: so long after the last run its helper ends.
         """
         self.module = module
+        self._idle_s = idle_s
         self._environment = environment
         self._helper: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -172,7 +179,7 @@ class ConfinedProgram:
             self._idle_timer.cancel()
             self._idle_timer = None
         if not self._running:
-            self._idle_timer = asyncio.get_running_loop().call_later(_IDLE_S, self.stop)
+            self._idle_timer = asyncio.get_running_loop().call_later(self._idle_s, self.stop)
 
 
 @atexit.register

@@ -6,7 +6,7 @@ import sys
 import boto3
 import pytest
 
-from fleet.artifacts.s3_client import make_session
+from fleet.artifacts.s3_client import session_of_process
 from fleet.artifacts.settings import StorageSettings
 from fleet.artifacts.store import Artifacts
 from tests.kit.paths import ROOT
@@ -66,5 +66,5 @@ def test_the_store_is_found_in_every_region_without_the_other_services(
 
 
 def test_amazons_other_services_are_not_kept() -> None:
-    assert "eu-central-1" in make_session().get_available_regions("s3")
-    assert make_session().get_available_regions("ec2") == []
+    assert "eu-central-1" in session_of_process().get_available_regions("s3")
+    assert session_of_process().get_available_regions("ec2") == []

@@ -12,7 +12,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from fleet.confined import program
 from fleet.confined.limits import (
     BrokenProgramError,
     ConfinedError,
@@ -156,13 +155,13 @@ asyncio.run(program.run(b"", "sleep", "{pid_file}", limits=LIMITS))
     assert not helper.is_running()
 
 
-async def test_the_helper_ends_when_nobody_needs_it(
-    confined: ConfinedProgram, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(program, "_IDLE_S", 0.0)
+async def test_the_helper_ends_when_nobody_needs_it() -> None:
+    confined = ConfinedProgram("tests.unit.fleet.confined.programs", idle_s=0.0)
+    before = {helper.pid for helper in helpers()}
     await confined.run(b"", "reverse", limits=LIMITS)
-    await until(lambda: not helpers(), "the helper's end")
+    await until(lambda: {helper.pid for helper in helpers()} == before, "the helper's end")
     assert await confined.run(b"ab", "reverse", limits=LIMITS) == b"ba"
+    confined.stop()
 
 
 async def test_a_helper_that_was_killed_is_started_again(confined: ConfinedProgram) -> None:

@@ -1,8 +1,6 @@
 """What the program makes of documents and orders. It is called here without its process."""
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pikepdf
@@ -11,61 +9,9 @@ import pytest
 from pikepdf import Encryption
 
 from fleet.confined.refusal import Refusal
+from tests.kit.documents.desk import Desk
 from tests.kit.documents.made_pdfs import made_pdf
-from worker.render.after_print.program.main import work
-from worker.render.after_print.program.order import Answer, Document, Order, Ranges
-
-
-class Desk:
-    """A folder with documents, and what the program makes of them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.output = folder / "output"
-
-    def document(self, data: bytes, field: str = "", pages: Ranges | None = None) -> Document:
-        path = self.folder / f"document-{len(list(self.folder.iterdir()))}"
-        path.write_bytes(data)
-        return Document(path=str(path), field=field, pages=pages)
-
-    def work(self, *documents: Document, printed: int = 0, **changes: Any) -> Answer:
-        order = Order(
-            documents=list(documents),
-            printed=printed,
-            pages=None,
-            rotations=[],
-            stamp=None,
-            labels={},
-            attachments=[],
-            protection=None,
-            is_small=False,
-            output=str(self.output),
-            max_pages=5000,
-        )
-        answer: Answer = json.loads(work(json.dumps({**order, **changes}).encode()))
-        return answer
-
-    def refusal(self, *documents: Document, **changes: Any) -> dict[str, Any]:
-        with pytest.raises(Refusal) as caught:
-            self.work(*documents, **changes)
-        return caught.value.facts
-
-    @property
-    def made(self) -> pypdf.PdfReader:
-        return pypdf.PdfReader(self.output)
-
-    @property
-    def root(self) -> Any:
-        return self.made.root_object
-
-    @property
-    def texts(self) -> list[str]:
-        return [page.extract_text().strip() for page in self.made.pages]
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
+from worker.render.after_print.program.order import Ranges
 
 
 def titles(reader: pypdf.PdfReader) -> list[tuple[str, int]]:
@@ -258,88 +204,6 @@ def test_the_result_of_a_merge_has_the_labels_of_the_printed_document(desk: Desk
     assert desk.made.metadata is not None
     assert desk.made.metadata.title == "report"
     assert desk.root["/Lang"] == "re"
-
-
-def test_attachments_are_files_of_the_document(desk: Desk) -> None:
-    (desk.folder / "data").write_bytes(b"<invoice/>")
-    attachment = {
-        "path": str(desk.folder / "data"),
-        "name": "factur-x.xml",
-        "content_type": "text/xml",
-        "relationship": "Data",
-        "description": "The invoice",
-    }
-    desk.work(desk.document(made_pdf("a")), attachments=[attachment])
-    assert desk.made.attachments["factur-x.xml"] == [b"<invoice/>"]
-    (spec,) = desk.root["/AF"]
-    spec = spec.get_object()
-    assert (spec["/AFRelationship"], spec["/UF"], spec["/Desc"]) == ("/Data", "factur-x.xml", "The invoice")
-    assert spec["/EF"]["/F"]["/Subtype"] == "/text/xml"
-
-
-def invoice(guideline: str) -> bytes:
-    """The part of a Cross Industry Invoice that says which rules it follows."""
-    return f"""<?xml version="1.0" encoding="UTF-8"?>
-        <rsm:CrossIndustryInvoice xmlns:rsm="urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100"
-            xmlns:ram="urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100">
-          <rsm:ExchangedDocumentContext><ram:GuidelineSpecifiedDocumentContextParameter>
-            <ram:ID>{guideline}</ram:ID>
-          </ram:GuidelineSpecifiedDocumentContextParameter></rsm:ExchangedDocumentContext>
-        </rsm:CrossIndustryInvoice>""".encode()
-
-
-def attached(desk: Desk, name: str, data: bytes) -> Answer:
-    (desk.folder / "data").write_bytes(data)
-    attachment = {"path": str(desk.folder / "data"), "name": name, "content_type": "text/xml"}
-    attachment |= {"relationship": "Alternative", "description": ""}
-    document = desk.document(made_pdf("a"))
-    return desk.work(document, attachments=[attachment], labels={"title": "Invoice 7"})
-
-
-@pytest.mark.parametrize(
-    ("name", "guideline", "level"),
-    [
-        ("factur-x.xml", "urn:factur-x.eu:1p0:minimum", "MINIMUM"),
-        ("factur-x.xml", "urn:factur-x.eu:1p0:basicwl", "BASIC WL"),
-        ("factur-x.xml", "urn:cen.eu:en16931:2017#compliant#urn:factur-x.eu:1p0:basic", "BASIC"),
-        ("factur-x.xml", " urn:cen.eu:en16931:2017 ", "EN 16931"),
-        ("factur-x.xml", "urn:cen.eu:en16931:2017#conformant#urn:factur-x.eu:1p0:extended", "EXTENDED"),
-        (
-            "xrechnung.xml",
-            "urn:cen.eu:en16931:2017#compliant#urn:xeinkauf.de:kosit:xrechnung_3.0",
-            "XRECHNUNG",
-        ),
-    ],
-)
-def test_an_invoice_as_data_is_named_in_xmp(desk: Desk, name: str, guideline: str, level: str) -> None:
-    assert attached(desk, name, invoice(guideline))["warnings"] == []
-    with pikepdf.open(desk.output) as pdf, pdf.open_metadata() as packet:
-        fx = "{urn:factur-x:pdfa:CrossIndustryDocument:invoice:1p0#}"
-        told = {key.removeprefix(fx): packet[key] for key in packet if key.startswith(fx)}
-    assert told == {
-        "DocumentType": "INVOICE",
-        "DocumentFileName": name,
-        "Version": "1.0",
-        "ConformanceLevel": level,
-    }
-    assert b"Invoice 7" in desk.root["/Metadata"].get_object().get_data()
-
-
-@pytest.mark.parametrize(
-    "data", [b"<a/>", b"<a", b"", invoice("urn:example:other"), b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>"]
-)
-def test_an_invoice_that_cannot_be_read_is_told_and_not_named(desk: Desk, data: bytes) -> None:
-    (warning,) = attached(desk, "factur-x.xml", data)["warnings"]
-    assert warning == (
-        "pdf.attachments.0: factur-x.xml is no invoice of Factur-X or ZUGFeRD whose level can be read, so "
-        "the document's XMP does not name it"
-    )
-    assert b"factur-x" not in desk.root["/Metadata"].get_object().get_data()
-
-
-def test_other_attachments_are_not_named(desk: Desk) -> None:
-    assert attached(desk, "data.xml", invoice("urn:cen.eu:en16931:2017"))["warnings"] == []
-    assert b"factur-x" not in desk.root["/Metadata"].get_object().get_data()
 
 
 @pytest.mark.parametrize(
