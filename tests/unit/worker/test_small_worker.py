@@ -5,6 +5,7 @@ import sys
 
 import boto3
 import pytest
+from botocore.config import Config
 
 from fleet.artifacts.s3_client import session_of_process
 from fleet.artifacts.settings import StorageSettings
@@ -60,7 +61,7 @@ def test_the_store_is_found_in_every_region_without_the_other_services(
     artifacts = Artifacts(StorageSettings(s3_bucket="pictures", s3_endpoint_url=None))
     ours = artifacts.presign("key.png", content_type="image/png", disposition="inline")
     artifacts.close()
-    stock = boto3.session.Session().client("s3")
+    stock = boto3.session.Session().client("s3", config=Config(s3={"addressing_style": "virtual"}))
     expected = stock.generate_presigned_url("get_object", Params={"Bucket": "pictures", "Key": "key.png"})
     assert ours.partition("?")[0] == expected.partition("?")[0]
 
