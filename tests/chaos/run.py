@@ -10,6 +10,7 @@ import asyncpg
 
 from tests.chaos.cases.episodes import EPISODES, Episode, EpisodeContext, Proof
 from tests.chaos.cases.faults import FaultLog, Lane
+from tests.chaos.cases.lost_parts import parts_lost
 from tests.chaos.cases.scale import Scale
 from tests.chaos.cases.script import PlannedFault, numbers_of, script
 from tests.chaos.clients.callers import Callers
@@ -41,7 +42,7 @@ class Plan:
     """
 
     scale: Scale
-    episodes: Sequence[Episode] = EPISODES
+    episodes: Sequence[Episode] = (*EPISODES, parts_lost)
     worker: tuple[str, ...] = WORKER
     has_random_faults: bool = True
 

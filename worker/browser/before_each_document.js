@@ -16,6 +16,26 @@
   }
 }
 
+// When a page is closed, the browser process takes a second to forget 10,000 blob: addresses, and answers no other
+// page meanwhile. A page needs a few at a time.
+{
+  const { createObjectURL, revokeObjectURL } = URL
+  const held = new Set()
+  Object.assign(URL, {
+    createObjectURL(...words) {
+      if (held.size >= 2000) throw new DOMException('A document may hold 2,000 blob: addresses.', 'QuotaExceededError')
+      const address = createObjectURL.apply(this, words)
+      held.add(address)
+      return address
+    },
+    revokeObjectURL(...words) {
+      const read = words.map(String)
+      revokeObjectURL.apply(this, read)
+      held.delete(read[0])
+    },
+  })
+}
+
 // A window that was made smaller before a document was written into it tells it so with its first frame: this
 // document has never seen another window.
 if (location.protocol === 'about:') {

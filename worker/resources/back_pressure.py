@@ -11,12 +11,16 @@ import os
 import signal
 from dataclasses import dataclass
 from typing import Final
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
+from fleet.telemetry.logs import get_logger
+from fleet.telemetry.metrics.of_worker import PAGE_STOPS
 from worker.resources.memory.page_memory import PageMemory
 
 # Other pages may keep the shared processes busy, too. So nobody is stopped for longer than this at a time.
 LONGEST_STOP_S: Final = 2.0
+
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ class BackPressure:
 
     def __init__(self) -> None:
         self._stops: WeakKeyDictionary[PageMemory, _Stop] = WeakKeyDictionary()
+        self._told: WeakSet[PageMemory] = WeakSet()
 
     def __contains__(self, page: object) -> bool:
         """Whether this page is stopped."""
@@ -65,6 +70,13 @@ class BackPressure:
         if sender is not None and are_busy and sender not in self:
             self._stops[sender] = _Stop(now, sender.renderers)
             _signal(sender.renderers, signal.SIGSTOP)
+            PAGE_STOPS.inc()
+            if sender not in self._told:  # a flood is stopped up to three times a second
+                self._told.add(sender)
+                log.info(
+                    "stopping a page for moments: it sends the browser too much",
+                    pids=sorted(sender.renderers),
+                )
 
     def release(self, page: PageMemory) -> None:
         """Let this page go on, if it is stopped. Call this before the page is asked for anything."""

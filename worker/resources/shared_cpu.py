@@ -13,7 +13,7 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from worker.resources.chromium_processes import read_cpu_s, read_wanted_s
+from worker.resources.chromium_processes import read_cpu_s
 from worker.resources.memory.page_memory import PageMemory
 
 # A page that loads 300 small files takes 0.6 s of the two processes.
@@ -32,9 +32,6 @@ _LEFT_FOR_S: Final = 10.0
 _HALF_A_CORE_S: Final = 0.5
 _LEAST_S: Final = 0.1
 _CLEARLY: Final = 3.0
-# A main thread that is idle for less of a step than this cannot keep up. Ordinary pages seldom keep the main
-# thread of the browser process so busy, while their own is as busy as that.
-_IDLE: Final = 0.2
 # A third of the limit: an ordinary page does not come to that.
 _SUSPICIOUS_S: Final = LIMIT_S / 3
 
@@ -45,15 +42,11 @@ class _CpuUse:
 
     Attributes:
         cpu_s: CPU time of its renderers at the last check.
-        wanted_s: for how long their main threads ran or waited for a core, at the last check.
-        new_s: that time between the last two checks.
         lately_s: what they used lately; older parts count less.
         level_s: its share of the CPU time of the shared processes, which falls steadily.
     """
 
     cpu_s: float
-    wanted_s: float
-    new_s: float = 0.0
     lately_s: float = 0.0
     level_s: float = 0.0
 
@@ -64,19 +57,13 @@ class SharedCpu:
 
     Attributes:
         cpu_s: how much CPU time a process has used; tests give it.
-        wanted_s: for how long the main thread of a process ran or waited for a core; tests give it.
         are_busy: whether one of the shared processes was busy between the last two measurements.
-        is_saturated: whether the main thread of one of them was hardly idle between them.
     """
 
     cpu_s: Callable[[int], float] = read_cpu_s
-    wanted_s: Callable[[int], float] = read_wanted_s
     are_busy: bool = False
-    is_saturated: bool = False
-    _step_s: float = _STEP_S
     _uses: dict[PageMemory, _CpuUse] = field(default_factory=dict)
     _shared_s: Mapping[int, float] = field(default_factory=dict)
-    _shared_wanted_s: Mapping[int, float] = field(default_factory=dict)
     _checked_at: float = 0.0
     _left_s: float = 0.0
     _left_until: float = 0.0
@@ -88,6 +75,7 @@ class SharedCpu:
         pages: Iterable[PageMemory],
         *,
         stopped: Container[PageMemory] = frozenset(),
+        is_saturated: bool = False,
     ) -> PageMemory | None:
         """Measure, if a fifth of a second has passed since the last time. Returns a page above `LIMIT_S`.
 
@@ -96,14 +84,14 @@ class SharedCpu:
             shared: the shared processes.
             pages: the pages that render.
             stopped: those of them that are stopped because the shared processes still work for them.
+            is_saturated: a shared thread is never idle, even if it waits for a core and uses little CPU time.
         """
         elapsed_s = now - self._checked_at
         if elapsed_s < _STEP_S:
             return None
-        self._checked_at, self._step_s = now, elapsed_s
+        self._checked_at = now
         busy_s = self._busy_s(shared, elapsed_s)
-        self.is_saturated = self._most_wanted_s() > (1 - _IDLE) * elapsed_s
-        self.are_busy = busy_s > 0 or self.is_saturated
+        self.are_busy = busy_s > 0 or is_saturated
         decay = _DECAY ** (elapsed_s / _DECAY_S)
         uses = {page: self._update(page, 1.0 if page in stopped else decay) for page in pages}
         for page in self._uses.keys() - uses.keys():
@@ -148,20 +136,10 @@ class SharedCpu:
         return use is not None and use.level_s > _SUSPICIOUS_S
 
     def sender(self) -> PageMemory | None:
-        """The page that keeps the shared processes busy; None: no page clearly does.
-
-        Its level says so, or its main thread and that of a shared process are hardly ever idle.
-        """
+        """The page whose level says that it keeps the shared processes busy; None: no page clearly does."""
         # The page after a flood may be the next flood, and is charged for a part of what it sends only.
         least_s = _SUSPICIOUS_S / 2 if self.has_left_work else _SUSPICIOUS_S
-        if not self.are_busy:
-            return None
-        sender = self._first(lambda use: use.level_s, least_s)
-        has_large_picture = any(page.has_large_picture for page in self._uses)
-        if sender is None and self.is_saturated and not has_large_picture:
-            # What is sent in a second may take ten seconds to handle: do not wait until the level is high.
-            return self._first(lambda use: use.new_s, (1 - _IDLE) * self._step_s)
-        return sender
+        return self._first(lambda use: use.level_s, least_s) if self.are_busy else None
 
     def _first(self, used_s: Callable[[_CpuUse], float], least_s: float) -> PageMemory | None:
         """The page that is clearly before all others, if it used at least `least_s`."""
@@ -176,18 +154,9 @@ class SharedCpu:
         used = (cpu_s - before[pid] for pid, cpu_s in self._shared_s.items() if pid in before)
         return sum(cpu_s for cpu_s in used if cpu_s > _BUSY * elapsed_s)
 
-    def _most_wanted_s(self) -> float:
-        """For how long the busiest main thread of the shared processes was not idle since the last check."""
-        before = self._shared_wanted_s
-        self._shared_wanted_s = {pid: self.wanted_s(pid) for pid in self._shared_s}
-        wanted = (now_s - before[pid] for pid, now_s in self._shared_wanted_s.items() if pid in before)
-        return max(wanted, default=0.0)
-
     def _update(self, page: PageMemory, decay: float) -> _CpuUse:
         cpu_s = sum(self.cpu_s(pid) for pid in page.renderers)
-        wanted_s = sum(self.wanted_s(pid) for pid in page.renderers)
-        use = self._uses.setdefault(page, _CpuUse(cpu_s, wanted_s))
+        use = self._uses.setdefault(page, _CpuUse(cpu_s))
         new_cpu_s, use.cpu_s = max(0.0, cpu_s - use.cpu_s), cpu_s
-        use.new_s, use.wanted_s = max(0.0, wanted_s - use.wanted_s), wanted_s
         use.lately_s = use.lately_s * decay + new_cpu_s
         return use

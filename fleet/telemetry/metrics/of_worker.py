@@ -75,6 +75,10 @@ PAGES_ENDED: Final = Counter(
     "renderfleet_pages_ended",
     "Pages that were ended because they kept the browser busy, opened many windows or began many downloads.",
 )
+PAGE_STOPS: Final = Counter(
+    "renderfleet_page_stops",
+    "Times that a page was stopped for a moment because it sent the browser more than that could handle.",
+)
 WORKER_MEMORY_BYTES: Final = Gauge(
     "renderfleet_worker_memory_bytes", "Proportional memory (PSS) of this worker's processes.", ["part"]
 )

@@ -136,13 +136,18 @@ def _signal(part: str, number: signal.Signals) -> Callable[[FaultContext], Await
 
     async def cause(context: FaultContext) -> None:
         member = await context.worker()
-        pids = _pids_of_part(member.pid, part)
-        context.fault.detail += f", {len(pids)} processes"
-        for pid in pids:
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
+        context.fault.detail += f", {signal_part(member.pid, part, number)} processes"
 
     return cause
+
+
+def signal_part(pid: int, part: str, number: signal.Signals) -> int:
+    """Send a signal to the processes of a part of a worker's browser. Returns how many there are."""
+    pids = _pids_of_part(pid, part)
+    for one in pids:
+        with suppress(ProcessLookupError):
+            os.kill(one, number)
+    return len(pids)
 
 
 def _pids_of_part(pid: int, part: str) -> list[int]:

@@ -46,6 +46,7 @@ class Report:
         return [
             ("What must be", _promises(self)),
             ("Episodes", Table(("episode", "shown"), [(one.episode, one.shown) for one in verdict.proofs])),
+            ("Seconds until a worker that had lost a part of its browser rendered again", _measured(verdict)),
             ("Faults, and seconds until a job that was hit ran again or ended", _faults(verdict)),
             ("Looked at each second", _invariants(verdict)),
             ("How jobs ended", _counted("state, or error type", verdict.ends)),
@@ -145,6 +146,11 @@ def _promises(report: Report) -> Table:
         *((f"without the {one.without}: {one.must_be}", f"{one.found}") for one in report.controls),
     ]
     return Table(("", "found"), rows)
+
+
+def _measured(verdict: Verdict) -> Table:
+    rows = [(name, figure(seconds)) for one in verdict.proofs for name, seconds in one.measured_s.items()]
+    return Table(("part and signal", "s"), rows)
 
 
 def _faults(verdict: Verdict) -> Table:

@@ -33,6 +33,7 @@ from worker.resources.memory.page_memory import MIB, MemoryExcess, MemoryHolder,
 from worker.resources.memory.picture_budget import LARGEST_MIB, PictureBudget
 from worker.resources.memory.render_limit import MAX_DEFAULT_LIMIT_MIB
 from worker.resources.memory.shared_growth import SharedGrowth
+from worker.resources.saturation import Saturation
 from worker.resources.shared_cpu import SharedCpu
 from worker.settings import BrowserSettings
 
@@ -103,6 +104,7 @@ class MemoryGuard:
         self._render_limit_bytes = (settings.render_memory_limit_mb or MAX_DEFAULT_LIMIT_MIB) * MIB
         self._browser_limit_bytes = settings.browser_max_rss_mb * MIB
         self._shared_cpu = SharedCpu()
+        self._saturation = Saturation()
         self.back_pressure = BackPressure()
         self._pictures = PictureBudget(settings.capture_memory_mb or LARGEST_MIB)
         self._creating = asyncio.Lock()
@@ -131,6 +133,7 @@ class MemoryGuard:
         """Watch this page: its render begins."""
         if not self._rendering:
             self._growth.restart(self._processes.shared)
+            self._saturation.restart()
         page.new_page_faults()
         self._rendering.append(page)
         self._has_begun.set()
@@ -202,15 +205,19 @@ class MemoryGuard:
     def _check_shared_cpu(self) -> None:
         """Stop a page while it keeps the shared processes busy; end it if it does so again and again."""
         now = time.monotonic()
-        flooding = self._shared_cpu.check(
+        account, moment = self._shared_cpu, self._saturation
+        moment.check(now, self._processes.service_threads, self._rendering)
+        flooding = account.check(
             now,
             self._processes.services,
             self._rendering,
             stopped=self.back_pressure,
+            is_saturated=moment.is_saturated,
         )
         if flooding is not None:
             self.end_misuse(flooding, _FLOOD)
-        self.back_pressure.update(now, self._shared_cpu.sender(), are_busy=self._shared_cpu.are_busy)
+        sender = account.sender() or moment.sender
+        self.back_pressure.update(now, sender, are_busy=account.are_busy or moment.is_saturated)
 
     @property
     def is_rendering(self) -> bool:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
+import structlog
+from prometheus_client import REGISTRY
 
 from tests.kit.patience import PATIENCE_S
 from worker.resources.back_pressure import LONGEST_STOP_S, BackPressure
@@ -71,3 +73,17 @@ def test_a_page_that_got_another_renderer_meanwhile_leaves_none_stopped(page: Pa
     page.renderers = frozenset()
     pressure.release(page)
     require(before, is_stopped=False)
+
+
+def test_each_stop_is_counted_and_the_first_one_of_a_page_logged(page: PageMemory) -> None:
+    def count() -> float:
+        return REGISTRY.get_sample_value("renderfleet_page_stops_total") or 0
+
+    pressure, before = BackPressure(), count()
+    with structlog.testing.capture_logs() as lines:
+        for second in (1.0, 2.0):
+            pressure.update(second, page, are_busy=True)
+            pressure.update(second + 0.2, page, are_busy=True)  # it is stopped already
+            pressure.update(second + 0.4, None, are_busy=False)
+    assert count() == before + 2
+    assert [line["pids"] for line in lines] == [sorted(page.renderers)]

@@ -34,8 +34,8 @@ class Machine:
         self._cpu_s = dict.fromkeys(self.shares, 50.0)
 
     def pages(self) -> SharedCpu:
-        """The pages of a browser on this machine. How long threads wait for a core says nothing in it."""
-        return SharedCpu(cpu_s=lambda pid: self._cpu_s[pid], wanted_s=lambda _: 0.0)
+        """The pages of a browser on this machine."""
+        return SharedCpu(cpu_s=lambda pid: self._cpu_s[pid])
 
     def look(self, cpu: SharedCpu, pages: list[PageMemory], *, for_s: float) -> PageMemory | None:
         """Look again and again until a page is blamed, or the browser has used so much CPU."""
