@@ -138,8 +138,8 @@ FLOODS: Final = {
     "loop": "for (;;);",
 }
 
-# One of each mechanism of those that the worker stops again and again: the browser process and the network service
-# have more to do than they can. Of the others, some do no harm, and the rest are ended for other reasons.
+# One of each mechanism of those that the worker stops again and again: the browser process and the network
+# service have more to do than they can. Of the others, some do no harm, and the rest end for other reasons.
 HELD_IN_TESTS: Final = (
     "cookies",
     "history-states",

@@ -114,6 +114,7 @@ async def redis_gone(episode: EpisodeContext) -> Proof:
     scale = episode.fleet.scale
     fault = episode.note_fault("Redis SIGKILL, data lost", detail=f"episode, {scale.redis_gone_s:g} s")
     await episode.fleet.lose_redis()
+    episode.callers.begin(SLOW)  # one at least, however slow the machine is
     await asyncio.sleep(scale.redis_gone_s)
     until = now()
     await episode.fleet.start_engine(episode.fleet.engines.redis)

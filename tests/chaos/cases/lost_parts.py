@@ -16,10 +16,11 @@ _PATIENCE_S: Final = 60.0
 _LOOK_S: Final = 0.2
 _SIGNALS: Final = (signal.SIGKILL, signal.SIGSTOP)
 _SMALL: Final = BY_NAME["address"]
-# When the first job ended well that began on this worker after the fault.
+# When the first job ended well that began on this worker after the fault; and how many jobs wait.
 _BACK: Final = """
-    SELECT extract(epoch FROM min(finished_at))::float AS at FROM attempts
-    WHERE worker_id = $1::uuid AND started_at > to_timestamp($2) AND outcome = 'succeeded'
+    SELECT extract(epoch FROM min(finished_at))::float AS at,
+           (SELECT count(*) FROM jobs WHERE state = 'queued') AS waiting
+    FROM attempts WHERE worker_id = $1::uuid AND started_at > to_timestamp($2) AND outcome = 'succeeded'
 """
 
 
@@ -56,9 +57,11 @@ async def _lose(
         return None
     back_at = None
     while back_at is None and now() < fault.began_at + _PATIENCE_S:
-        episode.callers.begin(_SMALL)
         await asyncio.sleep(_LOOK_S)
         worker_id = await episode.fleet.worker_id(member)
-        back_at = (await episode.fetch(_BACK, worker_id, fault.began_at))[0]["at"]
+        (found,) = await episode.fetch(_BACK, worker_id, fault.began_at)
+        back_at = found["at"]
+        if found["waiting"] < len(episode.fleet.workers):  # there is something to render for each
+            episode.callers.begin(_SMALL)
     fault.ended_at = back_at or now()
     return fault.ended_at - fault.began_at

@@ -26,8 +26,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 # Longer than any test waits: what ends a flood here is the worker.
 FLOOD_MS: Final = 60_000
-# The shared processes are busy with it all the time, also while it is stopped again and again.
-GOES_ON: Final = "event-streams"
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -73,22 +71,6 @@ async def test_a_flood_is_held_and_a_witness_beside_it_is_rendered(stage: Browse
     assert stage.pool.generation == 1, "the browser and its other pages have survived"
 
 
-async def test_a_flood_that_goes_on_is_ended_told_logged_and_counted(stage: BrowserStage) -> None:
-    before = ended()
-    with structlog.testing.capture_logs() as lines:
-        flooding = asyncio.create_task(flood(stage, GOES_ON))
-        while not flooding.done():
-            await assert_witness(stage)
-        error = await flooding
-    assert (error.type, error.retryable) == (ErrorType.CONTENT_REJECTED, False)
-    assert error.detail.startswith("the page kept the browser, which all pages share, busy")
-    assert ended() == before + 1
-    (line,) = [line for line in lines if line["event"] == "ending a page"]
-    assert line["reason"] == error.detail
-    held = [one["pids"] for one in lines if one["event"].startswith("stopping a page")]
-    assert held in ([], [line["pids"]]), "of the flood alone, and once"
-
-
 @pytest.mark.parametrize(
     ("name", "words"),
     [("windows", MANY_WINDOWS), ("downloads", MANY_DOWNLOADS)],
@@ -98,11 +80,14 @@ async def test_what_nobody_would_see_is_counted_and_ends_its_page(
     stage: BrowserStage, name: str, words: str
 ) -> None:
     before = ended()
-    flooding = asyncio.create_task(flood(stage, name))
-    await assert_witness(stage)
-    error = await flooding
+    with structlog.testing.capture_logs() as lines:
+        flooding = asyncio.create_task(flood(stage, name))
+        await assert_witness(stage)
+        error = await flooding
     assert (error.type, error.detail) == (ErrorType.CONTENT_REJECTED, words)
     assert ended() == before + 1
+    (line,) = [line for line in lines if line["event"] == "ending a page"]
+    assert (line["reason"], len(line["pids"])) == (words, 1)
     await assert_witness(stage)
 
 
