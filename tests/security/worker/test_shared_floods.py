@@ -87,7 +87,8 @@ async def test_what_nobody_would_see_is_counted_and_ends_its_page(
     assert (error.type, error.detail) == (ErrorType.CONTENT_REJECTED, words)
     assert ended() == before + 1
     (line,) = [line for line in lines if line["event"] == "ending a page"]
-    assert (line["reason"], len(line["pids"])) == (words, 1)
+    assert line["reason"] == words
+    assert line["pids"]
     await assert_witness(stage)
 
 
