@@ -53,7 +53,7 @@ from api.routes import (
     webhooks,
 )
 from api.routes.admin import erasure, keys, tenants
-from api.routes.jobs import compare, deliveries, jobs
+from api.routes.jobs import compare, deliveries, jobs, move
 from api.routes.jobs.create import batch, retry
 from api.routes.jobs.files import artifact, evidence, thumbnail
 from api.routes.jobs.reading import attempts, events
@@ -82,6 +82,7 @@ _ROUTERS: Final = (
     jobs.router,
     batch.router,
     retry.router,
+    move.router,
     attempts.router,
     events.router,
     artifact.router,

@@ -118,6 +118,7 @@ class ErrorType(StrEnum):
     RANGE_NOT_SATISFIABLE = "range_not_satisfiable", 416, "The requested range lies outside the artifact"
     DATABASE_UNAVAILABLE = "database_unavailable", 503, "The database does not answer", _TRIED_AGAIN
     TOO_MANY_WAITERS = "too_many_waiters", 503, "Too many calls wait for jobs at this server", _TRIED_AGAIN
+    JOB_NOT_QUEUED = "job_not_queued", 409, "The job does not wait any more"
     JOB_FINISHED = "job_finished", 409, "The job has already finished"
     QUOTA_EXCEEDED = "quota_exceeded", 429, "You have reached your limit of jobs", _TRIED_AGAIN
     RATE_LIMITED = "rate_limited", 429, "You make too many calls", _TRIED_AGAIN

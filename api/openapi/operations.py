@@ -151,6 +151,13 @@ RETRY_JOB: Final[dict[str, Any]] = {
         "202": CREATE_JOB["responses"]["202"],
     },
 }
+MOVE_JOB: Final[dict[str, Any]] = _request_body(
+    {
+        **_closed_object(priority={"type": "integer", "minimum": 0, "maximum": 9}),
+        "required": ["priority"],
+    },
+    {"first": {"summary": "Ahead of the others", "value": {"priority": 9}}},
+)
 CANCEL_JOB: Final[dict[str, Any]] = {
     "parameters": [
         {

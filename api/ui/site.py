@@ -18,7 +18,7 @@ from api.ui.pages.jobs import export, jobs, many_jobs
 from api.ui.pages.playground import playground
 from api.ui.pages.queue import waiting_jobs
 from api.ui.pages.schedules import schedule, schedule_actions, schedule_form, schedules
-from api.ui.pages.tenants import tenant, tenants
+from api.ui.pages.tenants import erase, tenant, tenants
 from api.ui.pages.webhooks import webhook, webhooks
 from api.ui.session import login
 from api.ui.session.own_origin import require_own_origin
@@ -65,6 +65,7 @@ _ROUTERS: Final = (
     webhook.router,
     history.router,
     tenants.router,
+    erase.router,
     tenant.router,
 )
 

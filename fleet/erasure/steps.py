@@ -82,6 +82,7 @@ _BEFORE_JOBS: Final = {"schedules": "schedules"}
 _AFTER_JOBS: Final = {
     "uploads": "bundles",
     "webhooks": "webhook_endpoints",
+    "tests": "webhook_outbox",  # other messages have gone with their jobs
     "batches": "batches",
     "minutes": "history_minutes",
     "hours": "history_hours",

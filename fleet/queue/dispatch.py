@@ -57,6 +57,17 @@ async def dispatch_missing(redis: ArqRedis, queued: Sequence[QueuedJob]) -> list
     return [job.entry for job in lost] if await dispatch(redis, lost) else None
 
 
+async def reorder(redis: ArqRedis, moved: QueueEntry, *, levels: int) -> None:
+    """Move the entry of a job whose priority has grown by so many levels.
+
+    If Redis does not answer, the entry keeps its place, and gets its own one when it is sent again.
+    """
+    try:
+        await fair_queue.move(redis, moved.id, levels=levels)
+    except (RedisError, OSError) as error:
+        log.warning("redis does not answer, a job keeps its place in the line", error=repr(error))
+
+
 async def withdraw(redis: ArqRedis, *ended: QueueEntry) -> None:
     """Take entries of ended jobs out of the queue: left there, each would cost its tenant a turn."""
     try:

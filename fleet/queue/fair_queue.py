@@ -123,6 +123,12 @@ if #taken < count then
 end
 return taken
 """
+# An id that goes first keeps its place: there are no priorities among those. An id that is not in the queue
+# stays out of it.
+_MOVE: Final = f"""{_HEAD}
+local score = tonumber(redis.call('ZSCORE', QUEUE, ARGV[1]) or '0')
+if score % RANGE > USUAL / 2 then redis.call('ZADD', QUEUE, 'XX', exact(score - ARGV[2]), ARGV[1]) end
+"""
 _KEYS: Final = (QUEUE, TURNS, TENANTS)
 
 
@@ -202,6 +208,23 @@ async def missing(redis: ArqRedis, ids: Sequence[str]) -> list[str]:
         return []
     scores = await redis.zmscore(QUEUE, list(ids))
     return [word for word, score in zip(ids, scores, strict=True) if score is None]
+
+
+async def move(redis: ArqRedis, id_: str, *, levels: int) -> None:
+    """Move an id to where it would be in its tenant's part of the queue, had it come with that priority.
+
+    Turns of tenants do not change. An id that is not in the queue is ignored.
+
+    Args:
+        redis: the connection.
+        id_: the id.
+        levels: by how many levels its priority has grown; negative: fallen.
+
+    Raises:
+        redis.exceptions.RedisError: Redis does not answer.
+    """
+    arguments = (len(_KEYS), *_KEYS, id_, str(HEAD_START * levels))
+    await cast("Awaitable[Any]", redis.eval(_MOVE, *arguments))
 
 
 async def leave(redis: ArqRedis, *ids: str) -> None:

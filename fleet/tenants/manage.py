@@ -37,6 +37,11 @@ class TenantAccount:
     egress_deny: tuple[str, ...]
     renders_this_month: int
 
+    @property
+    def is_being_erased(self) -> bool:
+        """Whether an operator has asked that it be erased: then its name is free (`fleet/erasure`)."""
+        return self.name == f"erased {self.id}"
+
 
 # The columns that can be changed.
 CHANGEABLE: Final = (

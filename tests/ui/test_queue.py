@@ -43,6 +43,11 @@ async def test_jobs_stand_in_the_order_in_which_they_will_be_taken(empty: Dashbo
                 "three.example",
                 "one.example",
             ]
+            moved = visit.page.locator("tr", has_text="one.example")
+            await moved.get_by_label("Priority").select_option("9")
+            await until_told(visit, "The job has priority 9 now.")
+            after = await visit.page.locator("tr[id^=next-] th").all_inner_texts()
+            assert [row.split("/")[2][:3] for row in after] == ["one", "nei", "two", "thr"]
             visit.page.on("dialog", lambda dialog: dialog.accept())
             row = visit.page.locator("tr", has_text="neighbour.example")
             await row.get_by_role("button", name="Cancel").click()

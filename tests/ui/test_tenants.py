@@ -1,12 +1,16 @@
 """The pages of tenants and keys, which operators alone see."""
 
 import re
+from uuid import UUID
 
 import pytest
 
+from fleet.artifacts.settings import StorageSettings
+from fleet.artifacts.store import Artifacts
 from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope
 from tests.ui.kit.dashboard import Dashboard
+from worker.maintenance.tenant_eraser import TenantEraser
 
 PATH = "/ui/tenants"
 FORM = {"Sec-Fetch-Site": "same-origin"}
@@ -67,6 +71,59 @@ async def test_limits_are_changed_and_what_is_emptied_takes_the_setting_again(fu
     assert changed["egress_allow"] == ["10.1.0.0/16", "192.0.2.7:8443"]
 
 
+async def erase_as_workers_do(dashboard: Dashboard) -> None:
+    store = Artifacts(StorageSettings(s3_endpoint_url=dashboard.stage.engines.s3_endpoint_url))
+    await TenantEraser(dashboard.stage.database, dashboard.stage.redis, store).erase()
+    store.close()
+
+
+async def test_a_tenant_is_erased_only_if_its_name_is_typed(full: Dashboard) -> None:
+    """Without script, from the button to the end of it."""
+    made = (await full.client.post("/v1/admin/tenants", json={"name": "to <be> erased"})).json()
+    path = f"{PATH}/{made['id']}"
+    database = full.stage.database
+    async with full.visit(java_script_enabled=False) as visit:
+        page = visit.page
+        await visit.open(path)
+        await page.get_by_role("link", name="Erase this tenant").click()
+        await page.fill("#name", "to be erased")
+        await page.get_by_role("button", name="Erase it with all its data").click()
+        assert "This is not the name of the tenant. Nothing was done." in await visit.text()
+        assert (await full.client.get(f"/v1/admin/tenants/{made['id']}/erasure")).status_code == 404
+        await page.fill("#name", "to <be> erased")
+        await page.get_by_role("button", name="Erase it with all its data").click()
+        assert "being erased" in await visit.text()
+        assert page.url.endswith("/erasure")
+        await visit.open(path)
+        assert await page.get_by_role("link", name="Erase this tenant").count() == 0
+        await page.get_by_role("link", name="See how far").click()
+        await erase_as_workers_do(full)
+        await visit.open(f"{path}/erasure")
+        assert await page.locator("[aria-current=step]").inner_text() == (
+            "now: Nothing is left. For an hour after the request workers look again whether something "
+            "comes that was under way."
+        )
+        await database.execute(
+            "UPDATE tenant_erasures SET requested_at = now() - interval '2 h', next_step_at = now() "
+            "WHERE tenant_id = $1",
+            UUID(made["id"]),
+        )
+        await erase_as_workers_do(full)
+        await visit.open(f"{path}/erasure")
+        assert "and the tenant itself is gone." in await visit.text()
+        assert "being erased" not in await visit.text()
+
+
+async def test_nobody_erases_the_tenant_that_he_is_signed_in_with(full: Dashboard) -> None:
+    me = (await full.client.get("/v1/me")).json()["tenant"]
+    async with full.visit(java_script_enabled=False) as visit:
+        await visit.open(f"{PATH}/{me['id']}/erase")
+        await visit.page.fill("#name", me["name"])
+        await visit.page.get_by_role("button", name="Erase it with all its data").click()
+        assert "You are signed in with a key of this tenant." in await visit.text()
+    assert (await full.client.get("/v1/me")).status_code == 200
+
+
 async def test_use_is_shown_against_limits(full: Dashboard) -> None:
     async with full.visit(java_script_enabled=False) as visit:
         await visit.open(PATH)
@@ -96,6 +153,11 @@ async def test_nobody_but_operators_sees_them(full: Dashboard, scope: Scope) -> 
         assert await visit.page.locator(f"nav a[href='{PATH}']").count() == 0
         for path in (PATH, f"{PATH}/{tenant_id}"):
             assert (await visit.context.request.get(path)).status == 403
-        for path in (PATH, f"{PATH}/{tenant_id}/limits", f"{PATH}/{tenant_id}/keys"):
+        for path in (
+            PATH,
+            f"{PATH}/{tenant_id}/limits",
+            f"{PATH}/{tenant_id}/keys",
+            f"{PATH}/{tenant_id}/erase",
+        ):
             posted = await visit.context.request.post(path, form={"name": "mine"}, headers=FORM)
             assert posted.status == 403

@@ -18,6 +18,7 @@ from fleet.erasure import request
 from fleet.erasure.request import Erasure, ErasureStage
 from fleet.errors import ErrorType
 from fleet.telemetry.logs import get_logger
+from fleet.tenants.tenant import Tenant
 
 log = get_logger(__name__)
 router = APIRouter(prefix="/v1/admin/tenants", tags=["admin"])
@@ -46,7 +47,8 @@ class ErasureDocument(BaseModel):
     finished_at: datetime | None = Field(description="When the tenant was gone; null: it goes on.")
     erased: dict[str, int] = Field(
         description="What was erased so far: `schedules`, `jobs` (with attempts, messages and comparisons), "
-        "`uploads`, `webhooks`, `batches`, `minutes` and `hours` (of the history), `files` (in S3), `keys`."
+        "`uploads`, `webhooks`, `tests` (messages to try webhooks out), `batches`, "
+        "`minutes` and `hours` (of the history), `files` (in S3), `keys`."
     )
 
     @classmethod
@@ -74,6 +76,17 @@ async def erase_tenant(operator: Operator, tenant_id: TenantId, dependencies: Op
     were stopped. Repeat the call, or read `…/erasure`, to see how far they are. A tenant cannot erase itself:
     the key of the call must belong to another one. Needs the scope `admin`.
     """
+    await ask_to_erase(dependencies, operator, tenant_id)
+    return await _answer(dependencies, tenant_id)
+
+
+async def ask_to_erase(dependencies: Dependencies, operator: Tenant, tenant_id: UUID) -> None:
+    """Ask that a tenant be erased, and end what its keys hold open. It can be repeated.
+
+    Raises:
+        RefusedError: it is the operator's own.
+        UnavailableError: Postgres does not answer.
+    """
     if tenant_id == operator.id:
         raise RefusedError(
             ErrorType.FORBIDDEN, "the key of this call belongs to this tenant; use a key of another tenant"
@@ -84,7 +97,6 @@ async def erase_tenant(operator: Operator, tenant_id: TenantId, dependencies: Op
         for key_id in key_ids:
             dependencies.waiters.shut_out(key_id)
         log.warning("a tenant is to be erased", tenant_id=str(tenant_id), by_key_id=operator.key_id)
-    return await _answer(dependencies, tenant_id)
 
 
 @router.get(

@@ -158,6 +158,14 @@ async def test_following_retrying_and_cancelling(fleet: ClientFleet) -> None:
     assert (await fleet.say("cancel --status queued --yes")).code == 0
 
 
+async def test_a_job_that_does_not_wait_is_not_moved(fleet: ClientFleet) -> None:
+    later = await fleet.done(f"shot {fleet.site.url('/')} --no-wait -O run_at=2027-01-01T00:00:00Z")
+    assert await fleet.done(f"move {later} --priority 9") == f"{later}\t9"
+    await fleet.done(f"cancel {later}")
+    refused = await fleet.say(f"move {later} --priority 1")
+    assert (refused.code, "only a queued one can be moved" in refused.errors) == (2, True), refused
+
+
 async def test_a_link_shows_its_picture_to_everybody(fleet: ClientFleet) -> None:
     page = fleet.site.url("/?a=b&c='d'")
     link = await fleet.done(

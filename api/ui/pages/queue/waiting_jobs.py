@@ -5,13 +5,16 @@ from datetime import UTC, datetime
 from typing import Final
 
 from fastapi import APIRouter
+from pydantic_core import to_json
 from redis.exceptions import RedisError
 from starlette.responses import Response
 
 from api.dependencies import Dependencies
 from api.http.path_ids import JobId, TenantId
 from api.http.problems import RefusedError
+from api.http.request_body import document_of
 from api.routes.jobs.jobs import cancel_now
+from api.routes.jobs.move import JobMove, move_now
 from api.ui.dashboard_page import ROOT, DashboardPage
 from api.ui.viewer import Operating
 from fleet.capacity.demand import read_demand
@@ -59,6 +62,19 @@ async def cancel_waiting(viewer: Operating, tenant_id: TenantId, job_id: JobId) 
         return viewer.back(PAGE.path, f"Not cancelled: {refusal.detail}.", is_failure=True)
     viewer.audit("job cancelled", job_id=str(job_id), tenant_id=str(tenant_id))
     return viewer.back(PAGE.path, "The job is cancelled.")
+
+
+@router.post("/{tenant_id}/{job_id}/move")
+async def move_waiting(viewer: Operating, tenant_id: TenantId, job_id: JobId) -> Response:
+    """Give a job of any tenant another priority."""
+    sent = await viewer.form()
+    try:
+        wish = document_of(to_json({"priority": sent.text("priority")}), JobMove, context={})
+        await move_now(viewer.dependencies, replace(viewer.tenant, id=tenant_id), job_id, wish)
+    except RefusedError as refusal:
+        return viewer.back(PAGE.path, f"Not moved: {refusal.detail}.", is_failure=True)
+    viewer.audit("job moved", job_id=str(job_id), tenant_id=str(tenant_id), priority=wish.priority)
+    return viewer.back(PAGE.path, f"The job has priority {wish.priority} now.")
 
 
 async def _line(dependencies: Dependencies) -> list[WaitingJob] | None:

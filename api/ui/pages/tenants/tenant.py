@@ -34,7 +34,7 @@ router = APIRouter()
 @router.get(PAGE.path)
 async def show_tenant(viewer: Operating, tenant_id: TenantId, cursor: str = "") -> Response:
     """The tenant, and a page of its keys, newest first."""
-    return await _page(viewer, await _account(viewer, tenant_id), cursor=cursor)
+    return await _page(viewer, await account_of(viewer, tenant_id), cursor=cursor)
 
 
 @router.post(f"{PAGE.path}/limits")
@@ -45,7 +45,7 @@ async def change_limits(viewer: Operating, tenant_id: TenantId) -> Response:
     try:
         wanted = document_of(form.body, TenantChanges, context={})
     except RefusedError as error:
-        return await _page(viewer, await _account(viewer, tenant_id), form=form.refused(error))
+        return await _page(viewer, await account_of(viewer, tenant_id), form=form.refused(error))
     async with viewer.dependencies.database.connection() as connection:
         account = await manage.change(connection, tenant_id, wanted.changes)
     if account is None:
@@ -63,7 +63,7 @@ async def add_key(viewer: Operating, tenant_id: TenantId) -> Response:
         wanted = document_of(to_json(_wanted_key(tenant_id, sent)), KeyRequest, context={})
         issued = await make_key(viewer.dependencies, wanted, by_key_id=viewer.tenant.key_id)
     except RefusedError as error:
-        return await _page(viewer, await _account(viewer, tenant_id), failure=error.detail)
+        return await _page(viewer, await account_of(viewer, tenant_id), failure=error.detail)
     viewer.audit("key made", made_key_id=issued.id, scopes=sorted(issued.scopes))
     answer = viewer.page("pages/tenants/key.html", issued=issued)
     answer.headers.update(NO_STORE)
@@ -82,7 +82,12 @@ async def end_key_of_tenant(viewer: Operating, tenant_id: TenantId, key_id: KeyI
     return viewer.back(path, "The key is revoked.")
 
 
-async def _account(viewer: Viewer, tenant_id: UUID) -> TenantAccount:
+async def account_of(viewer: Viewer, tenant_id: UUID) -> TenantAccount:
+    """A tenant.
+
+    Raises:
+        RefusedError: there is none.
+    """
     account = await manage.get(viewer.dependencies.database, tenant_id)
     if account is None:
         raise not_found(TENANT)

@@ -210,6 +210,10 @@ class TooManyWaiters(ApiError):
     """Too many calls wait for jobs at this server."""
 
 
+class JobNotQueued(ApiError):
+    """The job does not wait any more."""
+
+
 class JobFinished(ApiError):
     """The job has already finished."""
 
@@ -290,6 +294,7 @@ CALL_ERRORS: Final[Mapping[str, type[ApiError]]] = {
     "range_not_satisfiable": RangeNotSatisfiable,
     "database_unavailable": DatabaseUnavailable,
     "too_many_waiters": TooManyWaiters,
+    "job_not_queued": JobNotQueued,
     "job_finished": JobFinished,
     "quota_exceeded": QuotaExceeded,
     "rate_limited": RateLimited,

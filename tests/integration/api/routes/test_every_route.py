@@ -10,6 +10,7 @@ from tests.kit.api.calls import problem
 METHODS = ("get", "post", "put", "patch", "delete")
 # Bodies of the calls that look for the id only after they have read one.
 BODIES = {
+    ("patch", "/v1/jobs/{job_id}"): {"priority": 9},
     ("post", "/v1/jobs/{job_id}/compare"): {"with": str(uuid4())},
     ("put", "/v1/schedules/{schedule_id}"): {"cron": "@daily", "job": {"html": "x"}},
     ("patch", "/v1/schedules/{schedule_id}"): {"enabled": False},

@@ -1,5 +1,6 @@
 """Who is next: tenants share by weight, priority orders a tenant's own jobs, nobody starves."""
 
+import random
 from collections import Counter
 from collections.abc import Awaitable
 from typing import cast
@@ -169,6 +170,38 @@ async def test_an_empty_queue_remembers_nobody(redis: ArqRedis) -> None:
     await fair_queue.take(redis, 1)
     await enter(redis, *many("a", 1), *many("b", 1))
     assert await fair_queue.take(redis, 2) == ["a00000", "b00000"]
+
+
+@pytest.mark.parametrize("weight", [1.0, 0.25])
+async def test_who_is_moved_stands_where_he_would_had_he_come_with_that_priority(
+    redis: ArqRedis, weight: float
+) -> None:
+    """In his tenant's part of the line: the turns of tenants stay as they were."""
+    chance = random.Random(11)  # noqa: S311 - the same in every run
+    for _ in range(10):
+        first = [chance.randrange(10) for _ in range(200)]
+        last = [chance.choice((one, chance.randrange(10))) for one in first]
+        orders: list[list[str]] = []
+        for priorities in (last, first):
+            await redis.flushdb()
+            await enter(redis, *many("b", 50))
+            await enter(
+                redis,
+                *(QueuedId(f"a{number:05}", "a", weight, level) for number, level in enumerate(priorities)),
+            )
+            for number, level in enumerate(last):
+                await fair_queue.move(redis, f"a{number:05}", levels=level - priorities[number])
+            orders.append(await fair_queue.take(redis, 300))
+        assert orders[0] == orders[1]
+
+
+async def test_who_goes_first_or_is_not_there_is_not_moved(redis: ArqRedis) -> None:
+    """A place before the tenant's own range would be a place in that of another tenant."""
+    await enter(redis, *many("b", 3))
+    await enter(redis, *many("a", 2), QueuedId("again", "a", goes_first=True))
+    await fair_queue.move(redis, "again", levels=9)
+    await fair_queue.move(redis, "never-there", levels=9)
+    assert await fair_queue.take(redis, 10) == ["b00000", "again", "b00001", "a00000", "b00002", "a00001"]
 
 
 async def test_who_leaves_is_not_taken(redis: ArqRedis) -> None:

@@ -201,6 +201,14 @@ class AsyncJobCalls:
         """Run an ended job again, as a new one; `credentials` are options that were erased at its end."""
         return await self._runner.run(jobs.retry(job, credentials, self._runner.budget))
 
+    async def move(self, job: JobOrId, *, priority: int) -> Job:
+        """Give a queued job another priority: 9 goes first, before others of your own.
+
+        Raises:
+            JobNotQueued: it runs, or has ended.
+        """
+        return await self._runner.run(jobs.move(job, priority, self._runner.budget))
+
     async def cancel(self, job: JobOrId) -> Job:
         """Cancel a job, queued or running.
 

@@ -181,6 +181,12 @@ def retry(job: JobOrId, credentials: Mapping[str, Any], budget: Budget) -> Opera
     return Job.of(document_of((yield from answered(call, budget))))
 
 
+def move(job: JobOrId, priority: int, budget: Budget) -> Operation[Job]:
+    """Give a queued job another priority."""
+    call = Call("PATCH", path_of(job), body={"priority": priority})
+    return Job.of(document_of((yield from answered(call, budget))))
+
+
 def cancel(job: JobOrId, budget: Budget) -> Operation[Job]:
     """Cancel a job. One that is cancelled already is no error: the first try may have arrived unseen.
 

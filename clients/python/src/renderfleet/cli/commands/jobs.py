@@ -1,4 +1,4 @@
-"""`renderfleet jobs`, `job`, `retry` and `cancel`."""
+"""`renderfleet jobs`, `job`, `retry`, `move` and `cancel`."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -193,6 +193,23 @@ def retry(
         NOTES.print(f"{found.id} {found.status}", markup=False)
     if any(not found.has_succeeded for found in ended):
         code = code or ExitCode.JOB_FAILED
+    raise typer.Exit(code)
+
+
+def move(
+    context: typer.Context,
+    ids: Ids,
+    *,
+    priority: Annotated[int, typer.Option(min=0, max=9, help="9 goes first, 0 last.")],
+) -> None:
+    """Give queued jobs another priority: they move ahead of others of yours, or back.
+
+    Example: renderfleet move --priority 9 0198c1d2-4f60-7cc2-b1f4-2a9d3c5e7f01
+    """
+    with client(context) as opened:
+        moved, code = _for_each(ids, lambda id_: opened.jobs.move(id_, priority=priority))
+        for found in moved:
+            typer.echo(f"{found.id}\t{found.priority}")
     raise typer.Exit(code)
 
 
