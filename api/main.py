@@ -189,8 +189,6 @@ async def _open_dependencies(settings: Settings, stack: AsyncExitStack) -> Depen
     _release_on_signals(waiters)
     ticks = ChangeTicks(waiters, limit=min(MOST, settings.api.api_max_waiters))
     stack.callback(ticks.close)
-    thumbnails = Thumbnails(store)
-    stack.callback(thumbnails.close)
     rates = Rates(redis, settings.tenant)
     stack.callback(rates.close)
     return Dependencies(
@@ -215,7 +213,7 @@ async def _open_dependencies(settings: Settings, stack: AsyncExitStack) -> Depen
         rates=rates,
         quotas=Quotas(database, settings.tenant),
         handover=Handover(database, redis, timeout_s=settings.redis.redis_timeout_s),
-        thumbnails=thumbnails,
+        thumbnails=Thumbnails(database, store),
         comparisons=Comparisons(database, store),
         policy=AddressPolicy.from_settings(settings.egress),
     )

@@ -1,18 +1,21 @@
 """Small pictures of artifacts, made when somebody asks for one: who does not look pays nothing.
 
-One is made at a time in each process, in a thread: a picture is decoded as a whole. Pillow is loaded with the
-first one, as it takes 6 MB.
+One is made at a time in each process, outside of it, since pictures are a stranger's. In the usual widths
+they are kept beside the artifact, for as long as that: who asks again costs one request to the store.
 """
 
 import asyncio
-import io
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from api.http.problems import RefusedError
+from fleet.artifacts.keys import KEPT_WIDTHS_PX, thumbnail_key
 from fleet.artifacts.store import ArtifactMissingError, Artifacts
-from fleet.errors import ErrorType
+from fleet.database import Database
+from fleet.errors import ErrorType, UnavailableError
+from fleet.jobs.files.keeping import keep_beside_artifact
 from fleet.jobs.job import Job
+from fleet.pictures.small import small_picture
+from fleet.telemetry.logs import get_logger
 
 CONTENT_TYPE: Final = "image/webp"
 # As Pillow names them. Decoding takes up to 4 bytes for each pixel of a PNG or JPEG, and 15 of a WebP
@@ -24,20 +27,19 @@ MAX_PIXELS: Final = {
     "image/avif": ("AVIF", 8_000_000),
 }
 MAX_BYTES: Final = 32 * 1024 * 1024
-# Of a page that is higher only the top is shown. Its whole would be too small to see anything.
-MAX_HEIGHT_IN_WIDTHS: Final = 2
-_QUALITY: Final = 75
+
+log = get_logger(__name__)
 
 
 class Thumbnails:
-    """Makes the small pictures of one API process. `close` at the end."""
+    """Makes the small pictures of one API process."""
 
-    def __init__(self, store: Artifacts) -> None:
+    def __init__(self, database: Database, store: Artifacts) -> None:
+        self._database = database
         self._store = store
         self._turn = asyncio.Lock()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="thumbnails")
 
-    async def make(self, job: Job, *, width: int) -> bytes:
+    async def of(self, job: Job, *, width: int) -> bytes:
         """A WebP of at most this width: never larger than the picture, of a high one only the top.
 
         Args:
@@ -48,28 +50,56 @@ class Thumbnails:
             RefusedError: no_thumbnail, or no_artifact if it was erased meanwhile.
             UnavailableError: S3 does not answer.
         """
-        decoder, size_bytes = _checked(job)
+        _require_small_enough(job)
+        kept = await self._kept(job, width)
+        if kept is not None:
+            return kept
         async with self._turn:
-            picture = bytearray()
-            try:
-                async for piece in self._store.read(job.artifact_key or "", first=0, last=size_bytes - 1):
-                    picture += piece
-            except ArtifactMissingError:
-                raise RefusedError(ErrorType.NO_ARTIFACT, "the artifact was erased") from None
-            made = await asyncio.get_running_loop().run_in_executor(
-                self._thread, _small, picture, decoder, width
-            )
+            # Of those who ask at the same time one has made it.
+            return await self._kept(job, width) or await self._make(job, width)
+
+    async def _kept(self, job: Job, width: int) -> bytes | None:
+        if width not in KEPT_WIDTHS_PX:
+            return None
+        try:
+            return await self._store.get(thumbnail_key(job.artifact_key or "", width))
+        except ArtifactMissingError:
+            return None
+
+    async def _make(self, job: Job, width: int) -> bytes:
+        assert job.artifact is not None, "it was checked"  # noqa: S101
+        decoder, most = MAX_PIXELS[job.artifact.content_type]
+        try:
+            picture = await self._store.get(job.artifact_key or "")
+        except ArtifactMissingError:
+            raise _erased() from None
+        made = await small_picture(picture, decoder=decoder, most_pixels=most, width=width)
         if made is None:
             raise RefusedError(ErrorType.NO_THUMBNAIL, "the picture cannot be decoded")
+        if width in KEPT_WIDTHS_PX:
+            await self._keep(job, width, made)
         return made
 
-    def close(self) -> None:
-        """Start no more. One that is being made is not waited for."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+    async def _keep(self, job: Job, width: int, made: bytes) -> None:
+        """Store it for the next caller. If the store takes nothing now, this caller has it all the same."""
+        key = thumbnail_key(job.artifact_key or "", width)
+        try:
+            is_kept = await keep_beside_artifact(
+                self._database, job_id=job.id, store=lambda: self._store.put(key, made)
+            )
+        except UnavailableError as error:
+            log.warning("a small picture is not kept", job_id=str(job.id), error=repr(error.__cause__))
+            return
+        if not is_kept:
+            raise _erased()
 
 
-def _checked(job: Job) -> tuple[str, int]:
-    """The name of the decoder for the artifact of a job, and the artifact's length in bytes.
+def _erased() -> RefusedError:
+    return RefusedError(ErrorType.NO_ARTIFACT, "the artifact was erased")
+
+
+def _require_small_enough(job: Job) -> None:
+    """Do nothing if there can be a small picture of the artifact of this job.
 
     Raises:
         RefusedError: no_thumbnail.
@@ -90,30 +120,3 @@ def _checked(job: Job) -> tuple[str, int]:
     if facts.size_bytes > MAX_BYTES:
         detail = f"the picture is {facts.size_bytes:,} bytes long; at most {MAX_BYTES:,} are made small"
         raise RefusedError(ErrorType.NO_THUMBNAIL, detail)
-    return decoder, facts.size_bytes
-
-
-def _small(picture: bytearray, decoder: str, width: int) -> bytes | None:
-    """The picture in small, as WebP. None: it is no picture of this kind. Takes up to a second."""
-    from PIL import Image  # noqa: PLC0415 - see the module's first lines
-
-    most = next(pixels for name, pixels in MAX_PIXELS.values() if name == decoder)
-    try:
-        with Image.open(io.BytesIO(picture), formats=(decoder,)) as opened:
-            # The file itself counts, not what was recorded of it.
-            if opened.width * opened.height > most:
-                return None
-            height = min(opened.height, opened.width * MAX_HEIGHT_IN_WIDTHS)
-            shown = opened.crop((0, 0, opened.width, height))
-            if shown.mode not in ("RGB", "RGBA"):
-                shown = shown.convert("RGBA" if opened.has_transparency_data else "RGB")
-            scale = min(1.0, width / opened.width)
-            size = max(1, round(opened.width * scale)), max(1, round(height * scale))
-            made = io.BytesIO()
-            shown.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0).save(
-                made, "WEBP", quality=_QUALITY
-            )
-    # Pillow raises these errors for broken files; UnidentifiedImageError is an OSError.
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return None
-    return made.getvalue()

@@ -10,6 +10,9 @@ from fleet.render.options.output import Format
 
 BUNDLES: Final = "bundles"
 DIFFERENCES: Final = "differences"
+THUMBNAILS: Final = "thumbnails"
+# The widths in which small pictures are kept: of the dashboard, and the usual one of the call.
+KEPT_WIDTHS_PX: Final = (320, 480)
 # The extension of the evidence of an attempt; no format of an artifact has it.
 EVIDENCE: Final = "zip"
 _KEY: Final = re.compile(r"[0-9a-f-]{36}/\d{4}/\d\d/\d\d/[0-9a-f-]{36}-\d+\.[a-z]+", re.ASCII)
@@ -41,9 +44,24 @@ def difference_key(tenant_id: UUID, comparison_id: UUID) -> str:
     return f"{DIFFERENCES}/{tenant_id}/{comparison_id}.png"
 
 
+def thumbnail_key(artifact_key: str, width_px: int) -> str:
+    """The key of an artifact's small picture. As of differences, the API may write below `thumbnails/`."""
+    return f"{THUMBNAILS}/{artifact_key}-{width_px}.webp"
+
+
+def thumbnail_keys(artifact_key: str) -> list[str]:
+    """The keys of all small pictures that may be kept of an artifact."""
+    return [thumbnail_key(artifact_key, width_px) for width_px in KEPT_WIDTHS_PX]
+
+
 def tenant_prefixes(tenant_id: UUID) -> tuple[str, ...]:
-    """What the keys of all files of a tenant begin with: artifacts and evidence, uploads, differences."""
-    return (f"{tenant_id}/", f"{BUNDLES}/{tenant_id}/", f"{DIFFERENCES}/{tenant_id}/")
+    """What the keys of all files of a tenant begin with: artifacts, uploads, what was made of them."""
+    return (
+        f"{tenant_id}/",
+        f"{BUNDLES}/{tenant_id}/",
+        f"{DIFFERENCES}/{tenant_id}/",
+        f"{THUMBNAILS}/{tenant_id}/",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,22 @@ class Artifacts:
             lambda: self._client.put_object(Bucket=self._bucket, Key=key, Body=body, **self._encryption)
         )
 
+    async def get(self, key: str) -> bytes:
+        """A whole small object, in one request.
+
+        Raises:
+            ArtifactMissingError: there is no such object.
+            UnavailableError: S3 does not answer.
+        """
+        return await self._run(lambda: self._read_whole(key))
+
+    def _read_whole(self, key: str) -> bytes:
+        body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
+        try:
+            return body.read()
+        finally:
+            body.close()
+
     async def delete(self, key: str) -> None:
         """Delete an artifact; do nothing if it does not exist.
 

@@ -3,7 +3,8 @@
 An orphan is a stored file that is neither artifact nor evidence of any job: an attempt uploaded it, and then
 did not succeed. The keys of all files that an attempt may have stored are known (`fleet/artifacts/keys.py`).
 So nothing has to be searched for in the store, and no file of another job can be erased. A difference
-picture shows something of two jobs, so it goes with the artifact of either.
+picture shows something of two jobs, so it goes with the artifact of either. Nobody notes of which artifacts
+small pictures are kept: their keys are known, and to erase what is not there costs next to nothing.
 
 Files are erased before rows are marked: if the store does not answer, they are erased later. Rows are locked
 meanwhile (SKIP LOCKED), so that workers that erase at the same time share the work.
@@ -17,7 +18,7 @@ from uuid import UUID
 
 import asyncpg
 
-from fleet.artifacts.keys import possible_keys
+from fleet.artifacts.keys import possible_keys, thumbnail_keys
 from fleet.database import Database, DatabaseConnection
 from fleet.errors import ErrorType, UnavailableError
 from fleet.jobs.job import JOB_COLUMNS, Job, job_from_row
@@ -190,6 +191,8 @@ async def _forget_comparisons(connection: DatabaseConnection, job_ids: Sequence[
 def _keys_of_job(row: asyncpg.Record) -> list[str]:
     keys = [str(row[name]) for name in ("artifact_key", "evidence_key") if row[name] is not None]
     keys += row["differences"]
+    if row["artifact_key"] is not None:
+        keys += thumbnail_keys(row["artifact_key"])
     for attempt in row["others"]:
         keys += possible_keys(row["tenant_id"], row["id"], attempt, row["created_at"])
     return keys

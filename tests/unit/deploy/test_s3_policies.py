@@ -5,7 +5,7 @@ import re
 from typing import Any
 from uuid import UUID
 
-from fleet.artifacts.keys import difference_key
+from fleet.artifacts.keys import difference_key, thumbnail_key
 from fleet.bundles.pieces import piece_key
 from tests.kit.paths import ROOT
 
@@ -42,6 +42,7 @@ CALLS = {
     "presign": {"generate_presigned_url"},
     "sign": {"generate_presigned_url"},
     "read": {"get_object"},
+    "get": {"get_object"},
     "check": {"head_bucket"},
 }
 
@@ -54,6 +55,7 @@ def allowed(name: str) -> dict[str, set[str]]:
         "arn:aws:s3:::renderfleet/*": "objects",
         "arn:aws:s3:::renderfleet/bundles/*": "bundles",
         "arn:aws:s3:::renderfleet/differences/*": "differences",
+        "arn:aws:s3:::renderfleet/thumbnails/*": "thumbnails",
         "arn:aws:s3:::renderfleet": "bucket",
     }
     return {
@@ -84,10 +86,11 @@ def test_the_api_may_read_and_write_bundles_and_difference_pictures_and_nothing_
     wanted = actions(used_by("api") | {"check", "put"})
     found = allowed("api")
     assert found["objects"] | found["bucket"] == {"s3:DeleteObject", "s3:GetObject", "s3:ListBucket"}
-    assert found["bundles"] == found["differences"] == {"s3:PutObject"}
+    assert found["bundles"] == found["differences"] == found["thumbnails"] == {"s3:PutObject"}
     assert set().union(*found.values()) == wanted
     assert piece_key(UUID(int=1), UUID(int=2), 0).startswith("bundles/")
     assert difference_key(UUID(int=1), UUID(int=2)).startswith("differences/")
+    assert thumbnail_key("t/j-1.png", 320).startswith("thumbnails/")
 
 
 def test_a_worker_may_what_it_does() -> None:

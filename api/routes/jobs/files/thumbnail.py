@@ -52,8 +52,9 @@ async def read_thumbnail(
 ) -> Response:
     """A small WebP of a png, jpeg, webp or avif; of a picture higher than twice its width only the top.
 
-    It is made anew for each call, one at a time, so keep it: `ETag` and `If-None-Match` work. There is none
-    of other formats, and of pictures of more than 20 million pixels (webp and avif: 8 million).
+    It is made for the first who asks; in the widths 320 and 480 it is kept with the artifact, in others made
+    anew for each call. `ETag` and `If-None-Match` work. There is none of other formats, and of pictures of
+    more than 20 million pixels (webp and avif: 8 million).
     """
     job = await dependencies.job_of(tenant, job_id)
     require_artifact(job)
@@ -62,5 +63,5 @@ async def read_thumbnail(
     headers = {"ETag": etag, "Cache-Control": CACHE_CONTROL}
     if is_unmodified(request.headers, etag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    made = await dependencies.thumbnails.make(job, width=parameters.width_px)
+    made = await dependencies.thumbnails.of(job, width=parameters.width_px)
     return Response(made, media_type=CONTENT_TYPE, headers=headers)

@@ -1,11 +1,8 @@
 """What is old goes, from the store and from the tables, and nothing else does."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 import boto3
 import pytest
@@ -13,9 +10,6 @@ from arq.connections import ArqRedis
 
 from deploy.embedded.engines.engines import Engines
 from fleet.artifacts.keys import artifact_key
-from fleet.artifacts.settings import StorageSettings
-from fleet.artifacts.store import Artifacts
-from fleet.database import Database
 from fleet.errors import ErrorType
 from fleet.jobs.attempts import attempt as attempts
 from fleet.jobs.attempts import recover
@@ -34,20 +28,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 FAILED = AttemptOutcome(State.FAILED, error_type=ErrorType.TLS_ERROR, error_detail="x")
-
-
-@pytest.fixture
-async def artifacts(storage_settings: StorageSettings) -> AsyncIterator[Artifacts]:
-    made = Artifacts(storage_settings)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def past(engines: Engines, database: Database, artifacts: Artifacts, tenant_id: UUID, tmp_path: Path) -> Past:
-    file = tmp_path / "artifact"
-    file.write_bytes(b"x")
-    return Past(engines, database, artifacts, tenant_id, file)
 
 
 def eraser(past: Past, **options: object) -> Eraser:

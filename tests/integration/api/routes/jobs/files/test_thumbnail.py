@@ -1,18 +1,22 @@
-"""Small pictures: what they show, of what there are none, and that nothing of them stays."""
+"""Small pictures: what they show, of what there are none, where they are kept, and until when."""
 
 import io
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
+from deploy.embedded.engines.engines import Engines
 from fleet.artifacts.store import Artifacts
 from fleet.database import Database
 from fleet.errors import ErrorType
 from tests.integration.api.conftest import Api
 from tests.kit.api.calls import enqueue, fail, problem, succeed
 from tests.kit.documents.pictures import colour
+from tests.kit.stored_files import files_below
+from worker.maintenance.eraser import Eraser
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -83,6 +87,52 @@ async def test_a_known_one_is_not_made_again(api: Api, pictures: Pictures) -> No
     await api.client.delete(path.replace("thumbnail", "artifact"))
     for headers in ({}, known):
         problem(await api.client.get(path, headers=headers), 410, ErrorType.ARTIFACT_EXPIRED)
+
+
+@pytest.mark.parametrize("query", ["", "?width_px=320"])
+async def test_who_asks_again_gets_the_one_that_is_kept_until_the_artifact_is_erased(
+    api: Api, pictures: Pictures, artifacts: Artifacts, engines: Engines, query: str
+) -> None:
+    path = await pictures.of(picture((800, 600), "PNG"), size=(800, 600))
+    folder = engines.s3.folder / "renderfleet"
+    before = set(files_below(folder))
+    first = await api.client.get(path + query)
+    (kept,) = set(files_below(folder)) - before
+    assert kept.relative_to(folder).parts[0] == "thumbnails"
+    assert kept.read_bytes() == first.content
+    document = (await api.client.get(path.replace("/thumbnail", ""))).json()
+    await artifacts.delete(document["artifact"]["key"])
+    again = await api.client.get(path + query)
+    assert (again.status_code, again.content) == (200, first.content), "it is not made of the artifact again"
+    problem(await api.client.get(f"{path}?width_px=100"), 404, ErrorType.NO_ARTIFACT)
+    await api.client.delete(path.replace("thumbnail", "artifact"))
+    assert not kept.exists()
+    problem(await api.client.get(path + query), 410, ErrorType.ARTIFACT_EXPIRED)
+
+
+async def test_retention_erases_small_pictures_too(
+    api: Api, pictures: Pictures, artifacts: Artifacts, database: Database, engines: Engines
+) -> None:
+    path = await pictures.of(picture((800, 600), "PNG"), size=(800, 600))
+    folder = engines.s3.folder / "renderfleet"
+    before = set(files_below(folder))
+    for width in (320, 480, 64):
+        assert (await api.client.get(f"{path}?width_px={width}")).status_code == 200
+    kept = set(files_below(folder)) - before
+    assert len(kept) == 2
+    await database.execute("UPDATE jobs SET erase_at = now()")
+    await Eraser(database, artifacts, history=timedelta(days=30)).erase()
+    assert not any(file.exists() for file in kept)
+
+
+async def test_where_the_store_takes_nothing_there_are_small_pictures_all_the_same(
+    api: Api, pictures: Pictures, database: Database
+) -> None:
+    path = await pictures.of(picture((800, 600), "PNG"), size=(800, 600))
+    async with database.transaction() as connection:
+        # As if Postgres did not answer: nobody may hold a job meanwhile.
+        await connection.execute("LOCK TABLE jobs IN EXCLUSIVE MODE")
+        assert (await api.client.get(path)).status_code == 200
 
 
 async def test_of_what_is_no_picture_or_a_very_large_one_there_is_none(api: Api, pictures: Pictures) -> None:
