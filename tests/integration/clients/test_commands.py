@@ -158,6 +158,19 @@ async def test_following_retrying_and_cancelling(fleet: ClientFleet) -> None:
     assert (await fleet.say("cancel --status queued --yes")).code == 0
 
 
+async def test_all_jobs_are_followed_as_they_change(fleet: ClientFleet) -> None:
+    following = asyncio.create_task(fleet.say("events --count 3"))
+    while not following.done():
+        # It tells what happens from the moment on in which it is heard.
+        await fleet.done(f"shot {fleet.site.url('/')} -o events.png -O external_id=followed")
+    told = [line.split("\t") for line in (await following).output.splitlines()]
+    assert len(told) == 3
+    assert {name for _, _, _, _, name, _ in told} == {"followed"}
+    assert {status for _, _, status, _, _, _ in told} <= {"queued", "running", "succeeded"}
+    again = await fleet.done(f"events --count 1 --after {told[0][-1]} --json id,status")
+    assert json.loads(again).keys() == {"id", "status"}
+
+
 async def test_a_job_that_does_not_wait_is_not_moved(fleet: ClientFleet) -> None:
     later = await fleet.done(f"shot {fleet.site.url('/')} --no-wait -O run_at=2027-01-01T00:00:00Z")
     assert await fleet.done(f"move {later} --priority 9") == f"{later}\t9"

@@ -1,6 +1,6 @@
 """The async client."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, Unpack
@@ -12,9 +12,11 @@ from renderfleet.asynchronous.operators import AsyncFleetCalls, AsyncKeyCalls, A
 from renderfleet.asynchronous.runner import AsyncRunner
 from renderfleet.asynchronous.schedules import AsyncScheduleCalls
 from renderfleet.asynchronous.webhooks import AsyncWebhookCalls
+from renderfleet.http.following import FollowingAll
 from renderfleet.http.retries import DEFAULT_BUDGET_S, answered
 from renderfleet.http.steps import Answer, Call
 from renderfleet.links import Links
+from renderfleet.models.events import JobEvent
 from renderfleet.models.fleet import ApiStatus
 from renderfleet.models.history import History
 from renderfleet.models.tenants import Me
@@ -91,6 +93,20 @@ class AsyncClient:
     async def me(self) -> Me:
         """The tenant and the key of this client, with limits and their use."""
         return await self._runner.run(fleet.me(self._runner.budget))
+
+    def events(self, *, after: str | None = None) -> AsyncIterator[JobEvent]:
+        """Changes of all own jobs as they happen, each within about a second; without end.
+
+        A stream that breaks is taken up where it ended, so a change may come twice.
+
+        Args:
+            after: the id of an event, to begin after it, if it is no more than 15 minutes old; None: now.
+
+        Raises:
+            ApiError: the server refuses; Unauthorized also when the key ends.
+            ServerUnreachable: the stream broke and could not be taken up again.
+        """
+        return self._runner.follow(FollowingAll(after))
 
     async def history(
         self, *, since: datetime | None = None, until: datetime | None = None, step_s: int | None = None

@@ -7,9 +7,8 @@ from typing import Any, Unpack
 
 from renderfleet.asynchronous.lists import all_pages
 from renderfleet.asynchronous.runner import AsyncRunner
-from renderfleet.errors import ApiError, BatchRefused, ServerUnreachable
-from renderfleet.http.following import Following
-from renderfleet.http.retries import pauses_between
+from renderfleet.errors import BatchRefused
+from renderfleet.http.following import FollowingJob
 from renderfleet.models.comparisons import PictureComparison
 from renderfleet.models.jobs import Attempt, BatchItem, Job
 from renderfleet.models.webhooks import Delivery
@@ -111,26 +110,14 @@ class AsyncJobCalls:
                 one_wait.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
 
-    async def follow(self, job: JobOrId) -> AsyncIterator[Job]:
+    def follow(self, job: JobOrId) -> AsyncIterator[Job]:
         """The job as it is, then after each change, until it has ended.
 
         Raises:
             ApiError: there is no such job, or the server follows as many as it may.
             ServerUnreachable: the stream broke and could not be taken up again.
         """
-        following = Following(job)
-        pauses = pauses_between(self._runner.budget)
-        while not following.is_over:
-            try:
-                async for line in self._runner.lines(following.call):
-                    if (change := following.feed(line)) is not None:
-                        pauses = pauses_between(self._runner.budget)
-                        yield change
-            except (ServerUnreachable, ApiError) as error:
-                await self._runner.run(pauses(error))
-            else:
-                if not following.is_over:
-                    await self._runner.run(pauses(None))
+        return self._runner.follow(FollowingJob(job))
 
     def iter(
         self,

@@ -1,6 +1,6 @@
 """The blocking client."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, Unpack
@@ -12,9 +12,11 @@ from renderfleet.blocking.operators import FleetCalls, KeyCalls, TenantCalls
 from renderfleet.blocking.runner import Runner
 from renderfleet.blocking.schedules import ScheduleCalls
 from renderfleet.blocking.webhooks import WebhookCalls
+from renderfleet.http.following import FollowingAll
 from renderfleet.http.retries import DEFAULT_BUDGET_S, answered
 from renderfleet.http.steps import Answer, Call
 from renderfleet.links import Links
+from renderfleet.models.events import JobEvent
 from renderfleet.models.fleet import ApiStatus
 from renderfleet.models.history import History
 from renderfleet.models.tenants import Me
@@ -87,6 +89,20 @@ class Client:
     def me(self) -> Me:
         """The tenant and the key of this client, with limits and their use."""
         return self._runner.run(fleet.me(self._runner.budget))
+
+    def events(self, *, after: str | None = None) -> Iterator[JobEvent]:
+        """Changes of all own jobs as they happen, each within about a second; without end.
+
+        A stream that breaks is taken up where it ended, so a change may come twice.
+
+        Args:
+            after: the id of an event, to begin after it, if it is no more than 15 minutes old; None: now.
+
+        Raises:
+            ApiError: the server refuses; Unauthorized also when the key ends.
+            ServerUnreachable: the stream broke and could not be taken up again.
+        """
+        return self._runner.follow(FollowingAll(after))
 
     def history(
         self, *, since: datetime | None = None, until: datetime | None = None, step_s: int | None = None

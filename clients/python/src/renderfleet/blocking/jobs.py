@@ -7,9 +7,8 @@ from typing import Any, Unpack
 
 from renderfleet.blocking.lists import all_pages
 from renderfleet.blocking.runner import Runner
-from renderfleet.errors import ApiError, BatchRefused, ServerUnreachable
-from renderfleet.http.following import Following
-from renderfleet.http.retries import pauses_between
+from renderfleet.errors import BatchRefused
+from renderfleet.http.following import FollowingJob
 from renderfleet.models.comparisons import PictureComparison
 from renderfleet.models.jobs import Attempt, BatchItem, Job
 from renderfleet.models.webhooks import Delivery
@@ -108,19 +107,7 @@ class JobCalls:
             ApiError: there is no such job, or the server follows as many as it may.
             ServerUnreachable: the stream broke and could not be taken up again.
         """
-        following = Following(job)
-        pauses = pauses_between(self._runner.budget)
-        while not following.is_over:
-            try:
-                for line in self._runner.lines(following.call):
-                    if (change := following.feed(line)) is not None:
-                        pauses = pauses_between(self._runner.budget)
-                        yield change
-            except (ServerUnreachable, ApiError) as error:
-                self._runner.run(pauses(error))
-            else:
-                if not following.is_over:
-                    self._runner.run(pauses(None))
+        return self._runner.follow(FollowingJob(job))
 
     def iter(
         self,

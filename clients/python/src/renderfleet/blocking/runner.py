@@ -6,8 +6,9 @@ from typing import TypeVar
 
 import httpx2
 
-from renderfleet.errors import ServerUnreachable, UnexpectedAnswer
-from renderfleet.http.retries import Budget, error_of
+from renderfleet.errors import ApiError, ServerUnreachable, UnexpectedAnswer
+from renderfleet.http.following import Following
+from renderfleet.http.retries import Budget, error_of, pauses_between
 from renderfleet.http.steps import Answer, Broken, Call, Operation, Pause, Step
 from renderfleet.http.transport import as_answer, as_broken, client_arguments, request_arguments
 from renderfleet.target import Target
@@ -69,6 +70,26 @@ class Runner:
                 yield from response.iter_lines()
         except httpx2.TransportError as error:
             raise ServerUnreachable(f"the stream broke: {error}") from error
+
+    def follow(self, following: Following[T]) -> Iterator[T]:
+        """What a stream tells, until it is over; one that breaks is opened again.
+
+        Raises:
+            ApiError: the server refuses.
+            ServerUnreachable: the stream broke and could not be taken up again.
+        """
+        pauses = pauses_between(self.budget)
+        while not following.is_over:
+            try:
+                for line in self.lines(following.call):
+                    pauses = pauses_between(self.budget)  # the server answers
+                    if (told := following.feed(line)) is not None:
+                        yield told
+            except (ServerUnreachable, ApiError) as error:
+                self.run(pauses(error))
+            else:
+                if not following.is_over:
+                    self.run(pauses(None))
 
     def close(self) -> None:
         """Close all connections."""

@@ -12,6 +12,7 @@ from renderfleet.cli.commands.api import api
 from renderfleet.cli.commands.compare import compare
 from renderfleet.cli.commands.completion import completion
 from renderfleet.cli.commands.doctor import doctor
+from renderfleet.cli.commands.events import events
 from renderfleet.cli.commands.links import link
 from renderfleet.cli.commands.mcp import mcp
 from renderfleet.cli.commands.multi import multi
@@ -63,6 +64,7 @@ app.command()(job_commands.job)
 app.command()(job_commands.retry)
 app.command()(job_commands.move)
 app.command()(job_commands.cancel)
+app.command()(events)
 app.command()(compare)
 app.command()(link)
 app.add_typer(schedules.app, name="schedule")
