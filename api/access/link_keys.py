@@ -54,7 +54,7 @@ class LinkKeys:
         if not link.is_signed_with(found.key):
             raise RefusedError(
                 ErrorType.LINK_NOT_SIGNED,
-                "the signature does not fit the link: see docs/links.md for what is signed, and how",
+                "the signature does not fit the link: see /docs/links for what is signed, and how",
             )
         self._check_rights(link, found.tenant)
         return found.tenant

@@ -14,10 +14,11 @@ from typing import Any, Final
 
 from api.http.problems import MEDIA_TYPE
 from api.openapi.examples import Examples
+from api.openapi.guides import titles, with_links
 
 _FOLDER: Final = Path(__file__).parent
-_STYLE: Final = (_FOLDER / "manual.css").read_text()
-_STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+STYLE: Final = (_FOLDER / "manual.css").read_text()
+_STYLE_HASH: Final = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 POLICY: Final = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; frame-ancestors 'none'; base-uri 'none'"
 )
@@ -61,6 +62,7 @@ def manual_page(document: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.filters["answers"] = _answers
+    environment.filters["with_links"] = with_links
     environment.filters["json"] = partial(json.dumps, ensure_ascii=False)
     calls = [
         (method, path, operations[method])
@@ -72,5 +74,5 @@ def manual_page(document: Mapping[str, Any]) -> str:
     for call in calls:
         kinds.setdefault((call[2].get("tags") or [_OTHER])[0], []).append(call)
     return environment.get_template("manual.html").render(
-        document, kinds=kinds, examples=Examples(document), bounds=_BOUNDS, style=_STYLE
+        document, kinds=kinds, examples=Examples(document), guides=titles(), bounds=_BOUNDS, style=STYLE
     )

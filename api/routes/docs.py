@@ -1,4 +1,4 @@
-"""The page at `/docs`. It needs no key."""
+"""The manual at `/docs`, and the pages for callers below it. They need no key."""
 
 from functools import lru_cache
 
@@ -6,7 +6,9 @@ from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import HTMLResponse, Response
 
 from api.http.default_headers import CONTENT_SECURITY_POLICY
-from api.openapi.manual import POLICY, manual_page
+from api.http.problems import not_found
+from api.openapi.guides import guide_page
+from api.openapi.manual import POLICY, STYLE, manual_page
 
 router = APIRouter(include_in_schema=False)
 
@@ -18,6 +20,21 @@ def read_manual(request: Request) -> Response:
     return HTMLResponse(_page(request.app), headers={CONTENT_SECURITY_POLICY: POLICY})
 
 
+@router.head("/docs/{name}")
+@router.get("/docs/{name}")
+def read_guide(name: str) -> Response:
+    """A page of docs/ for callers."""
+    page = _guide(name.removesuffix(".md"))
+    if page is None:
+        raise not_found("page of the manual")
+    return HTMLResponse(page, headers={CONTENT_SECURITY_POLICY: POLICY})
+
+
 @lru_cache(maxsize=1)
 def _page(app: FastAPI) -> str:
     return manual_page(app.openapi())
+
+
+@lru_cache(maxsize=32)
+def _guide(name: str) -> str | None:
+    return guide_page(name, STYLE)
