@@ -54,9 +54,7 @@ def guide_page(name: str, style: str) -> str | None:
 def titles() -> dict[str, str]:
     """The titles of the pages that are installed here, by their names."""
     found = {name: _FOLDER / f"{name}.md" for name in PAGES}
-    return {
-        name: path.open().readline().lstrip("# ").strip() for name, path in found.items() if path.is_file()
-    }
+    return {name: _first_line(path) for name, path in found.items() if path.is_file()}
 
 
 def with_links(text: str) -> list[tuple[str, str]]:
@@ -71,8 +69,12 @@ def with_links(text: str) -> list[tuple[str, str]]:
     return [*pieces, (text[end:], "")]
 
 
+def _first_line(path: Path) -> str:
+    return path.read_text().partition("\n")[0].lstrip("# ").replace("`", "")
+
+
 def _title(tokens: Sequence["Token"]) -> str:
-    return next((token.content for token in tokens if token.type == "inline"), "")
+    return next((token.content.replace("`", "") for token in tokens if token.type == "inline"), "")
 
 
 def _lead_within(tokens: Sequence["Token"]) -> None:
