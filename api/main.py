@@ -187,7 +187,7 @@ async def _open_dependencies(settings: Settings, stack: AsyncExitStack) -> Depen
     feed.open()
     stack.push_async_callback(feed.close)
     _release_on_signals(waiters)
-    ticks = ChangeTicks(waiters, limit=min(MOST, settings.api.api_max_waiters))
+    ticks = ChangeTicks(waiters, redis, limit=min(MOST, settings.api.api_max_waiters))
     stack.callback(ticks.close)
     rates = Rates(redis, settings.tenant)
     stack.callback(rates.close)

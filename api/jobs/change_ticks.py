@@ -2,6 +2,10 @@
 
 Only that it has, never what: a page then asks anew for what it shows. So nothing can be missed, and nobody
 learns of another tenant's jobs. While no page is open, nothing of this runs.
+
+Ends, claims and cancels of jobs are announced in Redis, new jobs are not: a POST pays nothing for pages. So
+for open pages the length of the line is asked for once a second. A job that comes while another one goes
+leaves it as it was, but whoever takes the other one announces that.
 """
 
 import asyncio
@@ -10,16 +14,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from arq.connections import ArqRedis
+from redis.exceptions import RedisError
 from starlette.types import Receive
 
 from api.http.hang_up import CallPause
 from api.http.problems import RefusedError
 from api.jobs.waiters import Waiters
 from fleet.errors import ErrorType
+from fleet.queue.fair_queue import length
 
 INTERVAL_S: Final = 1.0
-# Workers report their memory without an announcement, and while Redis is away nothing is announced.
-_QUIET_TICKS: Final = 5
+# Workers report their memory without an announcement, and while Redis is away nothing is known.
+QUIET_TICKS: Final = 5
 MOST: Final = 1_000
 _MOST_OF_KEY: Final = 100
 
@@ -49,14 +56,20 @@ class TickFollower:
 class ChangeTicks:
     """All open pages of this process."""
 
-    def __init__(self, waiters: Waiters, *, limit: int) -> None:
+    def __init__(
+        self, waiters: Waiters, redis: ArqRedis, *, limit: int, quiet_ticks: int = QUIET_TICKS
+    ) -> None:
         """Follow nothing yet.
 
         Args:
             waiters: hear of changed jobs.
+            redis: has the line.
             limit: how many pages may follow at the same time.
+            quiet_ticks: after so many seconds pages are told even if nothing is known to have changed.
         """
         self._waiters = waiters
+        self._redis = redis
+        self._quiet_ticks = quiet_ticks
         self._limit = limit
         self._followers: set[TickFollower] = set()
         self._count_of_key: Counter[str] = Counter()
@@ -98,16 +111,23 @@ class ChangeTicks:
             self._task.cancel()
 
     async def _tick(self) -> None:
-        seen, quiet = self._waiters.announced, 0
+        seen, quiet = await self._signs(), 0
         try:
             while self._followers:
                 await asyncio.sleep(INTERVAL_S)
                 quiet += 1
-                is_over, announced = self._waiters.is_released, self._waiters.announced
-                if is_over or announced != seen or quiet == _QUIET_TICKS:
-                    seen, quiet = announced, 0
+                is_over, signs = self._waiters.is_released, await self._signs()
+                if is_over or signs != seen or quiet >= self._quiet_ticks:
+                    seen, quiet = signs, 0
                     for follower in tuple(self._followers):
                         follower.is_over = is_over
                         follower.wake()
         finally:
             self._task = None
+
+    async def _signs(self) -> tuple[int, int | None]:
+        """What differs when something has changed: how many announcements came, and how long the line is."""
+        try:
+            return self._waiters.announced, await length(self._redis)
+        except (RedisError, OSError):
+            return self._waiters.announced, None

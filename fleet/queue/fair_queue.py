@@ -198,6 +198,15 @@ async def take(redis: ArqRedis, count: int) -> list[str]:
     return [id_.decode() for id_ in taken]
 
 
+async def length(redis: ArqRedis) -> int:
+    """How many ids are in the queue.
+
+    Raises:
+        redis.exceptions.RedisError: Redis does not answer.
+    """
+    return int(await redis.zcard(QUEUE))
+
+
 async def missing(redis: ArqRedis, ids: Sequence[str]) -> list[str]:
     """Those of these ids that are not in the queue.
 
