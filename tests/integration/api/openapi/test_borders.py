@@ -30,6 +30,7 @@ JOB: dict[str, Any] = {"html": "x"}
 # A body that is accepted, for each call that takes one.
 BODIES: Mapping[tuple[str, str], Any] = {
     ("post", "/v1/jobs"): JOB,
+    ("patch", "/v1/jobs/{job_id}"): {"priority": 9},
     ("post", "/v1/jobs/{job_id}/compare"): {"with": ID},
     ("post", "/v1/jobs/{job_id}/retry"): {},
     ("post", "/v1/screenshot"): JOB,
