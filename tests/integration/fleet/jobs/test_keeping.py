@@ -15,6 +15,7 @@ from worker.maintenance.eraser import Eraser
 async def test_erasing_waits_for_what_is_being_stored_and_erases_it(past: Past) -> None:
     job, key = await past.succeeded()
     small = thumbnail_key(key, 320)
+    await past.erasable(job)
     is_storing, may_end = asyncio.Event(), asyncio.Event()
 
     async def store() -> None:
@@ -24,7 +25,6 @@ async def test_erasing_waits_for_what_is_being_stored_and_erases_it(past: Past) 
 
     keeping = asyncio.create_task(keep_beside_artifact(past.database, job_id=job.id, store=store))
     await is_storing.wait()
-    await past.erasable(job)
     await Eraser(past.database, past.artifacts, history=timedelta(days=30)).erase()
     assert not await past.is_erased(job), "it comes back later"
     erasing = asyncio.create_task(
