@@ -104,7 +104,7 @@ async def test_allow_lists_the_methods_of_the_path_as_it_is_written(api: Api) ->
     for path, methods in (
         ("/v1/jobs/batch", "POST"),
         ("/v1/jobs", "GET, POST"),
-        ("/v1/jobs/0198c1d2-4f60-7cc2-b1f4-2a9d3c5e7f01", "GET, DELETE"),
+        ("/v1/jobs/0198c1d2-4f60-7cc2-b1f4-2a9d3c5e7f01", "GET, PATCH, DELETE"),
         ("/docs", "GET, HEAD"),
     ):
         assert (await api.client.options(path)).headers["allow"] == methods, path
