@@ -13,11 +13,14 @@ COMPILE = $(VENV_PYTHON) -m uv pip compile pyproject.toml --quiet --universal --
 # How long a soak or a leak audit is.
 LOAD = $(if $(RENDERS),--renders $(RENDERS)) $(if $(WORKERS),--workers $(WORKERS)) $(if $(SECONDS),--seconds $(SECONDS))
 
+# The fleet in containers. WITH=egress, caddy or engines, or several in quotes, adds deploy/compose.NAME.yaml.
+COMPOSE = docker compose -f deploy/compose.yaml $(foreach name,$(WITH),-f deploy/compose.$(name).yaml)
+
 # Names of the variables on the command line of make.
 GIVEN = $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run shell test lint audit bench chaos soak leak-audit lock clean environment-run environment-dev
+.PHONY: help run shell up down scale logs try test lint audit bench chaos soak leak-audit lock clean environment-run environment-dev
 
 help: ## list the targets
 	@printf 'Usage: make TARGET [NAME=value ...]\n\n'
@@ -29,6 +32,23 @@ run: environment-run ## run everything on this machine: Redis, Postgres, S3, the
 
 shell: environment-run ## open a terminal that knows the fleet of make run: renderfleet shot, python -m fleet.keys
 	@exec $(VENV_PYTHON) -m deploy.embedded.shell
+
+up: ## start the fleet in containers (Docker), and wait until it is ready; N=3 workers, WITH=egress, caddy, engines
+	@sh deploy/secrets.sh
+	@$(COMPOSE) up --build --detach --wait $(if $(N),--scale worker=$(N))
+	@echo 'An API key: $(COMPOSE) run --rm api python -m fleet.keys create --tenant local --new-tenant'
+
+down: ## stop the containers; their data stays
+	@$(COMPOSE) down
+
+scale: ## change how many workers run in containers: make scale N=4
+	@$(COMPOSE) up --detach --wait --no-recreate --scale worker=$(or $(N),$(error Say how many: make scale N=4)) worker
+
+logs: ## follow the logs of the containers; OPTIONS=worker chooses
+	@$(COMPOSE) logs --follow --tail 100 $(OPTIONS)
+
+try: ## try the containers for real: render, scale, kill, update, restart, a second machine (deploy/try.sh)
+	@sh deploy/try.sh
 
 test: environment-dev ## run every test; TESTS=tests/unit chooses some, OPTIONS=-x goes to pytest
 	@$(VENV_PYTHON) -m deploy.embedded.install.chromium_install

@@ -1,10 +1,14 @@
 #!/bin/sh
-# Makes the roles with which the API and the workers log in, or gives them the passwords that are in the environment now.
+# Makes the roles with which the API and the workers log in, or gives them the passwords that they are to have now.
 # What they may do, the migrations grant (migrations/grants.py).
 #
 # The image runs this when it prepares fresh data. With data that is there already, or after a change of passwords:
 #   docker compose -f deploy/compose.yaml exec postgres sh /docker-entrypoint-initdb.d/roles.sh
 set -eu
+
+POSTGRES_API_PASSWORD=${POSTGRES_API_PASSWORD:-$(cat /run/secrets/postgres_api_password)}
+POSTGRES_WORKER_PASSWORD=${POSTGRES_WORKER_PASSWORD:-$(cat /run/secrets/postgres_worker_password)}
+export POSTGRES_API_PASSWORD POSTGRES_WORKER_PASSWORD
 
 # \getenv instead of arguments, which can be read by whoever lists this machine's processes. SCRAM on our side of the
 # connection is psql's \password alone, so these passwords go to the server as they are: over its own socket.

@@ -13,11 +13,23 @@ both="+eval +evalsha +get +set +hmget +hset +hincrby +zadd +zscore +zmscore +zra
 # The API counts calls (fleet/tenants/rate_limit.py); workers take jobs, and arq keeps its books on them.
 api="+time"
 worker="+zrange +zpopmin +blpop +incrby +expire +pexpire +multi +exec"
+REDIS_API_PASSWORD=${REDIS_API_PASSWORD:-$(cat /run/secrets/redis_api_password)}
+REDIS_WORKER_PASSWORD=${REDIS_WORKER_PASSWORD:-$(cat /run/secrets/redis_worker_password)}
+
+# For workers on other machines (compose.engines.yaml).
+tls=""
+if [ -e /run/secrets/tls_key ]; then
+    tls="tls-port 6380
+tls-cert-file /run/secrets/tls_certificate
+tls-key-file /run/secrets/tls_key
+tls-auth-clients no"
+fi
 place="resetkeys ~renderfleet:* ~arq:* resetchannels &renderfleet:*"
 
 exec "${VALKEY_SERVER:-valkey-server}" - <<END
 bind ${REDIS_BIND:-* -::*}
 port ${REDIS_PORT:-6379}
+$tls
 protected-mode no
 dir ${REDIS_DIR:-/data}
 appendonly yes

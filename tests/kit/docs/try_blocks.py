@@ -170,7 +170,6 @@ class ReaderMachine:
         for statement in _UNDO:
             asyncio.run(self._sql(statement, EXAMPLE_KEY_ID))
         for number, block in enumerate(found):
-            (self.repository / "deploy" / ".env").unlink(missing_ok=True)  # each page makes it
             yield paste(
                 block,
                 shell,

@@ -43,7 +43,23 @@ def test_make_lists_every_public_target() -> None:
         ["make"], cwd=ROOT, env=without_make(), capture_output=True, text=True, check=True
     )
     targets = re.findall(r"^  ([\w-]+) ", listed.stdout, re.MULTILINE)
-    everyday = ["help", "run", "shell", "test", "lint", "audit", "bench", "chaos", "soak", "leak-audit"]
+    everyday = [
+        "help",
+        "run",
+        "shell",
+        "up",
+        "down",
+        "scale",
+        "logs",
+        "try",
+        "test",
+        "lint",
+        "audit",
+        "bench",
+        "chaos",
+        "soak",
+        "leak-audit",
+    ]
     assert targets == [*everyday, "lock", "clean"]
 
 

@@ -15,6 +15,9 @@ DOCS = ROOT / "docs"
 # Made by deploy/secrets.sh, by the operator, or by who follows the examples of CONTRIBUTING.md.
 MADE_LATER = {
     "deploy/.env",
+    "deploy/second-machine.tar",
+    "deploy/secrets",
+    "deploy/secrets/engines_ca_key",
     "deploy/settings.env",
     "fleet/render/options/hardware.py",
     "worker/render/steps/hardware.py",
