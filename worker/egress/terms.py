@@ -18,6 +18,7 @@ class Upstream:
         port: the port that it listens at.
         username: not encrypted; empty if it needs none. At most 255 bytes (RFC 1929).
         password: as `username`.
+        greeting_s: how long a SOCKS5 proxy may take for its first words. It says them without asking anybody.
     """
 
     scheme: ProxyScheme
@@ -25,6 +26,7 @@ class Upstream:
     port: int
     username: str = field(default="", repr=False)
     password: str = field(default="", repr=False)
+    greeting_s: float = 3.0
 
 
 class CapSettings(Protocol):

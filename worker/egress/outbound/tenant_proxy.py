@@ -36,8 +36,6 @@ _ADDRESS_BYTES: Final = {_IPV4: 4, _IPV6: 16}
 
 WRONG_CREDENTIALS: Final = "The proxy wants other credentials."
 NO_PROXY: Final = "What is at the address in `proxy` does not answer as a proxy of this kind does."
-# What a SOCKS5 proxy says first it says without asking anybody.
-GREETING_S: Final = 3.0
 # RFC 1928, section 6.
 _REPLIES: Final = {
     1: Verdict(ConnectionOutcome.PROXY_REFUSED, detail="The proxy failed."),
@@ -111,7 +109,7 @@ async def _socks5(stream: Stream, upstream: Upstream, target: Target) -> None:
     methods = (_NO_AUTHENTICATION, _PASSWORD) if upstream.username else (_NO_AUTHENTICATION,)
     stream.transport.write(bytes((_SOCKS5, len(methods), *methods)))
     try:
-        async with asyncio.timeout(GREETING_S):
+        async with asyncio.timeout(upstream.greeting_s):
             version, method = await stream.read(2)
     except TimeoutError:
         raise RefusalError(Verdict(ConnectionOutcome.PROXY_FAILED, detail=NO_PROXY)) from None

@@ -13,6 +13,7 @@ from fleet.egress.networks import split_network
 from fleet.egress.policy import AddressPolicy, Rule
 from fleet.egress.request_patterns import RequestPatterns
 from fleet.render.options.identity import ProxyScheme
+from tests.kit.patience import PATIENCE_S
 from tests.kit.stages.egress_stage import (
     PRIVATE,
     PUBLIC,
@@ -28,11 +29,10 @@ from tests.kit.stages.egress_stage import (
 )
 from worker.blocking.sieve import Sieve, Wishes
 from worker.egress.outbound.own_ports import DEVTOOLS_PORTS
-from worker.egress.outbound.tenant_proxy import GREETING_S, NO_PROXY, WRONG_CREDENTIALS
+from worker.egress.outbound.tenant_proxy import NO_PROXY, WRONG_CREDENTIALS
 from worker.egress.port import Port
 from worker.egress.terms import Terms, Unwanted, Upstream
 from worker.egress.verdicts import ConnectionOutcome, Verdict
-from worker.settings import EgressProxySettings
 
 SECRET = "correct-horse"
 HTTP, SOCKS5 = ProxyScheme.HTTP, ProxyScheme.SOCKS5
@@ -224,30 +224,33 @@ async def test_what_speaks_another_protocol_is_no_proxy_at_once(scheme: ProxySch
 
     async with (
         serving(another) as server,
-        egress(Dns(**{HOST: [[PUBLIC]]}), Recorder({3128: server})) as made,
+        egress(Dns(**{HOST: [[PUBLIC]]}), Recorder({3128: server}), egress_connect_timeout_s=60) as made,
     ):
-        terms = Terms(AddressPolicy(), upstream=Upstream(scheme, HOST, 3128))
+        terms = Terms(AddressPolicy(), upstream=Upstream(scheme, HOST, 3128, greeting_s=PATIENCE_S))
         port = await opened(made, terms)
-        async with asyncio.timeout(GREETING_S):
-            assert await status_of(port, "t.example.org:443") == 502
-            assert await ask(port, get("http://t.example.org/")) == b""
+        assert await status_of(port, "t.example.org:443") == 502
+        assert await ask(port, get("http://t.example.org/")) == b""
+        # After its time it would be another verdict.
         for number in (443, 80):
             assert port.verdict("t.example.org", number) == Verdict(
                 ConnectionOutcome.PROXY_FAILED, detail=NO_PROXY
             )
 
 
-async def test_a_socks5_proxy_that_does_not_greet_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_socks5_proxy_that_does_not_greet_is_none() -> None:
     """It needs nobody for that: no time of a target is waited."""
-    monkeypatch.setattr("worker.egress.outbound.tenant_proxy.GREETING_S", 0.1)
 
     async def silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
         await reader.read()
 
-    async with serving(silent) as server, egress(Dns(**{HOST: [[PUBLIC]]}), Recorder({3128: server})) as made:
-        port = await opened(made, Terms(AddressPolicy(), upstream=Upstream(SOCKS5, HOST, 3128)))
-        async with asyncio.timeout(EgressProxySettings().egress_connect_timeout_s / 2):
-            assert await status_of(port, "t.example.org:443") == 502
+    async with (
+        serving(silent) as server,
+        egress(Dns(**{HOST: [[PUBLIC]]}), Recorder({3128: server}), egress_connect_timeout_s=60) as made,
+    ):
+        upstream = Upstream(SOCKS5, HOST, 3128, greeting_s=0.1)
+        port = await opened(made, Terms(AddressPolicy(), upstream=upstream))
+        assert await status_of(port, "t.example.org:443") == 502
+        # After a target's time it would be another verdict.
         verdict = port.verdict("t.example.org", 443)
         assert verdict == Verdict(ConnectionOutcome.PROXY_FAILED, detail=NO_PROXY)
 
