@@ -8,6 +8,7 @@
   const MAX_TOLD = 40;
   // Of more parts Chromium writes nothing down.
   const MAX_ENTRIES = 250;
+  const MAX_RULES = 5000;
   const ENOUGH_LETTERS = 2000;
   // A page that says less in its window may be a wall, an error, or a page that is still loading.
   const FEW_LETTERS = 600;
@@ -109,6 +110,28 @@
     const list = { error: fonts.failed, loading: fonts.loading, loaded: fonts.loaded }[status];
     if (list && !list.includes(name)) list.push(name);
   }
+  // Where those that failed should have come from, as far as style sheets tell; and the status of the answer.
+  const sources = [];
+  let rulesLeft = fonts.failed.length ? MAX_RULES : 0;
+  const readRules = (holder, base) => {
+    try {
+      for (const rule of holder.cssRules) {
+        if (rulesLeft-- <= 0 || sources.length >= MAX_TOLD) return;
+        if (rule.styleSheet) readRules(rule.styleSheet, rule.styleSheet.href ?? base);
+        else if (rule.cssRules) readRules(rule, base);
+        const family = rule instanceof CSSFontFaceRule && plain(rule.style.getPropertyValue("font-family"), 200).replace(/^["']|["']$/g, "");
+        if (!fonts.failed.includes(family)) continue;
+        for (const [, text] of rule.style.getPropertyValue("src").matchAll(/url\("?([^")]+)/g)) {
+          const { href } = new URL(text, base);
+          const status = asked.find(({ name }) => name === href)?.responseStatus ?? 0;
+          if (/^https?:/.test(href)) sources.push([family, href.slice(0, 2000), status]);
+        }
+      }
+    } catch { /* of another site, or no address */ }
+  };
+  for (const sheet of [...document.styleSheets, ...document.adoptedStyleSheets]) {
+    if (rulesLeft > 0) readRules(sheet, sheet.href ?? document.baseURI);
+  }
 
   const look = document.body && getComputedStyle(document.body);
   const isPlain = !!look && /^"?Times New Roman"?$/.test(look.fontFamily) && look.backgroundColor === "rgba(0, 0, 0, 0)";
@@ -117,7 +140,7 @@
     words: read.words.join("\n").slice(0, ENOUGH_LETTERS),
     headings: some("h1, h2").filter(isVisible).slice(0, 6).map((heading) => plain(heading.textContent, 200)),
     images,
-    fonts,
+    fonts: { ...fonts, sources },
     refused,
     lost: lost.slice(0, MAX_TOLD),
     unsure: asked.length < MAX_ENTRIES ? asked.filter(isUnsure).length : asked.length,

@@ -68,6 +68,14 @@ class FailedParts:
         """Whether the caller has blocked it."""
         return _bare(url) in self._unwanted
 
+    def reason(self, url: str) -> str:
+        """Why this part did not come: a status or an error type. Empty: it is not known that it did not."""
+        url = _bare(url)
+        if url not in self._reasons:
+            return ""
+        document = self._document(url, self._reasons[url])
+        return str(document.status or document.error or "")
+
     def documents(self) -> list[FailedRequestDocument]:
         """As the job document has them, the first 20."""
         return [self._document(url, reason) for url, reason in list(self._reasons.items())[:_MOST]]

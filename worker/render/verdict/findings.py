@@ -24,11 +24,19 @@ class ImageFindings(TypedDict):
 
 
 class FontFindings(TypedDict):
-    """The families of web fonts that the page uses."""
+    """The families of web fonts that the page uses.
+
+    Attributes:
+        failed: those that did not come, or that are no fonts.
+        loading: those that have not come yet.
+        loaded: those that are there.
+        sources: of those that failed: family, address, and the status of its answer (0: not known).
+    """
 
     failed: list[str]
     loading: list[str]
     loaded: list[str]
+    sources: list[tuple[str, str, int]]
 
 
 class Findings(TypedDict):

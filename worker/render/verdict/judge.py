@@ -4,7 +4,7 @@ Each rule gives a reason and how much it takes from the score: 1 takes all of it
 were chosen with half of a collection of labelled pages and tried with the other half (docs/verdict.md).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
@@ -60,6 +60,7 @@ class Case:
         pending_images: of those in the picture.
         shown_images: of those in the picture.
         lost_sheets: the share of its style sheets that did not come.
+        lost_fonts: the families of fonts that cannot be used, each with address and reason, for a warning.
         failed: the parts of the page that did not come.
         cut_height: CSS pixels of the page that did not fit in.
         console_errors: of its scripts.
@@ -75,6 +76,7 @@ class Case:
     pending_images: int = 0
     shown_images: int = 0
     lost_sheets: float = 0.0
+    lost_fonts: Sequence[str] = ()
     failed: list[FailedRequestDocument] = field(default_factory=list)
     cut_height: int = 0
     console_errors: int = 0

@@ -1,7 +1,9 @@
 """Looks at a page that was captured, or whose render has failed, and has the result judged."""
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Final, TypedDict
 
 from fleet.errors import ErrorType
@@ -13,6 +15,7 @@ from worker.browser.document.failed_requests import FailedRequest
 from worker.browser.document.loading import DOM_CONTENT_LOADED
 from worker.egress.own_site import bundle
 from worker.render.context import Render
+from worker.render.reports.unfinished import address_name
 from worker.render.verdict.failed import IMAGE, STYLESHEET, FailedParts
 from worker.render.verdict.findings import Findings
 from worker.render.verdict.judge import Case, judge
@@ -23,6 +26,8 @@ _LOOK_S: Final = 0.5
 _NAMED: Final = 5
 # Of what the job's own files lack another warning tells.
 _OWN_SITE: Final = f"http://{bundle.HOST}/"
+# Of an answer that came whole, and is something else.
+_NO_FONT: Final = "not a font"
 # When these are reached, scripts of the page have still to run.
 _EARLY: Final = frozenset({WaitUntil.COMMIT, WaitUntil.DOMCONTENTLOADED})
 
@@ -37,6 +42,8 @@ async def verdict_of(render: Render) -> VerdictDocument:
         _warn(render, "images: these did not come", _told(case, IMAGE))
     if case.lost_sheets:
         _warn(render, "styles: these style sheets did not come", _told(case, STYLESHEET))
+    if case.lost_fonts:
+        _warn(render, "fonts: these cannot be used", case.lost_fonts)
     return judge(case)
 
 
@@ -60,6 +67,7 @@ async def case_of(render: Render) -> Case:
 
 
 class _Missing(TypedDict):
+    lost_fonts: list[str]
     missing_images: int
     pending_images: int
     shown_images: int
@@ -78,11 +86,28 @@ def _missing(render: Render, found: Findings, parts: FailedParts) -> _Missing:
         return parts.has(url) or url in empty
 
     return _Missing(
+        lost_fonts=list(_lost_fonts(found, parts)),
         missing_images=sum(not parts.is_unwanted(url) for url in missing),
         pending_images=images["pagePending" if is_whole else "pending"],
         shown_images=images["pageShown" if is_whole else "shown"],
         lost_sheets=sum(map(is_lost, sheets)) / len(sheets) if sheets else 0.0,
     )
+
+
+def _lost_fonts(found: Findings, parts: FailedParts) -> Iterator[str]:
+    """Each family that failed, with its address and why, as far as they are known."""
+    fonts = found["fonts"]
+    for family in fonts["failed"]:
+        sources = [(url, status) for name, url, status in fonts["sources"] if name == family]
+        wanted = [(url, status) for url, status in sources if not parts.is_unwanted(url)]
+        if sources and not wanted:
+            continue
+        whys = (
+            (url, parts.reason(url) or (_NO_FONT if status == HTTPStatus.OK else ""))
+            for url, status in wanted
+        )
+        words = [f"{address_name(url)}: {why}" for url, why in whys if why]
+        yield f"{family} ({', '.join(words)})" if words else family
 
 
 async def _notes(render: Render) -> tuple[dict[str, FailedRequest], int]:

@@ -154,3 +154,33 @@ async def test_errors_of_scripts_are_counted(
     rendered = await (shared.render(html=html) if given == "html" else shared.render(path))
     assert rendered.verdict is not None
     assert rendered.verdict.console_errors == count
+
+
+async def test_a_font_that_is_none_is_named_with_the_reason(shared: BrowserStage) -> None:
+    (here, there), faces, words = (shared.site.url(""), f"http://nowhere{SITE_DOMAIN}.invalid"), "", ""
+    sources = {
+        "Page": "url(/tiny?token=secret), url(/no.woff)",
+        "Nobody": f"url({there}/x.woff2)",
+        "Inner": "url(data:font/woff2;base64,AAAA)",
+    }
+    for family, source in sources.items():
+        faces += f"@media screen {{ @font-face {{ font-family: '{family}'; src: {source} }} }}"
+        words += f"<p style='font-family: {family}'>{family}</p>"
+    html = f"<style>{faces}</style>{words}{TEXT}"
+    rendered = await shared.render(f"/given?html={quote(html)}", viewport=WINDOW)
+    (warning,) = (one for one in rendered.warnings if one.startswith("fonts:"))
+    assert warning == (
+        f"fonts: these cannot be used: Page ({here}/tiny: not a font, {here}/no.woff: 404), "
+        f"Nobody ({there}/x.woff2: name_not_resolved), Inner"
+    )
+    assert rendered.verdict is not None
+    assert rendered.verdict.missing_fonts == list(sources)
+
+
+async def test_a_font_that_the_caller_has_blocked_is_no_warning(shared: BrowserStage) -> None:
+    face = "@font-face { font-family: Own; src: url(/no.woff2) }"
+    html = f"<style>{face} p {{ font-family: Own }}</style>{TEXT}"
+    rendered = await shared.render(f"/given?html={quote(html)}", block_resources=["font"], viewport=WINDOW)
+    assert not [one for one in rendered.warnings if one.startswith("fonts:")]
+    assert rendered.verdict is not None
+    assert rendered.verdict.missing_fonts == ["Own"]
