@@ -1,7 +1,7 @@
 """Looks at a page that was captured, or whose render has failed, and has the result judged."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Final, TypedDict
@@ -144,7 +144,7 @@ def _told(case: Case, type_: str) -> list[str]:
     ]
 
 
-def _warn(render: Render, what: str, names: list[str]) -> None:
+def _warn(render: Render, what: str, names: Sequence[str]) -> None:
     if names:
         others = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         render.warnings.append(f"{what}: {', '.join(names[:_NAMED])}{others}")
