@@ -76,11 +76,13 @@ _COUNT: Final = f"""
 """
 _ADVANCE: Final = "UPDATE history_progress SET counted_until = $1"
 
-# The counts are made only by the worker that finds no sample of this minute.
+# The counts are made only by the worker that finds no sample of this minute. A job waits from the moment on
+# when nothing but a slot is missing, as in `fleet/capacity`.
 _SAMPLE: Final = f"""
     INSERT INTO history_fleet (minute, queued, oldest_queued_s, running, workers, slots, memory_bytes)
     SELECT date_trunc('minute', now()), (SELECT count(*) FROM jobs WHERE state = 'queued'),
-           coalesce((SELECT extract(epoch FROM now() - min(queued_at)) FROM jobs WHERE state = 'queued'), 0),
+           coalesce((SELECT extract(epoch FROM now() - min(greatest(queued_at, run_after))) FROM jobs
+                     WHERE state = 'queued' AND run_after <= now() AND NOT parked), 0),
            (SELECT count(*) FROM jobs WHERE state = 'running'), there.workers, there.slots, there.memory
     FROM (SELECT count(*) AS workers, coalesce(sum(slots), 0) AS slots,
                  coalesce(jsonb_object_agg(id, bytes) FILTER (WHERE bytes IS NOT NULL), '{{}}') AS memory

@@ -74,6 +74,7 @@ class DeliveryRate:
     """How well an endpoint receives, by its newest `RATE_OF` messages.
 
     Attributes:
+        tried: how many of those that are pending were not taken yet, at one attempt or more.
         last_error: of the newest message that failed; None: none did.
         last_failed_at: when that message was made.
         last_at: when the newest message was made; None: there is none.
@@ -82,6 +83,7 @@ class DeliveryRate:
     delivered: int = 0
     failed: int = 0
     pending: int = 0
+    tried: int = 0
     last_error: DeliveryError | None = None
     last_failed_at: datetime | None = None
     last_at: datetime | None = None
@@ -139,11 +141,14 @@ _RATES: Final = """
         SELECT count(*) FILTER (WHERE state = 'delivered') AS delivered,
                count(*) FILTER (WHERE state = 'failed') AS failed,
                count(*) FILTER (WHERE state = 'pending') AS pending,
+               count(*) FILTER (WHERE state = 'pending' AND is_tried) AS tried,
                (array_agg(error ORDER BY created_at DESC) FILTER (WHERE state = 'failed'))[1] AS last_error,
                max(created_at) FILTER (WHERE state = 'failed') AS last_failed_at,
                max(created_at) AS last_at
         FROM (
-            SELECT state, error, created_at FROM webhook_outbox
+            SELECT state, error, created_at,
+                   tries > CASE WHEN sending_until > now() THEN 1 ELSE 0 END AS is_tried
+            FROM webhook_outbox
             WHERE tenant_id = $1 AND endpoint = webhook_endpoint(asked.url)
             ORDER BY created_at DESC, id DESC LIMIT $3
         ) AS few
@@ -201,6 +206,7 @@ async def delivery_rates(
             row["delivered"],
             row["failed"],
             row["pending"],
+            row["tried"],
             _delivery_error(row["last_error"]),
             row["last_failed_at"],
             row["last_at"],

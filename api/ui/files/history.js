@@ -1,13 +1,22 @@
 // Draws each chart of the page from the table below it, which is there for those who cannot see charts.
 "use strict";
 
-const HEIGHT = 220;
+const HEIGHT = 200;
 // Lines differ in more than their colour. The style sheet says the same of the legend.
 const DASHES = [[], [8, 4], [2, 3], [12, 3, 2, 3], [4, 4], [1, 4]];
+// The steps of an axis are such as people count in: whole jobs, seconds, minutes, hours, powers of two.
+const POWERS = Array.from({ length: 32 }, (_, power) => 2 ** power);
+const WHOLE = Array.from({ length: 27 }, (_, place) => [1, 2, 5][place % 3] * 10 ** Math.floor(place / 3));
+const STEPS = {
+  jobs: WHOLE,
+  "": WHOLE,
+  bytes: POWERS.map((power) => power * 2 ** 20),
+  s: [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, ...POWERS.map((power) => power * 3600)],
+};
 const UNITS = {
-  bytes: (value) => `${(value / 2 ** 20).toFixed(0)} MiB`,
+  bytes: (value) => (value % 2 ** 30 || !value ? `${value / 2 ** 20} MiB` : `${value / 2 ** 30} GiB`),
   ms: (value) => (value < 1000 ? `${value} ms` : `${value / 1000} s`),
-  s: (value) => (value < 120 ? `${value} s` : `${Math.round(value / 60)} min`),
+  s: (value) => (value < 60 ? `${value} s` : value < 3600 ? `${value / 60} min` : `${value / 3600} h`),
 };
 const drawn = [];
 
@@ -33,6 +42,12 @@ function columns(table) {
   return [times, ...lines];
 }
 
+// A value between two gaps has no line, so it is drawn as a point.
+function alone(values) {
+  const isGap = (place) => (values[place] ?? null) === null;
+  return [...values.keys()].filter((place) => !isGap(place) && isGap(place - 1) && isGap(place + 1));
+}
+
 function draw(section) {
   const place = section.querySelector(".plot");
   const table = section.querySelector("table");
@@ -56,7 +71,10 @@ function draw(section) {
       cursor: { drag: { x: false, y: false } },
       scales: { y: { range: (_, least, most) => [0, most > 0 ? most * 1.05 : 1] } },
       tzDate: (time) => uPlot.tzDate(new Date(time * 1000), "Etc/UTC"),
-      axes: [{ ...axis, values: (_, ticks) => ticks.map((time) => clock(time, days)) }, { ...axis, size: 70, values: (_, ticks) => ticks.map(words) }],
+      axes: [
+        { ...axis, size: 30, values: (_, ticks) => ticks.map((time) => clock(time, days)) },
+        { ...axis, size: 70, incrs: STEPS[section.dataset.chart], values: (_, ticks) => ticks.map(words) },
+      ],
       series: [
         {},
         ...names.map((label, number) => ({
@@ -64,7 +82,7 @@ function draw(section) {
           stroke: colourOf(swatches[number]),
           width: 2,
           dash: DASHES[number],
-          points: { show: false },
+          points: { show: true, size: 6, fill: colourOf(swatches[number]), filter: (_, place) => alone(data[place]) },
         })),
       ],
     },

@@ -45,11 +45,17 @@ def as_milliseconds(count: float | None) -> str:
 
 
 def as_age(moment: datetime | None) -> str:
-    """How long ago a time was: `3 min ago`, or how long it is until then: `in 2 h`. Nothing is a dash."""
+    """How long ago a time was: `just now`, `3 min ago`, or how long it is until then: `in 2 h`.
+
+    Nothing is a dash. Tenths of a second say nothing: what is shown is older than that when it is read.
+    """
     if moment is None:
         return NOTHING
-    passed = datetime.now(UTC) - moment
-    return f"{as_duration(passed)} ago" if passed >= timedelta() else f"in {as_duration(-passed)}"
+    passed = (datetime.now(UTC) - moment).total_seconds()
+    length = f"{abs(passed):.0f} s" if abs(passed) < _TENTHS_UNTIL_S else as_duration(abs(passed))
+    if length == "0 s":
+        return "just now"
+    return f"{length} ago" if passed > 0 else f"in {length}"
 
 
 def as_moment(moment: datetime) -> str:

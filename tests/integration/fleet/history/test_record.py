@@ -198,18 +198,24 @@ async def test_the_state_of_the_fleet_is_noted_once_a_minute(database: Database,
     large, unmeasured = worker(4, 500_000_000), worker(2, None)
     for one in (large, unmeasured):
         await registry.report(database, one)
-    await database.execute(
-        "INSERT INTO jobs (id, tenant_id, request, request_digest, max_attempts, queued_at) "
-        "VALUES ($1, $2, '{}', '\\x00', 3, now() - interval '90 s')",
-        uuid4(),
-        tenant_id,
-    )
+    # One waits for a slot; one for its time, and one until fewer jobs of its tenant run.
+    for waited, later, parked in (("90 s", "-90 s", False), ("1 h", "1 day", False), ("1 h", "-1 h", True)):
+        await database.execute(
+            "INSERT INTO jobs (id, tenant_id, request, request_digest, max_attempts, queued_at, run_after, "
+            "parked) VALUES ($1, $2, '{}', '\\x00', 3, now() - $3::text::interval, "
+            "now() + $4::text::interval, $5)",
+            uuid4(),
+            tenant_id,
+            waited,
+            later,
+            parked,
+        )
     await asyncio.gather(*(record.sample_fleet(database) for _ in range(8)))
     rows = await database.fetch("SELECT minute FROM history_fleet")
     assert 1 <= len(rows) <= 2  # two if the minute ended meanwhile
     span = Period(rows[0]["minute"], rows[0]["minute"] + timedelta(minutes=2), timedelta(minutes=2))
     (sample,) = await read.fleet_samples(database, span)
-    assert (sample.queued, sample.running, sample.workers, sample.slots) == (1, 0, 2, 6)
+    assert (sample.queued, sample.running, sample.workers, sample.slots) == (3, 0, 2, 6)
     assert 90 <= sample.oldest_queued_s < 600
     assert sample.memory_bytes == {large.id: 500_000_000}
 

@@ -33,6 +33,8 @@ def test_a_length_of_time_has_two_parts_at_most(seconds: float | timedelta | Non
 def test_a_time_is_told_from_now() -> None:
     now = datetime.now(UTC)
     assert as_age(now - timedelta(minutes=3)) == "3 min ago"
+    assert as_age(now - timedelta(seconds=4.2)) == "4 s ago"
+    assert as_age(now) == "just now"
     assert as_age(now + timedelta(hours=2, seconds=30)) == "in 2 h"
     assert as_age(None) == "—"
 
