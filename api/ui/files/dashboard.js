@@ -96,6 +96,28 @@ function login() {
   form.querySelector("button").focus();
 }
 
+// --- Pictures that do not come: the storage may be away. They are asked for again, ever more seldom. ---
+
+const FIRST_AGAIN_MS = 5_000;
+const LAST_AGAIN_MS = 320_000;
+
+function isAway(image) {
+  image.parentElement.classList.add("is-away");
+  const pause = Number(image.dataset.pause ?? FIRST_AGAIN_MS);
+  if (pause > LAST_AGAIN_MS) return;
+  image.dataset.pause = 2 * pause;
+  setTimeout(() => (image.src = image.src), pause);
+}
+
+function pictures() {
+  const isPicture = (event) => event.target.matches?.("main img");
+  document.addEventListener("error", (event) => isPicture(event) && isAway(event.target), true);
+  document.addEventListener("load", (event) => isPicture(event) && event.target.parentElement.classList.remove("is-away"), true);
+  for (const image of document.querySelectorAll("main img")) {
+    if (image.complete && !image.naturalWidth && image.loading !== "lazy") isAway(image);
+  }
+}
+
 // --- Small things that markup asks for. ---
 
 async function copy(button) {
@@ -160,6 +182,7 @@ function keys() {
 document.documentElement.classList.add("scripted");
 document.addEventListener("DOMContentLoaded", () => {
   live();
+  pictures();
   login();
   keys();
 });
