@@ -14,9 +14,17 @@ NAMED_BY: Final = 60
 _BLOCK: Final = re.compile(r"^ *```sh\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 
 
-# What every shell reads alike: words of letters and figures, pipes, redirections, NAME=VALUE, and variables
-# between double quotes. A zsh has an opinion of its own of ?, *, [, ~, !, braces, bare variables and more.
-_PLAIN: Final = re.compile(r"(?:[\w/.:,@%+\-\s|<>;]|(?<=\w)=|\"[\w/.:,@%+\-=$ ]*\"|\\\n)*")
+# What every shell reads alike: words of letters and figures, pipes, redirections, NAME=VALUE, what stands
+# between single quotes, and variables between double quotes. A zsh has an opinion of its own of ?, *, [, ~,
+# !, braces, bare variables and more. Variables, and the output of plain words, are alike too where they are
+# between double quotes or become a variable at the beginning of a line: they are not split there.
+_WORDS: Final = r"\w/.:,@%+\- "
+_OUTPUT: Final = rf"\$\([{_WORDS}]*\)"
+_PLAIN: Final = re.compile(
+    rf"(?:^\w+=(?:[\w/.:,@%+\-$]+|{_OUTPUT})|[{_WORDS}\s|<>;]|(?<=\w)=|"
+    rf"\"(?:[{_WORDS}=$?&]|{_OUTPUT})*\"|'[^'!]*'|\\\n)*",
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True, slots=True)
