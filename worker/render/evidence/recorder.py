@@ -152,6 +152,8 @@ class Recorder:
         exchanges, words = self._traffic.exchanges, []
         if others := self._traffic.left_out["requests"]:
             words.append(f"{HAR}: {others:,} requests after the first {len(exchanges):,}")
+        if messages := self._traffic.left_out["fields"]:
+            words.append(f"{HAR}: the header fields of {messages:,} messages")
         kept = {(one.method, one.url) for one in exchanges if one.body}
         lost = [one for one in exchanges if one.lacks_body and (one.method, one.url) not in kept]
         if lost:

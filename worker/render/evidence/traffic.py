@@ -5,7 +5,7 @@ import base64
 import hashlib
 import mimetypes
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -123,11 +123,13 @@ class Traffic:
     def _began(self, params: Params) -> None:
         request_id, request = params["requestId"], params["request"]
         if (redirect := params.get("redirectResponse")) and (before := self._open.pop(request_id, None)):
-            before.answered(redirect)
+            before.answered(redirect | {"headers": self._fields(redirect)})
             before.ended_at = params["timestamp"]
         if not request["url"].startswith(_WEB):
             return
-        if len(self.exchanges) >= self._limits.max_requests:
+        is_too_many = len(self.exchanges) >= self._limits.max_requests
+        # A page may make each address and each header as long as Chromium allows: 2 MB and 256 KB.
+        if is_too_many or not self._takes(len(request["url"]) + _size(request["headers"])):
             self.left_out["requests"] += 1
             return
         exchange = Exchange(
@@ -146,11 +148,11 @@ class Traffic:
 
     def _was_sent(self, params: Params) -> None:
         if self._is_kept(params["requestId"]):
-            self._sent.setdefault(params["requestId"], []).append(params["headers"])
+            self._sent.setdefault(params["requestId"], []).append(self._fields(params))
 
     def _was_received(self, params: Params) -> None:
         if self._is_kept(params["requestId"]):
-            found = params["statusCode"], params["headers"]
+            found = params["statusCode"], self._fields(params)
             self._received.setdefault(params["requestId"], []).append(found)
 
     def _is_kept(self, request_id: str) -> bool:
@@ -159,7 +161,21 @@ class Traffic:
 
     def _answered(self, params: Params) -> None:
         if exchange := self._open.get(params["requestId"]):
-            exchange.answered(params["response"])
+            exchange.answered(params["response"] | {"headers": self._fields(params["response"])})
+
+    def _fields(self, holder: Params) -> dict[str, str]:
+        """The header fields of a message; none if there is no room for them."""
+        fields: dict[str, str] = holder.get("headers", {})
+        if self._takes(_size(fields)):
+            return fields
+        self.left_out["fields"] += 1
+        return {}
+
+    def _takes(self, size: int) -> bool:
+        """Take so many bytes off what may be kept. False: there are not as many left."""
+        has_room = size <= self.bytes_left
+        self.bytes_left -= size if has_room else 0
+        return has_room
 
     def _data_came(self, params: Params) -> None:
         self.received_bytes += params["dataLength"]
@@ -191,10 +207,9 @@ class Traffic:
             return
         exchange.lacks_body = True
         # The whole is taken off before it is read, since others are read at the same time.
-        if exchange.received_bytes > self.bytes_left:
+        if not self._takes(exchange.received_bytes):
             self.left_out["bodies"] += 1
             return
-        self.bytes_left -= exchange.received_bytes
         task = asyncio.create_task(self._read(params["requestId"], exchange))
         self._reading.add(task)
         task.add_done_callback(self._reading.discard)
@@ -228,3 +243,7 @@ class Traffic:
         if not is_binary and exchange.mime_type:
             exchange.mime_type = f"{exchange.mime_type.partition(';')[0]}{DECODED}"
         exchange.lacks_body = False
+
+
+def _size(fields: Mapping[str, str]) -> int:
+    return sum(len(name) + len(value) for name, value in fields.items())

@@ -157,3 +157,23 @@ async def test_what_was_not_recorded_is_an_error_and_not_the_web(shared: Browser
             await replayed(shared, path, url=site.url("a", "/page"))
         assert len(site.visits) == asked
     assert raised.value.type is ErrorType.NOT_REPLAYABLE
+
+
+async def test_long_headers_and_addresses_count_as_well(shared: BrowserStage) -> None:
+    page = """<script>(async () => {
+      for (let i = 0; i < 40; i++) await fetch(`/long?${i}`);
+      for (let i = 0; i < 40; i++) await fetch("/frame?" + i + "x".repeat(50000)).catch(() => {});
+      document.title = "done";
+    })()</script>"""
+    ready = {"wait_for_function": "document.title === 'done'"}
+    async with server("http") as site:
+        site.answers |= {"/many": Answer(page), "/long": Answer("long", headers=("X-Long: " + "y" * 20_000,))}
+        limits = EvidenceLimits(max_bytes=200_000, max_requests=2_000)
+        _, facts, path = await record(shared, limits, url=site.url("a", "/many"), evidence=True, **ready)
+    with zipfile.ZipFile(path) as file:
+        har = file.getinfo("network.har").file_size
+    assert har < 400_000, "what is kept, and what a HAR says of each of the 81 requests"
+    said = " ".join(facts.left_out)
+    assert "the header fields of" in said
+    assert "requests after the first" in said
+    assert facts.lacks_answers
