@@ -60,8 +60,12 @@ async def move_now(dependencies: Dependencies, tenant: Tenant, job_id: UUID, wis
     if moved is None:
         found = await dependencies.job_of(tenant, job_id)
         raise RefusedError(
-            ErrorType.JOB_NOT_QUEUED, f"the job is {found.state.value}; only a queued one can be moved"
+            ErrorType.JOB_NOT_QUEUED, f"the job {_words(found)}; only a queued one can be moved"
         )
     if moved.levels:
         await reorder(dependencies.redis, QueueEntry(job_id, moved.job.dispatch), levels=moved.levels)
     return moved.job
+
+
+def _words(job: Job) -> str:
+    return f"ended as {job.state.value}" if job.state.is_terminal else f"is {job.state.value}"

@@ -34,11 +34,11 @@ async def test_what_does_not_wait_is_not_moved(api: Api, database: Database) -> 
     running, ended = [(await enqueue(api.client))["id"] for _ in range(2)]
     await claim(database, running)
     await fail(database, ended)
-    for job_id, state in ((running, "running"), (ended, "failed")):
+    for job_id, words in ((running, "is running"), (ended, "ended as failed")):
         said = problem(
             await api.client.patch(f"/v1/jobs/{job_id}", json={"priority": 9}), 409, ErrorType.JOB_NOT_QUEUED
         )
-        assert said["detail"].startswith(f"the job is {state};")
+        assert said["detail"].startswith(f"the job {words};")
 
 
 @pytest.mark.parametrize(

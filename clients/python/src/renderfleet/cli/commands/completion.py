@@ -16,7 +16,7 @@ class Shell(StrEnum):
 
 
 def completion(shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")]) -> None:
-    """Print the script by which a shell completes commands and options.
+    """Print the completion script of a shell.
 
     Example: renderfleet completion bash > ~/.local/share/bash-completion/completions/renderfleet
     """

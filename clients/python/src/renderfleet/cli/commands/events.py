@@ -30,9 +30,10 @@ def events(
     count: Annotated[int | None, typer.Option("--count", "-n", min=1, help="End after so many.")] = None,
     json: JsonFields = None,
 ) -> None:
-    """Print each change of your jobs as it happens, until Ctrl-C: time, job, status, attempt, your own name.
+    """Print each change of your jobs.
 
-    The last column in a pipe is the event's id. A connection that breaks is taken up where it was.
+    As it happens, until Ctrl-C: time, job, status, attempt, and your own name for it. The last column in a
+    pipe is the event's id. A connection that breaks is taken up where it was.
 
     Example: renderfleet events --json id,status
     """

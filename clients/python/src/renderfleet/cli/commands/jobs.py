@@ -37,7 +37,7 @@ _ATTEMPT_COLUMNS: Final = (
 # Asked before so many are cancelled at once.
 _STATUSES: Final = ("queued", "running")
 
-Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of jobs.")]
+Ids = Annotated[list[str], typer.Argument(metavar="ID", help="Ids of jobs.")]
 Status = Annotated[str | None, typer.Option(help="queued, running, succeeded, failed, cancelled or expired.")]
 Since = Annotated[
     str | None, typer.Option(metavar="TIME", help="A time, or a duration before now: 30m, 1h, 2d.")
@@ -202,7 +202,9 @@ def move(
     *,
     priority: Annotated[int, typer.Option(min=0, max=9, help="9 goes first, 0 last.")],
 ) -> None:
-    """Give queued jobs another priority: they move ahead of others of yours, or back.
+    """Give queued jobs another priority.
+
+    They move ahead of others of yours, or back, to where they would be had they come with it.
 
     Example: renderfleet move --priority 9 0198c1d2-4f60-7cc2-b1f4-2a9d3c5e7f01
     """

@@ -22,7 +22,9 @@ def login(
     *,
     profile: Annotated[str, typer.Option(help="A name for this server.")] = DEFAULT_NAME,
 ) -> None:
-    """Remember a server and an API key, in a file that only you can read.
+    """Remember a server and an API key.
+
+    In a file that only you can read.
 
     The key is asked for; in a pipe it is read from standard input.
 

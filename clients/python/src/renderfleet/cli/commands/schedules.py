@@ -4,10 +4,10 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from renderfleet.blocking.client import Client
 from renderfleet.cli.commands.compare import Method, Picture, asked, tell
 from renderfleet.cli.input import options
 from renderfleet.cli.input.sources import source_of
+from renderfleet.cli.names import named
 from renderfleet.cli.output.terminal import Column, details, show
 from renderfleet.cli.session import JsonFields, client
 from renderfleet.errors import RenderfleetError
@@ -93,7 +93,7 @@ def list_(context: typer.Context, *, json: JsonFields = None) -> None:
 def show_one(context: typer.Context, name: Which, *, json: JsonFields = None) -> None:
     """Show a schedule, with its next times."""
     with client(context) as opened:
-        found = _named(opened, name)
+        found = named(opened.schedules.iter(), name, "schedule")
     if json is not None:
         show([found], _COLUMNS, json)
         return
@@ -116,14 +116,14 @@ def show_one(context: typer.Context, name: Which, *, json: JsonFields = None) ->
 def enable(context: typer.Context, name: Which) -> None:
     """Let it make jobs, from its next time on."""
     with client(context) as opened:
-        opened.schedules.enable(_named(opened, name))
+        opened.schedules.enable(named(opened.schedules.iter(), name, "schedule"))
 
 
 @app.command()
 def disable(context: typer.Context, name: Which) -> None:
     """Let it make no more jobs."""
     with client(context) as opened:
-        opened.schedules.disable(_named(opened, name))
+        opened.schedules.disable(named(opened.schedules.iter(), name, "schedule"))
 
 
 @app.command()
@@ -133,7 +133,7 @@ def run(context: typer.Context, name: Which) -> None:
     Example: renderfleet job $(renderfleet schedule run prices) -o prices.png
     """
     with client(context) as opened:
-        typer.echo(opened.schedules.run(_named(opened, name)).id)
+        typer.echo(opened.schedules.run(named(opened.schedules.iter(), name, "schedule")).id)
 
 
 @app.command()
@@ -150,7 +150,7 @@ def diff(
     Example: renderfleet schedule diff prices -o difference.png
     """
     with client(context) as opened:
-        schedule = _named(opened, name)
+        schedule = named(opened.schedules.iter(), name, "schedule")
         made = list(opened.jobs.iter(schedule_id=schedule.id, status="succeeded", limit=2))
         if len(made) < _A_PAIR:
             raise RenderfleetError(f"the schedule {name} has not made two pictures yet")
@@ -162,14 +162,4 @@ def diff(
 def rm(context: typer.Context, name: Which) -> None:
     """Delete it; its jobs stay."""
     with client(context) as opened:
-        opened.schedules.delete(_named(opened, name))
-
-
-def _named(opened: Client, name: str) -> Schedule:
-    """The newest schedule of this name, or the one with this id.
-
-    Raises:
-        NotFound: there is none.
-    """
-    found = next((one for one in opened.schedules.iter() if name in {one.name, one.id}), None)
-    return opened.schedules.get(name if found is None else found)
+        opened.schedules.delete(named(opened.schedules.iter(), name, "schedule"))

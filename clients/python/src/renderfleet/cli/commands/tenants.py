@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from renderfleet.blocking.client import Client
+from renderfleet.cli.names import named
 from renderfleet.cli.output.terminal import Column, details, show
 from renderfleet.cli.session import JsonFields, client
 from renderfleet.cli.times import duration
@@ -65,7 +65,7 @@ def list_tenants(context: typer.Context, *, json: JsonFields = None) -> None:
 def show_tenant(context: typer.Context, name: Name, *, json: JsonFields = None) -> None:
     """Show a tenant with its limits; what has no value has the server's setting."""
     with client(context) as opened:
-        found = named(opened, name)
+        found = named(opened.tenants.iter(), name, "tenant")
     if json is not None:
         show([found], (), json)
         return
@@ -82,7 +82,7 @@ def change_tenant(context: typer.Context, name: Name, *, limit: Limits = None) -
     if not changes:
         raise typer.BadParameter("name what to change", param_hint="--limit")
     with client(context) as opened:
-        opened.tenants.change(named(opened, name), **changes)
+        opened.tenants.change(named(opened.tenants.iter(), name, "tenant"), **changes)
 
 
 @tenant_app.command("erase")
@@ -130,7 +130,7 @@ def add_key(
     """
     with client(context) as opened:
         made = opened.keys.create(
-            named(opened, tenant),
+            named(opened.tenants.iter(), tenant, "tenant"),
             name=name,
             scopes=None if scopes is None else scopes.split(","),
             expires_in_s=None if expires is None else int(duration(expires).total_seconds()),
@@ -147,7 +147,7 @@ def list_keys(
 ) -> None:
     """List keys, newest first, revoked ones too."""
     with client(context) as opened:
-        owner = None if tenant is None else named(opened, tenant)
+        owner = None if tenant is None else named(opened.tenants.iter(), tenant, "tenant")
         show(opened.keys.iter(tenant=owner), _KEY_COLUMNS, json)
 
 
@@ -156,16 +156,6 @@ def revoke(context: typer.Context, id_: Annotated[str, typer.Argument(metavar="I
     """End a key; repeating is safe."""
     with client(context) as opened:
         opened.keys.revoke(id_)
-
-
-def named(opened: Client, name: str) -> Tenant:
-    """The tenant of this name or id.
-
-    Raises:
-        NotFound: there is none.
-    """
-    found = next((one for one in opened.tenants.iter() if name in {one.name, one.id}), None)
-    return opened.tenants.get(name) if found is None else found
 
 
 def _limits(words: list[str] | None) -> dict[str, Any]:
