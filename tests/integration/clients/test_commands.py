@@ -224,7 +224,8 @@ async def test_schedules(fleet: ClientFleet) -> None:
     undecided = await fleet.say("schedule diff prices")
     assert (undecided.code, "has not made two pictures" in undecided.errors) == (2, True)
     await fleet.done("schedule rm prices")
-    assert (await fleet.say("schedule show prices")).code in {2, 4}
+    gone = await fleet.say("schedule show prices")
+    assert (gone.code, "`renderfleet schedule list` lists them" in gone.errors) == (4, True), gone
 
 
 async def test_messages_are_verified_and_passed_on(fleet: ClientFleet) -> None:
