@@ -17,9 +17,6 @@ _KIND: Final = re.compile(rb"--type=([a-z-]+)")
 _RENDERER: Final = b"renderer"
 # The kernel keeps the first 15 letters of a thread's name. Source: ThreadCPUThrottler in Blink's scheduler.
 _THROTTLING_THREAD: Final = b"CPUThrottlingThread"[:15]
-# The threads that take messages from other processes: of the browser process, and of a service. A flood that
-# they handle themselves, such as blob: addresses, does not show in the main thread.
-_IO_THREADS: Final = (b"Chrome_IOThread", b"Chrome_ChildIOThread"[:15])
 _ZYGOTE: Final = b"zygote"
 _LOWEST_PRIORITY: Final = 19
 _GPU: Final = b"gpu-process"
@@ -66,15 +63,14 @@ def read_cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) * _TICK_S
 
 
-def read_wanted_s(thread: int) -> float:
-    """For how many seconds a thread ran or waited for a core; 0 if it has ended.
+def read_wanted_s(pid: int) -> float:
+    """For how many seconds the main thread of a process ran or waited for a core; 0 if it has ended.
 
-    The id of a process is that of its main thread. While the time grows as fast as the clock, the thread is
-    never idle, be the machine ever so busy. It is 0 where the kernel does not count it
-    (`/proc/PID/schedstat`, the kernel's Documentation/scheduler/sched-stats).
+    While it grows as fast as the clock, the thread is never idle, be the machine ever so busy. It is 0 where
+    the kernel does not count it (`/proc/PID/schedstat`, the kernel's Documentation/scheduler/sched-stats).
     """
     try:
-        with open(f"/proc/{thread}/schedstat", "rb") as file:  # noqa: PTH123 - as above
+        with open(f"/proc/{pid}/schedstat", "rb") as file:  # noqa: PTH123 - as above
             ran_ns, waited_ns, _ = file.read().split()
     except (OSError, ValueError):
         return 0.0
@@ -146,18 +142,14 @@ class BrowserProcesses:
     Attributes:
         shared: the processes that all pages share: browser, GPU, network and other services.
         services: the same without the GPU process.
-        service_threads: the threads of these by which all pages are served: of each the main thread and the
-            one that takes messages from other processes.
     """
 
     def __init__(self, browser_pid: int) -> None:
         self.shared: frozenset[int] = frozenset()
         self.services: frozenset[int] = frozenset()
-        self.service_threads: frozenset[int] = frozenset()
         self._browser_pid = browser_pid
         self._kinds: dict[int, bytes] = {}
         self._zygotes: frozenset[int] = frozenset()
-        self._io_threads: dict[int, int] = {}
         self.read_tree()
 
     def read_tree(self) -> None:
@@ -168,8 +160,6 @@ class BrowserProcesses:
         helpers = (pid for pid, kind in kinds.items() if kind not in {_ZYGOTE, _RENDERER})
         self.shared = frozenset((self._browser_pid, *helpers))
         self.services = frozenset(pid for pid in self.shared if kinds.get(pid) != _GPU)
-        self._io_threads = {pid: thread for pid, thread in self._io_threads.items() if pid in self.services}
-        self.service_threads = frozenset(thread for pid in self.services for thread in self._threads(pid))
 
     def renderers(self) -> frozenset[int]:
         """The renderer processes that exist now."""
@@ -177,14 +167,6 @@ class BrowserProcesses:
         children = {pid for zygote in self._zygotes for pid in _children(zygote, zygote)}
         self._kinds |= {pid: self._kind(pid) for pid in children}
         return frozenset(pid for pid in children if self._kinds[pid] == _RENDERER)
-
-    def _threads(self, pid: int) -> tuple[int, ...]:
-        """The main thread of a process, and the one for messages, which exists a moment after its start."""
-        if pid not in self._io_threads:
-            for thread in _thread_ids(pid):
-                if _thread_name(pid, thread) in _IO_THREADS:
-                    self._io_threads[pid] = int(thread)
-        return (pid, self._io_threads[pid]) if pid in self._io_threads else (pid,)
 
     def _kind(self, pid: int) -> bytes:
         known = self._kinds.get(pid, _ZYGOTE)

@@ -1,8 +1,11 @@
 """Finds the page that sends the shared processes messages faster than they handle them, within a moment.
 
 The account in shared_cpu.py tells after a second or more who keeps the shared processes busy. By then a page
-may have sent what takes the browser process ten times as long. So this looks ten times a second which threads
-were hardly ever idle: one of those by which all pages are served, and the main thread of one page.
+may have sent what takes the browser process ten times as long. So this looks ten times a second whose main
+threads were hardly ever idle: that of a shared process, and that of one page.
+
+The threads that take messages from other processes (Chrome_IOThread) do not count. They wake up often, and
+wait for a core each time: on a busy machine a page of 80 pictures was stopped twice for them.
 """
 
 from collections import deque
@@ -13,8 +16,8 @@ from typing import Final, TypeVar
 from worker.resources.chromium_processes import read_wanted_s
 from worker.resources.memory.page_memory import PageMemory
 
-# A thread that is idle for less of the time than this cannot keep up. Ordinary pages seldom keep a shared
-# thread so busy, while their own is as busy as that.
+# A main thread that is idle for less of the time than this cannot keep up. Ordinary pages seldom keep that of
+# the browser process so busy, while their own is as busy as that.
 _IDLE: Final = 0.2
 # What is judged is the time from the look before the last one until now: 0.2 s.
 _STEPS: Final = 2
@@ -26,7 +29,7 @@ _Key = TypeVar("_Key", int, PageMemory)
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What was read at one time: for how long each thread ran or waited for a core so far."""
+    """What was read at one time: for how long each main thread ran or waited for a core so far."""
 
     at: float
     shared_s: Mapping[int, float]
@@ -35,11 +38,11 @@ class _Look:
 
 @dataclass(slots=True)
 class Saturation:
-    """The busiest threads of one browser.
+    """The busiest main threads of one browser.
 
     Attributes:
-        wanted_s: for how long a thread ran or waited for a core; tests give it.
-        is_saturated: whether a shared thread was hardly ever idle lately.
+        wanted_s: for how long the main thread of a process ran or waited for a core; tests give it.
+        is_saturated: whether that of a shared process was hardly ever idle lately.
         sender: the page that sends too much; None: no page clearly does.
     """
 
@@ -53,15 +56,15 @@ class Saturation:
         self._looks.clear()
         self.is_saturated, self.sender = False, None
 
-    def check(self, now: float, threads: Iterable[int], pages: Iterable[PageMemory]) -> None:
+    def check(self, now: float, shared: Iterable[int], pages: Iterable[PageMemory]) -> None:
         """Look once.
 
         Args:
             now: seconds of a monotonic clock.
-            threads: ids of the threads that serve all pages.
+            shared: the shared processes.
             pages: the pages that render.
         """
-        shared_s = {thread: self.wanted_s(thread) for thread in threads}
+        shared_s = {pid: self.wanted_s(pid) for pid in shared}
         pages_s = {page: sum(map(self.wanted_s, page.renderers)) for page in pages}
         look = _Look(now, shared_s, pages_s)
         self._looks.append(look)

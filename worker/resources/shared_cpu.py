@@ -84,7 +84,7 @@ class SharedCpu:
             shared: the shared processes.
             pages: the pages that render.
             stopped: those of them that are stopped because the shared processes still work for them.
-            is_saturated: a shared thread is never idle, even if it waits for a core and uses little CPU time.
+            is_saturated: one of the shared processes is never idle, although it may only wait for a core.
         """
         elapsed_s = now - self._checked_at
         if elapsed_s < _STEP_S:

@@ -127,8 +127,8 @@ _BY_WORD: Final = {
     "renderers": "--type=renderer",
 }
 _BROWSER: Final = "browser"
-_DRIVER: Final = "driver"
-PARTS: Final = (_BROWSER, _DRIVER, *_BY_WORD)
+DRIVER: Final = "driver"
+PARTS: Final = (_BROWSER, DRIVER, *_BY_WORD)
 
 
 def _signal(part: str, number: signal.Signals) -> Callable[[FaultContext], Awaitable[None]]:
@@ -155,7 +155,7 @@ def _pids_of_part(pid: int, part: str) -> list[int]:
     if part == _BROWSER:
         return browsers
     with suppress(psutil.NoSuchProcess):
-        if part == _DRIVER:  # the browser's parent
+        if part == DRIVER:  # the browser's parent
             return [psutil.Process(browser).ppid() for browser in browsers]
         below = [child for one in browsers for child in psutil.Process(one).children(recursive=True)]
         return [child.pid for child in below if _BY_WORD[part] in command_line(child)]

@@ -206,7 +206,7 @@ class MemoryGuard:
         """Stop a page while it keeps the shared processes busy; end it if it does so again and again."""
         now = time.monotonic()
         account, moment = self._shared_cpu, self._saturation
-        moment.check(now, self._processes.service_threads, self._rendering)
+        moment.check(now, self._processes.services, self._rendering)
         flooding = account.check(
             now,
             self._processes.services,

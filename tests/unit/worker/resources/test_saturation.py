@@ -1,4 +1,4 @@
-"""Which page is stopped within a moment: its main thread and one that serves all pages are hardly ever idle.
+"""Which page is stopped within a moment: its main thread and that of a shared process are hardly ever idle.
 
 The threads and the clock are made up; test_busy_main_threads.py has real ones.
 """
@@ -12,9 +12,9 @@ from worker.resources.memory.page_memory import PageMemory
 from worker.resources.saturation import Saturation
 
 STEP_S: Final = 0.1
-# Ids of threads.
-MAIN: Final = 1
-MESSAGES: Final = 2
+# Process ids.
+BROWSER: Final = 1
+NETWORK: Final = 2
 PAGE: Final = 3
 OTHER: Final = 4
 
@@ -23,7 +23,7 @@ class Threads:
     """Threads that are busy for a share of the time, and a clock."""
 
     def __init__(self) -> None:
-        self._busy_s = dict.fromkeys((MAIN, MESSAGES, PAGE, OTHER), 7.0)
+        self._busy_s = dict.fromkeys((BROWSER, NETWORK, PAGE, OTHER), 7.0)
         self._now = 1000.0
         self.page, self.other = PageMemory(frozenset((PAGE,))), PageMemory(frozenset((OTHER,)))
         self.saturation = Saturation(wanted_s=lambda thread: self._busy_s[thread])
@@ -31,13 +31,13 @@ class Threads:
 
     def look(self) -> PageMemory | None:
         """Look once; the page that is named."""
-        self.saturation.check(self._now, (MAIN, MESSAGES), (self.page, self.other))
+        self.saturation.check(self._now, (BROWSER, NETWORK), (self.page, self.other))
         return self.saturation.sender
 
     def step(self, step_s: float = STEP_S, **shares: float) -> PageMemory | None:
         """Let time pass in which threads are busy for these shares of it, and look."""
         self._now += step_s
-        ids = {"main": MAIN, "messages": MESSAGES, "page": PAGE, "other": OTHER}
+        ids = {"browser": BROWSER, "network": NETWORK, "page": PAGE, "other": OTHER}
         for name, share in shares.items():
             self._busy_s[ids[name]] += share * step_s
         return self.look()
@@ -47,11 +47,11 @@ class Threads:
         return [self.step(**one) for one in shares]
 
 
-FLOOD: Final = {"main": 1.0, "page": 1.0}
-CALM: Final = {"main": 0.1, "page": 0.1, "other": 0.1}
+FLOOD: Final = {"browser": 1.0, "page": 1.0}
+CALM: Final = {"browser": 0.1, "page": 0.1, "other": 0.1}
 
 
-@pytest.mark.parametrize("thread", ["main", "messages"])
+@pytest.mark.parametrize("thread", ["browser", "network"])
 def test_a_flood_is_named_two_tenths_of_a_second_after_its_begin(thread: str) -> None:
     threads = Threads()
     assert threads.steps(CALM, CALM, CALM) == [None] * 3
@@ -61,7 +61,7 @@ def test_a_flood_is_named_two_tenths_of_a_second_after_its_begin(thread: str) ->
 def test_a_flood_that_begins_between_two_looks_needs_no_third_one() -> None:
     threads = Threads()
     threads.steps(CALM, CALM)
-    half = {"main": 0.65, "page": 0.65}
+    half = {"browser": 0.65, "page": 0.65}
     assert threads.steps(half, FLOOD) == [None, threads.page]
 
 
@@ -73,20 +73,20 @@ def test_a_single_busy_step_names_nobody() -> None:
 
 def test_nobody_is_named_who_is_idle_for_a_quarter_of_the_time() -> None:
     threads = Threads()
-    assert threads.steps(*[{"main": 1.0, "page": 0.75}] * 5) == [None] * 5
+    assert threads.steps(*[{"browser": 1.0, "page": 0.75}] * 5) == [None] * 5
     assert threads.saturation.is_saturated
 
 
 def test_nobody_is_named_while_the_shared_threads_keep_up() -> None:
     threads = Threads()
-    assert threads.steps(*[{"main": 0.75, "messages": 0.75, "page": 1.0}] * 5) == [None] * 5
+    assert threads.steps(*[{"browser": 0.75, "network": 0.75, "page": 1.0}] * 5) == [None] * 5
     assert not threads.saturation.is_saturated
 
 
 def test_nobody_is_named_of_two_that_are_busy() -> None:
     threads = Threads()
-    assert threads.steps(*[{"main": 1.0, "page": 1.0, "other": 0.4}] * 3) == [None] * 3
-    assert threads.steps(*[{"main": 1.0, "page": 1.0, "other": 0.3}] * 2) == [None, threads.page]
+    assert threads.steps(*[{"browser": 1.0, "page": 1.0, "other": 0.4}] * 3) == [None] * 3
+    assert threads.steps(*[{"browser": 1.0, "page": 1.0, "other": 0.3}] * 2) == [None, threads.page]
 
 
 async def test_nobody_is_named_while_a_large_picture_is_taken() -> None:
@@ -100,7 +100,7 @@ async def test_nobody_is_named_while_a_large_picture_is_taken() -> None:
 def test_who_is_stopped_is_not_named_again() -> None:
     threads = Threads()
     assert threads.steps(FLOOD, FLOOD)[-1] is threads.page
-    assert threads.steps(*[{"main": 1.0}] * 2) == [None] * 2
+    assert threads.steps(*[{"browser": 1.0}] * 2) == [None] * 2
     assert threads.saturation.is_saturated
 
 
