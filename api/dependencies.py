@@ -42,6 +42,7 @@ from fleet.queue.settings import RedisSettings
 from fleet.render.options.source import EGRESS_CONTEXT
 from fleet.settings import DataSettings, load_settings
 from fleet.telemetry.probes import Probes
+from fleet.telemetry.traces.settings import TraceSettings
 from fleet.tenants.settings import TenantSettings
 from fleet.tenants.tenant import Scope, Tenant
 from fleet.vault import Vault
@@ -63,6 +64,7 @@ class Settings:
     storage: StorageSettings
     egress: EgressSettings
     tenant: TenantSettings
+    traces: TraceSettings
 
     @classmethod
     def load(cls) -> Self:
@@ -81,6 +83,7 @@ class Settings:
             storage=load_settings(StorageSettings),
             egress=load_settings(EgressSettings),
             tenant=load_settings(TenantSettings),
+            traces=load_settings(TraceSettings),
         )
 
 

@@ -62,6 +62,7 @@ from api.server.cors import allow_origins
 from api.server.file_descriptors import raise_descriptor_limit
 from api.server.host_check import HostCheck, HostNames
 from api.server.plain_start import PlainStart
+from api.server.traced_calls import TracedCalls
 from fleet import VERSION
 from fleet.artifacts.store import Artifacts
 from fleet.connection_count import check_connections
@@ -74,6 +75,7 @@ from fleet.queue import arq_adapter
 from fleet.settings import load_settings
 from fleet.telemetry.logs import LogSettings, configure_logs, get_logger
 from fleet.telemetry.probes import Probes
+from fleet.telemetry.traces import start_traces, stop_traces
 from fleet.vault import Vault, enrol
 
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -138,6 +140,7 @@ def create_app() -> FastAPI:
     app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]
     allow_origins(app, settings.api.api_cors_origins)
     app.add_middleware(HostCheck, names=HostNames((*settings.api.api_allowed_hosts, settings.api.api_host)))
+    app.add_middleware(TracedCalls)
     app.add_middleware(CallLog)
     app.add_middleware(PlainStart)
     _add_routes(app, has_dashboard=settings.api.api_ui)
@@ -163,6 +166,8 @@ def _add_routes(app: FastAPI, *, has_dashboard: bool) -> None:
 async def _open_dependencies(settings: Settings, stack: AsyncExitStack) -> Dependencies:
     """Open all connections; `stack` closes them, each within a time limit."""
     raise_descriptor_limit(max(settings.api.api_max_waiters, settings.api.api_max_connections))
+    start_traces(settings.traces, service="api")
+    stack.push_async_callback(asyncio.to_thread, stop_traces)
     database = await _open_database(settings.database)
     stack.push_async_callback(database.close)
     vault = Vault.open(settings.secrets, settings.data.data_dir)

@@ -109,6 +109,8 @@ NAMES: Final = frozenset(
         "TENANT_MAX_RENDERS_PER_MONTH",
         "TENANT_MAX_REQUESTS_PER_S",
         "TENANT_MAX_RUNNING",
+        "TRACES_ENDPOINT",
+        "TRACES_SAMPLE",
         "WEBHOOK_TIMEOUT_S",
         "WORKER_METRICS_PORT",
         "WORKER_STALLED_AFTER_S",

@@ -18,6 +18,7 @@ from fleet.queue import arq_adapter
 from fleet.queue.arq_adapter import CarrierWorker
 from fleet.settings import load_settings
 from fleet.telemetry.logs import LogSettings, bind_for_process, configure_logs, get_logger
+from fleet.telemetry.traces import start_traces, stop_traces
 from fleet.vault import enrol
 from worker.components import Components
 from worker.health.vitals import MEASURE_INTERVAL_S
@@ -38,6 +39,11 @@ def parts_of(worker: Components) -> tuple[Part, ...]:
         # All that follow may write into it.
         Part("folder", worker.scratch.claim, worker.scratch.remove),
         # A full disk is told before it breaks something.
+        Part(
+            "traces",
+            partial(start_traces, worker.settings.traces, service="worker"),
+            partial(asyncio.to_thread, stop_traces),
+        ),
         Part("disk", start=worker.disk.check),
         Part("database", worker.database.connect, worker.database.close),
         Part("connections", start=partial(check_connections, worker.database, worker.settings.database)),

@@ -14,6 +14,7 @@ from fleet.egress.settings import EgressSettings
 from fleet.filters.settings import FilterSettings
 from fleet.queue.settings import RedisSettings
 from fleet.settings import DataSettings, FleetSettings, load_settings
+from fleet.telemetry.traces.settings import TraceSettings
 from fleet.tenants.settings import TenantSettings
 from fleet.vault.settings import SecretSettings
 
@@ -316,6 +317,7 @@ class WorkerSettings:
     secrets: SecretSettings
     storage: StorageSettings
     tenant: TenantSettings
+    traces: TraceSettings
     webhook: WebhookSettings
 
     @classmethod
@@ -342,5 +344,6 @@ class WorkerSettings:
             secrets=load_settings(SecretSettings),
             storage=load_settings(StorageSettings),
             tenant=load_settings(TenantSettings),
+            traces=load_settings(TraceSettings),
             webhook=load_settings(WebhookSettings),
         )

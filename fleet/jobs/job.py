@@ -42,6 +42,7 @@ class Job:
         request: what was asked, without its secrets and without what has its default.
         sealed_fields: the names of its secrets; None: it has none.
         replay_of: the job whose recorded requests it is rendered from; None: from the web.
+        traceparent: of what has made it, or of who has called; None: nobody traces it.
     """
 
     id: UUID
@@ -82,6 +83,7 @@ class Job:
     comparison: dict[str, Any] | None = None
     request: dict[str, Any] = field(default_factory=dict)
     sealed_fields: list[str] | None = None
+    traceparent: str | None = None
 
     @property
     def is_erased_early(self) -> bool:
@@ -95,7 +97,7 @@ JOB_COLUMNS: Final = """
     started_at, finished_at, expires_at, artifact_key, artifact, error_type, error_detail, page,
     timings_ms, memory_peak_bytes, worker_id, browser_generation, warnings, dispatched_at, artifact_erased_at,
     erase_at, quarantined_at, retry_of, replay_of, schedule_id, scheduled_for, unchanged, blocked,
-    verdict, evidence, comparison, request, sealed_fields
+    verdict, evidence, comparison, request, sealed_fields, traceparent
 """
 
 

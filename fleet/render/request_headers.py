@@ -16,6 +16,7 @@ MAX_NAME_LENGTH: Final = 200
 MAX_CREDENTIAL_BYTES: Final = 4 * 1024
 
 AUTHORIZATION: Final = "authorization"
+TRACEPARENT: Final = "traceparent"
 # RFC 9110, 5.6.2 and 5.5. Other characters than these are read differently by different servers.
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"[\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?|")

@@ -19,6 +19,7 @@ from deploy.embedded.processes.process import ProcessError
 from tests.bench.cases import make_run
 from tests.bench.cases.case import Bench
 from tests.bench.cases.documents import merge, other_printers, printing
+from tests.bench.cases.fleet import more_workers, rolling_update
 from tests.bench.cases.queue import backlog, cancel, pickup, pickup_busy, post, scaling, waiters
 from tests.bench.cases.render import (
     auto_cost,
@@ -53,6 +54,8 @@ CASES: Final[dict[str, Callable[[Bench], Awaitable[Section]]]] = {
     "make_run": make_run.run,
     "waiters": waiters.run,
     "scaling": scaling.run,
+    "more_workers": more_workers.run,
+    "rolling_update": rolling_update.run,
     "cancel": cancel.run,
     "recycle": recycle.run,
     "memory_budget": memory_budget.run,

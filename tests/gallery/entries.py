@@ -13,6 +13,7 @@ NOT_SHOWN: Final = {
     "block_trackers": "keeps out requests of which one sees nothing",
     "block_media": "keeps out video and audio, of which the pages here have none",
     "proxy": "says how the page's requests go out",
+    "send_traceparent": "is for the target's traces",
 }
 _ANDROID: Final = (
     "Mozilla/5.0 (Linux; Android 14; Pixel 7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 "

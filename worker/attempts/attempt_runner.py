@@ -33,6 +33,7 @@ from fleet.render.request import RenderRequest
 from fleet.render.stored import read_stored
 from fleet.telemetry.logs import bind, get_logger
 from fleet.telemetry.metrics.of_worker import PICKUP_SECONDS, QUEUE_ENTRIES_DROPPED
+from fleet.telemetry.traces import Side, TracedSpan, Value, continued, earlier_span, span
 from fleet.vault import Purpose, SecretOwner, UnsealError, Vault
 from worker.attempts.comparison import Comparison
 from worker.attempts.ending import AttemptPage, Ending, to_the_end
@@ -101,25 +102,43 @@ class AttemptRunner:
             await self._drop(entry)
             return
         PICKUP_SECONDS.observe(attempt.pickup_s)
-        with bind(job_id=str(attempt.job_id), attempt=attempt.attempt):
-            attempt_page = AttemptPage()
-            work = asyncio.create_task(self._work(attempt, attempt_page))
-            announcing = asyncio.create_task(announce_change(self.redis, attempt.job_id))
-            with self.heartbeat.holding(attempt, work) as lease:
-                try:
-                    outcome = await work
-                except asyncio.CancelledError:
-                    await to_the_end(self.ending.interrupted(attempt, lease.interruption))
-                except NoPageError:
-                    await to_the_end(self.ending.interrupted(attempt, interruption=None))
-                except Exception as error:  # noqa: BLE001 - the job must reach a state after any error
-                    await to_the_end(self.ending.failed(attempt, error, attempt_page))
-                else:
+        with bind(job_id=str(attempt.job_id), attempt=attempt.attempt), continued(attempt.traceparent):
+            earlier_span("wait in queue", seconds=attempt.pickup_s)
+            with span("attempt", **self._known_of(attempt)) as traced:
+                await self._attempt(attempt, traced)
+
+    async def _attempt(self, attempt: JobAttempt, traced: TracedSpan) -> None:
+        attempt_page = AttemptPage()
+        work = asyncio.create_task(self._work(attempt, attempt_page))
+        announcing = asyncio.create_task(announce_change(self.redis, attempt.job_id))
+        with self.heartbeat.holding(attempt, work) as lease:
+            try:
+                outcome = await work
+            except asyncio.CancelledError:
+                traced.fail("interrupted")
+                await to_the_end(self.ending.interrupted(attempt, lease.interruption))
+            except NoPageError:
+                traced.fail("interrupted")
+                await to_the_end(self.ending.interrupted(attempt, interruption=None))
+            except Exception as error:  # noqa: BLE001 - the job must reach a state after any error
+                traced.fail(error.type.value if isinstance(error, RenderError) else type(error).__name__)
+                await to_the_end(self.ending.failed(attempt, error, attempt_page))
+            else:
+                with span("record"):
                     await to_the_end(self.ending.record(attempt, outcome))
-                finally:
-                    if attempt_page.evidence is not None:
-                        attempt_page.evidence.discard()
-            await announcing  # ended long ago, unless Redis does not answer
+            finally:
+                if attempt_page.evidence is not None:
+                    attempt_page.evidence.discard()
+        await announcing  # ended long ago, unless Redis does not answer
+
+    def _known_of(self, attempt: JobAttempt) -> dict[str, Value]:
+        """The ids of an attempt, as log lines have them."""
+        return {
+            "job_id": str(attempt.job_id),
+            "job_attempt": attempt.attempt,
+            "tenant_id": str(attempt.tenant_id),
+            "worker_id": str(self.worker_id),
+        }
 
     async def _claim(self, entry: QueueEntry) -> JobAttempt | None:
         # Repeated until Postgres answers: if it gave up, the sweeper would only send the same entry again.
@@ -194,6 +213,7 @@ class AttemptRunner:
                     # Not before: a job is not to fail because the worker had to launch another browser.
                     deadline.reschedule(clock() + request.timeout_ms / 1000)
                     attempt_page.page = page
+                    earlier_span("wait for a page", seconds=page.waited_s)
                     attempt_page.evidence = evidence = self.evidence.of(attempt, request, page)
                     terms = Terms(policy, caps=caps, own_site=bundle)
                     async with recorded(evidence, deadline):
@@ -214,7 +234,8 @@ class AttemptRunner:
                 page.stage = "upload"
                 upload_started = clock()
                 kept = await evidence.keep(_succeeded(rendered)) if evidence is not None else None
-                await self.artifacts.upload(path, key, content_type=rendered.artifact.content_type)
+                with span("upload", Side.CLIENT):
+                    await self.artifacts.upload(path, key, content_type=rendered.artifact.content_type)
             timings_ms["upload"] = _ms(clock() - upload_started)
             timings_ms["total"] = _ms(clock() - started)
             compared = await self.comparison.compare(path, rendered.artifact, attempt)

@@ -19,6 +19,7 @@ from fleet.render.options.output import PICTURES, TEXTS, Format
 from fleet.render.origins import origin_of
 from fleet.render.request import RenderRequest
 from fleet.telemetry.metrics.of_worker import RENDER_SECONDS
+from fleet.telemetry.traces import span
 from worker.blocking.filter_lists import SHIPPED_LISTS, FilterLists
 from worker.browser.devtools import DevToolsError
 from worker.browser.page import Page
@@ -78,6 +79,11 @@ class Step:
     stage: Stage
     run: Callable[[Render], Awaitable[None]]
     formats: frozenset[Format] = ALL
+
+    @property
+    def name(self) -> str:
+        """That of the option group, for traces."""
+        return f"step {self.run.__module__.rpartition('.')[2]}"
 
 
 STEPS: Final = (
@@ -218,7 +224,8 @@ async def run_steps(work: Render) -> None:
             started, stage = clock(), step.stage.value
             work.page.stage = stage
             try:
-                await step.run(work)
+                with span(step.name):
+                    await step.run(work)
             finally:
                 work.timings_s[stage] = work.timings_s.get(stage, 0) + clock() - started
     _report_egress(work)

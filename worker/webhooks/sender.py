@@ -9,6 +9,7 @@ import contextlib
 import random
 import ssl
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -24,6 +25,7 @@ from fleet.jobs.document.webhook import WebhookDocument
 from fleet.jobs.files.artifact import signed_artifact
 from fleet.telemetry.logs import bind, get_logger
 from fleet.telemetry.metrics.of_worker import WEBHOOKS
+from fleet.telemetry.traces import Side, continued, span, traceparent
 from fleet.vault import Vault
 from fleet.webhooks import endpoints, outbox
 from fleet.webhooks.endpoints import Endpoint
@@ -33,7 +35,7 @@ from worker.egress.terms import Caps, Terms
 from worker.egress.verdicts import ConnectionOutcome
 from worker.webhooks.http_post import PostError, ReceiverResponse, post, tls_context
 from worker.webhooks.retry_policy import MAX_TRIES, SendResult, decide, error_of_status
-from worker.webhooks.signing import SignedMessage, sign_message
+from worker.webhooks.signing import sign_message
 
 # How many messages may be sent at once. Each needs a task, a connection and at most 64 KiB. A tenant whose
 # receivers are all slow occupies half of a sender at most.
@@ -229,15 +231,15 @@ class Sender:
             result = SendResult(None, DeliveryError.INTERNAL_ERROR)
         return _SendAttempt(result, round((time.monotonic() - started) * 1000, 1), endpoint)
 
-    async def _document(self, message: Message, now: datetime) -> WebhookDocument:
-        """What a message says now."""
+    async def _document(self, message: Message, now: datetime) -> tuple[WebhookDocument, str | None]:
+        """What a message says now, and the trace that its job belongs to."""
         if message.job_id is None:
-            return WebhookDocument.of_test(now=now)
+            return WebhookDocument.of_test(now=now), None
         job = await read.get(self._database, job_id=message.job_id, tenant_id=message.tenant_id)
         if job is None:
             raise RuntimeError("the job of a message does not exist")
         address = signed_artifact(self._artifacts, job)
-        return WebhookDocument.of(job, address, api_url=self._api_url, now=now)
+        return WebhookDocument.of(job, address, api_url=self._api_url, now=now), job.traceparent
 
     async def _send(self, message: Message, endpoint: Endpoint | None) -> SendResult:
         if endpoint is None:
@@ -245,14 +247,23 @@ class Sender:
         if endpoint.disabled_at is not None:
             return SendResult(None, DeliveryError.ENDPOINT_DISABLED)
         now = datetime.now(UTC)
-        document = await self._document(message, now)
+        document, trace = await self._document(message, now)
+        with continued(trace), span("webhook", Side.CLIENT, **_known_of(message)) as sent:
+            result = await self._post_document(message, endpoint, document, now)
+            if result.error is not None:
+                sent.fail(result.error.value)
+            return result
+
+    async def _post_document(
+        self, message: Message, endpoint: Endpoint, document: WebhookDocument, now: datetime
+    ) -> SendResult:
         signed = sign_message(message.id, document, secrets=endpoint.secrets, now=now)
         policy = self._policy.for_tenant(message.egress_allow, message.egress_deny)
         try:
             # Checked again: the lists may have changed since the job was accepted.
             url = policy.check_url(message.url)
             async with asyncio.timeout(self._timeout_s):
-                response = await self._post(url, signed, policy)
+                response = await self._post(url, signed.body, _traced(signed.headers), policy)
         except (BlockedAddressError, MalformedAddressError):
             return SendResult(None, DeliveryError.URL_BLOCKED)
         except TimeoutError:
@@ -271,13 +282,15 @@ class Sender:
             return None
         return self._tls or await asyncio.to_thread(tls_context)
 
-    async def _post(self, url: str, signed: SignedMessage, policy: AddressPolicy) -> ReceiverResponse:
+    async def _post(
+        self, url: str, body: bytes, headers: Mapping[str, str], policy: AddressPolicy
+    ) -> ReceiverResponse:
         port = await self._egress.open_port()
         try:
             caps = Caps(max_bytes=_MAX_BYTES, max_connections=1, max_s=self._timeout_s)
             port.admit(Terms(policy, caps=caps))
             tls = await self._trust(url)
-            return await post(url, signed.body, signed.headers, proxy_port=port.number, tls=tls)
+            return await post(url, body, headers, proxy_port=port.number, tls=tls)
         except PostError as error:
             target = Url(url)
             verdict = port.verdict(target.host or "", target.port or 0)
@@ -308,3 +321,18 @@ class Sender:
             )
 
         await until_answered(write, failing="cannot record a webhook yet")
+
+
+def _known_of(message: Message) -> dict[str, str | int]:
+    """What its span says of a message."""
+    return {
+        "job_id": str(message.job_id or ""),
+        "message_id": str(message.id),
+        "message_attempt": message.attempt,
+    }
+
+
+def _traced(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """With the trace of its job: its receiver is the caller who has begun it."""
+    known = traceparent()
+    return headers if known is None else {**headers, "traceparent": known}

@@ -31,6 +31,7 @@ class JobAttempt:
         is_capped: whether the number of jobs that its tenant may run at once is limited.
         egress_allow: addresses that its tenant reaches besides those of the settings, as in `EGRESS_ALLOW`.
         egress_deny: addresses that its tenant does not reach, as in `EGRESS_DENY`.
+        traceparent: of what has made the job, or of who has called; None: nobody traces it.
     """
 
     job_id: UUID
@@ -50,6 +51,7 @@ class JobAttempt:
     replay_of: UUID | None = None
     egress_allow: tuple[str, ...] = ()
     egress_deny: tuple[str, ...] = ()
+    traceparent: str | None = None
 
 
 # How many jobs of this job's tenant run now. It is exact only while the lock of _CAP is held.
@@ -66,7 +68,7 @@ _CLAIM_WHERE: Final = """
           AND NOT EXISTS (SELECT FROM fleet WHERE paused_at IS NOT NULL)
           AND {permitted}
         RETURNING id, attempt, tenant_id, request, secrets, content, bundle_id, replay_of, max_attempts,
-                  failure_count, crash_count, created_at, schedule_id,
+                  failure_count, crash_count, created_at, schedule_id, traceparent,
                   extract(epoch FROM expires_at - now()) AS expires_in_s,
                   extract(epoch FROM clock_timestamp() - greatest(queued_at, run_after)) AS pickup_s,
                   extract(epoch FROM now() - created_at) AS queued_s
@@ -183,6 +185,7 @@ def _attempt(row: asyncpg.Record, *, is_capped: bool) -> JobAttempt:
         replay_of=row["replay_of"],
         egress_allow=tuple(row["egress_allow"]),
         egress_deny=tuple(row["egress_deny"]),
+        traceparent=row["traceparent"],
     )
 
 

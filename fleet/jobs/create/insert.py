@@ -16,6 +16,7 @@ import uuid_utils.compat as uuid_utils
 from fleet.jobs.job import JOB_COLUMNS
 from fleet.render.request import RenderRequest
 from fleet.render.sealed import sealed_job_columns
+from fleet.telemetry.traces import traceparent
 from fleet.vault import Purpose, SecretOwner, Vault
 
 _PORT: Final = re.compile(r":\d+$")
@@ -40,6 +41,7 @@ class NewJob(NamedTuple):
         replay_of: the ended job whose recorded requests this one is rendered from; None: from the web.
         of_link: whether a signed link made it. Of open ones that render the same only one can exist.
         bundle_id: the bundle in which the files of its page are; None: none was uploaded.
+        traceparent: of what has made it, or of who has called; None: nobody traces it.
         schedule_id: the schedule that made it, for its time `scheduled_for`. Each time has only one job.
     """
 
@@ -68,6 +70,7 @@ class NewJob(NamedTuple):
     scheduled_for: datetime | None = None
     bundle_id: UUID | None = None
     replay_of: UUID | None = None
+    traceparent: str | None = None
 
     @classmethod
     def of(
@@ -105,6 +108,7 @@ class NewJob(NamedTuple):
             webhook_url=request.webhook_url,
             retention_s=request.retention_s,
             idempotency_key=idempotency_key,
+            traceparent=traceparent(),
         )
 
 
@@ -135,6 +139,7 @@ _TYPES: Final = {
     "scheduled_for": "timestamptz",
     "bundle_id": "uuid",
     "replay_of": "uuid",
+    "traceparent": "text",
 }
 # These fields are not stored as they are given; see the statement.
 _CONVERTED: Final = frozenset({"sealed_fields", "run_at", "expires_in"})

@@ -21,7 +21,7 @@ from fleet.errors import ErrorType
 from fleet.input.field_errors import NO_CONTROL_CHARACTERS, rule_error
 from fleet.render.cookies import MAX_COOKIES, MAX_TEXT_LENGTH, MAX_TOTAL_COOKIE_BYTES, Cookie
 from fleet.render.options.source import address_policy
-from fleet.render.request_headers import AUTHORIZATION, BasicAuth, Headers, refuse_colon
+from fleet.render.request_headers import AUTHORIZATION, TRACEPARENT, BasicAuth, Headers, refuse_colon
 from fleet.render.storage_state import StorageState
 
 # RFC 1929 gives user name and password one byte of length each.
@@ -162,6 +162,12 @@ class IdentityOptions(BaseModel):
         description="All requests of the page go through this proxy. It must have a public address.",
     )
 
+    send_traceparent: bool = Field(
+        default=False,
+        description="Whether requests to the origin of `url` have a `traceparent`, of the trace to which the "
+        "call belongs that made the job.",
+    )
+
     @model_validator(mode="after")
     def _cookies_fit_into_a_request(self) -> Self:
         size = sum(len(f"{cookie.name}={cookie.value}; ".encode()) for cookie in self.cookies)
@@ -175,6 +181,14 @@ class IdentityOptions(BaseModel):
     def _one_authorization(self) -> Self:
         if self.basic_auth is not None and AUTHORIZATION in self.headers:
             raise rule_error("basic_auth", "is sent as `Authorization`, which `headers` has too; give one")
+        return self
+
+    @model_validator(mode="after")
+    def _one_traceparent(self) -> Self:
+        if self.send_traceparent and TRACEPARENT in self.headers:
+            raise rule_error(
+                "send_traceparent", "is sent as `traceparent`, which `headers` has too; give one"
+            )
         return self
 
 
@@ -202,4 +216,4 @@ def check_target(options: IdentityOptions, url: str | None) -> None:
             )
 
 
-_OF_A_TARGET: Final = ("headers", "basic_auth", "cookies", "storage_state")
+_OF_A_TARGET: Final = ("headers", "basic_auth", "cookies", "storage_state", "send_traceparent")

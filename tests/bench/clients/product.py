@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -25,6 +25,7 @@ _READY_TIMEOUT_S: Final = 60.0
 _MIGRATIONS_TIMEOUT_S: Final = 60.0
 _STOP_TIMEOUT_S: Final = 10.0
 _POLL_S: Final = 0.02
+_READY: Final = "SELECT count(*) >= $1 FROM workers WHERE stopped_at IS NULL"
 
 
 class ProductError(Exception):
@@ -191,18 +192,28 @@ class Product:
         await self._until(api.child, lambda: _answers_ready(api))
 
     async def worker_ready(self, child: ChildProcess) -> None:
-        """Wait until a worker has written its row, which it does when it has a browser.
+        """As `workers_ready`, for the first one."""
+        await self.workers_ready([child])
+
+    async def workers_ready(self, children: Sequence[ChildProcess], *, besides: int = 0) -> None:
+        """Wait until each worker has written its row, which it does when it has a browser.
+
+        Args:
+            children: the workers.
+            besides: how many others there are.
 
         Raises:
-            ProductError: it ended, or took too long.
+            ProductError: one ended, or took too long.
         """
         connection = await asyncpg.connect(self.database_url)
+        count = besides + len(children)
 
         async def is_ready() -> bool:
-            return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM workers)"))
+            return bool(await connection.fetchval(_READY, count))
 
         try:
-            await self._until(child, is_ready)
+            for child in children:
+                await self._until(child, is_ready)
         finally:
             await connection.close()
 

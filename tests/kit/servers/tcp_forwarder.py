@@ -16,11 +16,17 @@ class TcpForwarder:
 
     def __init__(self, target: int, *, tls: ssl.SSLContext | None = None) -> None:
         self.port = 0
+        self._kept: dict[asyncio.StreamReader, bytearray] = {}
         self._target = target
         self._tls = tls
         self._server: asyncio.Server | None = None
         self._ends: set[asyncio.StreamWriter] = set()
         self._flowing = asyncio.Event()
+
+    @property
+    def sent(self) -> list[bytes]:
+        """What clients have sent so far, one entry for each connection."""
+        return [bytes(kept) for kept in self._kept.values() if kept]
 
     async def resume(self) -> None:
         """Start forwarding, or forward again, at the same port."""
@@ -50,13 +56,17 @@ class TcpForwarder:
             writer.transport.abort()  # the server is down, and so is this connection
             return
         ends = {writer, far_writer}
+        self._kept[reader] = bytearray()
         self._ends |= ends
         await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
         self._ends -= ends
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        kept = self._kept.get(reader)
         try:
             while data := await reader.read(65_536):
+                if kept is not None:
+                    kept += data
                 await self._flowing.wait()
                 writer.write(data)
                 await writer.drain()

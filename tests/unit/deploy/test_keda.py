@@ -11,7 +11,7 @@ from api.routes.health import ScalingDocument, router
 from tests.kit.docs.declared_metrics import DECLARED
 from tests.kit.paths import ROOT
 
-TEXT = (ROOT / "deploy" / "keda" / "scaledobject.yaml").read_text()
+TEXT = (ROOT / "deploy" / "k8s" / "base" / "scaledobject.yaml").read_text()
 
 
 def trigger(kind: str, text: str) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from fleet.errors import ErrorType, RenderError
 from fleet.render.cookies import Cookie
 from fleet.render.options.identity import Proxy
 from fleet.render.origins import host_of, origin_of
-from fleet.render.request_headers import AUTHORIZATION
+from fleet.render.request_headers import AUTHORIZATION, TRACEPARENT
+from fleet.telemetry.traces import traceparent
 from worker.browser.devtools import ProtocolError
 from worker.browser.protocol import CookieParam
 from worker.egress.terms import Upstream
@@ -34,11 +35,21 @@ async def run(render: Render) -> None:
         # Sent at once, as curl does: many a server answers 404 instead of asking who it is. Nothing ever
         # answers a question for credentials, of whatever origin or proxy.
         headers[AUTHORIZATION] = request.basic_auth.header
+    if request.send_traceparent:
+        headers |= _traceparent(render)
     if headers:
         await render.page.headers.add(origin_of(request.url), headers)
     if request.cookies or request.storage_state is not None:
         await _set_cookies(render, request.url)
         await _fill_storage(render, request.url)
+
+
+def _traceparent(render: Render) -> dict[str, str]:
+    known = traceparent()
+    if known is None:
+        render.warnings.append("send_traceparent: the call that made this job had no valid `traceparent`")
+        return {}
+    return {TRACEPARENT: known}
 
 
 def _upstream(proxy: Proxy) -> Upstream:

@@ -87,6 +87,7 @@ class RenderOptions(TypedDict, total=False):
     cookies: Sequence[Mapping[str, Any] | str]
     storage_state: Mapping[str, Any] | None
     proxy: Mapping[str, Any] | None
+    send_traceparent: bool
     allow_requests: Sequence[str]
     block_ads: bool
     block_cookie_banners: bool
