@@ -1,7 +1,7 @@
 """The previous release finds all that it knows in the schema of this one, and nothing there is stricter.
 
-A rolling update needs it, and whoever goes back. `previous_schema.json` is the schema of the previous release;
-a release renews it (docs/release.md) with `RENDERFLEET_UPDATE_GOLDEN=1`.
+A rolling update needs it, and whoever goes back. `previous_schema.json` has the schema that it has made;
+a release renews it with `RENDERFLEET_UPDATE_GOLDEN=1` (docs/release.md).
 """
 
 import json
