@@ -19,7 +19,7 @@ from deploy.embedded.processes.process import ProcessError
 from tests.bench.cases import make_run
 from tests.bench.cases.case import Bench
 from tests.bench.cases.documents import merge, other_printers, printing
-from tests.bench.cases.fleet import more_workers, rolling_update
+from tests.bench.cases.fleet import growth, more_workers, rolling_update
 from tests.bench.cases.queue import backlog, cancel, pickup, pickup_busy, post, scaling, waiters
 from tests.bench.cases.render import (
     auto_cost,
@@ -56,6 +56,7 @@ CASES: Final[dict[str, Callable[[Bench], Awaitable[Section]]]] = {
     "scaling": scaling.run,
     "more_workers": more_workers.run,
     "rolling_update": rolling_update.run,
+    "growth": growth.run,
     "cancel": cancel.run,
     "recycle": recycle.run,
     "memory_budget": memory_budget.run,
