@@ -47,7 +47,11 @@ _PATTERNS: Final[Mapping[str, str]] = {
     r"^(auto|human|json)$": "auto, human or json",
     r"^(AES256|aws:kms)?$": "AES256, aws:kms or nothing",
     r"^postgres(ql)?://": "an address that begins with postgresql:// or postgres://",
-    r"^(rediss?|unix)://": "an address that begins with redis://, rediss:// or unix://",
+    r"^(rediss?(\+sentinel)?|unix)://": (
+        "an address that begins with redis://, rediss://, unix://, redis+sentinel:// or rediss+sentinel://"
+    ),
+    r"^(session|transaction)$": "session or transaction",
+    r"^[a-z0-9-]{2,32}$": "2 to 32 lower-case letters, figures and hyphens, such as eu-central-1",
     r"^(https?://|$)": "an address that begins with http:// or https://, or nothing",
     r"^https?://": "an address that begins with http:// or https://",
 }
