@@ -36,7 +36,8 @@ if [ ! -e "$folder/tls_certificate" ]; then
         -keyout "$work/key" -out "$work/request" 2> "$work/said"
     printf '%s\n' "subjectAltName=IP:$address" "basicConstraints=critical,CA:false" "extendedKeyUsage=serverAuth" \
         "authorityKeyIdentifier=keyid" > "$work/extensions"
-    openssl x509 -req -in "$work/request" -CA "$work/ca" -CAkey "$folder/engines_ca_key" -CAcreateserial \
+    openssl x509 -req -in "$work/request" -CA "$work/ca" -CAkey "$folder/engines_ca_key" \
+        -CAcreateserial -CAserial "$work/serial" \
         -days 3650 -sha256 -extfile "$work/extensions" -out "$work/certificate" 2> "$work/said"
     for name in ca:engines_ca key:tls_key certificate:tls_certificate; do
         install -m 644 "$work/${name%%:*}" "$folder/${name##*:}"
