@@ -144,11 +144,9 @@ HELD_IN_TESTS: Final = (
     "cookies",
     "history-states",
     "frames",
+    "titles",
     "console",
     "fetches",
-    "workers",
-    "web-sockets",
-    "peer-connections",
 )
 
 

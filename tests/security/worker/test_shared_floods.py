@@ -26,6 +26,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 # Longer than any test waits: what ends a flood here is the worker.
 FLOOD_MS: Final = 60_000
+LOWEST_PRIORITY: Final = 19
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -69,6 +70,20 @@ async def test_a_flood_is_held_and_a_witness_beside_it_is_rendered(stage: Browse
         await asyncio.gather(flooding, return_exceptions=True)
     await assert_witness(stage)
     assert stage.pool.generation == 1, "the browser and its other pages have survived"
+
+
+async def test_a_page_with_many_threads_gets_only_cpu_that_is_idle(stage: BrowserStage) -> None:
+    def is_behind() -> bool:
+        return any(one.nice() == LOWEST_PRIORITY for one in stage.descendants("renderer"))
+
+    flooding = asyncio.create_task(flood(stage, "workers"))
+    try:
+        await until(is_behind, "a renderer with the lowest priority", look_s=0.02)
+        await assert_witness(stage)
+    finally:
+        flooding.cancel()
+        await asyncio.gather(flooding, return_exceptions=True)
+    await assert_witness(stage)
 
 
 @pytest.mark.parametrize(
