@@ -60,6 +60,7 @@ class Render:
         has_lazy: left by `readiness`: whether the page has pictures or frames that load when scrolled to.
         cut_height: left by `full_page`: CSS pixels of the page's height that the picture does not hold.
         blank_share: left by `screenshot`: how much of the picture has one colour; None: not counted.
+        awaited: what is being waited for, in words; empty: nothing is.
         verdict: left by `verdict`: what the result is worth.
         area: left by `full_page`: the part of the page that the picture shows; None: what is in the window.
         ignored_areas: left by `full_page` or `screenshot`: where the ignored elements are, as left, top,
@@ -91,6 +92,7 @@ class Render:
     has_lazy: bool = False
     cut_height: int = 0
     blank_share: float | None = None
+    awaited: str = ""
     verdict: VerdictDocument | None = None
     area: ScreenshotClip | None = None
     ignored_areas: list[tuple[float, ...]] = field(default_factory=list)
@@ -154,9 +156,11 @@ class Render:
         least_s = _LOOK_S if self.request.best_attempt else 0.0
         now = asyncio.get_running_loop().time()
         scope = asyncio.timeout_at(max(self.navigation_deadline, now + least_s))
+        self.awaited = awaited
         try:
             async with scope:
                 yield
+            self.awaited = ""
         except TimeoutError as error:
             if not scope.expired():
                 raise

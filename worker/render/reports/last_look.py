@@ -65,7 +65,8 @@ async def look_last(work: Render, traces: Traces, *, is_late: bool = False) -> N
     """
     has_page = work.page.is_alive and COMMIT in work.page.lifecycle.reached
     if is_late and work.page.is_alive:
-        traces.still_open = await unfinished.describe(work.page)
+        awaited = f": {work.awaited}" if work.awaited else ""
+        traces.still_open = awaited + await unfinished.describe(work.page)
     if has_page and work.page.lifecycle.unreachable_url is None and work.page_facts.final_url is None:
         # What may not be shown is not told of either.
         with contextlib.suppress(TimeoutError, RenderError, DevToolsError, EvaluationError):

@@ -13,13 +13,16 @@ async def test_a_failed_job_tells_what_is_known_of_its_page(stage: Stage) -> Non
     async with stage.worker():
         late = await stage.enqueue(html=html, timeout_ms=ATTEMPT_MS)
         missed = await stage.enqueue(html="<title>Whole</title><p>text", fail_if_content_contains=["text"])
+        endless = await stage.enqueue(html="text", scripts=["new Promise(() => {})"], timeout_ms=ATTEMPT_MS)
         ended, refused = await stage.ended(late), await stage.ended(missed)
+        unsettled = await stage.ended(endless)
 
     assert (ended.error_type, refused.error_type) == (ErrorType.RENDER_TIMEOUT, ErrorType.CONTENT_REJECTED)
     assert ended.error_detail == (
-        f"the attempt took longer than timeout_ms = {ATTEMPT_MS}, while the page was waited for; "
-        f"still open: {hanging}"
+        f"the attempt took longer than timeout_ms = {ATTEMPT_MS}, while the page was waited for: "
+        f"wait_until=auto; still open: {hanging}"
     )
+    assert str(unsettled.error_detail).endswith("while the page was waited for: the end of scripts[0]")
     assert ended.timings_ms is not None
     assert refused.timings_ms is not None
     assert ended.timings_ms.keys() == {"queued", "context", "navigation", "readiness", "total"}
