@@ -164,6 +164,7 @@ class Render:
         except TimeoutError as error:
             if not scope.expired():
                 raise
+            self.awaited = ""
             stages = self.page.lifecycle.reached
             reached = ", ".join(stage for stage in STAGES if stage in stages) or "nothing"
             waited = f"waited {self.request.navigation_timeout_ms} ms for {awaited}"
