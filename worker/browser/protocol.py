@@ -16,15 +16,16 @@ class ScreenOrientation(TypedDict):
 
 
 class Metrics(TypedDict):
-    """Of `Emulation.setDeviceMetricsOverride`, in CSS pixels."""
+    """Of `Emulation.setDeviceMetricsOverride`, in CSS pixels. `scale` changes what is drawn, not the page."""
 
     width: int
     height: int
     deviceScaleFactor: float
     mobile: bool
-    screenWidth: int
-    screenHeight: int
+    screenWidth: NotRequired[int]
+    screenHeight: NotRequired[int]
     screenOrientation: NotRequired[ScreenOrientation]
+    scale: NotRequired[float]
 
 
 class CookieParam(TypedDict):

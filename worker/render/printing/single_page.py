@@ -21,6 +21,7 @@ from worker.render.context import Render
 from worker.render.file_facts import count_pages
 from worker.render.in_page import script
 from worker.render.printing.parameters import parameters
+from worker.render.window import UNSEEN_SCALE
 
 MAX_HEIGHT_PX: Final = MAX_FULL_PAGE_HEIGHT_PX
 _ADOPT: Final = script("adopt.js")
@@ -96,6 +97,7 @@ def _window(width_px: int, height_px: int) -> Metrics:
         mobile=False,
         screenWidth=max(1, width_px),
         screenHeight=height_px,
+        scale=UNSEEN_SCALE,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from fleet.render.request import RenderRequest
 from worker.browser.new_page import DEFAULT_HEIGHT_PX, DEFAULT_WIDTH_PX
 from worker.render.context import Render
-from worker.render.window import window_metrics
+from worker.render.window import is_unseen, unseen_window, window_metrics
 
 
 async def run(render: Render) -> None:
@@ -15,6 +15,8 @@ async def run(render: Render) -> None:
     commands: list[Coroutine[Any, Any, Any]] = []
     if not _is_usual(render.request):
         commands.append(render.page.resize(window_metrics(render.request)))
+    elif is_unseen(render.request):
+        commands.append(render.page.resize(unseen_window(render.request)))
     if render.request.has_touch:
         commands.append(render.page.send("Emulation.setTouchEmulationEnabled", enabled=True))
     if commands:

@@ -35,8 +35,9 @@ async def failed(stage: BrowserStage, **options: Any) -> tuple[ErrorType, str]:
     return caught.value.type, caught.value.detail
 
 
-async def test_one_can_click_what_is_far_below(shared: BrowserStage) -> None:
-    assert await title(shared, click="#send") == "over click:send:true"
+@pytest.mark.parametrize("format_", ["png", "pdf", "html"])
+async def test_one_can_click_what_is_far_below(shared: BrowserStage, format_: str) -> None:
+    assert await title(shared, click="#send", format=format_) == "over click:send:true"
 
 
 async def test_a_form_is_filled_in(shared: BrowserStage) -> None:

@@ -1,6 +1,9 @@
 """The screen that a page sees, and the picture that comes of it."""
 
+import asyncio
+import base64
 import json
+from io import BytesIO
 from typing import Any
 from urllib.parse import quote
 
@@ -10,7 +13,11 @@ from PIL import Image
 from fleet.render.devices import TABLE
 from tests.kit import device_table
 from tests.kit.documents.pictures import Colour, colours
-from tests.kit.stages.browser_stage import BrowserStage
+from tests.kit.stages.browser_stage import MAX_BYTES, TERMS, BrowserStage, request_for
+from worker.browser.devtools import Params
+from worker.browser.document.loading import LOAD
+from worker.render.context import Render
+from worker.render.steps import viewport
 
 pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 
@@ -64,6 +71,71 @@ async def test_a_page_that_is_not_made_for_phones_is_made_smaller_on_one(
     with Image.open(shared.output) as picture:
         assert picture.size == (400, height)
     assert colours(shared.output, (5, 5), (395, 5), (5, 250)) == [LIME, LIME, background]
+
+
+# What a page knows of its window: its queries, what is in view, and whether it is given frames.
+KNOWS = """<title></title><style>div { height: 700px }</style><div id=near></div><div id=far></div><script>
+const seen = {}, moved = [];
+addEventListener('resize', () => moved.push('resize'));
+addEventListener('visibilitychange', () => moved.push('hidden'));
+const look = new IntersectionObserver((entries) => entries.forEach((entry) => {
+  seen[entry.target.id] = [entry.intersectionRatio.toFixed(2), entry.rootBounds?.height];
+  if (Object.keys(seen).length === 2) requestAnimationFrame(() => requestAnimationFrame(() => {
+    document.title = JSON.stringify([innerWidth, outerHeight, devicePixelRatio, visualViewport.scale,
+      visualViewport.width, screen.width, matchMedia('(min-width: 1280px)').matches, seen, moved,
+      document.elementFromPoint(20, 712).id, document.visibilityState]);
+  }));
+}));
+look.observe(near);
+look.observe(far);
+</script>"""
+
+
+@pytest.mark.parametrize("format_", ["pdf", "html"])
+@pytest.mark.parametrize("options", [{}, {"viewport": {"width": 1000}, "device_scale_factor": 2}])
+async def test_a_page_of_which_no_picture_is_taken_sees_the_same_window(
+    shared: BrowserStage, format_: str, options: dict[str, Any]
+) -> None:
+    options = {"html": KNOWS, "wait_for_function": "document.title !== ''", **options}
+    pictured = await shared.render(**options)
+    rendered = await shared.render(format=format_, **options)
+    assert rendered.page.title == pictured.page.title
+
+
+LIME_PAGE = "<!doctype html><body style='margin: 0'><div style='height: 100vh; background: lime'>"
+
+
+async def drawn_size(stage: BrowserStage, **options: Any) -> tuple[int, int]:
+    """How many pixels Chromium draws of a page that fills its window. A screenshot would draw it anew."""
+    frames: asyncio.Queue[Params] = asyncio.Queue()
+    request = request_for(html="<body>", **options)
+    async with stage.page() as page:
+        await viewport.run(Render(page, request, stage.output, TERMS, MAX_BYTES, navigation_deadline=0))
+        await page.set_html(LIME_PAGE)
+        await page.lifecycle.reach(LOAD)
+        page.on("Page.screencastFrame", frames.put_nowait)
+        await page.send("Page.startScreencast", format="png")
+        while True:
+            frame = await frames.get()
+            if box := not_white(base64.b64decode(frame["data"])):  # the first frame may be of the empty page
+                return box[2] - box[0], box[3] - box[1]
+            await page.send("Page.screencastFrameAck", sessionId=frame["sessionId"])
+
+
+def not_white(png: bytes) -> tuple[int, int, int, int] | None:
+    """Left, top, right and bottom of what has a colour."""
+    with Image.open(BytesIO(png)) as picture:
+        return picture.convert("RGB").point(lambda value: 255 - value).getchannel("R").getbbox()
+
+
+@pytest.mark.parametrize("options", [{}, {"viewport": {"width": 1000, "height": 1000}}])
+async def test_nothing_is_drawn_large_that_nobody_sees(shared: BrowserStage, options: dict[str, Any]) -> None:
+    size = options.get("viewport", {"width": 1280, "height": 720})
+    whole = (size["width"], size["height"])
+    assert await drawn_size(shared, format="png", **options) == whole
+    assert max(await drawn_size(shared, format="pdf", **options)) <= max(whole) / 50
+    # The mouse finds what it is sent to.
+    assert await drawn_size(shared, format="pdf", click="body", **options) == whole
 
 
 async def test_the_table_of_devices_is_that_of_the_installed_playwright() -> None:
