@@ -79,7 +79,7 @@ class Sieve:
         self._before_tunnel: Callable[[], Awaitable[None]] | None = None
         self._preparing = asyncio.Lock()
         self._page_host = _host(wishes.page)
-        self._refused: set[str] = set()
+        self._refused: dict[str, RefusedBy] = {}
 
     def refusal(self, host: str, url: str, accept: str) -> str | None:
         """See `worker.egress.terms.Unwanted`."""
@@ -142,7 +142,11 @@ class Sieve:
 
     def has_refused(self, url: str) -> bool:
         """Whether a request failed because it was refused."""
-        return url in self._refused or f"{_HTTPS}{_host(url)}" in self._refused
+        return self.refused_by(url) is not None
+
+    def refused_by(self, url: str) -> RefusedBy | None:
+        """The option by which a request to this address was refused; None: it was not."""
+        return self._refused.get(url) or self._refused.get(f"{_HTTPS}{_host(url)}")
 
     def patterns(self) -> list[dict[str, str]]:
         """The requests that the browser has to stop, as `Fetch.RequestPattern` of the DevTools protocol."""
@@ -192,7 +196,7 @@ class Sieve:
     def _refuse(self, reason: RefusedBy, what: str) -> str:
         self._note(reason)
         if len(self._refused) < _MAX_REMEMBERED:
-            self._refused.add(what)
+            self._refused[what] = reason
         verb = "is in" if reason is RefusedBy.PATTERN else "is kept out by"
         return f"The page led to an address that {verb} `{reason}`."
 

@@ -13,6 +13,7 @@ from fleet.jobs.facts import ArtifactFacts, PageFacts
 from fleet.jobs.verdict import VerdictDocument
 from fleet.render.request import RenderRequest
 from worker.blocking.filter_lists import FilterLists
+from worker.blocking.sieve import Sieve
 from worker.browser.document.loading import COMMIT, STAGES
 from worker.browser.page import Page
 from worker.browser.protocol import ScreenshotClip
@@ -52,6 +53,7 @@ class Render:
         replay: answers the page's requests instead of the web; None: the web does.
         warnings: sentences for the caller about what is not as asked.
         blocked: counts what was kept out of the page; the steps that keep something out add to it.
+        sieve: left by the step `blocking`: decides what is refused; None: nothing is.
         timings_s: what each stage has taken so far, in seconds.
         page_facts: left by the step `readiness`.
         findings: left by `readiness`: what a person would judge the page by; None: it did not say.
@@ -84,6 +86,7 @@ class Render:
     replay: Replay | None = None
     warnings: list[str] = field(default_factory=list)
     blocked: BlockedCounts = field(default_factory=BlockedCounts)
+    sieve: Sieve | None = None
     timings_s: dict[str, float] = field(default_factory=dict)
     page_facts: PageFacts = field(default_factory=PageFacts)
     findings: Findings | None = None

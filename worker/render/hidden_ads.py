@@ -1,9 +1,14 @@
-"""Hides the elements of advertisements: the places that are empty when their requests are refused."""
+"""Hides the elements of advertisements: the places that are empty when their requests are refused.
+
+The list names many of them by class or id. The others are the pictures and frames whose requests were refused.
+"""
 
 import json
+from collections.abc import Iterator
 from typing import Final
 
 from fleet.filters.store import ListName
+from worker.blocking.sieve import RefusedBy
 from worker.browser.devtools import ProtocolError
 from worker.render.context import Render
 from worker.render.in_page import script
@@ -17,15 +22,16 @@ async def hide_ads(render: Render) -> None:
     """Give the page one style sheet with the selectors of the list that concern it.
 
     The list has 37,000 selectors. A few hundred hold for the address; of the others those that name a class
-    or an id that the page has.
+    or an id that the page has. The places of refused pictures and frames are hidden by their `src`.
     """
     page = render.page
     engine = (await render.lists.engines([ListName.ADS]))[ListName.ADS]
     url = render.page_facts.final_url or render.request.url or ""
     always, excepted = engine.hidden_always(url)
     try:
-        classes, ids, is_any = await page.evaluate(f"({_NAMES})({_MAX_NAMES}, {json.dumps(always)})")
-        selectors = [*(always if is_any else ()), *engine.hidden_among(classes, ids, excepted)]
+        classes, ids, is_any, places = await page.evaluate(f"({_NAMES})({_MAX_NAMES}, {json.dumps(always)})")
+        listed = [*(always if is_any else ()), *engine.hidden_among(classes, ids, excepted)]
+        selectors = [*listed, *_refused(render, places)]
         if not selectors:
             return  # a sheet makes Chromium look at each element again
         # A rule each: a selector that Chromium does not know takes only its own rule with it.
@@ -33,3 +39,19 @@ async def hide_ads(render: Render) -> None:
         await page.evaluate(f"({_ADOPT})({json.dumps(sheet)})")
     except ProtocolError:
         await page.require_alive()  # it has gone on to another document, which later steps notice
+
+
+def _refused(render: Render, places: list[tuple[str, str]]) -> Iterator[str]:
+    """A selector for each picture and frame whose request was refused as an advertisement's."""
+    sieve = render.sieve
+    if sieve is None:
+        return
+    sources = {source for source, url in places if sieve.refused_by(url) is RefusedBy.ADS}
+    for source in sorted(sources):
+        yield f":is(img, iframe)[src={_css_string(source)}]"
+
+
+def _css_string(text: str) -> str:
+    """A text as a string of CSS, whatever is in it (CSSOM, section 2.1, serialize a string)."""
+    plain = text.replace("\\", "\\\\").replace('"', '\\"').replace("\0", "\ufffd")
+    return '"' + "".join(one if one >= " " and one != "\x7f" else f"\\{ord(one):x} " for one in plain) + '"'

@@ -7,7 +7,7 @@ from fleet.render.request import RenderRequest
 from worker.browser.protocol import Metrics, ScreenOrientation
 
 # While a page loads, Chromium draws frames of it. A PDF or a text needs none, so they are drawn as small as
-# 13 x 7 pixels: this saves a fifth of the CPU of an invoice (docs/browser.md). The page itself cannot tell.
+# 13 x 7 pixels: this saves a seventh of the CPU of an invoice (docs/browser.md). The page itself cannot tell.
 UNSEEN_SCALE: Final = 0.01
 
 

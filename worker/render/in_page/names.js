@@ -1,5 +1,6 @@
-// The classes and ids that elements of the page have, each once, at most `most` of each, and whether any of the
-// selectors meets an element. A selector that Chromium does not know meets none.
+// The classes and ids that elements of the page have, each once, at most `most` of each; whether any of the
+// selectors meets an element (a selector that Chromium does not know meets none); and the pictures that did not
+// come and the frames, at most `most`: their attribute `src` and the address that it stands for.
 (most, selectors) => {
   const classes = new Set(), ids = new Set();
   for (const element of document.querySelectorAll("[class], [id]")) {
@@ -10,5 +11,10 @@
     try { return document.querySelector(list) !== null } catch { return null }
   };
   const found = isThere(selectors.join(",")) ?? selectors.some((one) => isThere(one));
-  return [[...classes], [...ids], selectors.length > 0 && found];
+  const places = [];
+  for (const place of document.querySelectorAll("img[src], iframe[src]")) {
+    if (places.length === most) break;
+    if (!place.naturalWidth) places.push([place.getAttribute("src"), place.src]);
+  }
+  return [[...classes], [...ids], selectors.length > 0 && found, places];
 }

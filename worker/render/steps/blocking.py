@@ -52,7 +52,7 @@ async def run(render: Render) -> None:
     def note_cut(length: int) -> None:
         render.blocked.bytes += length
 
-    sieve = Sieve(wishes, note, note_cut=note_cut)
+    sieve = render.sieve = Sieve(wishes, note, note_cut=note_cut)
 
     def judge(params: Params) -> Judgement:
         is_page = page.is_own_document(params)

@@ -165,3 +165,23 @@ async def test_elements_of_advertisements_are_hidden(shared: BrowserStage) -> No
     blocked_px = (await shared.render(html=html, selector="body", block_ads=True)).artifact.height_px
     plain_px = (await shared.render(html=html, selector="body")).artifact.height_px
     assert (blocked_px, plain_px) == (100, 400)
+
+
+async def test_refused_pictures_and_frames_leave_no_place(shared: BrowserStage, secure: TlsSite) -> None:
+    ads = [
+        f"""<img src='https://{AD_HOST}/1.gif?"\\' height=200 style="display:block">""",
+        f"""<iframe src="//{AD_HOST}/2" height=300 style="display:block;border:0"></iframe>""",
+    ]
+    own = [
+        '<img src="{cdn}/missing.gif" height=50 style="display:block">',
+        '<iframe src="about:blank" height=30 style="display:block;border:0"></iframe>',
+    ]
+    secure.page = "<!DOCTYPE html><body style=margin:0>" + "".join([*ads, *own]).replace(
+        "{cdn}", f"https://cdn.site.test:{secure.port}"
+    )
+    url = f"https://www.site.test:{secure.port}/"
+    for options, height_px in (({"block_ads": True}, 80), ({"block_requests": [AD_HOST]}, 580)):
+        rendered = await shared.render(url=url, ignore_https_errors=True, selector="body", **options)
+        assert rendered.blocked is not None
+        assert rendered.blocked.requests == 2
+        assert rendered.artifact.height_px == height_px
