@@ -79,7 +79,7 @@ async def test_without_script_a_page_follows_that_shows_the_job_and_refreshes(re
     async with rendering.visit(java_script_enabled=False) as visit:
         page = visit.page
         await visit.open(PATH)
-        await page.get_by_text("Something else than an address").click()
+        await page.get_by_text("Something other than an address").click()
         await page.fill("#option-markdown", "# Without script")
         await page.check("#option-full_page")
         await page.click("#render")

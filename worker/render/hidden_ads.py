@@ -1,6 +1,6 @@
 """Hides the elements of advertisements: the places that are empty when their requests are refused.
 
-The list names many of them by class or id. The others are the pictures and frames whose requests were refused.
+The list names many of them by class or id. The others are pictures and frames whose requests were refused.
 """
 
 import json

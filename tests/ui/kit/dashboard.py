@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urljoin
 from uuid import uuid4
 
 import httpx
@@ -114,6 +115,14 @@ class Visit:
         answer = await self.page.goto(path)
         assert answer is not None
         assert answer.status == 200, (await answer.text(), self.log.read_text()[-5000:])
+
+    async def follow(self, name: str) -> bool:
+        """Open what a link leads to: a click returns before the next page has come. False: no such link."""
+        link = self.page.get_by_role("link", name=name)
+        if not await link.count():
+            return False
+        await self.open(urljoin(self.page.url, await link.get_attribute("href") or ""))
+        return True
 
     async def findings(self) -> list[str]:
         """What axe-core finds on the page as it is now, in words. Long tables are shorter from then on."""

@@ -95,11 +95,15 @@ def _missing(render: Render, found: Findings, parts: FailedParts) -> _Missing:
 
 
 def _lost_fonts(found: Findings, parts: FailedParts) -> Iterator[str]:
-    """Each family that failed, with its address and why, as far as they are known."""
+    """Each family that failed and is to be told of, with its address and why, as far as they are known."""
     fonts = found["fonts"]
     for family in fonts["failed"]:
         sources = [(url, status) for name, url, status in fonts["sources"] if name == family]
-        wanted = [(url, status) for url, status in sources if not parts.is_unwanted(url)]
+        wanted = [
+            (url, status)
+            for url, status in sources
+            if not parts.is_unwanted(url) and not url.startswith(_OWN_SITE)
+        ]
         if sources and not wanted:
             continue
         whys = (

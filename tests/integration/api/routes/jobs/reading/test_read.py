@@ -67,7 +67,7 @@ async def test_an_id_of_nothing_and_an_unknown_path_are_not_found(api: Api) -> N
 async def test_another_method_is_refused_with_those_allowed(api: Api) -> None:
     for method, path, allowed in (
         ("DELETE", "/v1/jobs", "GET, POST"),
-        ("PUT", f"/v1/jobs/{uuid4()}", "GET, DELETE"),
+        ("PUT", f"/v1/jobs/{uuid4()}", "GET, PATCH, DELETE"),
         ("POST", f"/v1/jobs/{uuid4()}/artifact", "GET, HEAD, DELETE"),
         ("POST", "/livez", "GET, HEAD"),
     ):
