@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from collections import Counter
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ class Rotation:
     def __init__(self) -> None:
         self.taking: list[httpx.AsyncClient] = []
         self.answers: list[tuple[int, str]] = []
+        self.open: Counter[httpx.AsyncClient] = Counter()
         self.is_over = False
         self._changed = asyncio.Condition()
 
@@ -29,7 +31,6 @@ class Rotation:
             number += 1
             made = await self._ask(number, "POST", "/v1/jobs", json={"html": "x"})
             path, document = made.json()["links"]["self"], made.json()
-            # A process that stops answers callers who wait at once: they ask again, and get another one.
             while document["status"] in ("queued", "running"):
                 document = (await self._ask(number, "GET", path, params={"wait": 60})).json()
             async with self._changed:
@@ -38,10 +39,22 @@ class Rotation:
 
     async def _ask(self, number: int, method: str, path: str, **content: Any) -> httpx.Response:
         client = self.taking[number % len(self.taking)]
-        async with httpx.AsyncClient(
-            base_url=client.base_url, headers=client.headers, timeout=PATIENCE_S, verify=NO_TLS
-        ) as caller:
-            return await caller.request(method, path, headers={"Prefer": "wait=60"}, **content)
+        self.open[client] += 1
+        try:
+            async with httpx.AsyncClient(
+                base_url=client.base_url, headers=client.headers, timeout=PATIENCE_S, verify=NO_TLS
+            ) as caller:
+                return await caller.request(method, path, headers={"Prefer": "wait=60"}, **content)
+        finally:
+            async with self._changed:
+                self.open[client] -= 1
+                self._changed.notify_all()
+
+    async def drain(self, client: httpx.AsyncClient) -> None:
+        """Send no more calls to a process, and wait for the answers to those that it has."""
+        self.taking.remove(client)
+        async with asyncio.timeout(PATIENCE_S), self._changed:
+            await self._changed.wait_for(lambda: not self.open[client])
 
     async def more(self, count: int = 2 * CALLERS) -> None:
         """Wait for so many more answers."""
@@ -79,7 +92,7 @@ async def test_nobody_notices_a_rolling_update(stage: Stage, tenant_key: str) ->
                 assert await old.ended() == 0
             for process, client in apis[:2]:
                 await add_api()
-                rotation.taking.remove(client)  # the calls that are open go on
+                await rotation.drain(client)
                 process.send(signal.SIGTERM)
                 await process.ended()
             await rotation.more()
