@@ -17,9 +17,10 @@ from deploy.embedded.install import chromium
 from deploy.embedded.processes.privileges import UNPRIVILEGED, needed
 
 ROOT: Final = Path(__file__).parents[1]
-# Most of the time a test waits for a process to start: three at a time left a third of two cores idle. The
-# tests of a file stay together, with what they share. Files begin in the order that tests/conftest.py gives.
-SIDE_BY_SIDE: Final = ("--numprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
+# Most of the time a test waits for a process to start: two at a time left half of two cores idle, and four are
+# no faster than three. The tests of a file stay together, with what they share. Files begin in the order that
+# tests/conftest.py gives them.
+SIDE_BY_SIDE: Final = ("--numprocesses=3", "--dist=loadfile", "--no-loadscope-reorder")
 
 
 def main(words: list[str]) -> int:

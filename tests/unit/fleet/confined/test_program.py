@@ -41,7 +41,15 @@ def helpers() -> list[psutil.Process]:
 
 
 def runs() -> list[psutil.Process]:
-    return [child for helper in helpers() for child in helper.children()]
+    """The processes that run. One that has ended is a child for a moment more, until it is reaped."""
+    return [child for helper in helpers() for child in helper.children() if not has_ended(child)]
+
+
+def has_ended(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 async def written(path: Path) -> int:
