@@ -104,6 +104,13 @@ _NAMES: Final[Mapping[str, str]] = {
     "pdf.display_header_footer": "display_header_footer",
     "pdf.outline": "outline generate_document_outline",
     "pdf.tagged": "tagged generate_tagged_pdf",
+    "pdf.append": "merge merge_with",
+    "pdf.attachments": "embeds attach",
+    "pdf.password": "encrypt encryption user_password protect",
+    "pdf.password.user": "open_password",
+    "pdf.password.owner": "owner_password permissions_password",
+    "pdf.pdf_a": "pdfa pdf_format",
+    "pdf.watermark": "stamp",
     "pdf.single_page": "single_page pdf_fit_one_page pdf_single_page",
 }
 OUR_NAMES: Final[Mapping[str, str]] = {

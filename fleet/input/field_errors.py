@@ -58,6 +58,10 @@ _PATTERNS: Final[Mapping[str, str]] = {
 
 MISSING: Final = "is missing"
 
+_LIST_TYPES: Final = frozenset({"list_type", "tuple_type", "frozen_set_type"})
+# A value that is no object where a model of ours has one.
+_OBJECT_TYPES: Final = frozenset({"model_type", "model_attributes_type"})
+
 Words = str | Callable[[Mapping[str, Any]], str]
 
 
@@ -179,6 +183,8 @@ def _field_error(error: ErrorDetails, model: type[BaseModel] | None) -> FieldErr
     for table, verb in ((_MUST_BE, "must be"), (_MUST_HAVE, "must have")):
         if type_ in table:
             allowed = _filled(table[type_], context)
+            if field and type_ in _OBJECT_TYPES and (inside := _fields_beside((*location, ""), model)):
+                allowed += f" with {', '.join(inside)}"
             subject = "the body " if field is None else ""
             message = f"{subject}{verb} {allowed}{_hint(error, context)}"
             return FieldError(field=field, message=message, allowed=allowed)
@@ -223,6 +229,8 @@ def _hint(error: ErrorDetails, context: Mapping[str, Any]) -> str:
     given = error.get("input")
     if isinstance(given, Quoted):
         return HINT if given.is_meant else ""
+    if error["type"] in _LIST_TYPES and isinstance(given, str):
+        return "; put brackets around a single text, such as [\"text\"]"
     if error["type"] != "enum":
         return ""
     allowed = _WORD.findall(context["expected"])
@@ -231,12 +239,19 @@ def _hint(error: ErrorDetails, context: Mapping[str, Any]) -> str:
 
 
 def _fields_beside(location: Sequence[int | str], model: type[BaseModel] | None) -> list[str]:
+    """The fields of the object that holds the last part of a location; none if it is no model of ours."""
     for part in location[:-1]:
-        field = model.model_fields.get(str(part)) if model else None
-        kinds = (field.annotation, *get_args(field.annotation)) if field else ()  # `Proxy`, or `Proxy | None`
-        models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
-        model = models[0] if models else None
+        if isinstance(part, str):  # a number is a place in a list: the model is that of the whole list
+            field = model.model_fields.get(part) if model else None
+            model = _model_within(field.annotation) if field else None
     return sorted(model.model_fields) if model else []
+
+
+def _model_within(annotation: object) -> type[BaseModel] | None:
+    """The model in an annotation such as `Proxy`, `Proxy | None` or `tuple[Action, ...]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for inner in get_args(annotation) if (found := _model_within(inner))), None)
 
 
 def _shortened(field: str) -> str:

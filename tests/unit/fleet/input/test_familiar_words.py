@@ -11,10 +11,6 @@ from fleet.input.field_errors import field_errors_of
 from fleet.render.request import RenderRequest
 from fleet.schedules.request import ScheduleRequest
 
-# Groups of options that do not exist in this release: their names are not suggested.
-LATER = {"basic_auth", "block_ads", "block_resources", "cookies", "headers"} | {
-    *("height_px", "optimize", "width_px"),
-}
 UNQUOTE = "; write it without quotation marks"
 
 
@@ -42,6 +38,7 @@ def said(document: dict[str, Any], model: type[BaseModel] = RenderRequest) -> li
         *(("dark_mode", "color_scheme"), ("ttl", "cache_ttl_s"), ("Full-Page", "full_page")),
         *(("printBackground", "pdf.print_background"), ("paperWidth", "pdf.width")),
         *(("marginTop", "pdf.margin.top"), ("displayHeaderFooter", "pdf.display_header_footer")),
+        *(("merge", "pdf.append"), ("encrypt", "pdf.password"), ("ownerPassword", "pdf.password.owner")),
         *(("addStyleTag", "styles"), ("failOnHttpStatusCodes", "fail_on_status"), ("tz", "timezone_id")),
     ],
 )
@@ -55,6 +52,8 @@ def test_names_are_known_where_they_stand() -> None:
     assert said(puppeteer) == [f"viewport.deviceScaleFactor: is not known here; {outside}"]
     schedule = {"cron": "@daily", "job": {"html": "x", "fullPage": True}}
     assert said(schedule, ScheduleRequest) == ["job.fullPage: is not known; did you mean `full_page`?"]
+    pdf = {"html": "x", "format": "pdf", "pdf": {"encrypt": {}}}
+    assert said(pdf) == ["pdf.encrypt: is not known; did you mean `password`?"]
     assert said({"html": "x", "screeen": {}}) == ["screeen: is not known; did you mean `screen`?"]
     assert said({"html": "x", "x" * 5000: 1})[0].endswith("…: is not known")
 
@@ -100,6 +99,6 @@ def test_a_number_or_boolean_as_text_is_refused(document: dict[str, Any], senten
 
 def test_each_suggestion_is_a_field_and_a_value_that_exist() -> None:
     roots = {name.partition(".")[0] for name in OUR_NAMES.values()}
-    assert roots - set(RenderRequest.model_fields) <= LATER
+    assert roots <= set(RenderRequest.model_fields)
     assert not set(OUR_NAMES) & set(RenderRequest.model_fields), "a name that exists is never unknown"
     assert set(OUR_VALUES) <= set(RenderRequest.model_fields)

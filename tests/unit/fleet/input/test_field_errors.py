@@ -211,6 +211,9 @@ def test_no_message_is_pydantics_own(model: type[BaseModel]) -> None:
         ({"html": "x", "proxy": {"server": "1.1.1.1", "username": "u"}}, "proxy.username", "both", None),
         ({"html": "x", "proxy": {"sever": "1.1.1.1"}}, "proxy.sever", "`server`", "password, server"),
         ({"html": "x", "block_requests": [7]}, "block_requests.0", "must be text", "text"),
+        ({"html": "x", "scripts": [{"content": "x"}]}, "scripts.0.content", "is not known", "text, url"),
+        ({"html": "x", "actions": [{"evaluate": "x"}]}, "actions.0.evaluate", "is not known", "click, hover"),
+        ({"html": "x", "pdf": {"margin": "2cm"}}, "pdf.margin", "must be a JSON object", "a JSON object with bottom"),
     ],
 )
 def test_a_rule_names_its_field(document: object, field: str, message: str, allowed: str | None) -> None:
@@ -224,6 +227,13 @@ def test_a_field_is_named_from_the_root_of_the_document() -> None:
     schedule = {"cron": "@daily", "job": {"html": "x", "quality": 9}, "compare": {"threshold": 7}}
     errors = field_errors_of(raised(ScheduleRequest, schedule), ScheduleRequest)
     assert {error.field for error in errors} == {"job.quality", "compare.threshold"}
+
+
+def test_a_single_text_where_a_list_is_needed_gets_told_of_the_brackets() -> None:
+    with pytest.raises(ValidationError) as caught:
+        RenderRequest.model_validate({"html": "x", "fail_if_content_missing": "secret"})
+    words = in_words(caught.value, RenderRequest)
+    assert words == 'fail_if_content_missing: must be a list; put brackets around a single text, such as ["text"]'
 
 
 def test_lists_have_entries() -> None:
