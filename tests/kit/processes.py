@@ -78,10 +78,13 @@ class ProductProcess:
 
 @asynccontextmanager
 async def started(
-    *arguments: str, environment: Mapping[str, str], log: Path
+    *arguments: str, environment: Mapping[str, str], log: Path, code: Path = ROOT
 ) -> AsyncIterator[ProductProcess]:
-    """Run `python -m ...` during the block. At the end it is stopped, even if it was frozen by SIGSTOP."""
-    async with _running(*arguments, environment=environment, log=log) as process:
+    """Run `python -m ...` during the block. At the end it is stopped, even if it was frozen by SIGSTOP.
+
+    `code` is the folder of another release, as `tests.kit.releases` makes it.
+    """
+    async with _running(*arguments, environment=environment, log=log, code=code) as process:
         try:
             yield ProductProcess(process, log)
         finally:
@@ -99,16 +102,16 @@ async def started(
 
 @asynccontextmanager
 async def _running(
-    module: str, *arguments: str, environment: Mapping[str, str], log: Path
+    module: str, *arguments: str, environment: Mapping[str, str], log: Path, code: Path
 ) -> AsyncIterator[asyncio.subprocess.Process | Fork]:
-    if module in LOADED:
+    if module in LOADED and code == ROOT:
         async with FORKS.one(module, *arguments, environment=environment, output=log) as fork:
             yield fork
         return
     with log.open("wb") as output:
         words = (sys.executable, "-m", module, *arguments)
         yield await asyncio.create_subprocess_exec(
-            *words, cwd=ROOT, env=dict(environment), stdout=output, stderr=output
+            *words, cwd=code, env=dict(environment), stdout=output, stderr=output
         )
 
 
@@ -137,9 +140,11 @@ async def command(*words: str, environment: Mapping[str, str], keys: str = "", f
 
 
 @asynccontextmanager
-async def worker(environment: Mapping[str, str], log: Path) -> AsyncIterator[ProductProcess]:
+async def worker(
+    environment: Mapping[str, str], log: Path, *, code: Path = ROOT
+) -> AsyncIterator[ProductProcess]:
     """A worker that is ready."""
-    async with started("worker", environment=environment, log=log) as process:
+    async with started("worker", environment=environment, log=log, code=code) as process:
         await process.logged("worker ready")
         yield process
 
@@ -168,12 +173,17 @@ async def api(environment: Mapping[str, str], log: Path, key: str) -> AsyncItera
 
 @asynccontextmanager
 async def api_process(
-    environment: Mapping[str, str], log: Path, key: str, *, runner: Sequence[str] = ()
+    environment: Mapping[str, str],
+    log: Path,
+    key: str,
+    *,
+    runner: Sequence[str] = (),
+    code: Path = ROOT,
 ) -> AsyncIterator[tuple[ProductProcess, httpx.AsyncClient]]:
     """Start an API process; the process, and a client with an API key. `runner` is a module that runs it."""
     port = free_port()
     arguments = ("uvicorn", "--factory", "api.main:create_app", "--port", str(port), "--no-access-log")
-    async with started(*runner, *arguments, environment=environment, log=log) as process:
+    async with started(*runner, *arguments, environment=environment, log=log, code=code) as process:
         headers = {"Authorization": f"Bearer {key}"}
         async with httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}",
