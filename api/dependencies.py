@@ -30,6 +30,7 @@ from api.settings import ApiSettings, LinkSettings
 from fleet.artifacts.keys import SignedAddress
 from fleet.artifacts.settings import StorageSettings
 from fleet.artifacts.store import Artifacts
+from fleet.capacity.kept import KeptDemand
 from fleet.database import Database, DatabaseSettings
 from fleet.egress.policy import AddressPolicy
 from fleet.egress.settings import EgressSettings
@@ -107,6 +108,7 @@ class Dependencies:
     feed: TenantFeed
     ticks: ChangeTicks
     probes: Probes
+    open_jobs: KeptDemand
     gauges: FleetGauges
     rates: Rates
     quotas: Quotas

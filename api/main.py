@@ -65,6 +65,7 @@ from api.server.plain_start import PlainStart
 from api.server.traced_calls import TracedCalls
 from fleet import VERSION
 from fleet.artifacts.store import Artifacts
+from fleet.capacity.kept import KeptDemand
 from fleet.connection_count import check_connections
 from fleet.database import Database, DatabaseSettings
 from fleet.database_errors import in_words
@@ -141,7 +142,7 @@ def create_app() -> FastAPI:
     allow_origins(app, settings.api.api_cors_origins)
     app.add_middleware(HostCheck, names=HostNames((*settings.api.api_allowed_hosts, settings.api.api_host)))
     app.add_middleware(TracedCalls)
-    app.add_middleware(CallLog)
+    app.add_middleware(CallLog, refusal=_refusal)
     app.add_middleware(PlainStart)
     _add_routes(app, has_dashboard=settings.api.api_ui)
     app.add_exception_handler(RenderfleetError, _answer_refusal)
@@ -194,6 +195,8 @@ async def _open_dependencies(settings: Settings, stack: AsyncExitStack) -> Depen
     _release_on_signals(waiters)
     ticks = ChangeTicks(waiters, redis, limit=min(MOST, settings.api.api_max_waiters))
     stack.callback(ticks.close)
+    open_jobs = KeptDemand(database, max_running=settings.tenant.max_running)
+    stack.callback(open_jobs.cancel)
     rates = Rates(redis, settings.tenant)
     stack.callback(rates.close)
     return Dependencies(
@@ -214,7 +217,8 @@ async def _open_dependencies(settings: Settings, stack: AsyncExitStack) -> Depen
         feed=feed,
         ticks=ticks,
         probes=probes,
-        gauges=FleetGauges(database, max_running=settings.tenant.max_running),
+        open_jobs=open_jobs,
+        gauges=FleetGauges(database, open_jobs),
         rates=rates,
         quotas=Quotas(database, settings.tenant),
         handover=Handover(database, redis, timeout_s=settings.redis.redis_timeout_s),

@@ -57,7 +57,7 @@ class ErrorType(StrEnum):
 
     # How a job can end.
     INVALID_REQUEST = "invalid_request", 422, "The request is not valid"
-    URL_BLOCKED = "url_blocked", 422, "The address may not be rendered"
+    URL_BLOCKED = "url_blocked", 422, "The address is not allowed"
     NAME_NOT_RESOLVED = "name_not_resolved", 502, "The host name does not resolve"
     CONNECTION_FAILED = "connection_failed", 502, "The target did not accept or keep the connection"
     TLS_ERROR = "tls_error", 502, "The target's certificate or TLS handshake failed"

@@ -6,7 +6,8 @@ import time
 from typing import Final
 
 from fleet.capacity import rule
-from fleet.capacity.demand import FleetDemand, read_demand
+from fleet.capacity.demand import FleetDemand
+from fleet.capacity.kept import KeptDemand
 from fleet.database import Database
 from fleet.errors import UnavailableError
 from fleet.jobs.job import State
@@ -27,8 +28,6 @@ from fleet.workers import registry
 from fleet.workers.vitals import Sandbox
 
 _CACHED_S: Final = 5.0
-# If counting takes long, because very many jobs are queued, it is done less often: 2 % of the time at most.
-_CACHED_PER_COUNT: Final = 50
 
 log = get_logger(__name__)
 
@@ -41,9 +40,9 @@ class FleetGauges:
         demand: the open jobs as they were counted last. None: Postgres did not answer.
     """
 
-    def __init__(self, database: Database, *, max_running: int | None) -> None:
+    def __init__(self, database: Database, open_jobs: KeptDemand) -> None:
         self._database = database
-        self._max_running = max_running
+        self._open_jobs = open_jobs
         self._lock = asyncio.Lock()
         self._count_again_at = -math.inf
         self.unsandboxed = 0
@@ -52,14 +51,13 @@ class FleetGauges:
     async def refresh(self) -> None:
         """Count again if the last count is older than 5 s. Waits `ANSWER_TIMEOUT_S` seconds at most."""
         async with self._lock:
-            began = time.monotonic()
-            if began < self._count_again_at:
+            if time.monotonic() < self._count_again_at:
                 return
             webhook_s, present, unsandboxed = math.nan, math.nan, math.nan
             demand: FleetDemand | None = None
             try:
                 async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                    now = await read_demand(self._database, max_running=self._max_running)
+                    now = await self._open_jobs.read()
                     webhook_s = await overdue_s(self._database)
                     there = await registry.list_present(self._database)
                 demand = now
@@ -68,8 +66,7 @@ class FleetGauges:
                 unsandboxed = sum(vitals.sandbox is Sandbox.OFF for vitals in reports)
             except (UnavailableError, TimeoutError) as error:
                 log.warning("cannot count the open jobs", error=repr(error.__cause__ or error))
-            ended = time.monotonic()
-            self._count_again_at = ended + max(_CACHED_S, _CACHED_PER_COUNT * (ended - began))
+            self._count_again_at = time.monotonic() + _CACHED_S
             self.demand = demand
             _show(demand)
             WEBHOOKS_OVERDUE_SECONDS.set(webhook_s)

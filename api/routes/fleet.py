@@ -14,7 +14,7 @@ from api.http.json_answer import json_answer
 from api.http.request_body import has_body
 from api.openapi.operations import PAUSE_FLEET, problems
 from fleet.capacity import rule
-from fleet.capacity.demand import FleetDemand, read_demand
+from fleet.capacity.demand import FleetDemand
 from fleet.queue.announcements import announce_pause
 from fleet.telemetry.logs import get_logger
 from fleet.tenants.tenant import Tenant
@@ -165,7 +165,7 @@ async def _pause_request(request: Request, dependencies: Dependencies, operator:
 async def fleet_document(dependencies: Dependencies) -> FleetDocument:
     """Workers, backlog and pause as they are now."""
     state = await pause.read(dependencies.database)
-    demand = await read_demand(dependencies.database, max_running=dependencies.settings.tenant.max_running)
+    demand = await dependencies.open_jobs.read()
     there = await registry.list_present(dependencies.database)
     leaks = suspected_leaks({one.id: (one.slots, one.vitals) for one in there if one.vitals is not None})
     return FleetDocument(

@@ -2,16 +2,18 @@
 
 import re
 import time
+from collections.abc import Callable
 from typing import Final
 from uuid import uuid4
 
 from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.default_headers import ANSWER_HEADERS, with_defaults
 from api.http.noted_caller import ids_of_caller
-from api.http.problems import REQUEST_ID, problem_response
+from api.http.problems import REQUEST_ID
 from fleet.errors import ErrorType, RenderfleetError
 from fleet.telemetry.logs import bind, get_logger
 from fleet.telemetry.metrics.of_api import HTTP_REQUESTS, HTTP_SECONDS
@@ -30,8 +32,10 @@ log = get_logger(__name__)
 class CallLog:
     """The outermost middleware. Logs no query string and no header value."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, refusal: Callable[[Request, RenderfleetError], Response]) -> None:
+        """Take the application, and what makes an answer of an error, in the form that the caller reads."""
         self._app = app
+        self._refusal = refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the call on, add its id to the answer, and record it."""
@@ -62,15 +66,16 @@ class CallLog:
             except Exception:
                 log.exception("unknown error in a call")
                 if status == 0:
-                    await _internal_error(scope)(scope, receive, send_with_headers)
+                    answer = self._refusal(Request(scope), _internal_error())
+                    await answer(scope, receive, send_with_headers)
                 # Otherwise the server closes the connection, since the answer is not complete.
             finally:
                 _record(scope, status or _HUNG_UP, time.perf_counter() - started)
 
 
-def _internal_error(scope: Scope) -> ASGIApp:
+def _internal_error() -> RenderfleetError:
     detail = "unexpected error in the server; the server's log has this call under the request_id"
-    return problem_response(RenderfleetError(ErrorType.INTERNAL_ERROR, detail), scope)
+    return RenderfleetError(ErrorType.INTERNAL_ERROR, detail)
 
 
 def _request_id(scope: Scope) -> str:

@@ -104,12 +104,14 @@ class FleetDemand:
         workers: how many workers have reported lately.
         slots: their slots.
         is_paused: whether workers begin no jobs.
+        counted_s: so many seconds ago the jobs were counted.
     """
 
     tenants: tuple[TenantDemand, ...]
     workers: int
     slots: int
     is_paused: bool
+    counted_s: float = 0.0
 
     @property
     def queued(self) -> int:
@@ -127,25 +129,34 @@ class FleetDemand:
         return max((one.ready_s for one in self.tenants), default=0.0)
 
 
-async def read_demand(database: Database, *, max_running: int | None) -> FleetDemand:
-    """Count the open jobs of each tenant, and say how long its jobs took lately.
+async def count_tenants(database: Database, *, max_running: int | None) -> tuple[TenantDemand, ...]:
+    """Count the open jobs of each tenant that has some, and say how long its jobs took lately.
 
     Args:
         database: connections to Postgres.
         max_running: jobs that a tenant without a cap of its own may run at once; None: any number.
+
+    Raises:
+        UnavailableError: Postgres does not answer.
+    """
+    rows = await database.fetch(_OF_TENANTS, max_running)
+    means = await _mean_s(database, [row["id"] for row in rows if row["ready"] or row["capped"]])
+    usual_s = means.get(None, USUAL_S)
+    return tuple(_demand(row, means.get(row["id"], usual_s)) for row in rows)
+
+
+async def demand_of(
+    database: Database, tenants: tuple[TenantDemand, ...], *, counted_s: float
+) -> FleetDemand:
+    """These open jobs with the workers that there are now.
+
+    Raises:
+        UnavailableError: Postgres does not answer.
     """
     there = await database.fetchrow(_WORKERS)
     if there is None:
         raise RuntimeError("an aggregate without GROUP BY gave no row")
-    rows = await database.fetch(_OF_TENANTS, max_running)
-    means = await _mean_s(database, [row["id"] for row in rows if row["ready"] or row["capped"]])
-    usual_s = means.get(None, USUAL_S)
-    return FleetDemand(
-        tuple(_demand(row, means.get(row["id"], usual_s)) for row in rows),
-        there["workers"],
-        there["slots"],
-        there["is_paused"],
-    )
+    return FleetDemand(tenants, there["workers"], there["slots"], there["is_paused"], counted_s)
 
 
 async def _mean_s(database: Database, tenant_ids: list[UUID]) -> dict[UUID | None, float]:

@@ -22,17 +22,17 @@ _HOST_NAME: Final = re.compile(r"[a-z0-9._-]+")
 
 
 class Rule(StrEnum):
-    """Why an address may not be rendered. Callers read the value, so it contains no address."""
+    """Why an address is not allowed. Callers read the value, so it contains no address."""
 
-    SCHEME = "Only http and https addresses are rendered."
+    SCHEME = "Only http and https addresses are allowed."
     CREDENTIALS = "The address has a user name or a password. Leave them out: addresses appear in logs."
     HOST = "The host is not public. The operator of this service can allow an address with EGRESS_ALLOW."
-    PORT = "The port is not open to renders. The operator of this service can open it with EGRESS_PORTS."
+    PORT = "The port is not open. The operator of this service can open it with EGRESS_PORTS."
     DENIED = "The host is on this service's list of hosts that may not be reached."
 
 
 class BlockedAddressError(ValueError):
-    """An address may not be rendered. The message is the rule's; it never contains a resolved address."""
+    """An address is not allowed. The message is the rule's; it never contains a resolved address."""
 
     def __init__(self, rule: Rule) -> None:
         super().__init__(rule.value)
@@ -149,7 +149,7 @@ class AddressPolicy:
 
         Raises:
             MalformedAddressError: the text is not a web address.
-            BlockedAddressError: the address may not be rendered.
+            BlockedAddressError: the address is not allowed.
         """
         target = _parse(url)
         if target.host in self.denied_hosts:
@@ -167,7 +167,7 @@ class AddressPolicy:
 
         Raises:
             MalformedAddressError: the text is not a web address.
-            BlockedAddressError: the address may not be rendered.
+            BlockedAddressError: the address is not allowed.
         """
         return self.inspect(url).url
 

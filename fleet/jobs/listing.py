@@ -1,7 +1,9 @@
 """Lists of a tenant's jobs, newest first, with filters. All SQL of it.
 
-Each combination of filters is a statement of its own, so that Postgres plans it for its own index. Every
-index ends with the job's id, so a page is a range of one index and begins at the cursor.
+Each combination of filters is a statement of its own, so that Postgres plans it for its own index. After its
+filter, every index goes on with the job's id, so a page is a range of one index and begins at the cursor. It
+ends with the columns of other filters, so that jobs which do not match them are passed over without reading
+their rows.
 """
 
 from collections.abc import Sequence
@@ -22,18 +24,19 @@ _LIST: Final = """
 """
 _ONLY_ID: Final = "id"
 _PLAN_FOR_VALUES: Final = "SET LOCAL plan_cache_mode = force_custom_plan"
-# The indexes by host, format and external_id have only ended jobs, so that a POST need not write them. Open
-# jobs are found by their state, and looked through: a tenant has at most TENANT_MAX_QUEUED of them.
+# The indexes by host and by format have only ended jobs, so that a POST need not write them. Open jobs of a
+# host have an index for each of their states. Those of a format are looked through, inside the index by
+# state: a tenant has at most TENANT_MAX_QUEUED of them.
 _ENDED: Final = " AND state NOT IN ('queued', 'running')"
 _OPEN: Final = {state: f" AND state = '{state}'" for state in (State.QUEUED, State.RUNNING)}
 _MERGED: Final = "SELECT * FROM ({parts}) AS jobs ORDER BY id DESC LIMIT $3"
-# These are no errors in the job's row: they follow from its state.
 # What was asked lately: the same names are asked for again.
 _NAMES: Final = """
     SELECT DISTINCT host, external_id FROM (
         SELECT host, external_id FROM jobs WHERE tenant_id = $1 ORDER BY id DESC LIMIT $2
     ) AS newest
 """
+# These are no errors in the job's row: they follow from its state.
 _STATE_OF_ERROR: Final = {ErrorType.CANCELLED: State.CANCELLED, ErrorType.EXPIRED: State.EXPIRED}
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -113,8 +116,8 @@ def list_statement(
     conditions = "".join(f" AND {column} = ${number}" for number, column in enumerate(compared, start=4))
     if filters.is_quarantined is not None:
         conditions += f" AND quarantined_at IS {'NOT ' if filters.is_quarantined else ''}NULL"
-    if filters.error_type in _STATE_OF_ERROR:
-        conditions += f" AND state = '{_STATE_OF_ERROR[filters.error_type]}'"
+    if filters.error_type is not None:
+        conditions += f" AND state = '{_STATE_OF_ERROR.get(filters.error_type, State.FAILED)}'"
     if filters.since is not None:
         values.append(_first_id_of(filters.since))
         conditions += f" AND id >= ${len(values) + 3}"
@@ -126,16 +129,18 @@ def list_statement(
     if filters.state is not None:
         values.append(filters.state)
         conditions += f" AND state = ${len(values) + 3}"
-    if filters.host is None and filters.format is None and filters.external_id is None:
+    if filters.host is None and filters.format is None:
         statement = _LIST.format(columns=columns, conditions=conditions)
     else:
-        statement = _merged(columns, conditions, filters.state)
+        statement = _merged(columns, conditions, filters)
     return statement, (tenant_id, before, limit, *values)
 
 
-def _merged(columns: str, conditions: str, state: State | None) -> str:
-    """The list of ended and open jobs, each part from an index of its own. One part if the state is given."""
-    groups = [_ENDED, *_OPEN.values()] if state is None else [_OPEN.get(state, _ENDED)]
+def _merged(columns: str, conditions: str, filters: JobFilters) -> str:
+    """The list of ended and open jobs, each part from an index of its own. One part if only it can match."""
+    groups = [_ENDED, *_OPEN.values()] if filters.state is None else [_OPEN.get(filters.state, _ENDED)]
+    if filters.error_type is not None:
+        groups = [_ENDED]
     parts = [f"({_LIST.format(columns=columns, conditions=conditions + group)})" for group in groups]
     return _MERGED.format(parts=" UNION ALL ".join(parts))
 

@@ -21,10 +21,20 @@ _OLDEST: Final = f"""
     SELECT {_COLUMNS} FROM jobs JOIN tenants ON tenants.id = tenant_id
     WHERE state = 'queued' ORDER BY queued_at LIMIT $1
 """
-# Jobs that cannot be taken now: their time has not come, or their tenant runs as many as it may.
+# Jobs that cannot be taken now: their time has not come, or their tenant runs as many as it may. Of each kind
+# only the first are read. Those of the first kind are not sent to the line before their time, and stand in
+# the order of `run_after` in `jobs_dispatched`; those of the second stand in `jobs_parked`, by tenant.
 _HELD: Final = f"""
-    SELECT {_COLUMNS} FROM jobs JOIN tenants ON tenants.id = tenant_id
-    WHERE state = 'queued' AND (parked OR run_after > now()) ORDER BY run_after, queued_at LIMIT $1
+    WITH held AS (
+        (SELECT id FROM jobs
+         WHERE state = 'queued' AND dispatched_at IS NULL AND run_after > now() ORDER BY run_after LIMIT $1)
+        UNION
+        SELECT first.id FROM tenants CROSS JOIN LATERAL (
+            SELECT id FROM jobs WHERE parked AND tenant_id = tenants.id ORDER BY queued_at LIMIT $1
+        ) AS first
+    )
+    SELECT {_COLUMNS} FROM held JOIN jobs USING (id) JOIN tenants ON tenants.id = tenant_id
+    WHERE state = 'queued' ORDER BY run_after, queued_at LIMIT $1
 """
 
 

@@ -1,7 +1,7 @@
 """While Postgres, Redis or S3 is away, each page says so, shows what it can, and comes back by itself."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -63,11 +63,12 @@ async def read(visit: Visit, path: str) -> tuple[int, str]:
     return answer.status, await answer.text()
 
 
-async def come_back(visit: Visit, path: str) -> None:
-    """Ask until the page is there, as it does itself."""
+async def come_back(visit: Visit, path: str, *, until: Callable[[str], bool] = lambda _: True) -> None:
+    """Ask until the page is there, as it does itself, and complains of nothing."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
-            if (await read(visit, path))[0] == 200:
+            status, text = await read(visit, path)
+            if status == 200 and until(text):
                 return
             await asyncio.sleep(0.1)  # no event tells that the API has a connection again
 
@@ -98,6 +99,8 @@ async def test_without_redis_each_page_is_there(weak: Weak) -> None:
                 assert ("Redis does not answer" in text) is (path == "/ui/queue"), path
         finally:
             await weak.redis.resume()
+        for path in weak.paths:
+            await come_back(visit, path, until=lambda text: "Redis does not answer" not in text)
 
 
 async def test_without_s3_each_page_is_there_and_its_pictures_come_later(weak: Weak) -> None:
@@ -116,6 +119,8 @@ async def test_without_s3_each_page_is_there_and_its_pictures_come_later(weak: W
             assert "The picture cannot be read now" in said
         finally:
             await weak.s3.resume()
+        for path in weak.paths:
+            assert (await read(visit, path))[0] == 200, path
         picture = visit.page.locator(".canvas img")
         async with visit.page.expect_response("**/artifact"):
             await visit.page.clock.fast_forward(5_000)

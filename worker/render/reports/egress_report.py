@@ -71,7 +71,7 @@ _RULES: Final = {
     Rule.SCHEME: "not http or https",
     Rule.CREDENTIALS: "has a user name or a password",
     Rule.HOST: "not public",
-    Rule.PORT: "a port that is not open to renders",
+    Rule.PORT: "a port that is not open",
     Rule.DENIED: "on this service's list of what may not be reached",
 }
 # What exceeds these is cut while it passes; what exceeds the others is refused before.

@@ -21,7 +21,7 @@ WORKER_PAGE: Final = DashboardPage(
     f"{ROOT}/fleet/{{worker_id}}", "Worker", Scope.ADMIN, is_in_navigation=False
 )
 _MOST_CHARACTERS: Final = 200
-# Workers report every few seconds; with 100,000 queued jobs, counting them takes tens of milliseconds.
+# Workers report every few seconds.
 _EVERY_S: Final = 2
 
 router = APIRouter(prefix=PAGE.path)

@@ -2,7 +2,6 @@
 
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -123,7 +122,6 @@ async def _page(
     )
     page = parameters.page_of(found, lambda key: key.id)
     demand = await demand_of_tenants(viewer.dependencies)
-    path = f"{LIST.path}/{account.id}"
     is_wrong = bool(failure) or form is not None
     return viewer.page(
         "pages/tenants/tenant.html",
@@ -131,7 +129,7 @@ async def _page(
         account=account,
         measures=measures_of(viewer.dependencies, account, demand.get(account.id)),
         keys=page.items,
-        following=page.next_cursor and f"{path}?{urlencode({'cursor': page.next_cursor})}",
+        next_cursor=page.next_cursor,
         form=form or LimitsForm.of(viewer.request.app, account),
         is_wrong=form is not None,
         failure=failure,

@@ -2,7 +2,6 @@
 
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import urlencode
 
 from fastapi import APIRouter
 from pydantic_core import to_json
@@ -54,7 +53,6 @@ async def _page(viewer: Viewer, *, cursor: str = "", typed: str = "", failure: s
     )
     page = parameters.page_of(found, lambda account: account.id)
     demand = await demand_of_tenants(viewer.dependencies)
-    following = page.next_cursor and f"{PAGE.path}?{urlencode({'cursor': page.next_cursor})}"
     return viewer.page(
         "pages/tenants/tenants.html",
         status=HTTPStatus.UNPROCESSABLE_ENTITY if failure else HTTPStatus.OK,
@@ -63,7 +61,7 @@ async def _page(viewer: Viewer, *, cursor: str = "", typed: str = "", failure: s
             (account, measures_of(viewer.dependencies, account, demand.get(account.id)))
             for account in page.items
         ],
-        following=following,
+        next_cursor=page.next_cursor,
         typed=typed,
         failure=failure,
     )

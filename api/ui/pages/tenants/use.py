@@ -6,7 +6,7 @@ from uuid import UUID
 
 from api.dependencies import Dependencies
 from api.routes.me import limits_of
-from fleet.capacity.demand import TenantDemand, read_demand
+from fleet.capacity.demand import TenantDemand
 from fleet.tenants.manage import TenantAccount
 from fleet.tenants.tenant import Tenant
 
@@ -26,9 +26,7 @@ class Measure:
 
 async def demand_of_tenants(dependencies: Dependencies) -> Mapping[UUID, TenantDemand]:
     """The open jobs of the tenants that have some."""
-    usual = dependencies.settings.tenant.max_running
-    demand = await read_demand(dependencies.database, max_running=usual)
-    return {one.tenant_id: one for one in demand.tenants}
+    return {one.tenant_id: one for one in (await dependencies.open_jobs.read()).tenants}
 
 
 def measures_of(

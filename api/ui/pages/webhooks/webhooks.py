@@ -2,7 +2,6 @@
 
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import urlencode
 
 from fastapi import APIRouter
 from pydantic_core import to_json
@@ -77,7 +76,6 @@ async def _page(viewer: Viewer, *, cursor: str = "", address: str = "", failure:
     page = parameters.page_of(found, lambda endpoint: endpoint.id)
     urls = [endpoint.url for endpoint in page.items]
     rates = await delivery_rates(dependencies.database, tenant_id=tenant.id, urls=urls)
-    following = page.next_cursor and f"{PAGE.path}?{urlencode({'cursor': page.next_cursor})}"
     return viewer.page(
         "pages/webhooks/webhooks.html",
         status=HTTPStatus.UNPROCESSABLE_ENTITY if failure else HTTPStatus.OK,
@@ -85,7 +83,7 @@ async def _page(viewer: Viewer, *, cursor: str = "", address: str = "", failure:
         endpoints=page.items,
         rates=rates,
         rate_of=RATE_OF,
-        following=following,
+        next_cursor=page.next_cursor,
         typed=address,
         failure=failure,
     )

@@ -95,7 +95,7 @@ class InvalidRequest(ApiError):
 
 
 class UrlBlocked(ApiError):
-    """The address may not be rendered."""
+    """The address is not allowed."""
 
 
 class StorageUnavailable(ApiError):

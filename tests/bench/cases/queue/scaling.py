@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from typing import Final
 
 from deploy.embedded.engines.engine import clean_environment
-from fleet.capacity.demand import read_demand
+from fleet.capacity.demand import count_tenants
 from fleet.database import Database, DatabaseSettings
 from tests.bench.cases.case import Bench
 from tests.bench.clients.product import Product, find_chromium
@@ -92,7 +92,7 @@ async def _counting_ms(bench: Bench) -> dict[int, Spread]:
             took_ms = []
             for _ in range(bench.pick(20, 3)):
                 began = time.perf_counter()
-                await read_demand(database, max_running=None)
+                await count_tenants(database, max_running=None)
                 took_ms.append((time.perf_counter() - began) * 1000)
             found[queued] = Spread.of(took_ms)
     return found

@@ -270,8 +270,27 @@ async def test_refusals_are_pages_here_and_documents_elsewhere(api: Api, tenant_
             assert answer.headers["content-security-policy"].startswith(
                 "default-src 'none'; script-src 'self'"
             )
-        assert (await client.put("/ui/fleet", headers=OURS)).status_code == 405
+        answer = await client.put("/ui/fleet", headers=OURS)
+        assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+        assert "<h1>This address takes other methods</h1>" in answer.text
         problem(await client.get("/uinverse"), 404, ErrorType.NOT_FOUND)
+
+
+async def test_an_unexpected_error_is_a_page_too(serve: Serve, database: Database, tenant_key: str) -> None:
+    async with serve() as api, browser(api) as client:
+        await sign_in(client, tenant_key)
+        await database.execute("ALTER TABLE jobs RENAME COLUMN warnings TO renamed")
+        for method, path in (("GET", "/ui/jobs"), ("POST", f"/ui/jobs/{uuid4()}/again")):
+            answer = await client.request(method, path, headers={**OURS, "X-Request-Id": "seen.1"})
+            assert answer.status_code == 500, path
+            assert answer.headers["content-type"] == "text/html; charset=utf-8"
+            assert answer.headers["renderfleet-error"] == "internal_error"
+            assert "script-src 'self'" in answer.headers["content-security-policy"]
+            assert "request seen.1" in answer.text
+            assert "warnings" not in answer.text
+        # An open page shows the sentence in its own place.
+        answer = await client.get("/ui/jobs", headers={"HX-Request": "true"})
+        assert (answer.status_code, answer.headers["content-type"]) == (500, "text/plain; charset=utf-8")
 
 
 async def test_files_are_kept_for_a_year_under_a_name_of_their_content(api: Api) -> None:

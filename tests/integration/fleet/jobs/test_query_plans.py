@@ -7,6 +7,7 @@ would touch thousands, at ten million finished jobs as many times more.
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 from uuid import UUID
 
@@ -68,6 +69,23 @@ SEED_OPEN = """
            CASE WHEN n % 2 = 1 THEN now() - interval '1 minute' END, now() - interval '1 minute',
            now() - interval '1 minute'
     FROM generate_series(1, $2::integer) AS n
+"""
+
+# Many open jobs, which no statistics know. Each host has only jobs of one state, so that few filters meet.
+FRESH = 30_000
+SEED_FRESH = """
+    INSERT INTO jobs (id, tenant_id, request, request_digest, max_attempts, state, finished_at, lease_until,
+                      run_after, parked, error_type, host, format, external_id)
+    SELECT (lpad(to_hex(n), 12, '0') || '7000800000000000' || lpad(to_hex(n % 16), 4, '0'))::uuid, $1,
+           json_build_object('filling', repeat('x', 500)), '\\x00', 3, state,
+           CASE WHEN state IN ('succeeded', 'failed') THEN now() END,
+           CASE state WHEN 'running' THEN now() END, now() + interval '1 day',
+           state = 'queued' AND n % 20 = 2,
+           CASE state WHEN 'failed' THEN 'tls_error' END, state || '.example',
+           CASE n % 2 WHEN 0 THEN 'png' ELSE 'pdf' END, state
+    FROM (SELECT n, CASE n % 5 WHEN 0 THEN 'failed' WHEN 1 THEN 'running' WHEN 2 THEN 'queued'
+                               ELSE 'succeeded' END AS state
+          FROM generate_series(1, $2::integer) AS n) AS made
 """
 
 
@@ -199,3 +217,23 @@ async def test_hot_statements_touch_few_pages(old_fleet: Database, tenant_id: UU
     # The measure can fail: a statement that no index serves is caught.
     with pytest.raises(AssertionError, match="Seq Scan"):
         await pages_touched(old_fleet, "SELECT id FROM jobs WHERE request_digest = 'x'")
+
+
+async def test_filters_together_touch_few_pages_of_jobs_that_are_all_new(
+    database: Database, tenant_id: UUID
+) -> None:
+    async with database.connection() as connection:
+        await connection.execute(SEED_FRESH, tenant_id, FRESH, timeout=PATIENCE_S)
+    choices: dict[str, tuple[Any, ...]] = {
+        "state": (None, State.FAILED, State.QUEUED, State.RUNNING, State.SUCCEEDED),
+        "host": (None, "failed.example", "queued.example", "succeeded.example", "nowhere.example"),
+        "error_type": (None, ErrorType.TLS_ERROR),
+        "format": (None, "pdf", "webp"),
+        "external_id": (None, "failed", "succeeded", "none"),
+    }
+    for chosen in product(*choices.values()):
+        filters = dict(zip(choices, chosen, strict=True))
+        sql, arguments = listed(tenant_id, **filters)
+        touched = await pages_touched(database, sql, *arguments)
+        assert touched <= MOST_PAGES, f"{touched} pages: {filters}"
+    assert await pages_touched(database, waiting._HELD, 50) <= MOST_PAGES
