@@ -23,11 +23,13 @@ _OLDEST: Final = f"""
 """
 # Jobs that cannot be taken now: their time has not come, or their tenant runs as many as it may. Of each kind
 # only the first are read. Those of the first kind are not sent to the line before their time, and stand in
-# the order of `run_after` in `jobs_dispatched`; those of the second stand in `jobs_parked`, by tenant.
+# the order of `run_after` in `jobs_dispatched`, if Postgres is told that of `dispatched_at`, too. Those of the
+# second stand in `jobs_parked`, by tenant.
 _HELD: Final = f"""
     WITH held AS (
         (SELECT id FROM jobs
-         WHERE state = 'queued' AND dispatched_at IS NULL AND run_after > now() ORDER BY run_after LIMIT $1)
+         WHERE state = 'queued' AND dispatched_at IS NULL AND run_after > now()
+         ORDER BY dispatched_at, run_after LIMIT $1)
         UNION
         SELECT first.id FROM tenants CROSS JOIN LATERAL (
             SELECT id FROM jobs WHERE parked AND tenant_id = tenants.id ORDER BY queued_at LIMIT $1

@@ -237,3 +237,13 @@ async def test_filters_together_touch_few_pages_of_jobs_that_are_all_new(
         touched = await pages_touched(database, sql, *arguments)
         assert touched <= MOST_PAGES, f"{touched} pages: {filters}"
     assert await pages_touched(database, waiting._HELD, 50) <= MOST_PAGES
+    # Postgres plans for these values each time, also when it has seen the statement often.
+    chosen_format = listing.JobFilters(format="webp")
+    for _ in range(8):
+        assert not await listing.list_newest(database, tenant_id=tenant_id, filters=chosen_format, limit=20)
+    plans = await database.fetchrow(
+        "SELECT sum(custom_plans)::integer AS custom, sum(generic_plans)::integer AS generic "
+        "FROM pg_prepared_statements WHERE statement LIKE '%ORDER BY id DESC LIMIT $3%'"
+    )
+    assert plans is not None
+    assert (plans["custom"], plans["generic"]) == (8, 0)

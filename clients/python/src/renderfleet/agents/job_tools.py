@@ -75,8 +75,8 @@ def add_job_tools(server: MCPServer[Any], sessions: Sessions) -> None:
         backlog = found.backlog
         lines = [
             f"The fleet is {state}, with {found.slots} slots.",
-            f"{backlog.queued} jobs queued, the oldest for {backlog.oldest_queued_s:.0f} s.",
-            f"{backlog.running} jobs running.",
+            f"Queued jobs: {backlog.queued}; the oldest waits for {backlog.oldest_queued_s:.0f} s.",
+            f"Running jobs: {backlog.running}.",
         ]
         for worker in found.workers:
             holds = f"; takes no jobs: {'; '.join(worker.holds)}" if worker.holds else ""
@@ -85,14 +85,15 @@ def add_job_tools(server: MCPServer[Any], sessions: Sessions) -> None:
 
 
 def _in_words(found: Job) -> str:
-    lines = [f"Job {found.id} is {found.status}.", f"Source: {words.quoted(found.source)}"]
+    lines = [f"Job {found.id} is {found.status}.", f"Source: {words.of_source(found)}"]
     if found.artifact is not None:
         lines.append(words.of_artifact(found.artifact))
     if found.error is not None:
         detail = words.quoted(found.error.detail or "")
         lines.append(f"Error: {found.error.type}: {found.error.title}. Detail: {detail}")
     lines += words.of_page(found)
-    lines.append(f"Accepted at {found.created_at:%Y-%m-%dT%H:%M:%SZ}, attempt {found.attempt}.")
+    begun = f"attempt {found.attempt}" if found.attempt else "not begun yet"
+    lines.append(f"Accepted at {found.created_at:%Y-%m-%dT%H:%M:%SZ}, {begun}.")
     if found.timings_ms is not None and found.timings_ms.total is not None:
         lines.append(f"The last attempt took {found.timings_ms.total / 1000:.1f} s.")
     return "\n".join(lines)

@@ -122,10 +122,11 @@ def add_render_tools(server: MCPServer[Any], sessions: Sessions) -> None:
         with told():
             async with sessions.client(context) as client:
                 found = await client.jobs.compare(job_b, job_a)
+            method = f"(method {found.method}, equal up to {found.threshold:g})"
             lines = [
                 f"{job_b} compared with {job_a}: {'equal' if found.equal else 'different'}",
-                f"Distance: {found.distance} (method {found.method}, equal up to {found.threshold})",
-                f"Share of pixels that differ: {found.share}",
+                f"Distance: {_figure(found.distance)} {method}",
+                f"Share of the pixels that a person can see to differ: {_figure(found.share)}",
             ]
             if found.sizes_differ:
                 lines.append("The pictures have different sizes.")
@@ -168,8 +169,12 @@ async def _fetched(url: str) -> bytes:
         raise ServerUnreachable(f"the difference picture cannot be fetched: {error}") from error
 
 
+def _figure(value: float | None) -> str:
+    return "not known" if value is None else f"{value:.3g}"
+
+
 def _name(job: Job) -> str:
-    return f"of {words.quoted(job.source)}, job {job.id}"
+    return f"of {words.of_source(job)}, job {job.id}"
 
 
 def _answer(title: str, job: Job, picture: ShownPicture | None) -> Answer:

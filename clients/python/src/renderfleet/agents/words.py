@@ -25,13 +25,20 @@ def quoted(text: str, *, most: int = _MOST_CHARACTERS) -> str:
     return json.dumps(seen, ensure_ascii=False)
 
 
+def of_source(job: Job) -> str:
+    """What a job renders: its address, or the field of the request that has it, such as `html`."""
+    is_address = job.request.get("url") is not None
+    return quoted(job.source, most=120) if is_address else f"the {job.source} of its request"
+
+
 def of_page(job: Job) -> list[str]:
     """What is known of the page of a job, one fact a line."""
     lines = []
     page = job.page
     if page is not None and page.http_status is not None:
         lines.append(f"HTTP status: {page.http_status}")
-    if page is not None and page.final_url is not None:
+    asked = job.request.get("url")
+    if page is not None and page.final_url is not None and asked not in (None, page.final_url):
         lines.append(f"Address after redirects: {quoted(page.final_url)}")
     if page is not None and page.title:
         lines.append(f"Title of the page: {quoted(page.title)}")
@@ -59,7 +66,7 @@ def of_artifact(artifact: Artifact) -> str:
 
 def one_line(job: Job) -> str:
     """A job in a list."""
-    words = [job.id, job.status, quoted(job.source, most=120), f"{job.created_at:%Y-%m-%dT%H:%M:%SZ}"]
+    words = [job.id, job.status, of_source(job), f"{job.created_at:%Y-%m-%dT%H:%M:%SZ}"]
     if job.error is not None:
         words.append(job.error.type)
     return "  ".join(words)

@@ -74,7 +74,8 @@ def _judged(call: Call, reply: Answer | Broken | None) -> tuple[Exception, bool]
     if not isinstance(reply, Broken):
         raise TypeError("a call is answered with an answer")
     failure = ServerUnreachable(
-        f"{call.method} {call.path}: {str(reply.error) or type(reply.error).__name__}"
+        f"{reply.server} does not answer to {call.method} {call.path}: "
+        f"{str(reply.error) or type(reply.error).__name__}"
     )
     failure.__cause__ = reply.error
     return failure, call.is_repeatable or not reply.may_have_arrived

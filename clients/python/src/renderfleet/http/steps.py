@@ -61,10 +61,12 @@ class Broken:
     Attributes:
         error: what the transport raised.
         may_have_arrived: whether the server may have got the request.
+        server: its address, for people.
     """
 
     error: Exception
     may_have_arrived: bool
+    server: str
 
 
 Step: TypeAlias = Call | Pause

@@ -53,4 +53,9 @@ def as_answer(response: httpx2.Response) -> Answer:
 def as_broken(error: httpx2.TransportError) -> Broken:
     """A call without a response."""
     never_sent = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
-    return Broken(error, may_have_arrived=not isinstance(error, never_sent))
+    url = error.request.url
+    return Broken(
+        error,
+        may_have_arrived=not isinstance(error, never_sent),
+        server=f"{url.scheme}://{url.netloc.decode()}",
+    )

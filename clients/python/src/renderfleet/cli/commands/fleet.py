@@ -31,11 +31,11 @@ _COLUMNS: Final = (
     Column[Worker]("worker", lambda one: one.id),
     Column[Worker]("host", lambda one: one.hostname),
     Column[Worker]("busy", lambda one: f"{one.busy}/{one.slots}"),
-    Column[Worker]("browser", lambda one: one.browser_generation),
-    Column[Worker]("age s", lambda one: one.browser_age_s),
-    Column[Worker]("cpu %", lambda one: one.cpu_percent),
+    Column[Worker]("browser", lambda one: one.browser_generation, is_extra=True),
+    Column[Worker]("age s", lambda one: one.browser_age_s, is_extra=True),
+    Column[Worker]("cpu %", lambda one: one.cpu_percent, is_extra=True),
     Column[Worker]("MiB", lambda one: _mib(one.memory) if one.memory else None),
-    Column[Worker]("renders", lambda one: one.browser.renders_total if one.browser else None),
+    Column[Worker]("renders", lambda one: one.browser.renders_total if one.browser else None, is_extra=True),
     Column[Worker]("holds", lambda one: one.holds),
 )
 
@@ -95,7 +95,10 @@ def _watch(look: Callable[[], Fleet], every_s: float, count: int | None) -> None
         for number in looks:
             _pause(number, every_s)
             found = look()
-            live.update(Group(Text(_summary(found)), table(found.workers, _COLUMNS)), refresh=True)
+            live.update(
+                Group(Text(_summary(found)), table(found.workers, _COLUMNS, width=live.console.width)),
+                refresh=True,
+            )
 
 
 def _pause(number: int, every_s: float) -> None:

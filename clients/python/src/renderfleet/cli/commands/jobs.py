@@ -20,9 +20,9 @@ from renderfleet.operations.lists import segment
 _COLUMNS: Final = (
     Column[Job]("id", lambda job: job.id),
     Column[Job]("status", lambda job: job.status),
-    Column[Job]("format", lambda job: job.request.get("format", "png")),
-    Column[Job]("made", lambda job: job.created_at),
-    Column[Job]("ms", lambda job: job.timings_ms.total if job.timings_ms else None),
+    Column[Job]("format", lambda job: job.request.get("format", "png"), is_extra=True),
+    Column[Job]("made", lambda job: job.created_at, is_extra=True),
+    Column[Job]("ms", lambda job: job.timings_ms.total if job.timings_ms else None, is_extra=True),
     Column[Job]("error", lambda job: job.error.type if job.error else ""),
     Column[Job]("page", lambda job: job.source),
 )

@@ -27,7 +27,7 @@ _COLUMNS: Final = (
     Column[Schedule]("id", lambda one: one.id),
     Column[Schedule]("name", lambda one: one.name),
     Column[Schedule]("cron", lambda one: one.cron),
-    Column[Schedule]("timezone", lambda one: one.timezone),
+    Column[Schedule]("timezone", lambda one: one.timezone, is_extra=True),
     Column[Schedule]("on", lambda one: one.enabled),
     Column[Schedule]("next", lambda one: one.next_fires[0] if one.next_fires else None),
     Column[Schedule]("page", page_of),

@@ -18,7 +18,7 @@ _TENANT_COLUMNS: Final = (
     Column[Tenant]("id", lambda one: one.id),
     Column[Tenant]("name", lambda one: one.name),
     Column[Tenant]("made", lambda one: one.created_at),
-    Column[Tenant]("weight", lambda one: one.weight),
+    Column[Tenant]("weight", lambda one: one.weight, is_extra=True),
     Column[Tenant]("renders this month", lambda one: one.renders_this_month),
     Column[Tenant]("limit", lambda one: one.max_renders_per_month),
 )
@@ -27,9 +27,9 @@ _KEY_COLUMNS: Final = (
     Column[ApiKey]("tenant", lambda one: one.tenant_name),
     Column[ApiKey]("name", lambda one: one.name),
     Column[ApiKey]("scopes", lambda one: one.scopes),
-    Column[ApiKey]("made", lambda one: one.created_at),
+    Column[ApiKey]("made", lambda one: one.created_at, is_extra=True),
     Column[ApiKey]("last used", lambda one: one.last_used_at),
-    Column[ApiKey]("expires", lambda one: one.expires_at),
+    Column[ApiKey]("expires", lambda one: one.expires_at, is_extra=True),
     Column[ApiKey]("revoked", lambda one: one.revoked_at),
 )
 # The stages of an erasure in which all is erased that was found.

@@ -19,6 +19,9 @@ DocumentT = TypeVar("DocumentT", bound=Document)
 
 # Progress and errors, so that what is piped is the result alone.
 NOTES: Final = Console(stderr=True, highlight=False, soft_wrap=True)
+_BETWEEN: Final = "  "
+# The widest column may become as narrow as that.
+_NARROWEST: Final = 12
 _COLOURS: Final = {
     "succeeded": "green",
     "failed": "red",
@@ -35,10 +38,12 @@ class Column(Generic[DocumentT]):
     Attributes:
         title: above it, on a terminal.
         value: of an entry. A time is told as an age on a terminal, and exactly in a pipe.
+        is_extra: whether it is left out on a terminal that is too narrow for all.
     """
 
     title: str
     value: Callable[[DocumentT], object]
+    is_extra: bool = False
 
 
 def is_terminal() -> bool:
@@ -58,23 +63,39 @@ def show(entries: Iterable[DocumentT], columns: Sequence[Column[DocumentT]], fie
         for entry in entries:
             typer.echo(json.dumps(chosen(entry.raw, fields), ensure_ascii=False))
     elif is_terminal():
-        Console(highlight=False).print(table(entries, columns))
+        console = Console(highlight=False)
+        console.print(table(entries, columns, width=console.width))
     else:
         for entry in entries:
             typer.echo("\t".join(plain(column.value(entry)) for column in columns))
 
 
-def table(entries: Iterable[DocumentT], columns: Sequence[Column[DocumentT]]) -> Table:
-    """A table for a terminal."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for number, column in enumerate(columns):
-        # The first one is an id, which is copied.
-        table.add_column(column.title, overflow="fold", no_wrap=number == 0)
-    for entry in entries:
+def table(entries: Iterable[DocumentT], columns: Sequence[Column[DocumentT]], *, width: int) -> Table:
+    """A table for a terminal that has so many columns of letters.
+
+    No word is broken as long as that can be helped: what is extra is left out from the right, and only the
+    widest column, mostly an address, goes on in the next line.
+    """
+    entries = list(entries)
+    cells = {column: [spoken(column.value(entry)) for entry in entries] for column in columns}
+    needed = {
+        column: max(len(text) for text in (column.title, *cells[column])) + len(_BETWEEN)
+        for column in columns
+    }
+    # The first one is an id, which is copied.
+    widest = max(columns[1:], key=lambda column: needed[column])
+    needed[widest] = min(needed[widest], _NARROWEST)
+    for column in reversed(columns):
+        if column.is_extra and sum(needed.values()) > width:
+            del needed[column]
+    is_enough = sum(needed.values()) <= width
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, len(_BETWEEN), 0, 0))
+    for column in needed:
+        no_wrap = column is columns[0] or (is_enough and column is not widest)
+        table.add_column(column.title, overflow="fold", no_wrap=no_wrap)
+    for row in zip(*(cells[column] for column in needed), strict=True):
         # Text, not str: square brackets in a title are no markup.
-        table.add_row(
-            *(Text(word := spoken(column.value(entry)), style=_COLOURS.get(word, "")) for column in columns)
-        )
+        table.add_row(*(Text(word, style=_COLOURS.get(word, "")) for word in row))
     return table
 
 
