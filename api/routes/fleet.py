@@ -82,7 +82,8 @@ class BacklogDocument(BaseModel):
     """Jobs of all tenants that have not ended."""
 
     queued: int = Field(
-        description="Queued jobs, also those that wait for their time or for their tenant's limit."
+        description="Queued jobs, also those that wait for their time or for their tenant's limit. With "
+        "more than 10,000 open jobs, all these figures are mostly a few seconds old."
     )
     running: int = Field(description="Running jobs.")
     oldest_queued_s: float = Field(

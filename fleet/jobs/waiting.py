@@ -22,9 +22,9 @@ _OLDEST: Final = f"""
     WHERE state = 'queued' ORDER BY queued_at LIMIT $1
 """
 # Jobs that cannot be taken now: their time has not come, or their tenant runs as many as it may. Of each kind
-# only the first are read. Those of the first kind are not sent to the line before their time, and stand in
-# the order of `run_after` in `jobs_dispatched`, if Postgres is told that of `dispatched_at`, too. Those of the
-# second stand in `jobs_parked`, by tenant.
+# only the first are read. Those of the first kind are not sent to the line before their time; they stand in
+# `jobs_dispatched` in their order, which Postgres sees only if both of its columns are named. Those of the
+# second kind stand in `jobs_parked`, by tenant.
 _HELD: Final = f"""
     WITH held AS (
         (SELECT id FROM jobs

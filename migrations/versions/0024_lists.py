@@ -37,8 +37,8 @@ STATEMENTS: Final = (
     CREATE INDEX jobs_of_schedule ON jobs (schedule_id, id DESC, state, format)
         WHERE schedule_id IS NOT NULL
     """,
-    # Open jobs are counted by their tenant, and found by the host too. What is counted of queued jobs stands in
-    # the index, since their rows are all over the table.
+    # Open jobs are counted by their tenant, and found by the host too. What is counted of queued jobs stands
+    # in the index, since their rows are all over the table.
     "DROP INDEX jobs_queued_of_tenant",
     """
     CREATE INDEX jobs_queued_of_tenant ON jobs (tenant_id, host, id DESC, format, schedule_id)

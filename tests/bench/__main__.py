@@ -20,7 +20,7 @@ from tests.bench.cases import make_run
 from tests.bench.cases.case import Bench
 from tests.bench.cases.documents import merge, other_printers, printing
 from tests.bench.cases.fleet import growth, more_workers, rolling_update
-from tests.bench.cases.queue import backlog, cancel, pickup, pickup_busy, post, scaling, waiters
+from tests.bench.cases.queue import backlog, cancel, lists, pickup, pickup_busy, post, scaling, waiters
 from tests.bench.cases.render import (
     auto_cost,
     block_costs,
@@ -53,6 +53,7 @@ CASES: Final[dict[str, Callable[[Bench], Awaitable[Section]]]] = {
     "upload_memory": upload_memory.run,
     "make_run": make_run.run,
     "waiters": waiters.run,
+    "lists": lists.run,
     "scaling": scaling.run,
     "more_workers": more_workers.run,
     "rolling_update": rolling_update.run,

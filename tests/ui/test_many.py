@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 
 import pytest
@@ -13,38 +14,12 @@ from fleet.schedules import schedule as schedules
 from fleet.schedules.request import ScheduleRequest
 from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope
+from tests.kit.many_jobs import FILL
 from tests.kit.vaults import VAULT
 from tests.ui.kit.dashboard import Dashboard, of_new_tenant
 from tests.ui.test_pages import LOOKS, check
 
 MANY: Final = 10_000
-# Of ten, six have succeeded, one has failed, one was cancelled, one runs and one waits for tomorrow. Ids are
-# those of their times, as of real jobs. Each belongs to the schedule.
-_JOBS: Final = """
-    INSERT INTO jobs (id, tenant_id, request, request_digest, max_attempts, state, attempt, created_at,
-                      queued_at, run_after, started_at, finished_at, lease_until, host, format, artifact_key,
-                      artifact, artifact_erased_at, page, error_type, error_detail, schedule_id,
-                      scheduled_for)
-    SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7000'
-            || lpad(to_hex(n), 16, '8'))::uuid,
-           $1, json_build_object('url', 'https://' || host || '/pages/' || n), '\\x00', 3, state,
-           CASE WHEN state IN ('queued', 'cancelled') THEN 0 ELSE 1 END, at, at,
-           CASE state WHEN 'queued' THEN now() + interval '1 day' ELSE at END,
-           CASE WHEN state NOT IN ('queued', 'cancelled') THEN at END,
-           CASE WHEN state NOT IN ('queued', 'running') THEN at + interval '1 s' END,
-           CASE state WHEN 'running' THEN now() + interval '1 day' END, host, 'png',
-           CASE state WHEN 'succeeded' THEN 'gone' END,
-           CASE state WHEN 'succeeded' THEN json_build_object('content_type', 'image/png', 'width_px', 1280,
-               'height_px', 720, 'size_bytes', 9000, 'sha256', repeat('0', 64)) END,
-           CASE state WHEN 'succeeded' THEN now() END,
-           json_build_object('title', 'Page ' || n, 'http_status', 200),
-           CASE state WHEN 'failed' THEN 'tls_error' END,
-           CASE state WHEN 'failed' THEN 'its certificate is over' END, $3, at
-    FROM (SELECT n, now() - n * interval '1 minute' AS at, 'shop-' || n % 50 || '.example' AS host,
-                 CASE n % 10 WHEN 0 THEN 'failed' WHEN 1 THEN 'queued' WHEN 2 THEN 'running'
-                             WHEN 3 THEN 'cancelled' ELSE 'succeeded' END AS state
-          FROM generate_series(1, $2::integer) AS n) AS made
-"""
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="module")
@@ -59,7 +34,7 @@ async def crowded(full: Dashboard) -> AsyncIterator[Dashboard]:
         key = await create_key(
             connection, tenant_name=tenant.tenant_name, key_name="all", scopes=frozenset(Scope)
         )
-        await connection.execute(_JOBS, tenant_id, MANY, made.id)
+        await connection.execute(FILL, tenant_id, MANY, made.id, timedelta(minutes=1))
         await connection.execute("ANALYZE jobs")
     job_id = await database.fetchval("SELECT max(id::text) FROM jobs WHERE tenant_id = $1", tenant_id)
     own = {"job_id": job_id, "schedule_id": str(made.id), "tenant_id": str(tenant_id)}
