@@ -127,6 +127,9 @@ async def test_a_picture_is_small_and_its_words_say_how_small(stdio: Client) -> 
     assert "image/png, 1000 x 4000 px" in text
     assert "Shown is all of it, as 392 x 1568 px (39 %): multiply by 2.55" in text
     assert 'Title of the page: "Tall"' in text
+    # What was sent has no address: nothing that the model could ask for again.
+    assert text.startswith("Picture of the html of its request, job ")
+    assert "about:blank" not in text
     assert "Link until " in text
     link = text.split("Link until ")[1].split(": ", 1)[1].split("\n")[0]
     async with httpx2.AsyncClient() as http:

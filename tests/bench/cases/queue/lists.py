@@ -80,10 +80,10 @@ def _section(count: int, found: dict[str, list[float]]) -> Section:
     worst_ms = percentile(found[slowest[0]], 95)
     shown = dict.fromkeys([*_PAGES, *slowest[:10]])
     words = (
-        f"{count:,} jobs of one tenant, just inserted; a tenth of them runs and a tenth waits. One API process, "
-        f"no worker. {len(found)} addresses, each asked {len(next(iter(found.values())))} times in turn: five "
-        "pages, and the list with every combination of filters. Below are those pages and the ten slowest "
-        "addresses."
+        f"{count:,} jobs of one tenant, just inserted; a tenth of them runs and a tenth waits. One API "
+        f"process, no worker. {len(found)} addresses, each asked {len(next(iter(found.values())))} times in "
+        "turn: five pages, and the list with every combination of filters. Below are those pages and the ten "
+        "slowest addresses."
     )
     return Section(
         "The dashboard with very many jobs",

@@ -272,7 +272,7 @@ async def test_refusals_are_pages_here_and_documents_elsewhere(api: Api, tenant_
             )
         answer = await client.put("/ui/fleet", headers=OURS)
         assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
-        assert "<h1>This address takes other methods</h1>" in answer.text
+        assert "<h1>The method is not allowed here</h1>" in answer.text
         problem(await client.get("/uinverse"), 404, ErrorType.NOT_FOUND)
 
 
