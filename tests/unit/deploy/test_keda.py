@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from jsonschema import Draft202012Validator
 import promql_parser
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 from api.routes.health import ScalingDocument, router
 from tests.kit.docs.declared_metrics import DECLARED
