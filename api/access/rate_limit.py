@@ -3,7 +3,7 @@
 There is only one request to Redis at a time. Calls that arrive meanwhile are sent together in the next one.
 If Redis is away or slow, no call is refused because of that: this process counts by itself, with the same
 limits, until Redis answers again. In that time, n processes together admit n times as many calls. Only calls
-for which Redis was being asked have waited for it, for about `_WAIT_S`.
+for which Redis was being asked have waited for it, for about `WAIT_S`.
 
 The headers are those of draft-ietf-httpapi-ratelimit-headers-11: `RateLimit-Policy` says what is allowed,
 `RateLimit` what is left of it.
@@ -30,8 +30,8 @@ from fleet.tenants.tenant import Tenant
 
 _POLICY: Final = "default"
 # A round trip takes 0.25 ms. No call should wait much longer only because of its limit.
-_WAIT_S: Final = 0.25
-# If this process itself was busy for `_WAIT_S`, the answer may have arrived already and only has to be read.
+WAIT_S: Final = 0.25
+# If this process itself was busy for so long, the answer may have arrived already and only has to be read.
 _READ_S: Final = 0.05
 # A script for a thousand calls blocks Redis for some milliseconds.
 _CALLS_AT_ONCE: Final = 1_000
@@ -44,7 +44,11 @@ log = get_logger(__name__)
 
 
 class Rates:
-    """The limits of one API process. `close` at the end."""
+    """The limits of one API process. `close` at the end.
+
+    Attributes:
+        wait_s: how long calls wait for an answer of Redis, in seconds.
+    """
 
     def __init__(self, redis: ArqRedis, settings: TenantSettings) -> None:
         """Count in Redis at first.
@@ -53,6 +57,7 @@ class Rates:
             redis: holds the buckets.
             settings: for tenants without limits of their own.
         """
+        self.wait_s = WAIT_S
         self._redis = redis
         self._settings = settings
         self._local = LocalBuckets()
@@ -136,13 +141,13 @@ class Rates:
     async def _ask_redis(self, calls: Sequence[CountedCall]) -> list[RateLimitResult]:
         question = asyncio.create_task(rate_limit.take(self._redis, calls))
         try:
-            for timeout_s in (_WAIT_S, _READ_S):
+            for timeout_s in (self.wait_s, _READ_S):
                 await asyncio.wait({question}, timeout=timeout_s)
                 if question.done():
                     return question.result()
         finally:
             question.cancel()
-        raise TimeoutError(f"no answer within {_WAIT_S:g} s")
+        raise TimeoutError(f"no answer within {self.wait_s:g} s")
 
     async def _return_to_redis(self) -> None:
         """Ask Redis once a second to count a test call, until it answers. No call waits for this."""

@@ -24,7 +24,7 @@ from worker.pool.supervisor import NoPageError
 from worker.settings import BrowserSettings
 
 # Then the job is put back, and its slot goes to the next one: those that have the browsers may take long.
-_PLACE_PATIENCE_S: Final = 10.0
+PLACE_PATIENCE_S: Final = 10.0
 # After a failed start, before the job is put back: the same worker may take it again at once.
 _FAILED_PAUSE_S: Final = 2.0
 
@@ -67,10 +67,13 @@ class OwnBrowsers:
         await self._endings.wait()
 
     @asynccontextmanager
-    async def page(self) -> AsyncIterator[Page]:
+    async def page(self, *, patience_s: float = PLACE_PATIENCE_S) -> AsyncIterator[Page]:
         """A slot, a browser and its only page; the browser is ended whatever happens.
 
         Ending goes on by itself: the render's result does not wait for it, the slot does.
+
+        Args:
+            patience_s: seconds to wait while half of the slots have own browsers.
 
         Raises:
             NoPageError: no browser can be had now, and the job is not to blame.
@@ -81,7 +84,7 @@ class OwnBrowsers:
         await self._slots.take()
         has_place, own, page = False, None, None
         try:
-            has_place = await self._take_place()
+            has_place = await self._take_place(patience_s)
             own = await self._launched()
             page = await self._first_page(own.generation)
             page.waited_s = clock() - asked_at
@@ -96,10 +99,10 @@ class OwnBrowsers:
         finally:
             self._endings.run(self._give_back(own, page, has_place=has_place))
 
-    async def _take_place(self) -> bool:
+    async def _take_place(self, patience_s: float) -> bool:
         """Wait until fewer than half of the slots have an own browser."""
         try:
-            async with asyncio.timeout(_PLACE_PATIENCE_S):
+            async with asyncio.timeout(patience_s):
                 return await self._places.acquire()
         except TimeoutError as error:
             raise NoPageError(

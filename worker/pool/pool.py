@@ -16,7 +16,7 @@ from worker.browser.page import Page
 from worker.egress.proxy import Egress
 from worker.pool.detached_tasks import Detached
 from worker.pool.generation import Generation
-from worker.pool.own_browser import OwnBrowsers
+from worker.pool.own_browser import PLACE_PATIENCE_S, OwnBrowsers
 from worker.pool.replacement_stats import Tally
 from worker.pool.slots import Slots
 from worker.pool.supervisor import NoPageError, Succession
@@ -195,16 +195,19 @@ class Pool:
                 self._closings.run(self._give_back(generation, page))
 
     @asynccontextmanager
-    async def page_alone(self) -> AsyncIterator[Page]:
+    async def page_alone(self, *, patience_s: float = PLACE_PATIENCE_S) -> AsyncIterator[Page]:
         """A slot and a fresh page in a browser of its own, for a job that may crash what it renders in.
 
         A worker with one slot needs none: nobody else is in its browser.
+
+        Args:
+            patience_s: seconds to wait while half of the slots have browsers of their own.
 
         Raises:
             NoPageError: no browser gives a page, and the job is not to blame.
             RenderError: `browser_unavailable`: the browser ended, or the worker is stopping.
         """
-        lone = self.page() if self._slots.count == 1 else self._own_browsers.page()
+        lone = self.page() if self._slots.count == 1 else self._own_browsers.page(patience_s=patience_s)
         async with lone as page:
             yield page
 

@@ -18,6 +18,7 @@ from worker.browser.document.loading import COMMIT, STAGES
 from worker.browser.page import Page
 from worker.browser.protocol import ScreenshotClip
 from worker.egress.terms import Terms
+from worker.render.bounds import USUAL, Bounds
 from worker.render.evidence.recorder import Recorder
 from worker.render.evidence.replay import Replay
 from worker.render.reports import unfinished
@@ -31,7 +32,6 @@ FetchOwnPdfs: TypeAlias = Callable[[Mapping[UUID, Path]], Awaitable[None]]
 
 # With `best_attempt`, what comes after a wait that has run out: a look at what is there, no wait.
 _LOOK_S: Final = 1.0
-_LEAVING_S: Final = 5.0
 _RUN_OUT: Final = frozenset({ErrorType.NAVIGATION_TIMEOUT, ErrorType.SELECTOR_NOT_FOUND})
 
 
@@ -49,6 +49,7 @@ class Render:
         lists: of advertisements and trackers.
         fetch_own_pdfs: reads what other jobs of the tenant have made; None: this is no attempt at a job.
         navigation_deadline: the loop's time by which the page must be ready.
+        bounds: what parts of the render may take.
         recorder: records the render; None: nothing is recorded.
         replay: answers the page's requests instead of the web; None: the web does.
         warnings: sentences for the caller about what is not as asked.
@@ -80,6 +81,7 @@ class Render:
     max_bytes: int
     navigation_deadline: float
     lists: FilterLists = field(default_factory=FilterLists)
+    bounds: Bounds = USUAL
     fetch_own_pdfs: FetchOwnPdfs | None = None
     ignored_selectors: Sequence[str] = ()
     recorder: Recorder | None = None
@@ -139,7 +141,7 @@ class Render:
             RenderError: `content_rejected`.
         """
         try:
-            async with asyncio.timeout(_LEAVING_S):
+            async with asyncio.timeout(self.bounds.leaving_s):
                 await self.page.lifecycle.reach(COMMIT)
         except TimeoutError as error:
             detail = "the page went on to another address while it was captured, which does not answer"

@@ -25,6 +25,7 @@ from worker.browser.devtools import DevToolsError
 from worker.browser.page import Page
 from worker.egress.own_site.bundle import Bundle
 from worker.egress.terms import Terms
+from worker.render.bounds import USUAL, Bounds
 from worker.render.context import FetchOwnPdfs, Render
 from worker.render.evidence.recorder import Recorder
 from worker.render.evidence.replay import Replay
@@ -135,6 +136,7 @@ async def render(
     terms: Terms,
     *,
     max_bytes: int,
+    bounds: Bounds = USUAL,
     lists: FilterLists = SHIPPED_LISTS,
     fetch_own_pdfs: FetchOwnPdfs | None = None,
     ignored_selectors: Sequence[str] = (),
@@ -151,6 +153,7 @@ async def render(
         output_path: where the artifact is written.
         terms: what the page may reach.
         max_bytes: the largest artifact that is allowed.
+        bounds: what parts of the render may take.
         fetch_own_pdfs: reads what other jobs of the tenant have made.
         ignored_selectors: elements that do not count when the picture is compared.
         recorder: records the render.
@@ -172,6 +175,7 @@ async def render(
         max_bytes,
         lists=lists,
         navigation_deadline=ready_by,
+        bounds=bounds,
         fetch_own_pdfs=fetch_own_pdfs,
         ignored_selectors=ignored_selectors,
         recorder=recorder,

@@ -26,6 +26,7 @@ from worker.egress.proxy import Egress
 from worker.egress.terms import Terms
 from worker.pool.pool import Pool
 from worker.render import pipeline
+from worker.render.bounds import USUAL
 from worker.render.pipeline import Rendered
 from worker.settings import BrowserSettings, EgressProxySettings
 
@@ -102,12 +103,19 @@ class BrowserStage:
         if path is not None:
             options["url"] = self.site.url(path)
         limit, ignored = options.pop("max_bytes", MAX_BYTES), options.pop("ignored_selectors", ())
+        bounds = options.pop("bounds", USUAL)
         request = request_for(**options)
         folder = self.folder / f"{uuid.uuid4()}.files"
         async with self.pool.page() as page, unpacked(request.files, folder) as bundle:
             terms = replace(terms, own_site=bundle)
             return await pipeline.render(
-                page, request, self.output, terms, max_bytes=limit, ignored_selectors=ignored
+                page,
+                request,
+                self.output,
+                terms,
+                max_bytes=limit,
+                ignored_selectors=ignored,
+                bounds=bounds,
             )
 
     @asynccontextmanager

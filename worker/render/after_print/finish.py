@@ -3,6 +3,7 @@
 import json
 import tempfile
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -17,15 +18,8 @@ from worker.render.after_print.program.order import Answer, Order
 from worker.render.context import Render
 
 PROGRAM: Final = ConfinedProgram("worker.render.after_print.program.main")
-_MIB: Final = 1024 * 1024
 _NOTHING: Final = PdfDocument()
 _COPY_BYTES: Final = 256 * 1024
-# Measured: to merge 100 documents of 20 pages takes 3 s of CPU and 240 MB.
-_CPU_S: Final = 30
-_WALL_S: Final = 120.0
-_MEMORY_BYTES: Final = 768 * _MIB
-# Two lists of 50 documents, the printed one, the watermark, and what Python has open.
-_OPEN_FILES: Final = 128
 # The type of error for each limit of the program.
 _ERRORS: Final = {
     Limit.MEMORY: ErrorType.MEMORY_LIMIT_EXCEEDED,
@@ -56,7 +50,8 @@ async def finished(render: Render, printed: AsyncIterator[bytes]) -> AsyncIterat
         folder = Path(name)
         await _write(folder / "printed", printed, render.max_bytes)
         order = await order_of(render, render.request.pdf or _NOTHING, folder)
-        answer = await _run(order, max_bytes=render.max_bytes)
+        limits = replace(render.bounds.after_print, output_bytes=render.max_bytes)
+        answer = await _run(order, limits)
         render.pages = answer["pages"]
         render.warnings.extend(answer["warnings"])
         with Path(order["output"]).open("rb") as file:  # noqa: ASYNC230 - as all here: it was just written
@@ -73,14 +68,7 @@ async def _write(path: Path, pieces: AsyncIterator[bytes], max_bytes: int) -> No
                 raise RenderError(ErrorType.ARTIFACT_TOO_LARGE, detail)
 
 
-async def _run(order: Order, *, max_bytes: int) -> Answer:
-    limits = Limits(
-        cpu_s=_CPU_S,
-        wall_s=_WALL_S,
-        memory_bytes=_MEMORY_BYTES,
-        output_bytes=max_bytes,
-        open_files=_OPEN_FILES,
-    )
+async def _run(order: Order, limits: Limits) -> Answer:
     try:
         answer: Answer = json.loads(await PROGRAM.run(json.dumps(order).encode(), limits=limits))
     except RefusedWorkError as refusal:

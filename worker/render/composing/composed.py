@@ -26,18 +26,22 @@ _BYTE_ORDER_MARK: Final = "\ufeff"
 _PROLOGUE: Final = re.compile(r"(?>\s+|<!--.*?-->)*+<!doctype[^>]*>", re.IGNORECASE | re.DOTALL)
 
 
-async def composed(request: RenderRequest) -> str:
+async def composed(request: RenderRequest, *, limits: Limits = LIMITS) -> str:
     """The document of a request that is written into an empty page.
+
+    Args:
+        request: what is asked.
+        limits: of the program that fills a template or reads Markdown.
 
     Raises:
         RenderError: `invalid_request`: the template is wrong, or needs more than it may use;
             `internal_error`: it could not be filled.
     """
     if request.template is not None:
-        html = (await _filled("template", request, {_ALONE: request.template}, _ALONE)).decode()
+        html = (await _filled("template", request, {_ALONE: request.template}, _ALONE, limits)).decode()
     elif request.markdown is not None:
         asked = {"markdown": request.markdown, "language": request.locale}
-        html = (await _run("markdown", _MARKDOWN, asked)).decode()
+        html = (await _run("markdown", _MARKDOWN, asked, limits)).decode()
     else:
         # The browser takes one off what it decodes (encoding.spec.whatwg.org, "decode"). This is not decoded:
         # the mark would be text before the doctype, which means quirks mode and an empty line.
@@ -57,10 +61,12 @@ async def fill_index(request: RenderRequest, files: Bundle) -> None:
             f"files: {INDEX} is no template: it is not UTF-8, or has more than {_MAX_TEMPLATES_BYTES:,} bytes"
         )
         raise RenderError(ErrorType.INVALID_REQUEST, detail)
-    files.replace_index(await _filled("files", request, templates, INDEX))
+    files.replace_index(await _filled("files", request, templates, INDEX, LIMITS))
 
 
-async def _filled(option: str, request: RenderRequest, templates: dict[str, str], first: str) -> bytes:
+async def _filled(
+    option: str, request: RenderRequest, templates: dict[str, str], first: str, limits: Limits
+) -> bytes:
     asked = {
         "templates": templates,
         "first": first,
@@ -68,12 +74,12 @@ async def _filled(option: str, request: RenderRequest, templates: dict[str, str]
         "locale": request.locale,
         "timezone_id": request.timezone_id,
     }
-    return await _run(option, _TEMPLATE, asked)
+    return await _run(option, _TEMPLATE, asked, limits)
 
 
-async def _run(option: str, program: ConfinedProgram, asked: dict[str, Any]) -> bytes:
+async def _run(option: str, program: ConfinedProgram, asked: dict[str, Any], limits: Limits) -> bytes:
     try:
-        return await program.run(json.dumps(asked).encode(), limits=LIMITS)
+        return await program.run(json.dumps(asked).encode(), limits=limits)
     except RefusedWorkError as error:
         facts = error.facts
         place = f"line {facts['line']}, column {facts['column']}: " if "line" in facts else ""

@@ -38,7 +38,7 @@ async def prepare(render: Render, *, max_height: float, is_changed: bool = False
         await draw_beyond_window(page)  # without scripts images are not lazy, and nothing reacts to a scroll
         return
     if request.full_page_scroll:
-        scrolled = await scroll_through(page, max_height=max_height)
+        scrolled = await scroll_through(render, max_height=max_height)
         _warn(render, scrolled)
         if scrolled.has_scrolled or is_changed:
             await settle(render)

@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from fleet.errors import ErrorType, RenderError
-from worker.browser.page import Page
+from worker.render.context import Render
 from worker.render.in_page import script
 
 # 100,000 px in windows of 720 px are 139 steps: 3 to 6 s.
 MAX_SCROLL_S: Final = 10.0
 # How long images that began to load on the way are waited for.
 MAX_IMAGES_S: Final = 5.0
-# The scroll ends itself before that, unless the page's scripts leave it no time.
-_ANSWER_S: Final = 25.0
 # Scripts that load on scrolling often look only every 50 ms or so. A long page gets less time for each step.
 _STEP_MS: Final = 50
 _ALL_STEPS_MS: Final = 1500
@@ -52,11 +50,11 @@ class Scrolled:
     is_virtual: bool
 
 
-async def scroll_through(page: Page, *, max_height: float) -> Scrolled:
+async def scroll_through(render: Render, *, max_height: float) -> Scrolled:
     """Scroll from the top to the bottom and back, then wait for the images that began to load.
 
     Args:
-        page: that has loaded.
+        render: the work; its page has loaded.
         max_height: how far, in CSS pixels.
 
     Raises:
@@ -71,14 +69,15 @@ async def scroll_through(page: Page, *, max_height: float) -> Scrolled:
         "imagesMs": MAX_IMAGES_S * 1000,
         "maxLost": _MAX_LOST,
     }
-    scope = asyncio.timeout(_ANSWER_S)
+    scope = asyncio.timeout(render.bounds.scroll_s)
     try:
         async with scope:
-            found = await page.evaluate(f"({_SCROLL})({json.dumps(limits)})")
+            found = await render.page.evaluate(f"({_SCROLL})({json.dumps(limits)})")
     except TimeoutError as error:
         if not scope.expired():
             raise
-        detail = f"the page's scripts kept it busy for {_ANSWER_S:.0f} s while it was scrolled through"
+        seconds = f"{render.bounds.scroll_s:.0f} s"
+        detail = f"the page's scripts kept it busy for {seconds} while it was scrolled through"
         raise RenderError(ErrorType.CONTENT_REJECTED, detail) from error
     return Scrolled(
         has_scrolled=found["hasScrolled"],

@@ -54,7 +54,7 @@ async def _area(render: Render, frame_id: str) -> ScreenshotClip:
     if brought["isLarge"]:
         if render.request.java_script_enabled:
             box = await _box(render, frame_id)
-            await scroll_through(page, max_height=box[3])
+            await scroll_through(render, max_height=box[3])
             await page.evaluate(f"({_BRING})()", frame_id=frame_id)
         await draw_beyond_window(page)
     if (brought["hasMoved"] or brought["isLarge"]) and render.request.java_script_enabled:

@@ -18,7 +18,6 @@ from tests.kit.stages.browser_stage import BrowserStage, browser_pids, browser_s
 from tests.kit.stages.stage import Stage
 from tests.site.server import Site
 from worker.browser.devtools import ConnectionLostError, DevToolsError
-from worker.pool import own_browser
 from worker.pool.supervisor import NoPageError
 
 pytest_plugins = ("tests.kit.stages.browser_fixtures",)
@@ -144,14 +143,11 @@ def is_free(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-async def test_half_of_the_slots_may_have_own_browsers_and_the_rest_gives_back(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(own_browser, "_PLACE_PATIENCE_S", 0.1)
+async def test_half_of_the_slots_may_have_own_browsers_and_the_rest_gives_back(site: Site) -> None:
     async with browser_stage(site, browser_max_pages=3) as stage:
         async with stage.pool.page_alone():
             with pytest.raises(NoPageError):
-                async with stage.pool.page_alone():
+                async with stage.pool.page_alone(patience_s=0.1):
                     pytest.fail("one of three slots has an own browser already")
             assert (await stage.render("/tiny")).page.title == "tiny"
         await until(lambda: stage.pool.busy == 0, "the slots")

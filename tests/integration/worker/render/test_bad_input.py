@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from fleet.errors import ErrorType, RenderError
 from tests.kit.stages.browser_stage import BrowserStage, until
-from worker.render import context
+from worker.render.bounds import Bounds
 
 pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 
@@ -115,13 +115,10 @@ async def test_a_page_that_leaves_while_it_is_captured(shared: BrowserStage, opt
     assert error.detail == "the page went on to another address while it was captured"
 
 
-async def test_a_page_that_leaves_for_what_never_answers(
-    shared: BrowserStage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(context, "_LEAVING_S", 0.5)  # as if its time were over
+async def test_a_page_that_leaves_for_what_never_answers(shared: BrowserStage) -> None:
     html = f"{FAR}<script>onscroll = () => location = '/silent'</script>"
     for options in ({"full_page": True}, {"selector": "b"}):
-        error = await failure(shared, html, **options)
+        error = await failure(shared, html, bounds=Bounds(leaving_s=0.5), **options)
         assert error.type is ErrorType.CONTENT_REJECTED
         assert error.detail.endswith("while it was captured, which does not answer")
 

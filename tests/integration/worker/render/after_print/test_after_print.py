@@ -3,6 +3,7 @@
 import io
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from tests.kit.documents.made_pdfs import as_base64, made_pdf
 from tests.kit.stages.browser_stage import POLICY, BrowserStage
 from worker.egress.own_site.bundle import Bundle, BundleFile
 from worker.egress.terms import Terms
-from worker.render.after_print import finish
+from worker.render.bounds import USUAL, Bounds
 
 pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 
@@ -36,9 +37,15 @@ async def finished(stage: BrowserStage, html: str = EMPTY, /, **pdf: Any) -> pyp
     return reader
 
 
-async def refused(stage: BrowserStage, type_: ErrorType = ErrorType.INVALID_REQUEST, /, **pdf: Any) -> str:
+async def refused(
+    stage: BrowserStage,
+    type_: ErrorType = ErrorType.INVALID_REQUEST,
+    bounds: Bounds = USUAL,
+    /,
+    **pdf: Any,
+) -> str:
     with pytest.raises(RenderError) as caught:
-        await stage.render(html=EMPTY, format="pdf", pdf=pdf)
+        await stage.render(html=EMPTY, format="pdf", pdf=pdf, bounds=bounds)
     assert caught.value.type is type_
     return caught.value.detail
 
@@ -277,20 +284,16 @@ async def test_pages_beyond_the_end_fail_the_job_with_a_sentence(shared: Browser
 @pytest.mark.parametrize(
     ("limit", "type_", "words"),
     [
-        (("_MEMORY_BYTES", 72 * 2**20), ErrorType.MEMORY_LIMIT_EXCEEDED, "needed more than"),
-        (("_WALL_S", 0.001), ErrorType.PDF_FAILED, "took longer than"),
+        ({"memory_bytes": 72 * 2**20}, ErrorType.MEMORY_LIMIT_EXCEEDED, "needed more than"),
+        ({"wall_s": 0.001}, ErrorType.PDF_FAILED, "took longer than"),
     ],
 )
 async def test_work_that_takes_too_much_is_ended(
-    shared: BrowserStage,
-    monkeypatch: pytest.MonkeyPatch,
-    limit: tuple[str, float],
-    type_: ErrorType,
-    words: str,
+    shared: BrowserStage, limit: dict[str, Any], type_: ErrorType, words: str
 ) -> None:
-    monkeypatch.setattr(finish, *limit)
+    bounds = Bounds(after_print=replace(USUAL.after_print, **limit))
     file = {"name": "zeros", "content": as_base64(bytes(24 * 2**20))}
-    detail = await refused(shared, type_, attachments=[file])
+    detail = await refused(shared, type_, bounds, attachments=[file])
     assert detail.startswith(f"pdf: what is done after printing {words}")
 
 

@@ -11,7 +11,7 @@ from fleet.errors import ErrorType, RenderError
 from tests.kit.documents.pictures import colours, differing_box
 from tests.kit.stages.browser_stage import BrowserStage
 from tests.site.pages import band_colour
-from worker.render.full_page import scroll
+from worker.render.bounds import USUAL, Bounds
 
 pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 
@@ -248,11 +248,11 @@ async def test_height_can_be_limited(shared: BrowserStage) -> None:
     assert rendered.artifact.height_px == 100
 
 
-async def failure(shared: BrowserStage, script: str) -> RenderError:
+async def failure(shared: BrowserStage, script: str, bounds: Bounds = USUAL) -> RenderError:
     """Of a page whose script runs when it is scrolled."""
     html = STYLE + "<p></p>" * 9 + f"<script>onscroll = () => {{ {script} }}</script>"
     with pytest.raises(RenderError) as caught:
-        await shared.render(f"/given?html={quote(html)}", viewport=WINDOW, full_page=True)
+        await shared.render(f"/given?html={quote(html)}", viewport=WINDOW, full_page=True, bounds=bounds)
     return caught.value
 
 
@@ -262,11 +262,8 @@ async def test_a_page_that_leaves_while_it_is_scrolled(shared: BrowserStage) -> 
     assert error.detail == "the page went on to another address while it was captured"
 
 
-async def test_a_page_whose_scripts_never_end_while_it_is_scrolled(
-    shared: BrowserStage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(scroll, "_ANSWER_S", 1.0)  # as if its time were over
-    error = await failure(shared, "for (;;);")
+async def test_a_page_whose_scripts_never_end_while_it_is_scrolled(shared: BrowserStage) -> None:
+    error = await failure(shared, "for (;;);", Bounds(scroll_s=1))
     assert error.type is ErrorType.CONTENT_REJECTED
     assert error.detail == "the page's scripts kept it busy for 1 s while it was scrolled through"
 

@@ -6,21 +6,24 @@ from typing import Any
 import psutil
 import pytest
 
+from fleet.confined.limits import Limits
 from fleet.errors import ErrorType, RenderError
 from tests.kit.processes import command_line
 from tests.kit.stages.browser_stage import request_for
-from worker.render.composing import composed as composing
-from worker.render.composing.composed import composed
+from worker.render.composing.composed import LIMITS, composed
 
 
-async def filled(template: str, data: dict[str, Any] | None = None, **options: Any) -> str:
-    return await composed(request_for(template=template, **({"data": data} if data else {}), **options))
+async def filled(
+    template: str, data: dict[str, Any] | None = None, limits: Limits = LIMITS, **options: Any
+) -> str:
+    request = request_for(template=template, **({"data": data} if data else {}), **options)
+    return await composed(request, limits=limits)
 
 
-async def fault(template: str, data: dict[str, Any] | None = None) -> str:
+async def fault(template: str, data: dict[str, Any] | None = None, limits: Limits = LIMITS) -> str:
     """What the job's owner is told."""
     with pytest.raises(RenderError) as caught:
-        await filled(template, data)
+        await filled(template, data, limits)
     assert caught.value.type is ErrorType.INVALID_REQUEST
     return caught.value.detail
 
@@ -106,9 +109,8 @@ async def test_what_goes_wrong_is_said_without_the_data(
         "{{ 10 ** (10 ** 9) }}",
     ],
 )
-async def test_a_template_without_end_is_ended(template: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(composing, "LIMITS", replace(composing.LIMITS, cpu_s=1))
-    assert await fault(template) == "template: it used more than 1 s of CPU"
+async def test_a_template_without_end_is_ended(template: str) -> None:
+    assert await fault(template, limits=replace(LIMITS, cpu_s=1)) == "template: it used more than 1 s of CPU"
     helpers = [
         one
         for one in psutil.Process().children()
