@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from api.http.problems import Problem
-from api.openapi.operations import REF, problems
+from api.openapi.operations.parts import REF, problems
 from fleet.comparisons.request import CompareRequest
 from fleet.jobs.document.job import JobDocument
 from fleet.jobs.document.webhook import WebhookDocument

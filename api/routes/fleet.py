@@ -12,7 +12,8 @@ from starlette.responses import Response
 from api.dependencies import Dependencies, OpenDependencies, Operator
 from api.http.json_answer import json_answer
 from api.http.request_body import has_body
-from api.openapi.operations import PAUSE_FLEET, problems
+from api.openapi.operations.operators import PAUSE_FLEET
+from api.openapi.operations.parts import problems
 from fleet.capacity import rule
 from fleet.capacity.demand import FleetDemand
 from fleet.queue.announcements import announce_pause

@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from api.dependencies import OpenDependencies
 from api.http.json_answer import json_answer
 from api.http.request_body import JSON
-from api.openapi.operations import problems
+from api.openapi.operations.parts import problems
 from fleet.capacity import rule
 from fleet.errors import ErrorType, UnavailableError
 from fleet.telemetry.probes import Condition, DependencyState

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from api.dependencies import OpenDependencies, Operator, Parameters, Reader
 from api.http.json_answer import json_answer
 from api.http.problems import refused_field
-from api.openapi.operations import problems
+from api.openapi.operations.parts import problems
 from fleet.database import Database
 from fleet.history.read import (
     EndedJobs,

@@ -27,7 +27,7 @@ from api.http.problems import (
 )
 from api.jobs.waiters import wait_for
 from api.openapi.link_operation import PLACEHOLDER, parameter_names, read_link_operation
-from api.openapi.operations import problems
+from api.openapi.operations.parts import problems
 from fleet.errors import ErrorType, RenderError, RenderfleetError
 from fleet.jobs.create.accept import accept_of_link
 from fleet.jobs.create.insert import render_digest

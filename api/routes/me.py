@@ -11,7 +11,7 @@ from starlette.responses import Response
 from api.dependencies import Caller, Dependencies, OpenDependencies
 from api.http.json_answer import NO_STORE, json_answer
 from api.http.problems import RefusedError
-from api.openapi.operations import problems
+from api.openapi.operations.parts import problems
 from fleet.errors import ErrorType
 from fleet.jobs.read import count_queued, count_running
 from fleet.tenants import api_keys, manage

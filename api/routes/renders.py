@@ -8,7 +8,8 @@ from starlette.responses import Response
 
 from api.dependencies import dependencies_of
 from api.http.prefer import preferred_wait_s
-from api.openapi.operations import RENDER_PDF, RENDER_SCREENSHOT, problems
+from api.openapi.operations.files import RENDER_PDF, RENDER_SCREENSHOT
+from api.openapi.operations.parts import problems
 from api.routes.jobs.create.asked import enqueue_asked
 from api.routes.jobs.create.enqueue import job_answer
 from api.routes.jobs.files.inline import JOB_HEADER, STATUSES, inline_answer

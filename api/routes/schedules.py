@@ -15,13 +15,8 @@ from api.http.json_answer import json_answer
 from api.http.path_ids import SCHEDULE, ScheduleId
 from api.http.prefer import preferred_wait_s
 from api.http.problems import RefusedError, not_found, refused_input
-from api.openapi.operations import (
-    CREATE_SCHEDULE,
-    REPLACE_SCHEDULE,
-    RUN_SCHEDULE,
-    SWITCH_SCHEDULE,
-    problems,
-)
+from api.openapi.operations.parts import problems
+from api.openapi.operations.schedules import CREATE_SCHEDULE, REPLACE_SCHEDULE, RUN_SCHEDULE, SWITCH_SCHEDULE
 from api.routes.jobs.create.enqueue import hand_over, job_answer
 from api.routes.jobs.create.own_pdfs import require_own_pdfs
 from api.routes.paging import PageParameters

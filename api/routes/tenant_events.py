@@ -5,7 +5,8 @@ from starlette.responses import Response
 
 from api.dependencies import OpenDependencies, Reader
 from api.jobs.tenant_stream import TenantEventStream, time_of
-from api.openapi.operations import READ_TENANT_EVENTS, problems
+from api.openapi.operations.events import READ_TENANT_EVENTS
+from api.openapi.operations.parts import problems
 
 router = APIRouter(prefix="/v1/events", tags=["jobs"])
 

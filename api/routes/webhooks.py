@@ -13,7 +13,8 @@ from api.dependencies import Dependencies, OpenDependencies, Reader, Renderer
 from api.http.json_answer import NO_STORE, json_answer
 from api.http.path_ids import DELIVERY, WEBHOOK, DeliveryId, WebhookId
 from api.http.problems import RefusedError, not_found
-from api.openapi.operations import CREATE_WEBHOOK, problems
+from api.openapi.operations.parts import problems
+from api.openapi.operations.schedules import CREATE_WEBHOOK
 from api.routes.jobs.deliveries import DeliveryDocument, delivery_document
 from api.routes.paging import PageParameters
 from fleet.errors import ErrorType

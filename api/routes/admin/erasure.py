@@ -13,7 +13,8 @@ from api.dependencies import Dependencies, OpenDependencies, Operator
 from api.http.json_answer import json_answer
 from api.http.path_ids import TENANT, TenantId
 from api.http.problems import RefusedError, not_found
-from api.openapi.operations import ERASE_TENANT, problems
+from api.openapi.operations.operators import ERASE_TENANT
+from api.openapi.operations.parts import problems
 from fleet.erasure import request
 from fleet.erasure.request import Erasure, ErasureStage
 from fleet.errors import ErrorType

@@ -13,7 +13,8 @@ from api.dependencies import Dependencies, OpenDependencies, Operator
 from api.http.json_answer import NO_STORE, json_answer
 from api.http.path_ids import KEY, TENANT, KeyId, is_key_id
 from api.http.problems import RefusedError, not_found
-from api.openapi.operations import CREATE_KEY, problems
+from api.openapi.operations.operators import CREATE_KEY
+from api.openapi.operations.parts import problems
 from api.routes.paging import PageParameters, unusable_cursor
 from fleet.erasure import request as erasure
 from fleet.errors import ErrorType

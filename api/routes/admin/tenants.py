@@ -13,7 +13,8 @@ from api.dependencies import OpenDependencies, Operator
 from api.http.json_answer import json_answer
 from api.http.path_ids import TENANT, TenantId
 from api.http.problems import RefusedError, not_found, refused_field
-from api.openapi.operations import CHANGE_TENANT, CREATE_TENANT, problems
+from api.openapi.operations.operators import CHANGE_TENANT, CREATE_TENANT
+from api.openapi.operations.parts import problems
 from api.routes.paging import PageParameters
 from fleet.errors import ErrorType
 from fleet.telemetry.logs import get_logger

@@ -10,7 +10,8 @@ from api.http.json_answer import json_answer
 from api.http.path_ids import JobId
 from api.http.problems import RefusedError, refused_field
 from api.jobs.comparisons import Pair
-from api.openapi.operations import COMPARE_JOBS, READ_DIFFERENCE, problems
+from api.openapi.operations.files import COMPARE_JOBS, READ_DIFFERENCE
+from api.openapi.operations.parts import problems
 from api.routes.jobs.files.artifact import require_artifact
 from fleet.comparisons.document import ComparisonDocument
 from fleet.comparisons.request import CompareRequest

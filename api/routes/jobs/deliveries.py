@@ -12,7 +12,7 @@ from api.dependencies import Dependencies, OpenDependencies, Reader, Renderer
 from api.http.json_answer import json_answer
 from api.http.path_ids import DELIVERY, DeliveryId, JobId
 from api.http.problems import not_found
-from api.openapi.operations import problems
+from api.openapi.operations.parts import problems
 from fleet.tenants.tenant import Tenant
 from fleet.webhooks import messages, outbox
 from fleet.webhooks.endpoints import endpoint_of

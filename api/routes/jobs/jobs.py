@@ -23,7 +23,8 @@ from api.http.problems import (
     RefusedError,
 )
 from api.jobs.waiters import wait_for
-from api.openapi.operations import CANCEL_JOB, CREATE_JOB, problems
+from api.openapi.operations.jobs import CANCEL_JOB, CREATE_JOB
+from api.openapi.operations.parts import problems
 from api.routes.jobs.create.asked import enqueue_asked
 from api.routes.jobs.create.enqueue import job_answer
 from api.routes.jobs.files.inline import STATUSES, inline_answer, wants_bytes

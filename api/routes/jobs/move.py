@@ -10,7 +10,8 @@ from api.dependencies import Dependencies, OpenDependencies, Renderer
 from api.http.json_answer import json_answer
 from api.http.path_ids import JobId
 from api.http.problems import RefusedError
-from api.openapi.operations import MOVE_JOB, problems
+from api.openapi.operations.jobs import MOVE_JOB
+from api.openapi.operations.parts import problems
 from fleet.errors import ErrorType
 from fleet.jobs.document.job import JobDocument
 from fleet.jobs.job import Job

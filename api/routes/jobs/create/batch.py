@@ -19,7 +19,8 @@ from api.http.problems import (
     request_id_of,
 )
 from api.http.request_body import BodyLimits, read_json_body
-from api.openapi.operations import CREATE_BATCH, problems
+from api.openapi.operations.jobs import CREATE_BATCH
+from api.openapi.operations.parts import problems
 from api.routes.jobs.create.enqueue import idempotency_key
 from api.routes.jobs.create.own_pdfs import require_own_pdfs
 from fleet.errors import ErrorType

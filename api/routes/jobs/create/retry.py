@@ -18,7 +18,8 @@ from api.http.problems import (
     refused_input,
 )
 from api.http.request_body import BodyLimits, has_body, read_json_body
-from api.openapi.operations import RETRY_JOB, problems
+from api.openapi.operations.jobs import RETRY_JOB
+from api.openapi.operations.parts import problems
 from api.routes.jobs.create.enqueue import hand_over, idempotency_key, job_answer
 from api.routes.jobs.create.own_pdfs import require_own_pdfs
 from fleet.errors import ErrorType

@@ -13,7 +13,8 @@ from api.http.artifact_response import artifact_answer
 from api.http.json_answer import json_answer
 from api.http.path_ids import JOB, JobId
 from api.http.problems import RefusedError, not_found
-from api.openapi.operations import READ_ARTIFACT, problems
+from api.openapi.operations.files import READ_ARTIFACT
+from api.openapi.operations.parts import problems
 from fleet.errors import ErrorType
 from fleet.jobs.document.job import JobDocument
 from fleet.jobs.erase import erase_artifact

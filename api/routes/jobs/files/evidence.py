@@ -10,7 +10,8 @@ from api.dependencies import OpenDependencies, Reader
 from api.http.artifact_response import StoredFile, file_answer
 from api.http.path_ids import JobId
 from api.http.problems import RefusedError
-from api.openapi.operations import READ_ARTIFACT, problems
+from api.openapi.operations.files import READ_ARTIFACT
+from api.openapi.operations.parts import problems
 from api.routes.jobs.files.artifact import CACHE_CONTROL, ArtifactParameters, require_kept
 from fleet.errors import ErrorType
 from fleet.jobs.facts import EvidenceFacts

@@ -11,7 +11,7 @@ from api.dependencies import OpenDependencies, Parameters, Reader
 from api.http.byte_ranges import is_unmodified
 from api.http.path_ids import JobId
 from api.jobs.thumbnails import CONTENT_TYPE
-from api.openapi.operations import problems
+from api.openapi.operations.parts import problems
 from api.routes.jobs.files.artifact import CACHE_CONTROL, require_artifact
 
 DEFAULT_WIDTH_PX: Final = 480

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from api.dependencies import OpenDependencies, Reader
 from api.http.json_answer import json_answer
 from api.http.path_ids import JobId
-from api.openapi.operations import problems
+from api.openapi.operations.parts import problems
 from fleet.jobs.attempts.history import MOST_SHOWN, AttemptEnd, AttemptRecord, attempts_of
 from fleet.jobs.document.error import ErrorDocument
 

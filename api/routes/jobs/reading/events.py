@@ -10,7 +10,8 @@ from api.http.path_ids import JobId
 from api.http.problems import RefusedError
 from api.jobs.event_stream import EventStream
 from api.jobs.moments import Moment
-from api.openapi.operations import READ_EVENTS, problems
+from api.openapi.operations.events import READ_EVENTS
+from api.openapi.operations.parts import problems
 from fleet.errors import ErrorType
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])

@@ -1,0 +1,1 @@
+"""Request bodies and answers in the OpenAPI document, by what they are about."""
