@@ -11,7 +11,7 @@ import contextvars
 from collections.abc import Callable
 from typing import Final
 
-from fleet.egress.hosts import authority, without_brackets
+from fleet.egress.hosts import without_brackets
 from fleet.egress.policy import BlockedAddressError, MalformedAddressError, Rule, Target
 from fleet.render.options.identity import ProxyScheme
 from fleet.telemetry.logs import get_logger
@@ -20,7 +20,7 @@ from worker.egress.inbound.body_watch import Bodies
 from worker.egress.inbound.connection import ProxiedConnection, TargetConnection
 from worker.egress.inbound.request_head import Request
 from worker.egress.inbound.response_head import content_of
-from worker.egress.outbound import tenant_proxy
+from worker.egress.outbound import tenant_proxy, upstream
 from worker.egress.outbound.own_ports import OwnPorts
 from worker.egress.outbound.route import Route
 from worker.egress.outbound.stream import Stream
@@ -227,7 +227,7 @@ class Port:
         if terms.upstream is None:
             stream = await self._route.open(target, terms.policy)
             return TargetConnection(stream, b"" if request.is_tunnel else request.head_for_target())
-        stream = await self._open_upstream(terms.upstream, terms)
+        stream = await upstream.connect(self._route, terms.upstream, terms.policy)
         try:
             return await self._through_upstream(stream, terms.upstream, request, target)
         except BaseException:
@@ -262,33 +262,13 @@ class Port:
             self._targets[address] = target
         return target
 
-    async def _open_upstream(self, proxy: Upstream, terms: Terms) -> Stream:
-        policy = terms.policy.of_proxies()
-        try:
-            target = policy.inspect(f"http://{authority(proxy.host, proxy.port)}/")
-            return await self._route.open(target, policy)
-        except BlockedAddressError as error:
-            raise RefusalError(Verdict(ConnectionOutcome.PROXY_FAILED, error.rule)) from None
-        except MalformedAddressError:
-            raise RefusalError(
-                Verdict(ConnectionOutcome.PROXY_FAILED, detail="The address of the proxy cannot be read.")
-            ) from None
-        except RefusalError as refusal:
-            raise RefusalError(_proxy_verdict(refusal.verdict)) from None
-
     async def _through_upstream(
         self, stream: Stream, proxy: Upstream, request: Request, target: Target
     ) -> TargetConnection:
         if proxy.scheme is ProxyScheme.HTTP and not request.is_tunnel:
             credentials = tenant_proxy.basic(proxy.username, proxy.password)
             return TargetConnection(stream, request.head_for_proxy(credentials), is_proxy=True)
-        try:
-            async with asyncio.timeout(self._handshake_s):
-                await tenant_proxy.enter(stream, proxy, target)
-        except TimeoutError:
-            raise RefusalError(
-                Verdict(ConnectionOutcome.PROXY_FAILED, detail="The proxy does not answer.")
-            ) from None
+        await upstream.enter(stream, proxy, target, within_s=self._handshake_s)
         return TargetConnection(stream, b"" if request.is_tunnel else request.head_for_target())
 
     def _require_within_caps(self, terms: Terms) -> None:
@@ -337,16 +317,3 @@ class Port:
 
 def _normalised(host: str) -> str:
     return without_brackets(host).lower()
-
-
-def _proxy_verdict(verdict: Verdict) -> Verdict:
-    """The verdict of a target, when connecting to the tenant's proxy had this verdict."""
-    details = {
-        ConnectionOutcome.BLOCKED: "",  # the rule is explanation enough
-        ConnectionOutcome.NOT_RESOLVED: "The host name of the proxy has no address.",
-        ConnectionOutcome.FAILED: "The proxy cannot be reached.",
-        ConnectionOutcome.TIMED_OUT: "The proxy does not answer.",
-    }
-    if verdict.outcome not in details:
-        return verdict
-    return Verdict(ConnectionOutcome.PROXY_FAILED, verdict.rule, details[verdict.outcome])
