@@ -13,6 +13,8 @@ from tests.kit.processes import NO_TLS, ProductProcess, api_process
 from tests.kit.stages.stage import Stage
 
 CALLERS: Final = 3
+# Seconds between the calls of a caller: without them, calls take the CPU that new processes need to start.
+PACE_S: Final = 0.5
 
 
 class Rotation:
@@ -36,6 +38,7 @@ class Rotation:
             async with self._changed:
                 self.answers.append((made.status_code, document["status"]))
                 self._changed.notify_all()
+            await asyncio.sleep(PACE_S)
 
     async def _ask(self, number: int, method: str, path: str, **content: Any) -> httpx.Response:
         client = self.taking[number % len(self.taking)]

@@ -37,6 +37,7 @@ LOADED: Final[Mapping[str, Sequence[str]]] = {
     "renderfleet": ("renderfleet.cli.app",),
     "migrations": ("alembic.command", "asyncpg", "fleet.telemetry.logs", "sqlalchemy.ext.asyncio"),
     "tests.chaos.cases.weakened_worker": ("worker.main", _STORE),
+    "tests.kit.faults.jumping_clock": ("api.main", "worker.main", _STORE),
     "tests.soak.leaky": ("worker.main", _STORE),
     "uvicorn": ("api.main", _STORE),
     "worker": ("worker.main", _STORE),

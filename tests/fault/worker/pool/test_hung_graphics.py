@@ -41,7 +41,7 @@ async def test_a_shader_without_end_costs_others_seconds_and_its_own_job_fails(
         assert (await stage.ended(await stage.enqueue(url=site.url("/tiny")))).state is State.SUCCEEDED
         shader = asyncio.create_task(ended(stage, html=SHADER, timeout_ms=SHADER_MS))
         while not shader.done():
-            witness = await ended(stage, url=site.url("/tiny"))
+            witness = await ended(stage, url=site.url("/slow?ms=300"))
             assert witness.state is State.SUCCEEDED, witness.error_detail
         job = await shader
         reasons = [line["reason"] for line in worker.lines() if line["event"] == "the browser ended"]

@@ -24,8 +24,9 @@ from tests.site.server import Site
 
 pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 
-# Enough before the fault to have warm pages of the browser that it hits.
-JOBS_BEFORE: Final = 3
+# Jobs that end before a fault and after it: two may have been almost over at the fault before, and then the
+# browser has warm pages.
+JOBS_BETWEEN: Final = 3
 # Jobs run all the time, and mostly wait: a fault finds them while they do, and they cost little.
 SLOW: Final = "/slow?ms=900"
 
@@ -97,16 +98,15 @@ async def test_each_part_is_lost_while_jobs_run(stage: Stage, site: Site, number
         stage.worker(BROWSER_WARM_PAGES="2") as worker,
         jobs_without_end(stage, site.url(SLOW)) as ended,
     ):
+        await until_more(ended, JOBS_BETWEEN)
         for part, find in PARTS.items():
-            await until_more(ended, JOBS_BEFORE)
             victims = find(worker)
             assert victims, part
             for victim in victims:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(victim.pid, number)
-            # Two may have been almost over; the third one began after the fault.
             try:
-                await until_more(ended, 3)
+                await until_more(ended, JOBS_BETWEEN)
             except TimeoutError:
                 pytest.fail(f"no job ends after this was lost: {part}")
             failures = await stage.database.fetchval("SELECT sum(failure_count) FROM jobs")
@@ -121,12 +121,12 @@ async def test_a_network_service_that_hangs_is_noticed_although_it_lives(stage: 
         stage.worker(BROWSER_WARM_PAGES="2") as worker,
         jobs_without_end(stage, site.url(SLOW)) as ended,
     ):
-        await until_more(ended, JOBS_BEFORE)
+        await until_more(ended, JOBS_BETWEEN)
         [service] = PARTS["network"](worker)
         async with frozen_threads(service.pid):
             await worker.logged("the browser ended")
             await until(lambda: launched(worker) == 2, "the next browser")
-            await until_more(ended, 3)
+            await until_more(ended, JOBS_BETWEEN)
         reasons = [line["reason"] for line in worker.lines() if line["event"] == "the browser ended"]
     assert reasons == ["canary"]
     assert await stage.database.fetchval("SELECT sum(failure_count) FROM jobs") == 0
