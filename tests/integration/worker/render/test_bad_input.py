@@ -32,11 +32,11 @@ DOWNLOADING = "<iframe src=/download></iframe>"
 @pytest_asyncio.fixture(loop_scope="session", autouse=True)
 async def nothing_is_held(shared: BrowserStage) -> AsyncIterator[None]:
     """Whatever a test has done, its slot is free afterwards, and the browser is the same and works."""
-    browser = shared.browser_pid
+    browsers = shared.pool.generation
     yield
     await until(lambda: shared.pool.busy == 0, "the end of the page")
     assert (await shared.render("/tiny")).page.title == "tiny"
-    assert shared.browser_pid == browser
+    assert shared.pool.generation == browsers
 
 
 async def failure(stage: BrowserStage, html: str, **options: Any) -> RenderError:
