@@ -87,7 +87,7 @@ class Succession:
         current, self.current = self.current, None
         if current is not None:
             await current.end()
-        self._endings.cancel()  # drains no longer, and ends its browser
+        self._endings.cancel()  # browsers whose renders were still awaited end at once
         await self._endings.wait()
         playwright, self._playwright = self._playwright, None
         self._announce_change()

@@ -157,7 +157,7 @@ class MemoryGuard:
     def end(self, page: PageMemory) -> None:
         """Stop watching this page: its render is over. Call it before the page is closed.
 
-        A page that has flooded the shared processes is ended: it would go on until they come to close it.
+        A page that has flooded the shared processes is killed: else they would work off its flood first.
         """
         page.measure()
         if self._shared_cpu.is_suspicious(page):
@@ -289,8 +289,8 @@ class MemoryGuard:
     def _check_shared(self) -> None:
         """Charge pages with the growth of the shared processes; end a page that has too much of it.
 
-        If these processes are far above their own limit, the page with most of it is ended at half of the
-        page's limit already: pages in a browser that is replaced because it has grown go on in it.
+        A browser that has grown above its own limit is replaced, but its pages render on in it and may let it
+        grow further. Far above that limit, the page with most of the growth is ended at half of its limit.
         """
         shared, services = self._processes.shared, self._processes.services
         now_bytes = self._growth.assign(
