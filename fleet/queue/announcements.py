@@ -17,6 +17,9 @@ CHANGES: Final = "renderfleet:changes"
 CANCELS: Final = "renderfleet:cancels"
 PAUSES: Final = "renderfleet:pauses"
 
+# A wait that runs out begins anew; only what comes of it costs something.
+_LISTEN_S: Final = 10.0
+
 log = get_logger(__name__)
 
 
@@ -51,6 +54,6 @@ async def listen(redis: ArqRedis, *channels: str) -> AsyncIterator[tuple[str, by
     async with redis.pubsub() as subscription:
         await subscription.subscribe(*channels)
         while True:
-            message = await subscription.get_message(ignore_subscribe_messages=True, timeout=1)
+            message = await subscription.get_message(ignore_subscribe_messages=True, timeout=_LISTEN_S)
             if message is not None:
                 yield message["channel"].decode(), message["data"]

@@ -283,9 +283,8 @@ class Browser:
     async def _watch_answers(self) -> None:
         """While pages render, end the one that keeps the browser process from answering."""
         while self.is_alive:
+            await self.memory.until_rendering()
             await asyncio.sleep(_ASK_INTERVAL_S)
-            if not self.memory.is_rendering:
-                continue
             try:
                 async with asyncio.timeout(_ANSWER_TIMEOUT_S):
                     await self.ping()

@@ -118,7 +118,7 @@ class Container:
         if self.layout is None:
             return None
         try:
-            return _line(self.groups[0] / self.layout.kills, "oom_kill")
+            return _numbers(self.groups[0] / self.layout.kills, "oom_kill")[0]
         except OSError:
             return None
 
@@ -166,7 +166,7 @@ def _group(folder: Path, layout: _Layout, *, below_bytes: int) -> ContainerMemor
         if limit >= below_bytes:
             return None
         usage = int((folder / layout.usage).read_text())
-        cache = _line(folder / "memory.stat", layout.cache) or 0
+        cache = _numbers(folder / "memory.stat", layout.cache)[0] or 0
     except OSError:
         return None
     return ContainerMemory(limit_bytes=limit, used_bytes=max(0, usage - cache))
@@ -174,8 +174,7 @@ def _group(folder: Path, layout: _Layout, *, below_bytes: int) -> ContainerMemor
 
 def _machine(root: Path) -> ContainerMemory:
     try:
-        meminfo = root / "proc/meminfo"
-        total, available = _line(meminfo, "MemTotal:"), _line(meminfo, "MemAvailable:")
+        total, available = _numbers(root / "proc/meminfo", "MemTotal:", "MemAvailable:")
     except FileNotFoundError:
         total = available = None
     if total is None or available is None:
@@ -184,11 +183,7 @@ def _machine(root: Path) -> ContainerMemory:
     return ContainerMemory(limit_bytes=total * _KIB, used_bytes=(total - available) * _KIB)
 
 
-def _line(file: Path, name: str) -> int | None:
-    """The number that follows a name in a file of lines such as `oom_kill 3`."""
-    with file.open() as lines:
-        for line in lines:
-            words = line.split()
-            if words[:1] == [name]:
-                return int(words[1])
-    return None
+def _numbers(file: Path, *names: str) -> list[int | None]:
+    """The numbers behind these names in a file of lines such as `oom_kill 3`; None: there is no such line."""
+    found = dict(line.split()[:2] for line in file.read_text().splitlines())
+    return [int(found[name]) if name in found else None for name in names]

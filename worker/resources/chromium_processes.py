@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from worker.resources.proc_files import read_file_of
+
 _KIB: Final = 1024
 _TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
 _FIELDS: Final = re.compile(rb"^(VmHWM|RssAnon|RssFile|RssShmem):\s+(\d+) kB$", re.MULTILINE)
@@ -40,13 +42,9 @@ class ProcessMemory:
 
 def read_memory(pid: int) -> ProcessMemory | None:
     """Memory of a process; None when it has ended."""
-    try:
-        with open(f"/proc/{pid}/status", "rb") as file:  # noqa: PTH123 - ten times a second, Path costs more
-            fields = {name: int(number) * _KIB for name, number in _FIELDS.findall(file.read())}
-    except OSError:
-        return None
+    fields = {name: int(number) * _KIB for name, number in _FIELDS.findall(read_file_of(pid, "status"))}
     if b"VmHWM" not in fields:
-        return None  # a zombie process has no memory
+        return None  # it has ended: a zombie process has no memory
     own = fields[b"RssAnon"] + fields[b"RssShmem"]
     # The kernel keeps only the peak of all memory, code included. Code is loaded early and stays loaded, so
     # its size now is subtracted.
@@ -55,12 +53,8 @@ def read_memory(pid: int) -> ProcessMemory | None:
 
 def read_cpu_s(pid: int) -> float:
     """CPU time of a process, all its threads, in seconds; 0 if it has ended."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - as above
-            fields = file.read().rpartition(b")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) * _TICK_S
+    fields = _stat(pid)
+    return (int(fields[11]) + int(fields[12])) * _TICK_S if fields else 0.0
 
 
 def read_wanted_s(pid: int) -> float:
@@ -69,30 +63,19 @@ def read_wanted_s(pid: int) -> float:
     While it grows as fast as the clock, the thread is never idle, be the machine ever so busy. It is 0 where
     the kernel does not count it (`/proc/PID/schedstat`, the kernel's Documentation/scheduler/sched-stats).
     """
-    try:
-        with open(f"/proc/{pid}/schedstat", "rb") as file:  # noqa: PTH123 - as above
-            ran_ns, waited_ns, _ = file.read().split()
-    except (OSError, ValueError):
-        return 0.0
-    return (int(ran_ns) + int(waited_ns)) / 1e9
+    fields = read_file_of(pid, "schedstat").split()
+    return (int(fields[0]) + int(fields[1])) / 1e9 if fields else 0.0
 
 
 def read_page_faults(pid: int) -> int:
     """How many memory pages a process has used for the first time (minor page faults); 0 if it has ended."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - as above
-            return int(file.read().rpartition(b")")[2].split()[7])
-    except OSError:
-        return 0
+    fields = _stat(pid)
+    return int(fields[7]) if fields else 0
 
 
 def command_line(pid: int) -> bytes:
     """The words of a process's command line, each with a zero byte behind it; empty when it has ended."""
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:  # noqa: PTH123 - as above
-            return file.read()
-    except OSError:
-        return b""
+    return read_file_of(pid, "cmdline")
 
 
 def descendants(pid: int) -> list[int]:
@@ -110,19 +93,21 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def forked_by_zygote(pid: int) -> list[int]:
+    """The processes that a zygote has started. It has one thread."""
+    return _children(pid, pid)
+
+
 def read_threads(pid: int) -> int:
     """How many threads a process has; 0 if it has ended."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - as above
-            return int(file.read().rpartition(b")")[2].split()[17])
-    except OSError:
-        return 0
+    fields = _stat(pid)
+    return int(fields[17]) if fields else 0
 
 
 def put_behind_others(pid: int) -> None:
     """Give all threads of a process the lowest priority; threads that it starts afterwards inherit it."""
     with contextlib.suppress(OSError):  # it has ended, or belongs to another user
-        for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - as above
+        for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - often, and Path costs more
             os.setpriority(os.PRIO_PROCESS, int(thread), _LOWEST_PRIORITY)
 
 
@@ -164,7 +149,7 @@ class BrowserProcesses:
     def renderers(self) -> frozenset[int]:
         """The renderer processes that exist now."""
         # Not without `_zygotes`: a renderer that `read_tree` met in its first moment is among them.
-        children = {pid for zygote in self._zygotes for pid in _children(zygote, zygote)}
+        children = {pid for zygote in self._zygotes for pid in forked_by_zygote(zygote)}
         self._kinds |= {pid: self._kind(pid) for pid in children}
         return frozenset(pid for pid in children if self._kinds[pid] == _RENDERER)
 
@@ -183,11 +168,7 @@ def _thread_ids(pid: int) -> list[str]:
 
 def _children(pid: int, thread: int) -> list[int]:
     """The processes that one thread has started."""
-    try:
-        with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:  # noqa: PTH123 - as above
-            return [int(word) for word in file.read().split()]
-    except OSError:
-        return []
+    return [int(word) for word in read_file_of(pid, f"task/{thread}/children").split()]
 
 
 def _kind(pid: int) -> bytes:
@@ -197,8 +178,9 @@ def _kind(pid: int) -> bytes:
 
 
 def _thread_name(pid: int, thread: str) -> bytes:
-    try:
-        with open(f"/proc/{pid}/task/{thread}/comm", "rb") as file:  # noqa: PTH123 - as above
-            return file.read().strip()
-    except OSError:
-        return b""
+    return read_file_of(pid, f"task/{thread}/comm").strip()
+
+
+def _stat(pid: int) -> list[bytes]:
+    """Its `stat` from the third field of proc_pid_stat(5) on; empty if it has ended."""
+    return read_file_of(pid, "stat").rpartition(b")")[2].split()

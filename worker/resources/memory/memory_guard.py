@@ -175,9 +175,7 @@ class MemoryGuard:
         """Check again and again while pages render. Runs until it is cancelled."""
         checks = 0
         while True:
-            if not self._rendering:
-                self._has_begun.clear()
-                await self._has_begun.wait()
+            await self.until_rendering()
             await asyncio.sleep(_CHECK_INTERVAL_S)
             if checks % _CHECKS_PER_TREE_READ == 0:
                 self._processes.read_tree()
@@ -219,10 +217,11 @@ class MemoryGuard:
         sender = account.sender() or moment.sender
         self.back_pressure.update(now, sender, are_busy=account.are_busy or moment.is_saturated)
 
-    @property
-    def is_rendering(self) -> bool:
-        """Whether any page is rendering."""
-        return bool(self._rendering)
+    async def until_rendering(self) -> None:
+        """Return when a page renders: at once, if one does."""
+        if not self._rendering:
+            self._has_begun.clear()
+            await self._has_begun.wait()
 
     @property
     def may_be_silent(self) -> bool:

@@ -21,6 +21,7 @@ from weakref import WeakKeyDictionary
 
 from worker.resources.chromium_processes import read_cpu_s, read_memory
 from worker.resources.memory.page_memory import MIB, PageMemory
+from worker.resources.proc_files import read_file_of
 
 # Within this time Chromium has freed the memory of a page that was closed, also on a busy machine.
 _FREED_WITHIN_S: Final = 3.0
@@ -140,14 +141,9 @@ def _graphics(pages: list[PageMemory], gpu: Collection[int]) -> dict[PageMemory,
 
 def _command_buffers(pid: int) -> set[tuple[bytes, bytes]]:
     """Device and number of the file behind each mapping of that size. Source: proc_pid_maps(5)."""
-    try:
-        with open(f"/proc/{pid}/maps", "rb") as file:  # noqa: PTH123 - often, and Path costs more
-            mappings = _MAPPING.findall(file.read())
-    except OSError:
-        return set()
     return {
         (device, inode)
-        for begin, end, device, inode in mappings
+        for begin, end, device, inode in _MAPPING.findall(read_file_of(pid, "maps"))
         if int(end, 16) - int(begin, 16) == _COMMAND_BUFFER_BYTES
     }
 
