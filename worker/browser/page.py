@@ -6,13 +6,14 @@ is in worker/render/steps.
 """
 
 import asyncio
-import base64
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Unpack
+
+import pybase64
 
 from fleet.telemetry.logs import get_logger
 from worker.browser.devtools import (
@@ -288,7 +289,7 @@ class Page:
 
     async def screenshot(self, **params: Unpack[Screenshot]) -> bytes:
         """`Page.captureScreenshot`, decoded."""
-        return base64.b64decode((await self.send("Page.captureScreenshot", **params))["data"])
+        return pybase64.b64decode((await self.send("Page.captureScreenshot", **params))["data"])
 
     async def print_pdf(self, **params: Unpack[Print]) -> AsyncIterator[bytes]:
         """`Page.printToPDF`, piece by piece: a long document never lies in memory as a whole."""
@@ -297,7 +298,7 @@ class Page:
         while True:
             chunk = await self.send("IO.read", handle=handle, size=_PDF_CHUNK_BYTES)
             data = chunk["data"]
-            yield base64.b64decode(data) if chunk.get("base64Encoded") else data.encode()
+            yield pybase64.b64decode(data) if chunk.get("base64Encoded") else data.encode()
             if chunk["eof"]:
                 break
         await self.send("IO.close", handle=handle)

@@ -23,6 +23,7 @@ async def test_evaluate_returns_json_and_raises_what_the_script_throws(shared: B
     async with shared.page() as page:
         assert await page.evaluate("({a: [1, null, 'x']})") == {"a": [1, None, "x"]}
         assert await page.evaluate("Promise.resolve(7)") == 7
+        assert await page.evaluate(r"'\ud83d'") == "\ud83d"  # half of a character
         with pytest.raises(EvaluationError):
             await page.evaluate("missing.name")
 
