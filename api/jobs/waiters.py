@@ -24,7 +24,7 @@ from fleet.database import Database
 from fleet.errors import ErrorType, UnavailableError
 from fleet.jobs.job import Job, State
 from fleet.jobs.read import changed, get_many
-from fleet.queue.announcements import CHANGES, listen
+from fleet.queue.announcements import BEGINNINGS, CHANGES, listen
 from fleet.telemetry.logs import get_logger
 from fleet.tenants.tenant import Tenant
 
@@ -56,21 +56,22 @@ class Watch(Place):
 
     Attributes:
         news: the latest change since the watch began, or shortly before; None: no change is known.
+        is_for_end: whether only the job's end matters.
     """
 
-    __slots__ = ("_is_for_end", "news")
+    __slots__ = ("is_for_end", "news")
 
     def __init__(self, news: News | None, *, is_for_end: bool) -> None:
         super().__init__()
         self.news = news
-        self._is_for_end = is_for_end
+        self.is_for_end = is_for_end
         if news is not None:
             self.tell(news)
 
     def tell(self, news: News) -> None:
         """Store a change, and wake the caller if it waits for such a change."""
         self.news = news
-        if news.job.state.is_terminal or not self._is_for_end:
+        if news.job.state.is_terminal or not self.is_for_end:
             self.wake()
 
 
@@ -168,9 +169,16 @@ class Waiters:
                     del self._watched[job_id]
 
     async def _listen_for_changes(self) -> None:
-        async for _, message in listen(self._redis, CHANGES):
+        async for channel, message in listen(self._redis, CHANGES, BEGINNINGS):
             self.announced += 1
-            self._mark_changed([UUID(bytes=message)])
+            job_id = UUID(bytes=message)
+            if channel == CHANGES or self._is_followed(job_id):
+                self._mark_changed([job_id])
+
+    def _is_followed(self, job_id: UUID) -> bool:
+        """Whether somebody watches this job for more than its end."""
+        watched = self._watched.get(job_id)
+        return watched is not None and not all(watch.is_for_end for watch in watched.watches)
 
     async def _query_changes(self) -> None:
         await asyncio.sleep(LOOK_INTERVAL_S)

@@ -14,6 +14,8 @@ from redis.exceptions import RedisError
 from fleet.telemetry.logs import get_logger
 
 CHANGES: Final = "renderfleet:changes"
+# Of a job that begins, besides: who waits for its end need not read it then.
+BEGINNINGS: Final = "renderfleet:beginnings"
 CANCELS: Final = "renderfleet:cancels"
 PAUSES: Final = "renderfleet:pauses"
 
@@ -26,6 +28,11 @@ log = get_logger(__name__)
 async def announce_change(redis: ArqRedis, job_id: UUID) -> None:
     """Tell all API processes that a job's state has changed."""
     await _publish(redis, CHANGES, job_id.bytes)
+
+
+async def announce_beginning(redis: ArqRedis, job_id: UUID) -> None:
+    """Tell all API processes that an attempt at a job has begun."""
+    await _publish(redis, BEGINNINGS, job_id.bytes)
 
 
 async def announce_cancel(redis: ArqRedis, job_id: UUID) -> None:

@@ -27,7 +27,7 @@ from fleet.jobs.attempts.attempt import AttemptOutcome
 from fleet.jobs.attempts.claim import JobAttempt
 from fleet.jobs.job import State
 from fleet.queue import dispatch
-from fleet.queue.announcements import announce_change
+from fleet.queue.announcements import announce_beginning
 from fleet.queue.entry import QueueEntry
 from fleet.render.request import RenderRequest
 from fleet.render.stored import read_stored
@@ -110,7 +110,7 @@ class AttemptRunner:
     async def _attempt(self, attempt: JobAttempt, traced: TracedSpan) -> None:
         attempt_page = AttemptPage()
         work = asyncio.create_task(self._work(attempt, attempt_page))
-        announcing = asyncio.create_task(announce_change(self.redis, attempt.job_id))
+        announcing = asyncio.create_task(announce_beginning(self.redis, attempt.job_id))
         with self.heartbeat.holding(attempt, work) as lease:
             try:
                 outcome = await work

@@ -20,7 +20,7 @@ from fleet.jobs.attempts import claim as claims
 from fleet.jobs.attempts.attempt import AttemptOutcome
 from fleet.jobs.attempts.claim import JobAttempt
 from fleet.jobs.job import State
-from fleet.queue.announcements import announce_change
+from fleet.queue.announcements import announce_beginning, announce_change
 from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope
 from tests.integration.api.conftest import Api, Serve
@@ -99,7 +99,7 @@ async def test_announced_changes_are_told_at_once(api: Api, database: Database, 
         started = time.monotonic()
         attempt = await claim(database, job["id"])
         for number in range(1, 9):
-            await announce_change(redis, attempt.job_id)
+            await announce_beginning(redis, attempt.job_id)
             event = await follower.next()
             while event is not None and event.id != f"{number}-running":
                 event = await follower.next()
