@@ -20,14 +20,16 @@ from tests.bench.cases import make_run
 from tests.bench.cases.case import Bench
 from tests.bench.cases.documents import merge, other_printers, printing
 from tests.bench.cases.fleet import growth, more_workers, rolling_update
-from tests.bench.cases.queue import backlog, cancel, lists, pickup, pickup_busy, post, scaling, waiters
+from tests.bench.cases.queue import backlog, cancel, lists, pickup, pickup_busy, post, scaling, tail, waiters
 from tests.bench.cases.render import (
     auto_cost,
     block_costs,
     block_lists,
     compare,
+    latency,
     option_costs,
     overlay_costs,
+    peers,
     readiness,
     render_cost,
     small_png,
@@ -46,6 +48,9 @@ _CASE_TIMEOUT_S: Final = 1200.0
 
 CASES: Final[dict[str, Callable[[Bench], Awaitable[Section]]]] = {
     "render_cost": render_cost.run,
+    "peers": peers.run,
+    "latency": latency.run,
+    "tail": tail.run,
     "post": post.run,
     "pickup": pickup.run,
     "pickup_busy": pickup_busy.run,
@@ -95,6 +100,7 @@ def _arguments(words: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("cases", nargs="*", metavar="case", help=f"{', '.join(CASES)}; by default all")
     parser.add_argument("--quick", action="store_true", help="few rounds, to check that all works; no docs")
+    parser.add_argument("--minutes", type=float, default=10.0, help="of the case tail; by default 10")
     parser.add_argument("--docs", type=Path, help="folder for benchmarks.md and its plots (default: docs)")
     arguments = parser.parse_args(words)
     unknown = set(arguments.cases) - set(CASES)
@@ -115,7 +121,9 @@ async def _run(arguments: argparse.Namespace, command: str, progress: Progress) 
         with tempfile.TemporaryDirectory(prefix="renderfleet-bench-", ignore_cleanup_errors=True) as folder:
             os.environ["MPLCONFIGDIR"] = folder  # for the caches of matplotlib
             docs = arguments.docs or Path(folder)
-            bench = Bench(name, Path(folder), docs / PLOTS, arguments.quick, progress)
+            bench = Bench(
+                name, Path(folder), docs / PLOTS, arguments.quick, progress, minutes=arguments.minutes
+            )
             load = OtherLoad()
             async with asyncio.timeout(_CASE_TIMEOUT_S):
                 section = await CASES[name](bench)

@@ -1,23 +1,25 @@
 """What the service is compared with: plain Playwright, and Chromium over its DevTools protocol.
 
-`python -m tests.bench.browsers.contender playwright|raw EXECUTABLE FOLDER`: one browser, a fresh context for
+`python -m tests.bench.browsers.contender KIND EXECUTABLE FOLDER`, with a kind of `KINDS`: a fresh context for
 each render, window of 1280 x 720, load event, PNG.
 """
 
 import asyncio
-import base64
 import itertools
 import json
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import pybase64
 import uvloop
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import async_playwright
+from pydantic_core import from_json
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -68,6 +70,23 @@ async def playwright(executable: str, _folder: Path) -> AsyncIterator[RenderPage
         await browser.close()
 
 
+@asynccontextmanager
+async def launching(executable: str, _folder: Path) -> AsyncIterator[RenderPage]:
+    """Playwright, with a browser launched for each render, as in many scripts and functions."""
+    async with async_playwright() as started:
+
+        async def render(url: str, full_page: bool) -> bytes:  # noqa: FBT001 - one of a pair, see RenderPage
+            browser = await started.chromium.launch(executable_path=executable, chromium_sandbox=True)
+            try:
+                page = await browser.new_page(viewport={"width": WIDTH_PX, "height": HEIGHT_PX})
+                await page.goto(url)
+                return await capture_with_retries(lambda: page.screenshot(full_page=full_page))
+            finally:
+                await browser.close()
+
+        yield render
+
+
 async def capture_with_retries(capture: Callable[[], Awaitable[T]]) -> T:
     """Take a screenshot; try again while Chromium has no frame."""
     while True:
@@ -110,8 +129,8 @@ class Devtools:
 
     async def _read(self) -> None:
         with suppress(ConnectionClosed):
-            async for text in self._socket:
-                message = json.loads(text)
+            while True:
+                message = from_json(await self._socket.recv(decode=False))
                 key = message.get("id") or (message["method"] == _LOADED and message["sessionId"])
                 if (future := self._waiting.pop(key, None)) is not None:
                     future.set_result(message)
@@ -135,13 +154,30 @@ async def launched(executable: str, profile: Path, *flags: str) -> AsyncIterator
 
 @asynccontextmanager
 async def raw(executable: str, folder: Path) -> AsyncIterator[RenderPage]:
-    """Chromium over DevTools: what Chromium itself costs for the same picture as the product's."""
+    """Chromium over DevTools: what Chromium itself costs for the same picture as the product's.
+
+    A page is opened ahead of its render and closed behind its answer, so that nobody waits for either.
+    """
     async with (
         launched(executable, folder / "raw-profile") as address,
         connect(address, max_size=None, compression=None, ping_interval=None, proxy=None) as socket,
     ):
         devtools = Devtools(socket)
-        yield lambda url, full_page: _render(devtools, url, full_page=full_page)
+        ahead = asyncio.create_task(_open_page(devtools))
+        closing: set[asyncio.Task[Document]] = set()
+
+        async def render(url: str, full_page: bool) -> bytes:  # noqa: FBT001 - one of a pair, see RenderPage
+            nonlocal ahead
+            page = await ahead
+            ahead = asyncio.create_task(_open_page(devtools))
+            await _load(devtools, page.session, url)
+            picture = pybase64.b64decode(await _capture(devtools, page.session, full_page=full_page))
+            closing.add(over := asyncio.create_task(_close_page(devtools, page)))
+            over.add_done_callback(closing.discard)
+            return picture
+
+        yield render
+        await asyncio.gather(ahead, *closing)
         with suppress(RuntimeError):  # it may end before it has answered
             await devtools.send("Browser.close")
 
@@ -157,40 +193,55 @@ def _lines(file: Path) -> list[str]:
     return file.read_text().split() if file.exists() else []
 
 
+@dataclass(frozen=True, slots=True)
+class _OpenPage:
+    """An empty page in a browser context of its own; both ids are Chromium's."""
+
+    session: str
+    context_id: str
+
+
+async def _open_page(devtools: Devtools, **context: str) -> _OpenPage:
+    created = await devtools.send("Target.createBrowserContext", disposeOnDetach=True, **context)
+    context_id = created["browserContextId"]
+    target = await devtools.send(
+        "Target.createTarget",
+        url="about:blank",
+        browserContextId=context_id,
+        width=WIDTH_PX,
+        height=HEIGHT_PX,
+    )
+    attached = await devtools.send("Target.attachToTarget", targetId=target["targetId"], flatten=True)
+    await devtools.send("Page.enable", attached["sessionId"])
+    return _OpenPage(attached["sessionId"], context_id)
+
+
+async def _close_page(devtools: Devtools, page: _OpenPage) -> Document:
+    return await devtools.send("Target.disposeBrowserContext", browserContextId=page.context_id)
+
+
 @asynccontextmanager
 async def empty_page(devtools: Devtools, **context: str) -> AsyncIterator[str]:
     """The session of an empty page, in a browser context that is made with these parameters."""
-    created = await devtools.send("Target.createBrowserContext", disposeOnDetach=True, **context)
-    context_id = created["browserContextId"]
+    page = await _open_page(devtools, **context)
     try:
-        target = await devtools.send(
-            "Target.createTarget",
-            url="about:blank",
-            browserContextId=context_id,
-            width=WIDTH_PX,
-            height=HEIGHT_PX,
-        )
-        attached = await devtools.send("Target.attachToTarget", targetId=target["targetId"], flatten=True)
-        session = attached["sessionId"]
-        await devtools.send("Page.enable", session)
-        yield session
+        yield page.session
     finally:
-        await devtools.send("Target.disposeBrowserContext", browserContextId=context_id)
+        await _close_page(devtools, page)
 
 
 @asynccontextmanager
 async def loaded_page(devtools: Devtools, url: str, **context: str) -> AsyncIterator[str]:
     """The session of a page at this address, in a browser context that is made with these parameters."""
     async with empty_page(devtools, **context) as session:
-        loaded = devtools.expect_load(session)
-        await devtools.send("Page.navigate", session, url=url)
-        await loaded
+        await _load(devtools, session, url)
         yield session
 
 
-async def _render(devtools: Devtools, url: str, *, full_page: bool) -> bytes:
-    async with loaded_page(devtools, url) as session:
-        return base64.b64decode(await _capture(devtools, session, full_page=full_page))
+async def _load(devtools: Devtools, session: str, url: str) -> None:
+    loaded = devtools.expect_load(session)
+    await devtools.send("Page.navigate", session, url=url)
+    await loaded
 
 
 async def _capture(devtools: Devtools, session: str, *, full_page: bool) -> str:
@@ -204,11 +255,28 @@ async def _capture(devtools: Devtools, session: str, *, full_page: bool) -> str:
     return picture
 
 
+async def _at_once(render: RenderPage, urls: list[str], clients: int) -> list[int]:
+    """Render all addresses, with so many under way at a time; the sizes of the pictures."""
+    waiting = iter(urls)
+
+    async def client() -> list[int]:
+        return [len(await render(url, False)) for url in waiting]  # noqa: FBT003 - see RenderPage
+
+    return [size for sizes in await asyncio.gather(*(client() for _ in range(clients))) for size in sizes]
+
+
+KINDS: Final = {"playwright": playwright, "launching": launching, "raw": raw}
+
+
 async def _main(kind: str, executable: str, folder: str) -> None:
-    async with {"playwright": playwright, "raw": raw}[kind](executable, Path(folder)) as render:
+    async with KINDS[kind](executable, Path(folder)) as render:
 
         async def answer(question: Document) -> Document:
-            """Question: url, full_page, count."""
+            """Question: url, full_page, count; or urls, clients."""
+            if "urls" in question:
+                started = time.perf_counter()
+                sizes = await _at_once(render, question["urls"], question["clients"])
+                return {"seconds": time.perf_counter() - started, "sizes": sizes}
             walls_ms = []
             picture = b""
             for _ in range(question["count"]):

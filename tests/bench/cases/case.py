@@ -17,6 +17,7 @@ class Bench:
         plots: folder for its plots.
         is_quick: whether to measure only enough to check that everything works.
         progress: prints the progress.
+        minutes: how long a case lasts that loads the service for long.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Bench:
     plots: Path
     is_quick: bool
     progress: Progress
+    minutes: float = 10.0
 
     def say(self, text: str) -> None:
         """Print one line of progress."""

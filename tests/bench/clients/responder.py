@@ -4,8 +4,8 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,18 +74,25 @@ class Responder:
         return f" The end of its log:\n{self._log.read_text(errors='replace')[-_TAIL:]}"
 
 
-@asynccontextmanager
-async def responder(
+def responder(
     module: str, *words: str, environment: Mapping[str, str], log: Path
+) -> AbstractAsyncContextManager[Responder]:
+    """`python -m MODULE WORDS`, as `responding` has it."""
+    return responding((sys.executable, "-m", module, *words), environment=environment, log=log)
+
+
+@asynccontextmanager
+async def responding(
+    command: Sequence[str], *, environment: Mapping[str, str], log: Path
 ) -> AsyncIterator[Responder]:
-    """Start `python -m MODULE WORDS` and wait until it is ready; it is ended at the end of the block.
+    """Start a program and wait until it is ready; it is ended at the end of the block.
 
     Raises:
         ResponderError: it ended at once.
     """
     program = Program(
-        name=module,
-        command=(sys.executable, "-m", module, *words),
+        name=log.stem,
+        command=tuple(command),
         log=log,
         environment=environment,
         unprivileged=True,

@@ -29,9 +29,10 @@ _SAME_SIZE: Final = 0.02
 
 _METHOD: Final = (
     "One browser each, a fresh context for each render, 1280 x 720, load event, one render at a time. "
-    f"*{RAW}*: Chromium started by hand, driven over one websocket, `Page.captureScreenshot` with "
-    f"`optimizeForSpeed`: the same picture as ours, and the limit. *{PLAYWRIGHT}*: its Python package as the "
-    f"manual shows it, `page.goto()` and `page.screenshot()`. *{OURS}*: `POST /v1/jobs` with `Prefer: wait` "
+    f"*{RAW}*: Chromium started by hand, driven over one websocket, each page opened ahead and closed behind "
+    "its answer, `Page.captureScreenshot` with `optimizeForSpeed`: the same picture as ours, and the limit. "
+    f"*{PLAYWRIGHT}*: its Python package as the manual shows it, `page.goto()` and "
+    f"`page.screenshot()`. *{OURS}*: `POST /v1/jobs` with `Prefer: wait` "
     "to a real API process, through Redis and Postgres to a real worker, into S3."
 )
 _JUDGED: Final = (

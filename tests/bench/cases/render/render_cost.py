@@ -92,11 +92,11 @@ async def run(bench: Bench) -> Section:
     async with AsyncExitStack() as stack:
         site = await stack.enter_async_context(
             responder(
-                "tests.bench.clients.serve", environment=_environment(bench), log=bench.folder / "site.log"
+                "tests.bench.clients.serve", environment=environment_of(bench), log=bench.folder / "site.log"
             )
         )
         address = f"http://{LOOPBACK}:{site.ready['port']}"
-        service = await _service(stack, bench, site.ready["port"])
+        service = await start_service(stack, bench, site.ready["port"])
         others = {
             RAW: await _contender(stack, bench, "raw"),
             PLAYWRIGHT: await _contender(stack, bench, "playwright"),
@@ -108,14 +108,17 @@ async def run(bench: Bench) -> Section:
     return section_of(bench, idle, blocks)
 
 
-def _environment(bench: Bench) -> dict[str, str]:
+def environment_of(bench: Bench) -> dict[str, str]:
     """Variables for processes that are not the product's, in the same folder."""
     return clean_environment(HOME=str(bench.folder), TMPDIR=str(bench.folder))
 
 
-async def _service(stack: AsyncExitStack, bench: Bench, site_port: int) -> Service:
+async def start_service(stack: AsyncExitStack, bench: Bench, site_port: int, **settings: str) -> Service:
+    """The service with one worker, which may reach the site; `settings` are those of `Product.start`."""
     allow = f"{LOOPBACK}:{site_port}"
-    product = await stack.enter_context(Product.start(bench.folder, egress_allow=allow)).migrated()
+    product = await stack.enter_context(
+        Product.start(bench.folder, egress_allow=allow, **settings)
+    ).migrated()
     api = stack.enter_context(product.api())
     worker = stack.enter_context(product.worker())
     await product.api_ready(api)
@@ -127,7 +130,7 @@ async def _contender(stack: AsyncExitStack, bench: Bench, kind: str) -> Responde
     words = (kind, str(find_chromium().executable), str(bench.folder))
     log = bench.folder / f"{kind}.log"
     return await stack.enter_async_context(
-        responder("tests.bench.browsers.contender", *words, environment=_environment(bench), log=log)
+        responder("tests.bench.browsers.contender", *words, environment=environment_of(bench), log=log)
     )
 
 

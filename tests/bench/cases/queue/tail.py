@@ -1,0 +1,138 @@
+"""The slowest renders of a steady load of 50 %, for minutes, with all that goes on beside them."""
+
+import asyncio
+import itertools
+import random
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+from deploy.embedded.engines.ports import LOOPBACK
+from tests.bench.cases.case import Bench
+from tests.bench.cases.render.render_cost import environment_of, start_service
+from tests.bench.clients.product import Api, ProductError
+from tests.bench.clients.responder import responder
+from tests.bench.report.measure import figure, percentile
+from tests.bench.report.report import Aim, Section, Table
+
+_PATHS: Final = ("/tiny", "/photo", "/dashboard", "/long")
+_WAIT_S: Final = 60
+_SHARE: Final = 0.5
+_AIM: Final = 2.0
+_SLOWEST: Final = 10
+_FULL_CLIENTS: Final = 4
+# Often, so that some of each happen in the time of a run.
+_SETTINGS: Final = {
+    "browser_max_renders": "400",
+    "sweep_interval_s": "10",
+    "erase_interval_s": "10",
+    "heartbeat_interval_s": "5",
+}
+_METHOD: Final = (
+    f"With {_FULL_CLIENTS} callers, each with one render under way, the service made {{}} renders a second. "
+    "Then calls came by chance, {} a second on average, for {:.1f} minutes, whether or not earlier ones were "
+    "answered. Browsers are replaced after 400 renders, and sweeps and erasing run every 10 s."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One call: its page, how long it took, and what its job says."""
+
+    path: str
+    began_s: float
+    wall_ms: float
+    job: Mapping[str, Any]
+
+    @property
+    def slowness(self) -> str:
+        """The part of the time that is longest."""
+        timings = {name: ms for name, ms in self.job["timings_ms"].items() if name != "total"}
+        known = {**timings, "around": self.wall_ms - sum(timings.values())}
+        longest = sorted(known, key=lambda name: known[name], reverse=True)[:2]
+        return ", ".join(f"{name} {known[name]:.0f}" for name in longest)
+
+
+async def run(bench: Bench) -> Section:
+    """Measure, and make the section."""
+    seconds = bench.pick(round(bench.minutes * 60), 10)
+    async with AsyncExitStack() as stack:
+        site = await stack.enter_async_context(
+            responder(
+                "tests.bench.clients.serve", environment=environment_of(bench), log=bench.folder / "site.log"
+            )
+        )
+        service = await start_service(stack, bench, site.ready["port"], **_SETTINGS)
+        address = f"http://{LOOPBACK}:{site.ready['port']}"
+        capacity = await _capacity(service.api, address, bench.pick(80, 8))
+        rate = _SHARE * capacity
+        bench.say(f"{figure(capacity)} renders/s at most; now {figure(rate)} for {seconds} s")
+        calls = await _steady(service.api, address, rate, seconds)
+    return _section(calls, capacity, rate, seconds)
+
+
+async def _capacity(api: Api, address: str, count: int) -> float:
+    """Renders a second with enough callers."""
+    paths = itertools.islice(itertools.cycle(_PATHS), count)
+    await _render(api, address, _PATHS[1], 0.0)  # the first one costs more
+
+    async def caller(paths: Iterator[str]) -> None:
+        for path in paths:
+            await _render(api, address, path, 0.0)
+
+    started = time.perf_counter()
+    await asyncio.gather(*(caller(paths) for _ in range(_FULL_CLIENTS)))
+    return count / (time.perf_counter() - started)
+
+
+async def _steady(api: Api, address: str, rate: float, seconds: float) -> list[_Call]:
+    """Calls that come by chance, so many a second on average, whether or not earlier ones are answered."""
+    chance = random.Random(1)  # noqa: S311 - the same load each time
+    paths = itertools.cycle(_PATHS)
+    started = time.perf_counter()
+    at_s, tasks = 0.0, []
+    while (at_s := at_s + chance.expovariate(rate)) < seconds:
+        await asyncio.sleep(max(0.0, started + at_s - time.perf_counter()))
+        tasks.append(asyncio.create_task(_render(api, address, next(paths), at_s)))
+    return list(await asyncio.gather(*tasks))
+
+
+async def _render(api: Api, address: str, path: str, began_s: float) -> _Call:
+    request = api.request("POST", "/v1/jobs", document={"url": address + path}, prefer=f"wait={_WAIT_S}")
+    started = time.perf_counter()
+    caller = await api.connect()
+    try:
+        answer = await caller.call(request)
+    finally:
+        caller.close()
+    job = answer.json()
+    if answer.status != HTTPStatus.OK or job["status"] != "succeeded":
+        raise ProductError(f"A render did not succeed: {answer.status} {job}")
+    return _Call(path, began_s, (time.perf_counter() - started) * 1000, job)
+
+
+def _section(calls: Sequence[_Call], capacity: float, rate: float, seconds: float) -> Section:
+    section = Section("The tail: the slowest renders of a steady load")
+    rows, ratios = [], {}
+    for path in _PATHS:
+        walls = [call.wall_ms for call in calls if call.path == path]
+        p50, p99 = percentile(walls, 50), percentile(walls, 99)
+        ratios[path] = p99 / p50
+        rows.append((path, str(len(walls)), *map(figure, (p50, p99, max(walls), p99 / p50))))
+    measured = ", ".join(f"{path} {figure(ratio)} x" for path, ratio in ratios.items())
+    is_met = all(ratio <= _AIM for ratio in ratios.values())
+    section.aims = [Aim(f"p99 at most {_AIM:g} x the p50, on every page", measured, is_met)]
+    slowest = sorted(calls, key=lambda call: call.wall_ms, reverse=True)[:_SLOWEST]
+    section.parts = [
+        _METHOD.format(figure(capacity), figure(rate), seconds / 60),
+        Table(("page", "renders", "p50, ms", "p99, ms", "max, ms", "p99 / p50"), rows),
+        "The slowest, and in what most of their time went (ms):",
+        Table(
+            ("page", "at, s", "ms", "longest parts"),
+            [(call.path, figure(call.began_s), figure(call.wall_ms), call.slowness) for call in slowest],
+        ),
+    ]
+    return section
