@@ -114,7 +114,7 @@ class Ending:
         """Dispatch the job if it may run now, and announce it. The sweeper dispatches jobs with a delay."""
         if put_back.queued is None:
             JOBS_FINISHED.labels(put_back.state, "").inc()
-            self.wake_sender()
+            self._tell_receiver(attempt)
         elif not delay:
             await dispatch.dispatch(self.redis, [put_back.queued])
         await announce_change(self.redis, attempt.job_id)
@@ -207,9 +207,14 @@ class Ending:
             total_ms=(outcome.timings_ms or {}).get("total"),
             generation=outcome.browser_generation,
         )
-        self.wake_sender()
+        self._tell_receiver(attempt)
         await announce_change(self.redis, attempt.job_id)
         await self._dispatch_parked_job(attempt)
+
+    def _tell_receiver(self, attempt: JobAttempt) -> None:
+        """Have the message sent at once that the end of the job has put into the outbox, if it has one."""
+        if attempt.has_webhook:
+            self.wake_sender()
 
     def _discarded(self) -> None:
         ATTEMPTS_DISCARDED.inc()

@@ -29,6 +29,7 @@ class JobAttempt:
         expires_in_s: seconds until the job expires; None: never.
         replay_of: the job whose recorded requests it is rendered from; None: from the web.
         is_capped: whether the number of jobs that its tenant may run at once is limited.
+        has_webhook: whether somebody is told of the job's end.
         egress_allow: addresses that its tenant reaches besides those of the settings, as in `EGRESS_ALLOW`.
         egress_deny: addresses that its tenant does not reach, as in `EGRESS_DENY`.
         traceparent: of what has made the job, or of who has called; None: nobody traces it.
@@ -48,6 +49,7 @@ class JobAttempt:
     schedule_id: UUID | None
     bundle_id: UUID | None
     is_capped: bool
+    has_webhook: bool
     replay_of: UUID | None = None
     egress_allow: tuple[str, ...] = ()
     egress_deny: tuple[str, ...] = ()
@@ -69,6 +71,7 @@ _CLAIM_WHERE: Final = """
           AND {permitted}
         RETURNING id, attempt, tenant_id, request, secrets, content, bundle_id, replay_of, max_attempts,
                   failure_count, crash_count, created_at, schedule_id, traceparent,
+                  webhook_url IS NOT NULL AS has_webhook,
                   extract(epoch FROM expires_at - now()) AS expires_in_s,
                   extract(epoch FROM clock_timestamp() - greatest(queued_at, run_after)) AS pickup_s,
                   extract(epoch FROM now() - created_at) AS queued_s
@@ -182,6 +185,7 @@ def _attempt(row: asyncpg.Record, *, is_capped: bool) -> JobAttempt:
         schedule_id=row["schedule_id"],
         bundle_id=row["bundle_id"],
         is_capped=is_capped,
+        has_webhook=row["has_webhook"],
         replay_of=row["replay_of"],
         egress_allow=tuple(row["egress_allow"]),
         egress_deny=tuple(row["egress_deny"]),
