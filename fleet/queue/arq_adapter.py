@@ -8,6 +8,8 @@ arq brings entries from the API to a worker. Sender and worker differ from arq's
   the bell. arq itself polls every 0.5 s (median pickup by an idle worker 232 ms) and reads the ids of running
   jobs again (with 200 of them a pickup takes 135 ms). Removing an id before the job is claimed is safe: if
   the worker dies in between, the row in Postgres is still queued, and the sweeper sends it again.
+- arq counts in Redis how often it ran an id, before and after each run: two round trips, of which a caller
+  waits for one. Postgres has all of that. So `run_job` only deletes the job's key when the attempt has ended.
 - The worker goes on if Redis does not answer: running jobs do not need it, and it takes new ones later.
 
 `tests/unit/fleet/queue/test_arq_canary.py` pins every name of arq that is used or overridden here.
@@ -139,8 +141,6 @@ class CarrierWorker(Worker):
             max_jobs=max_jobs,
             job_timeout=cast("Any", None),
             keep_result=0,
-            # arq counts how often it ran an id. The sweeper may send it again; Postgres decides on retries.
-            max_tries=1_000_000,
             # With 0, arq would cancel at once instead of waiting for jobs to end.
             job_completion_wait=cast("Any", max(shutdown_grace_s, 0.001)),
             job_serializer=serialize,
@@ -149,6 +149,7 @@ class CarrierWorker(Worker):
             on_shutdown=cast("Any", on_shutdown),
             log_results=False,
         )
+        self._run_attempt = run_attempt
         self._slot_freed = asyncio.Event()
         self._failure: BaseException | None = None
         self._is_draining = False
@@ -223,6 +224,11 @@ class CarrierWorker(Worker):
         task = self.loop.create_task(self.run_job(entry_id, 0))
         self.tasks[entry_id] = task
         task.add_done_callback(lambda done: self._ended(entry_id, done))
+
+    async def run_job(self, job_id: str, score: int) -> None:  # noqa: ARG002 - arq's signature
+        """Run one attempt. It does not raise; whether there is another one, Postgres decides."""
+        await self._run_attempt({**self.ctx, "job_id": job_id})
+        await self.pool.delete(job_key_prefix + job_id)
 
     def _ended(self, entry_id: str, task: asyncio.Task[Any]) -> None:
         del self.tasks[entry_id]
