@@ -230,7 +230,7 @@ def _hint(error: ErrorDetails, context: Mapping[str, Any]) -> str:
     if isinstance(given, Quoted):
         return HINT if given.is_meant else ""
     if error["type"] in _LIST_TYPES and isinstance(given, str):
-        return "; put brackets around a single text, such as [\"text\"]"
+        return '; put brackets around a single text, such as ["text"]'
     if error["type"] != "enum":
         return ""
     allowed = _WORD.findall(context["expected"])
