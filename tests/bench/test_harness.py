@@ -5,10 +5,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from fleet.jobs.document.example import JOB_EXAMPLE
 from tests.bench.clients.responder import ResponderError, responder
 from tests.bench.report.measure import (
     OtherLoad,
@@ -22,6 +24,7 @@ from tests.bench.report.measure import (
     until_idle,
 )
 from tests.bench.report.report import Aim, Section, Table, write_section
+from tests.bench.report.slow_jobs import SlowJob
 
 BURN = "import time\nwhile time.process_time() < 0.3: pass\n"
 
@@ -128,3 +131,21 @@ async def test_a_child_that_ends_says_why(tmp_path: Path) -> None:
     with pytest.raises(ResponderError, match="No module named"):
         async with responder("tests.bench.nothing", environment=os.environ, log=tmp_path / "log"):
             pass
+
+
+def test_the_story_of_a_slow_job_has_the_lines_of_all_logs_meanwhile_in_their_order(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "worker.log").write_text(
+        '{"event": "too early", "timestamp": "2026-01-31T11:59:57.900000Z"}\n'
+        '{"event": "the browser ended", "timestamp": "2026-01-31T12:00:01.500000Z"}\n'
+        '{"event": "too late", "timestamp": "2026-01-31T12:00:04.200000Z"}\n'
+    )
+    (tmp_path / "data" / "postgres.log").write_text("2026-01-31 12:00:01.250 UTC [7] LOG:  checkpoint\n")
+    redis_says = datetime(2026, 1, 31, 12, 0, 2, tzinfo=UTC).astimezone().strftime("%d %b %Y %H:%M:%S.000")
+    (tmp_path / "data" / "redis.log").write_text(f"8:M {redis_says} * Asynchronous AOF fsync is too slow\n")
+    job = SlowJob(JOB_EXAMPLE, datetime(2026, 1, 31, 12, tzinfo=UTC), 4.1)
+    head, *lines = job.story(tmp_path).splitlines()
+    assert head.startswith("took 4.10 s")
+    assert "'capture': 96.1" in head
+    assert [line.split(":")[0] for line in lines] == ["  postgres", "  worker", "  redis"]
+    assert "the browser ended" in lines[1]

@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import asyncpg
@@ -18,6 +19,7 @@ from tests.bench.clients.product import Api, Product
 from tests.bench.clients.responder import responder
 from tests.bench.report.measure import figure, percentile
 from tests.bench.report.report import Aim, Section, Table
+from tests.bench.report.slow_jobs import SlowJob
 from tests.site.bombs import BOMBS
 from tests.site.floods import FLOODS
 from worker.resources.memory.worker_memory import WorkerProcesses
@@ -50,6 +52,7 @@ class Outcome:
         not_succeeded: jobs of the other tenant that failed.
         repeated: jobs of the other tenant that needed a second attempt.
         peak_bytes: the most memory of the worker with all its processes.
+        slow: jobs of the other tenant that took longer than the aim.
     """
 
     ends: str
@@ -57,6 +60,7 @@ class Outcome:
     not_succeeded: int
     repeated: int
     peak_bytes: int
+    slow: list[SlowJob]
 
 
 def kinds() -> dict[str, list[dict[str, Any]]]:
@@ -87,6 +91,8 @@ async def run(bench: Bench) -> Section:
                     asked = [_with_url(job, f"http://{address}") for job in jobs]
                     outcomes[name] = await _measure(api, other, asked, f"http://{address}/tiny", worker.pid)
                     bench.say(f"{name}: {max(outcomes[name].witness_s):.1f} s at most, {outcomes[name].ends}")
+                    for job in outcomes[name].slow:
+                        bench.say(job.story(bench.folder))
     return _section(outcomes)
 
 
@@ -113,13 +119,16 @@ async def _measure(api: Api, other: Api, jobs: list[dict[str, Any]], small: str,
     measuring = asyncio.create_task(_watch(pid, memory))
     witness_s: list[float] = []
     witnesses: list[dict[str, Any]] = []
+    slow: list[SlowJob] = []
     is_last = False
     try:
         while not is_last:
             is_last = flooding.done()
-            began_at = time.perf_counter()
+            began_at, posted_at = time.perf_counter(), datetime.now(UTC)
             witnesses.append(await render(other, {"url": small}))
             witness_s.append(time.perf_counter() - began_at)
+            if witness_s[-1] > _LIMIT_S:
+                slow.append(SlowJob(witnesses[-1], posted_at, witness_s[-1]))
     finally:
         measuring.cancel()
     return Outcome(
@@ -128,6 +137,7 @@ async def _measure(api: Api, other: Api, jobs: list[dict[str, Any]], small: str,
         sum(job["status"] != "succeeded" for job in witnesses),
         sum(job["attempt"] > 1 for job in witnesses),
         max(memory),
+        slow,
     )
 
 
