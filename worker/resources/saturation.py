@@ -9,11 +9,11 @@ wait for a core each time: on a busy machine a page of 80 pictures was stopped t
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from worker.resources.chromium_processes import read_wanted_s
+from worker.resources.chromium_processes import read_cpu_s, read_wanted_s
 from worker.resources.memory.page_memory import PageMemory
 
 # A main thread that is idle for less of the time than this cannot keep up. Ordinary pages seldom keep that of
@@ -23,6 +23,12 @@ _IDLE: Final = 0.2
 _STEPS: Final = 2
 # The page that sends is this many times as busy as any other.
 _CLEARLY: Final = 3.0
+# A page that has used less CPU time than this, its start included (0.1 s), cannot have sent much. On a busy
+# machine such a page was named for waiting for a core, while the browser worked on what a flood had left.
+_LEAST_CPU_S: Final = 0.2
+# A flood that is stopped is idle, and the shared processes work on what it has sent. Then a page that only
+# loads is the busiest. Most pages take less CPU time than this, and a second flood takes it within a moment.
+_LOADING_CPU_S: Final = 0.5
 
 _Key = TypeVar("_Key", int, PageMemory)
 
@@ -42,11 +48,13 @@ class Saturation:
 
     Attributes:
         wanted_s: for how long the main thread of a process ran or waited for a core; tests give it.
+        cpu_s: how much CPU time a process has used; tests give it.
         is_saturated: whether that of a shared process was hardly ever idle lately.
         sender: the page that sends too much; None: no page clearly does.
     """
 
     wanted_s: Callable[[int], float] = read_wanted_s
+    cpu_s: Callable[[int], float] = read_cpu_s
     is_saturated: bool = False
     sender: PageMemory | None = None
     _looks: deque[_Look] = field(default_factory=lambda: deque(maxlen=_STEPS + 1))
@@ -56,13 +64,21 @@ class Saturation:
         self._looks.clear()
         self.is_saturated, self.sender = False, None
 
-    def check(self, now: float, shared: Iterable[int], pages: Iterable[PageMemory]) -> None:
+    def check(
+        self,
+        now: float,
+        shared: Iterable[int],
+        pages: Iterable[PageMemory],
+        *,
+        stopped: Container[PageMemory] = frozenset(),
+    ) -> None:
         """Look once.
 
         Args:
             now: seconds of a monotonic clock.
             shared: the shared processes.
             pages: the pages that render.
+            stopped: those of them that are stopped because the shared processes still work for them.
         """
         shared_s = {pid: self.wanted_s(pid) for pid in shared}
         pages_s = {page: sum(map(self.wanted_s, page.renderers)) for page in pages}
@@ -75,6 +91,9 @@ class Saturation:
         # A large picture keeps the browser process busy, too; the two cannot be told apart.
         has_picture = any(page.has_large_picture for page in pages_s)
         self.sender = None if has_picture or not self.is_saturated else _busiest(first, look, enough_s)
+        least_cpu_s = _LOADING_CPU_S if any(page in stopped for page in pages_s) else _LEAST_CPU_S
+        if self.sender is not None and sum(map(self.cpu_s, self.sender.renderers)) < least_cpu_s:
+            self.sender = None
 
 
 def _busiest(first: _Look, last: _Look, least_s: float) -> PageMemory | None:

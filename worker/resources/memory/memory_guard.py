@@ -46,6 +46,9 @@ _CHECKS_PER_TREE_READ: Final = 10
 # thread, which gets its name a moment after its start. With 10 programs on 2 cores: 0.25 s in all (measured).
 _MARK_TIMEOUT_S: Final = 5.0
 _MARK_PAUSE_S: Final = 0.005
+# A job at its end waits no longer than this for all of its memory to be known. Beside a page that floods the
+# browser, the next page, which is being created, may take seconds.
+_SETTLE_TIMEOUT_S: Final = 0.5
 
 _FLOOD: Final = (
     "the page kept the browser, which all pages share, busy with data, frames, requests or calls without end"
@@ -147,10 +150,10 @@ class MemoryGuard:
         """
         self.back_pressure.release(page)
         if self._find_pages(self._processes.renderers()) and page.marked is not None:
-            # If the page does not answer, its earlier measurements are reported.
+            # If the page does not answer in time, its earlier measurements are reported.
             with contextlib.suppress(PageGoneError, TimeoutError):
                 # Only one page may be marked at a time; `creating` marks pages, too.
-                async with asyncio.timeout(_MARK_TIMEOUT_S), self._creating, page.marked():
+                async with asyncio.timeout(_SETTLE_TIMEOUT_S), self._creating, page.marked():
                     page.renderers |= await _find_marked(self._processes)
         page.measure()
 
@@ -204,7 +207,7 @@ class MemoryGuard:
         """Stop a page while it keeps the shared processes busy; end it if it does so again and again."""
         now = time.monotonic()
         account, moment = self._shared_cpu, self._saturation
-        moment.check(now, self._processes.services, self._rendering)
+        moment.check(now, self._processes.services, self._rendering, stopped=self.back_pressure)
         flooding = account.check(
             now,
             self._processes.services,

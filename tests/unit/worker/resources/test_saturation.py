@@ -26,12 +26,15 @@ class Threads:
         self._busy_s = dict.fromkeys((BROWSER, NETWORK, PAGE, OTHER), 7.0)
         self._now = 1000.0
         self.page, self.other = PageMemory(frozenset((PAGE,))), PageMemory(frozenset((OTHER,)))
-        self.saturation = Saturation(wanted_s=lambda thread: self._busy_s[thread])
+        self.stopped: tuple[PageMemory, ...] = ()
+        self.cpu_s = 0.3
+        self.saturation = Saturation(wanted_s=lambda thread: self._busy_s[thread], cpu_s=lambda _: self.cpu_s)
         self.look()
 
     def look(self) -> PageMemory | None:
         """Look once; the page that is named."""
-        self.saturation.check(self._now, (BROWSER, NETWORK), (self.page, self.other))
+        pages = (self.page, self.other)
+        self.saturation.check(self._now, (BROWSER, NETWORK), pages, stopped=self.stopped)
         return self.saturation.sender
 
     def step(self, step_s: float = STEP_S, **shares: float) -> PageMemory | None:
@@ -102,6 +105,29 @@ def test_who_is_stopped_is_not_named_again() -> None:
     assert threads.steps(FLOOD, FLOOD)[-1] is threads.page
     assert threads.steps(*[{"browser": 1.0}] * 2) == [None] * 2
     assert threads.saturation.is_saturated
+
+
+def test_a_page_that_only_loads_is_not_named_beside_a_flood_that_is_stopped() -> None:
+    """The flood is idle then, and the browser works on what it has sent."""
+    threads = Threads()
+    threads.steps(FLOOD, FLOOD)
+    threads.stopped = (threads.page,)
+    loading = {"browser": 1.0, "other": 1.0}
+    assert threads.steps(*[loading] * 4) == [None] * 4
+    threads.cpu_s = 0.6  # it goes on: a second flood
+    assert threads.step(**loading) is threads.other
+    threads.cpu_s, threads.stopped = 0.3, ()
+    assert threads.step(**loading) is threads.other
+
+
+def test_a_page_that_waits_for_a_core_and_has_hardly_run_is_not_named() -> None:
+    """It cannot have sent much; the browser works on what a page that has ended has left."""
+    threads = Threads()
+    threads.cpu_s = 0.1
+    assert threads.steps(*[FLOOD] * 4) == [None] * 4
+    assert threads.saturation.is_saturated
+    threads.cpu_s = 0.2
+    assert threads.step(**FLOOD) is threads.page
 
 
 def test_a_page_that_has_just_begun_is_not_named() -> None:
