@@ -26,17 +26,17 @@ _OLDEST: Final = f"""
 # `jobs_dispatched` in their order, which Postgres sees only if both of its columns are named. Those of the
 # second kind stand in `jobs_parked`, by tenant.
 _HELD: Final = f"""
-    WITH held AS (
+    SELECT {_COLUMNS} FROM jobs JOIN tenants ON tenants.id = tenant_id
+    WHERE jobs.id = ANY(ARRAY(
         (SELECT id FROM jobs
          WHERE state = 'queued' AND dispatched_at IS NULL AND run_after > now()
          ORDER BY dispatched_at, run_after LIMIT $1)
-        UNION
+        UNION ALL
         SELECT first.id FROM tenants CROSS JOIN LATERAL (
             SELECT id FROM jobs WHERE parked AND tenant_id = tenants.id ORDER BY queued_at LIMIT $1
         ) AS first
-    )
-    SELECT {_COLUMNS} FROM held JOIN jobs USING (id) JOIN tenants ON tenants.id = tenant_id
-    WHERE state = 'queued' ORDER BY run_after, queued_at LIMIT $1
+    ))
+    ORDER BY run_after, queued_at LIMIT $1
 """
 
 

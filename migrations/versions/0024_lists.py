@@ -29,7 +29,8 @@ STATEMENTS: Final = (
     """,
     "DROP INDEX jobs_ended_by_external_id",
     """
-    CREATE INDEX jobs_by_external_id ON jobs (tenant_id, external_id, id DESC, state, format, schedule_id)
+    CREATE INDEX jobs_by_external_id
+        ON jobs (tenant_id, external_id, id DESC, host, state, format, schedule_id)
         WHERE external_id IS NOT NULL
     """,
     "DROP INDEX jobs_of_schedule",
@@ -41,12 +42,14 @@ STATEMENTS: Final = (
     # in the index, since their rows are all over the table.
     "DROP INDEX jobs_queued_of_tenant",
     """
-    CREATE INDEX jobs_queued_of_tenant ON jobs (tenant_id, host, id DESC, format, schedule_id)
+    CREATE INDEX jobs_queued_of_tenant
+        ON jobs (tenant_id, host, id DESC, format, external_id, schedule_id)
         INCLUDE (queued_at, run_after, parked) WHERE state = 'queued'
     """,
     "DROP INDEX jobs_running_of_tenant",
     """
-    CREATE INDEX jobs_running_of_tenant ON jobs (tenant_id, host, id DESC, format, schedule_id)
+    CREATE INDEX jobs_running_of_tenant
+        ON jobs (tenant_id, host, id DESC, format, external_id, schedule_id)
         WHERE state = 'running'
     """,
 )
