@@ -21,18 +21,22 @@ HARMED: Final = "main script, main b, main img[src=x], main [onerror], main [onm
 FIXED = [page for page in PAGES if "{" not in page.path]
 
 
-async def check(dashboard: Dashboard, page: DashboardPage, examined: Sequence[Look] = LOOKS) -> None:
+async def check(dashboard: Dashboard, page: DashboardPage, examined: Sequence[Look] = LOOKS) -> str:
     """The page is readable for everybody, and the browser has nothing to complain of.
 
     Args:
         dashboard: whose page.
         page: which one.
         examined: the looks in which axe-core looks at it, which takes a second on a long page.
+
+    Returns:
+        What a person reads on it.
     """
     path = page.path.format(**dashboard.filled)
     async with dashboard.visit() as visit:
         await visit.open(path)
-        assert await visit.page.locator("h1").count() == 1
+        await has_title(visit, page)
+        said = await visit.text()
         assert await visit.page.locator(HARMED).count() == 0
         # One load for all four: what changes is only what style sheets do.
         for look in LOOKS:
@@ -42,6 +46,14 @@ async def check(dashboard: Dashboard, page: DashboardPage, examined: Sequence[Lo
             await put_on(visit, look)
             assert await visit.findings() == [], (path, look)
         assert visit.complaints == []
+    return said
+
+
+async def has_title(visit: Visit, page: DashboardPage) -> None:
+    """The page has one heading, which is its title where that names nothing."""
+    heading = visit.page.locator("h1")
+    assert await heading.count() == 1
+    assert await heading.inner_text() == page.title or "{" in page.path
 
 
 async def put_on(visit: Visit, look: Look) -> None:
@@ -52,22 +64,15 @@ async def put_on(visit: Visit, look: Look) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path)
-async def test_a_full_page(full: Dashboard, page: DashboardPage) -> None:
-    await check(full, page)
+async def test_a_full_page_and_what_it_says_without_script(full: Dashboard, page: DashboardPage) -> None:
+    said = await check(full, page)
+    async with full.visit(java_script_enabled=False) as visit:
+        await visit.open(page.path.format(**full.filled))
+        await has_title(visit, page)
+        assert len(await visit.text()) > 0.8 * len(said)
 
 
 @pytest.mark.parametrize("page", FIXED, ids=lambda page: page.path)
 async def test_an_empty_page(empty: Dashboard, page: DashboardPage) -> None:
     # What an empty page has besides, it has in each look: each theme and each width once.
     await check(empty, page, examined=LOOKS[::2])
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path)
-async def test_a_page_reads_without_script(full: Dashboard, page: DashboardPage) -> None:
-    path = page.path.format(**full.filled)
-    async with full.visit(java_script_enabled=False) as without, full.visit() as visit:
-        await without.open(path)
-        await visit.open(path)
-        for shown in (without, visit):
-            assert await shown.page.locator("h1").inner_text() == page.title or "{" in page.path
-        assert len(await without.text()) > 0.8 * len(await visit.text())
