@@ -1,5 +1,6 @@
 """Where the milliseconds go between the call of a waiting caller and its answer, one render at a time."""
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -106,8 +107,9 @@ def _parts(row: asyncpg.Record, began: datetime, ended: datetime) -> dict[str, f
     def between(first: datetime, second: datetime) -> float:
         return max(0.0, (second - first).total_seconds() * 1000)
 
-    stages = {stage: row["timings_ms"][stage] for stage in _STAGES}
-    total_ms = row["timings_ms"]["total"]
+    timings_ms = json.loads(row["timings_ms"])
+    stages = {stage: timings_ms[stage] for stage in _STAGES}
+    total_ms = timings_ms["total"]
     attempt_ms = between(row["started_at"], row["finished_at"])
     return {
         "accept": between(began, row["queued_at"]),
