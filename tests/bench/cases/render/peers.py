@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from deploy.embedded.engines.ports import LOOPBACK
 from deploy.embedded.processes.process import ChildProcess
 from tests.bench.cases.case import Bench
 from tests.bench.cases.render.render_cost import environment_of, start_service
+from tests.bench.clients.caller import Answer, Caller, http_request
 from tests.bench.clients.product import Api, ProductError, find_chromium
 from tests.bench.clients.responder import Responder, responder, responding
 from tests.bench.report.measure import Spread, cpu_s, figure, interleave, ratios, until_idle
@@ -35,8 +37,8 @@ _BROWSERLESS: Final = Path(__file__).parents[2] / "browsers/browserless.mjs"
 _METHOD: Final = (
     f"{_CLIENTS} clients, each with one render under way: a tiny page, photos, a dashboard and a long "
     f"document in turn, 1280 x 720, load event, PNG. *{OURS}*: the whole service with one worker, and each "
-    "picture fetched from the API. The others have no queue, no store and no limits, and their pictures stay "
-    "in the process: "
+    "picture fetched from the store. The others have no queue, no store and no limits, and their pictures "
+    "stay in the process: "
     "*Playwright, kept*: one browser, a context for each render. *Playwright, launched*: a browser for each "
     "render. *browserless*: the library of this name by Microlink, from npm, which is installed for the run. "
     "CPU is that of the processes that render; of the service: of the API and the worker's tree."
@@ -74,11 +76,24 @@ class _Service:
                 job = (await caller.call(asked)).json()
                 if job["status"] != "succeeded":
                     raise ProductError(f"A render did not succeed: {job}")
-                picture = await caller.call(self.api.request("GET", job["links"]["artifact"]))
+                picture = await _fetched(job["artifact"]["url"])
                 if picture.status != HTTPStatus.OK or len(picture.body) < _LEAST_BYTES:
                     raise ProductError(f"A picture cannot be fetched: {picture.status}")
         finally:
             caller.close()
+
+
+async def _fetched(url: str) -> Answer:
+    """What the store answers at a signed address."""
+    address = urlsplit(url)
+    if address.hostname is None or address.port is None:
+        raise ProductError(f"There is no host and port in {url}.")
+    store = await Caller.connect(address.hostname, address.port)
+    try:
+        path = f"{address.path}?{address.query}"
+        return await store.call(http_request("GET", path, host=address.netloc, headers={}))
+    finally:
+        store.close()
 
 
 async def run(bench: Bench) -> Section:
