@@ -1,1 +1,1 @@
-"""HTTP in, job id out."""
+"""The HTTP server: it stores requests as jobs, answers with what became of them, and has the dashboard."""

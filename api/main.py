@@ -158,7 +158,7 @@ def _add_routes(app: FastAPI, *, has_dashboard: bool) -> None:
         app.include_router(router)
         routes += router.routes
     if has_dashboard:
-        from api.ui.site import add_dashboard  # noqa: PLC0415 - 2.4 MiB, only where it is wanted
+        from api.ui.site import add_dashboard  # noqa: PLC0415 - takes 2.4 MiB: only where it is wanted
 
         routes += add_dashboard(app)
     app.state.routes = [route for route in routes if isinstance(route, Route)]
@@ -245,7 +245,7 @@ async def _open_database(settings: DatabaseSettings) -> Database:
 
 
 async def _enrol_key(database: Database, vault: Vault) -> None:
-    """Refuse to start with another key than the fleet's, or without its tables.
+    """Refuse to start with a key that is not the fleet's, or with a database that lacks our tables.
 
     Raises:
         OperatorError: this is not the fleet's key (a WrongKeyError), or the database lacks tables or rights.
@@ -285,9 +285,8 @@ def _release_on_signals(waiters: Waiters) -> None:
         previous = signal.getsignal(number)
 
         def handle(received: int, frame: FrameType | None, previous: Any = previous) -> None:
-            loop.call_soon_threadsafe(
-                waiters.release
-            )  # not now: the signal may interrupt code of the waiters
+            # Not called here: the signal may have interrupted code of the waiters.
+            loop.call_soon_threadsafe(waiters.release)
             if callable(previous):
                 previous(received, frame)
 
@@ -326,7 +325,7 @@ async def _answer_without_route(request: Request, error: Exception) -> Response:
 def _refusal(request: Request, error: RenderfleetError) -> Response:
     """The answer to a call that is refused: a problem document or, to the dashboard, a page."""
     if request.app.state.has_dashboard:
-        from api.ui.refusals import is_of_dashboard, refusal_page  # noqa: PLC0415 - loaded already
+        from api.ui.refusals import is_of_dashboard, refusal_page  # noqa: PLC0415 - as above
 
         if is_of_dashboard(request):
             return refusal_page(request, error)

@@ -1,1 +1,1 @@
-"""How renderfleet is run: on one machine (embedded), in containers."""
+"""How renderfleet is run: on one machine without containers (`embedded`), or in containers."""

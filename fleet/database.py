@@ -125,7 +125,7 @@ class Database:
             record_class=asyncpg.Record,
             min_size=1 if eager else 0,
             max_size=settings.database_pool_size,
-            max_queries=50_000,
+            max_queries=50_000,  # the default of asyncpg.create_pool
             # An idle connection that a firewall dropped would cost the next caller a whole time-out.
             max_inactive_connection_lifetime=60,
             connect=None,

@@ -21,7 +21,7 @@ from fleet.vault.settings import SecretSettings
 # One render keeps about one core busy; more slots than this only help pages that wait for the network.
 _DEFAULT_PAGES: Final = max(1, min(4, os.cpu_count() or 1))
 
-# A token: characters that need no escaping in a URL.
+# What a token consists of: characters that need no escaping in a URL.
 _PLAIN_CHARACTERS: Final = r"[A-Za-z0-9._~-]{16,256}"
 SERVICE_URL: Final = re.compile(
     rf"http://:(?P<token>{_PLAIN_CHARACTERS})@(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]+))"
@@ -129,7 +129,7 @@ class DiskSettings(FleetSettings):
 
 
 class AttemptSettings(FleetSettings):
-    """Leases and shutdown of one worker's attempts."""
+    """Leases and shutdown of one worker's attempts, and how much each may produce."""
 
     lease_s: float = Field(
         default=15,

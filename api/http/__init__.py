@@ -1,1 +1,1 @@
-"""What HTTP asks for and is answered: bodies, ranges, preferences, problems."""
+"""What several routes need for HTTP: bodies, byte ranges, headers, problem documents."""

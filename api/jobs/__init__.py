@@ -1,1 +1,1 @@
-"""Jobs as the API follows them: handed over, waited for, told as events."""
+"""Jobs as the API follows them: handed over to Redis, waited for, streamed as events."""

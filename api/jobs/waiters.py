@@ -34,6 +34,7 @@ _QUERY_BATCH: Final = 2_000
 _READ_BATCH: Final = 200
 # Watchers woken at once. Other calls wait while so many callers get their answers.
 _WAKE_BATCH: Final = 20
+# The longest pause between two tries of a step that fails again and again.
 _MAX_BACKOFF_S: Final = 2.0
 
 log = get_logger(__name__)
@@ -44,7 +45,8 @@ class News:
     """A job's row after a change, shared by all who watch the job.
 
     Attributes:
-        texts: its events as bytes, by moment. Each is made once, by the first event stream that needs it.
+        texts: the events of the job as bytes, by their `Moment` (api/jobs/event_stream.py). Each is made
+            once, by the first stream that needs it.
     """
 
     job: Job
@@ -200,7 +202,7 @@ class Waiters:
             del self._changed[job_id]
         if not self._changed:
             self._has_changed.clear()
-        # Where this fails, the next look finds the same jobs again.
+        # If this fails, the next query for changes finds the same jobs again.
         jobs = await get_many(self._database, batch)
         await self.places.check_keys_after(2 * LOOK_INTERVAL_S)
         await self._tell(jobs)
@@ -232,8 +234,8 @@ async def repeat(step: Callable[[], Awaitable[None]], what: str) -> None:
             log.warning("a dependency is down, trying again", what=what, error=repr(error.__cause__ or error))
         except Exception:
             log.exception("failed, trying again", what=what)
-        is_news = clock() - started > _MAX_BACKOFF_S
-        backoff_s = 0.1 if is_news else min(2 * backoff_s + 0.1, _MAX_BACKOFF_S)
+        has_worked = clock() - started > _MAX_BACKOFF_S  # a step that failed so late had worked before
+        backoff_s = 0.1 if has_worked else min(2 * backoff_s + 0.1, _MAX_BACKOFF_S)
         await asyncio.sleep(backoff_s)
 
 

@@ -1,1 +1,1 @@
-"""The OpenAPI document, and the page at `/docs` that is made from it."""
+"""The OpenAPI document, the manual at `/docs` that is made from it, and the guides below `/docs/`."""

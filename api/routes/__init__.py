@@ -1,1 +1,1 @@
-"""The routes, one file a noun."""
+"""The HTTP calls: one module for each kind of resource."""

@@ -44,8 +44,8 @@ _LINK_PARAMETERS: Final = frozenset({KEY, EXPIRES})
 # same moment, and that job was gone again.
 _MAX_TRIES: Final = 5
 _NOT_IN_FILE_NAMES: Final = re.compile(r"[^a-z0-9.-]+", re.ASCII)
-# Other sites may show the picture. Browsers ignore X-Frame-Options if there is `frame-ancestors` (CSP,
-# 7.7.1).
+# Other sites may show the picture. Browsers ignore X-Frame-Options if there is `frame-ancestors` (CSP
+# Level 2, section 7.7.1).
 _EMBEDDABLE: Final = {
     CONTENT_SECURITY_POLICY: "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors *",
 }

@@ -268,6 +268,7 @@ def _found(schedule: Schedule | None) -> Response:
 
 
 def _compare(schedule: Schedule) -> CompareOptions | None:
+    """How its pictures are compared, with the method's own threshold where its owner gave none."""
     compare = schedule.compare
     return compare and compare.model_copy(update={"threshold": compare.limit})
 

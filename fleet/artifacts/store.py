@@ -2,15 +2,14 @@
 
 boto3 is synchronous, so it runs in a pool of four threads. That is as fast as an asyncio client was here, and
 blocks the event loop half as long. A file is uploaded from disk in parts of 8 MiB, without boto3's own
-threads: a file of 300 MB grew the process by 0 MB, while `upload_fileobj` of a stream grew it by 125 MB.
+threads: with a file of 300 MB the process did not grow, with `upload_fileobj` of a stream it grew by 125 MB.
 """
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -21,17 +20,14 @@ from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
-from fleet.artifacts.keys import SignedAddress
+from fleet.artifacts.keys import SignedAddress, is_artifact_key
+from fleet.artifacts.s3_client import make_client, session_of_process
 from fleet.artifacts.settings import StorageSettings
 from fleet.errors import ErrorType, UnavailableError
 from fleet.telemetry.logs import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
-from fleet.artifacts.keys import is_artifact_key
-from fleet.artifacts.s3_client import make_client, session_of_process
 
 T = TypeVar("T")
 _MIB: Final = 1024 * 1024
@@ -56,14 +52,6 @@ class ArtifactMissingError(Exception):
     """The store has no object with this key."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Span:
-    """Bytes from `first` to `last`, both included, as in HTTP ranges."""
-
-    first: int
-    last: int
-
-
 class Artifacts:
     """Artifacts in one bucket. Many tasks may use it at once; `close` it at the end."""
 
@@ -86,9 +74,9 @@ class Artifacts:
         Raises:
             UnavailableError: S3 refused the file or does not answer. Parts that were uploaded are deleted.
         """
-        await self._run(lambda: self._put(path, key, content_type))
+        await self._run(lambda: self._upload(path, key, content_type))
 
-    def _put(self, path: Path, key: str, content_type: str) -> None:
+    def _upload(self, path: Path, key: str, content_type: str) -> None:
         if path.stat().st_size >= _PART_BYTES:
             extra = {"ContentType": content_type, **self._encryption}
             self._client.upload_file(str(path), self._bucket, key, ExtraArgs=extra, Config=_TRANSFER)
@@ -154,7 +142,7 @@ class Artifacts:
         return {error["Key"] for error in errors}
 
     async def delete_below(self, prefix: str) -> tuple[int, int]:
-        """Delete up to a thousand objects whose keys begin with this, and abort unfinished uploads of such.
+        """Delete up to a thousand objects whose keys begin with this; when none is left, abort such uploads.
 
         Returns:
             How many were deleted or aborted, and how many objects the store has kept.
@@ -233,11 +221,11 @@ class Artifacts:
             ArtifactMissingError: there is no such object.
             UnavailableError: S3 does not answer, or does not have all of it.
         """
-        await self._run(lambda: self._get(key, path))
+        await self._run(lambda: self._download(key, path))
         if path.stat().st_size != size_bytes:  # noqa: ASYNC240 - it takes microseconds
             raise UnavailableError(ErrorType.STORAGE_UNAVAILABLE, "the artifact is incomplete")
 
-    def _get(self, key: str, path: Path) -> None:
+    def _download(self, key: str, path: Path) -> None:
         body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
         try:
             with path.open("wb") as file:
@@ -252,8 +240,7 @@ class Artifacts:
             ArtifactMissingError: there is no such object; raised before the first chunk.
             UnavailableError: S3 does not answer.
         """
-        span = _Span(first, last)
-        answer = await self._run(lambda: self._open(key, span))
+        answer = await self._run(lambda: self._open(key, first, last))
         body = answer["Body"]
         # Some servers ignore Range and send the whole object. rclone sends the range, but with status 200. So
         # the length tells which of the two it is, not the status.
@@ -272,6 +259,9 @@ class Artifacts:
         finally:
             body.close()
 
+    def _open(self, key: str, first: int, last: int) -> "GetObjectOutputTypeDef":
+        return self._client.get_object(Bucket=self._bucket, Key=key, Range=f"bytes={first}-{last}")
+
     async def check(self) -> None:
         """Check that the bucket exists.
 
@@ -287,16 +277,12 @@ class Artifacts:
         with suppress(AttributeError):
             self._public_client.close()
 
-    def _open(self, key: str, span: _Span) -> "GetObjectOutputTypeDef":
-        wanted = f"bytes={span.first}-{span.last}"
-        return self._client.get_object(Bucket=self._bucket, Key=key, Range=wanted)
-
     async def _run(self, call: Callable[[], T]) -> T:
         with _translated():
             return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
 
-def _encryption(settings: StorageSettings) -> "_Encryption":
+def _encryption(settings: StorageSettings) -> _Encryption:
     """The encryption that each upload asks for: the bucket's default may be a weaker one."""
     wanted: _Encryption = {}
     if settings.s3_sse == "AES256":
@@ -309,7 +295,8 @@ def _encryption(settings: StorageSettings) -> "_Encryption":
 
 
 @contextmanager
-def _translated() -> "Iterator[None]":
+def _translated() -> Iterator[None]:
+    """Raise errors of S3 and of the way to it as ours."""
     try:
         yield
     except ClientError as error:

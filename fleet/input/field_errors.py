@@ -19,7 +19,7 @@ MAX_FIELD_ERRORS: Final = 20
 _WORD: Final = re.compile("'([^']+)'")
 _MAX_FIELD_LENGTH: Final = 100
 
-# Where FastAPI found the value; the author of a request knows.
+# FastAPI's words for where it found a value. They are left out: the author of a request knows.
 _PLACES: Final = frozenset({"body", "query", "path", "header"})
 
 NO_CONTROL_CHARACTERS: Final = r"^[^\x00-\x1f\x7f]+$"
@@ -157,8 +157,8 @@ def field_errors_of(errors: Sequence[ErrorDetails], model: type[BaseModel] | Non
     """Translate pydantic's errors.
 
     Args:
-        errors: as `ValidationError.errors()` gives them, with the input for the
-            sake of hints. Only the first `MAX_FIELD_ERRORS` are used.
+        errors: as `ValidationError.errors()` gives them. Hints are made from the `input` in them. Only the
+            first `MAX_FIELD_ERRORS` are used.
         model: what was validated, to name the known fields beside an unknown one.
     """
     return [_field_error(error, model) for error in errors[:MAX_FIELD_ERRORS]]

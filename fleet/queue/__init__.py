@@ -1,1 +1,1 @@
-"""The way of a job id from Postgres through Redis to a worker."""
+"""Job ids on their way from Postgres through Redis to a worker, and whose turn is next."""

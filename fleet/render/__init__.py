@@ -1,1 +1,1 @@
-"""What a caller may ask of one render, how it is stored, and how a signed link asks for it."""
+"""The request for one render: its schema, how it is stored, and how a signed link expresses it."""

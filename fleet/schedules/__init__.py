@@ -1,1 +1,1 @@
-"""Schedules: jobs at the times of a cron expression."""
+"""Schedules, and the jobs that are made at the times of their cron expressions."""

@@ -1,1 +1,1 @@
-"""Log lines, metrics, and probes of the dependencies of a process."""
+"""Log lines, metrics, traces, and the check whether Postgres, Redis and S3 answer."""

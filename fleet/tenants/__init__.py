@@ -1,1 +1,1 @@
-"""Tenants: their API keys, limits and usage."""
+"""Tenants: their API keys, limits and usage, and the commands for operators."""

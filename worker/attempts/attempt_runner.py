@@ -52,7 +52,7 @@ from worker.settings import EgressProxySettings
 
 # A slow page and a hanging browser both cause timeouts. So before a job fails because of a timeout, a canary
 # render checks that the browser works.
-_MAY_BE_THE_BROWSERS: Final = frozenset((ErrorType.NAVIGATION_TIMEOUT, ErrorType.RENDER_TIMEOUT))
+_MAY_BE_BROWSERS_FAULT: Final = frozenset((ErrorType.NAVIGATION_TIMEOUT, ErrorType.RENDER_TIMEOUT))
 
 # What was being done when the time was over, by the page's stage.
 _MEANWHILE: Final = {
@@ -132,7 +132,7 @@ class AttemptRunner:
         await announcing  # ended long ago, unless Redis does not answer
 
     def _known_of(self, attempt: JobAttempt) -> dict[str, Value]:
-        """The ids of an attempt, as log lines have them."""
+        """What the span of an attempt says of it."""
         return {
             "job_id": str(attempt.job_id),
             "job_attempt": attempt.attempt,
@@ -179,7 +179,7 @@ class AttemptRunner:
             return await self._render_and_store(attempt, attempt_page)
         except RenderError as error:
             # In a browser of its own, only the page itself can be what keeps the browser from working.
-            if error.type not in _MAY_BE_THE_BROWSERS or attempt_page.generation == EXTRA:
+            if error.type not in _MAY_BE_BROWSERS_FAULT or attempt_page.generation == EXTRA:
                 raise
             if await self.browser_works(attempt_page.generation):
                 raise
@@ -207,10 +207,10 @@ class AttemptRunner:
                 unpacked(request.files, self.folder / f"{name}.files", self._upload_of(attempt)) as bundle,
                 self.evidence.replay_of(attempt) as replay,
             ):
-                # What has crashed once may do so again: then it hurts nobody else.
+                # A job that has crashed once may do so again. In a browser of its own it harms no other job.
                 alone = attempt.crash_count > 0
                 async with self.pool.page_alone() if alone else self.pool.page() as page:
-                    # Not before: a job is not to fail because the worker had to launch another browser.
+                    # Not before: a job must not fail because the worker first had to launch a browser.
                     deadline.reschedule(clock() + request.timeout_ms / 1000)
                     attempt_page.page = page
                     earlier_span("wait for a page", seconds=page.waited_s)

@@ -45,8 +45,8 @@ class AttemptPage:
     """The page in which an attempt renders.
 
     Attributes:
-        page: None until it has one.
-        evidence: what is kept of it; None: it has none yet, or none is wanted.
+        page: the page itself; None until the attempt has one.
+        evidence: what is kept of it; None: there is none yet, or none is wanted.
         traces: what its render has left, if it failed.
         timings_ms: what the attempt has taken so far besides its render: `queued`, `upload`, `total`.
     """
@@ -141,26 +141,7 @@ class Ending:
             jitter=random.random(),  # noqa: S311 - spreads load, guards nothing
         )
         if decision is None:
-            evidence = attempt_page.evidence
-            facts = None
-            if evidence is not None:
-                error_facts = {"type": error_type, "detail": detail}
-                known = {"error": error_facts, **attempt_page.traces.facts()}
-                facts = await evidence.keep(Ended(State.FAILED, known))
-            outcome = AttemptOutcome(
-                State.FAILED,
-                browser_generation=attempt_page.generation,
-                memory_peak_bytes=attempt_page.memory_peak_bytes,
-                error_type=error_type,
-                error_detail=detail,
-                page=attempt_page.traces.page,
-                timings_ms=attempt_page.traces.timings_ms | attempt_page.timings_ms,
-                warnings=[*attempt_page.traces.warnings, *warning(evidence, facts)],
-                verdict=attempt_page.traces.verdict,
-                is_quarantined=error_type in retry_policy.CRASHES,
-                evidence=facts,
-            )
-            await self.record(attempt, outcome)
+            await self._record_failure(attempt, error_type, detail, attempt_page)
             return
         put_back = await until_answered(
             lambda: requeue_failed(
@@ -186,6 +167,30 @@ class Ending:
         )
         await self._after_put_back(attempt, put_back, decision.delay)
         await self._dispatch_parked_job(attempt)
+
+    async def _record_failure(
+        self, attempt: JobAttempt, error_type: ErrorType, detail: str, attempt_page: AttemptPage
+    ) -> None:
+        """End the job without success, with its evidence and with what is known of its page."""
+        evidence, traces = attempt_page.evidence, attempt_page.traces
+        facts = None
+        if evidence is not None:
+            known = {"error": {"type": error_type, "detail": detail}, **traces.facts()}
+            facts = await evidence.keep(Ended(State.FAILED, known))
+        outcome = AttemptOutcome(
+            State.FAILED,
+            browser_generation=attempt_page.generation,
+            memory_peak_bytes=attempt_page.memory_peak_bytes,
+            error_type=error_type,
+            error_detail=detail,
+            page=traces.page,
+            timings_ms=traces.timings_ms | attempt_page.timings_ms,
+            warnings=[*traces.warnings, *warning(evidence, facts)],
+            verdict=traces.verdict,
+            is_quarantined=error_type in retry_policy.CRASHES,
+            evidence=facts,
+        )
+        await self.record(attempt, outcome)
 
     async def record(self, attempt: JobAttempt, outcome: AttemptOutcome) -> None:
         """End the job, and announce it to the calls that wait for it."""

@@ -1,7 +1,8 @@
 """One Chromium. Playwright starts and ends the process; renders control it through a DevTools connection.
 
 The command line and the browser's folder are ours (flags.py and scratch.py in worker/browser/launch), not
-Playwright's. The connection goes to Chromium's debugging port, past Playwright (docs/adr: what that saves).
+Playwright's. The connection goes to Chromium's debugging port, past Playwright (docs/adr/0004 says what that
+saves).
 """
 
 import asyncio

@@ -158,7 +158,7 @@ class DevToolsConnection:
         return cls(socket)
 
     def session(self, session_id: str) -> Session:
-        """The session that `Target.attachToTarget` has named."""
+        """Make the session for an id that `Target.attachToTarget` has answered with."""
         session = self._sessions[session_id] = Session(self, session_id)
         return session
 
@@ -269,9 +269,9 @@ class DevToolsConnection:
 
 
 def _parsed(message: bytes) -> Params:
-    """A message. With a picture of 1 MB in it, `json` takes seven times as long as pydantic's parser."""
+    """Read a message. With a picture of 1 MB in it, `json` takes seven times as long as pydantic's parser."""
     try:
         parsed: Params = from_json(message)
-    except ValueError:  # it refuses halves of characters, such as a page's title may have
+    except ValueError:  # pydantic's parser refuses halves of characters, which a page's title may have
         parsed = json.loads(message)
     return parsed

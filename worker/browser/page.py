@@ -49,6 +49,7 @@ ISOLATED_WORLD: Final = "renderfleet"
 # Chromium's words for a world whose document was replaced, before it has told of the next document.
 _NO_WORLD: Final = "Cannot find context"
 _PDF_CHUNK_BYTES: Final = 256 * 1024
+# `setTimeout` for our own scripts in a page whose scripts may not run: Chromium's timers stand still there.
 _TIMERS: Final = script_text(Path(__file__).with_name("timers.js"))
 
 log = get_logger(__name__)
@@ -82,10 +83,10 @@ class Page:
         requests: the requests that have not ended, for `networkidle`.
         failures: the requests that failed, for `fail_on_failed_request`.
         paused: requests that are stopped before they are sent, for those who refuse or change them.
-        headers: those that its requests to one origin have besides Chromium's own.
+        headers: the caller's, which its requests to one origin have besides Chromium's own.
         storage_seed: what it finds in its browser: cookies and `localStorage`.
         log: what Chromium has noted about the page.
-        downloads: that the page began; they are refused.
+        downloads: those that the page began; they are refused.
         memory: the memory that it uses.
         port: its port of the egress proxy, its only way to the network; refuses everything until admitted.
         network_pid: id of the process that sends its requests to that port; None: not known.
@@ -113,7 +114,7 @@ class Page:
         self._frame_id = target_id  # Chromium gives the main frame its target's id
         self._session: Session = connection.session(session_id)
         self._is_closed = False
-        self._prelude = ""
+        self._prelude = ""  # what each of our scripts begins with
         # The loader of the document that `evaluate` was last asked of, and the id of our world in it.
         self._world: tuple[str, int] | None = None
         self.waited_s = 0.0
@@ -188,7 +189,8 @@ class Page:
             except ProtocolError as error:
                 if _NO_WORLD not in str(error):
                     raise
-        # Chromium gives the same world again, if the document has it; but a frame's may go at any time.
+        # If the document has our world already, Chromium answers with that one. The world of a child frame is
+        # not remembered: the frame may get another document at any time.
         loader, frame = self.lifecycle.loader, frame_id or self._frame_id
         world = await self.send("Page.createIsolatedWorld", frameId=frame, worldName=ISOLATED_WORLD)
         if frame_id is None:
@@ -306,7 +308,7 @@ class Page:
     @asynccontextmanager
     async def marked(self) -> AsyncIterator[None]:
         """Mark its renderer while the block runs: throttling its CPU gives it one more thread. Takes 1 ms."""
-        await self.send("Emulation.setCPUThrottlingRate", rate=1.01)
+        await self.send("Emulation.setCPUThrottlingRate", rate=1.01)  # 1 % slower; 1 is full speed
         yield
         await self.send("Emulation.setCPUThrottlingRate", rate=1)
 

@@ -1,9 +1,14 @@
 """The only way out of a page, and of a webhook.
 
-proxy.py opens a port for each page; port.py holds it to what its job may (terms.py), record.py remembers what
-came of it. connection.py is one connection at it: request.py reads what is asked for, pipes.py pass bytes on,
-answer.py rewrites the head of an answer, refusal.py says no. routes.py judges and connects (names.py shares
-look-ups of resolver.py, own.py knows the worker's own ports, dial.py dials), or through.py asks the egress
-service, which is the same proxy as a process of its own (standalone.py); upstream.py talks to a tenant's
-proxy.
+proxy.py opens a port for each page. port.py allows this page what the terms of its job allow (terms.py), and
+remembers what became of its connections (verdicts.py).
+
+inbound/ is the side of the browser: connection.py is one connection, request_head.py reads what it asks for,
+pipes.py relay bytes, response_head.py rewrites the head of an answer. refusal.py is the answer to what is not
+allowed. own_site/ has the pages that a port serves itself.
+
+outbound/ is the side of the target: route.py checks and connects. name_cache.py shares the look-ups of
+resolver.py, own_ports.py knows the worker's own ports, dial.py connects, upstream.py goes through a tenant's
+proxy. service_client.py connects through the egress service instead: that is `python -m worker.egress`, a
+process of its own with a port of its own kind (service_port.py).
 """

@@ -1,8 +1,8 @@
 """One listening port of the egress proxy. Each page has its own, which is its only way to the network.
 
-The port refuses every connection until it is admitted with the terms of a job. Only here it is decided what
-may be reached, for each connection: the browser names a host, the terms are checked, the name is resolved
-once, all its addresses are checked, and the proxy connects to one of them
+The port refuses every connection until it is admitted with the terms of a job. What may be reached is decided
+here and nowhere else, for each connection: the browser names a host, the terms are checked, the name is
+resolved once, all its addresses are checked, and the proxy connects to one of them
 (docs/adr/0008-the-egress-proxy.md).
 """
 
@@ -36,7 +36,9 @@ _CHECK_INTERVAL_S: Final = 0.5
 _MAX_REFUSED_AT_ONCE: Final = 64
 # Most log lines about blocked hosts, for each page: a page may try thousands.
 _MAX_LOG_LINES: Final = 20
+# So many checked targets are remembered for each page; further ones are checked each time.
 _MAX_TARGETS: Final = 100
+# In metrics and log lines, in place of an operator's rule: the job itself keeps this out of its page.
 _UNWANTED: Final = "block_requests"
 # Made once, because `labels` takes longer than the counting itself.
 _COUNTERS: Final = {outcome: EGRESS_CONNECTIONS.labels(outcome.value) for outcome in ConnectionOutcome}
@@ -255,9 +257,8 @@ class Port:
         except MalformedAddressError:
             raise RefusalError(Verdict(ConnectionOutcome.MALFORMED)) from None
         if target.address is not None and self._own_ports.has(target.address, target.port):
-            raise RefusalError(
-                Verdict(ConnectionOutcome.BLOCKED, Rule.HOST)
-            )  # not even a tenant's proxy is asked to connect to it
+            # Not even a tenant's proxy is asked to connect to it.
+            raise RefusalError(Verdict(ConnectionOutcome.BLOCKED, Rule.HOST))
         if len(self._targets) < _MAX_TARGETS:
             self._targets[address] = target
         return target

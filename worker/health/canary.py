@@ -34,22 +34,24 @@ from worker.render.context import Render
 from worker.render.pipeline import run_steps
 from worker.resources.job_intake import JobIntake
 
-# Why a worker takes no jobs.
+# Why a worker takes no jobs while canaries fail.
 NOT_RENDERING: Final = "a test render failed"
 # When a worker starts, jobs may be waiting. If one of them succeeds first, no canary is needed.
 _FIRST_PAUSE_S: Final = 2.0
-# A canary takes 0.2 s on an idle machine. On a busy one it may take five times as long as it did lately.
+# The shortest and the longest time limit of a canary. It takes 0.2 s on an idle machine. On a busy one it may
+# take five times as long as it did lately.
 TIMEOUT_S: Final = (3.0, 20.0)
 _TIMEOUT_FACTOR: Final = 5.0
 _FIRST_USUAL_DURATION_S: Final = 0.8
-# While jobs run and none succeeds, one canary in this time: 5 % of a core. Two canaries that fail and the
-# launch of a browser follow within 15 s.
+# While jobs run and none succeeds, a canary is due this often, which takes 5 % of a core. If the browser is
+# broken, two canaries have failed and another browser is launched within 15 s.
 _STALLED_S: Final = 4.0
 _FAILURES_TO_REPLACE: Final = 2
 # Shortest time between two replacements of the browser. It is doubled while new browsers do not work either.
 _SHORTEST_REPLACEMENT_PAUSE_S: Final = 10.0
 _LONGEST_REPLACEMENT_PAUSE_S: Final = 300.0
-# A worker that is not ready tries again soon.
+# The longest pause after a canary that failed, where one more at once would not help: the browser is not at
+# fault, or it is too early to replace it.
 _RETRY_S: Final = 10.0
 _NOT_ALLOWED_PAUSE_S: Final = 1.0
 # The worker is ready for this many intervals after a success; the next one is due after one interval.
@@ -63,7 +65,8 @@ _HTML: Final = "<!doctype html><title>canary</title><style>html{{background:#{co
 _MAX_BYTES: Final = 1024 * 1024
 
 log = get_logger(__name__)
-# Lets a name pass that is not public. Nothing is reached by it: the port answers itself.
+# With an address in EGRESS_ALLOW, names that are not public pass the check of a request. This one is for
+# documentation (RFC 5737), and nothing connects to it: the port itself answers.
 _POLICY: Final = AddressPolicy(allow=((ip_network("192.0.2.0/32"), None),))
 
 
@@ -188,6 +191,7 @@ class Canary:
         else:
             self._failure = None
             self._succeeded_at = _now()
+            # It rises at once, and falls by half at most.
             self._usual_duration_s = max(_now() - began_at, 0.5 * self._usual_duration_s)
         self._ended_at = _now()
         CANARIES.labels("failed" if self._failure else "succeeded").inc()

@@ -1,1 +1,1 @@
-"""What a worker does besides rendering: recover jobs, erase old data, fire schedules, listen to Redis."""
+"""What a worker does besides its attempts: find lost jobs, erase old data, run schedules, listen to Redis."""

@@ -28,7 +28,8 @@ _NO_BROWSER: Final = "there is no browser"
 # In this time the pool can notice that a browser does not work, and launch the next one.
 _PATIENCE_S: Final = 45.0
 _REFUSED_PAUSE_S: Final = 0.5
-_MAY_BE_THE_BROWSERS: Final = frozenset(
+# After one of these the browser is checked by a canary.
+_MAY_BE_BROWSERS_FAULT: Final = frozenset(
     (ErrorType.BROWSER_UNAVAILABLE, ErrorType.PAGE_CRASHED, ErrorType.INTERNAL_ERROR)
 )
 
@@ -186,7 +187,7 @@ class Pool:
                 raise NoPageError(ErrorType.BROWSER_UNAVAILABLE, "the browser gives no page") from error
             except RenderError as error:
                 if generation is not None and page is not None:
-                    if error.type in _MAY_BE_THE_BROWSERS:
+                    if error.type in _MAY_BE_BROWSERS_FAULT:
                         self.is_suspect.set()
                     if error.type is not ErrorType.BROWSER_UNAVAILABLE:
                         generation.require_all_parts(page)

@@ -22,6 +22,7 @@ from worker.pool.slots import Slots
 from worker.settings import BrowserSettings
 
 _LAUNCH_ATTEMPTS: Final = 4
+# After the first launch that failed; doubled after each further one.
 _FIRST_PAUSE_S: Final = 0.25
 # A planned replacement that failed is tried again later: the old browser still serves.
 _RECYCLE_PAUSE_S: Final = 60.0

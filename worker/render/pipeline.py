@@ -117,8 +117,8 @@ class Rendered:
         page: what the page says of itself.
         timings_ms: by stage; the wait for a page counts to `context`.
         warnings: sentences for the caller about what is not as asked.
-        blocked: what was kept out of the page; None: nothing was to be.
-        verdict: what it is worth; None: nobody knows.
+        blocked: what was kept out of the page; None: the request asked to keep nothing out.
+        verdict: what the result is worth; None: it was not judged.
     """
 
     artifact: ArtifactFacts
@@ -154,14 +154,14 @@ async def render(
         terms: what the page may reach.
         max_bytes: the largest artifact that is allowed.
         bounds: what parts of the render may take.
+        lists: what blocks advertisements and trackers.
         fetch_own_pdfs: reads what other jobs of the tenant have made.
         ignored_selectors: elements that do not count when the picture is compared.
         recorder: records the render.
         replay: answers the page's requests instead of the web.
-        lists: what blocks advertisements and trackers.
         deadline: the attempt's; every wait in here can be cancelled. A page whose time is over is looked at
             for a last time, so that its owner learns what it waited for.
-        traces: are left in it if the render fails.
+        traces: gets what is known of the render, also if it fails.
 
     Raises:
         RenderError: for every reason that the job's owner is told.

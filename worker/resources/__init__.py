@@ -1,1 +1,1 @@
-"""Memory and disk: how much a page, a worker and its container use, and how much they may use."""
+"""What pages, the worker and its container use of memory, CPU, disk and processes, and the limits."""

@@ -198,7 +198,8 @@ class Sender:
                 return
             decision = decide(
                 attempt.result,
-                tries=message.tries if message.job_id else MAX_TRIES,  # who tests waits for the answer
+                # A test message has no further attempt: the person who tests waits for the result.
+                tries=message.tries if message.job_id else MAX_TRIES,
                 jitter=random.random(),  # noqa: S311 - spreads load, guards nothing
             )
             await self._record(message, attempt, decision.state, decision.delay)
@@ -274,7 +275,7 @@ class Sender:
         return SendResult(response.status, error_of_status(response.status), response.retry_after_s)
 
     async def _trust(self, url: str) -> ssl.SSLContext | None:
-        """What the certificate of this address is verified by; None: it has none.
+        """What the certificate of this address is verified by; None: plain http, which has no certificate.
 
         Not made before it is needed: reading the system's authorities takes a fifth of a worker's start.
         """
@@ -324,7 +325,7 @@ class Sender:
 
 
 def _known_of(message: Message) -> dict[str, str | int]:
-    """What its span says of a message."""
+    """What the span of a message says of it."""
     return {
         "job_id": str(message.job_id or ""),
         "message_id": str(message.id),
@@ -333,6 +334,6 @@ def _known_of(message: Message) -> dict[str, str | int]:
 
 
 def _traced(headers: Mapping[str, str]) -> Mapping[str, str]:
-    """With the trace of its job: its receiver is the caller who has begun it."""
+    """The headers, with the trace of the job: the receiver is the caller whose trace it is."""
     known = traceparent()
     return headers if known is None else {**headers, "traceparent": known}

@@ -1,1 +1,1 @@
-"""Request bodies and answers in the OpenAPI document, by what they are about."""
+"""Bodies, headers and answers of the routes in the OpenAPI document: one module for each noun."""

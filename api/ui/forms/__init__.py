@@ -1,1 +1,1 @@
-"""Forms that grow out of a schema: an option that is added to the schema has its field at once."""
+"""Forms that are made from a schema: an option that is added to the schema gets its field by itself."""

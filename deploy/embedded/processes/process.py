@@ -24,7 +24,9 @@ from typing import Final
 from deploy.embedded.processes import privileges, process_tree
 
 LINUX: Final = sys.platform == "linux"
+# Pause between two looks whether a child has ended.
 POLL_S: Final = 0.02
+# So many lines of a log end an error message.
 TAIL_LINES: Final = 15
 
 # A log larger than this is replaced by a new one at the next start. One old log is kept.
@@ -37,7 +39,8 @@ INTERRUPT_S: Final = 5.0
 # waits for this long: if it was a Ctrl-C, it stops as requested and does not report an error of the child.
 INTERRUPTED_S: Final = 0.1
 
-# The parent may end before the death signal is set. Then this shell has another parent, and ends here.
+# The parent may end before the death signal is set. Then this shell has another parent, and ends here. `$0`
+# is the process id of the right parent.
 PARENT_IS_ALIVE: Final = 'test "$PPID" = "$0" || exit 1; exec "$@"'
 
 # The death signal depends on the thread that forks, not on its process: it is sent when the thread ends. So

@@ -1,1 +1,1 @@
-"""The way to a target: judged, resolved, dialled, straight or through another proxy."""
+"""The way to a target: checked, looked up, connected, directly or through another proxy."""

@@ -18,7 +18,7 @@ from worker.render.waiting.conditions import wait_for_function, wait_for_selecto
 from worker.render.waiting.load_wait import FONTS_TIMEOUT_S, LoadEnd, is_replaced, wait_loaded, wait_quiet
 from worker.render.waiting.settle import AUTO_S, wait_rest
 
-# The stage of a document that each word waits for; auto and networkidle wait for more after it.
+# What a document must have reached for each `wait_until`. `auto` and `networkidle` wait for more after that.
 _STAGES: Final[dict[WaitUntil, str]] = {
     WaitUntil.AUTO: LOAD,
     WaitUntil.COMMIT: COMMIT,
@@ -33,14 +33,16 @@ _ENDED: Final = (
 MAX_TITLE_LENGTH: Final = 1_000
 # RFC 5646, section 4.4.1: 35 characters hold any tag that means something.
 _MAX_LANGUAGE_LENGTH: Final = 35
-# Of an answer without a body: a redirect that leads nowhere, and errors. An empty 200 is what was wanted.
+# From this status on, an answer with an empty body is an error: a redirect that leads nowhere, or a failure.
+# An empty page with status 200 is what the caller asked for.
 _FIRST_REFUSED_STATUS: Final = 300
 # Documents that may follow each other by script or meta refresh; as many as HTTP redirects in Chromium.
 _MAX_DOCUMENTS: Final = 20
 _FONTS_TIMEOUT_MS: Final = round(FONTS_TIMEOUT_S * 1000)
 
-# One question for everything, as a function of a script. Laying out first makes the page ask for the fonts
-# that it needs. A field with `autofocus` gets the text cursor with the next frame, which may come later.
+# Asks the page for all facts at once; the text of a JavaScript function. `offsetWidth` lays the page out, so
+# that it asks for the fonts that it needs. A field with `autofocus` gets the text cursor with the next frame,
+# which may come later.
 _QUESTION: Final = """async (fontsMs) => {
   document.documentElement?.offsetWidth;
   const fonts = document.fonts.status !== "loading" || await Promise.race([

@@ -80,7 +80,7 @@ class NewRenderer:
         self._before = processes.renderers()
 
     def find(self) -> bool:
-        """Take the only new renderer. False if there are two, because another page got a new one, too."""
+        """Take the only new renderer. False: there is none, or several, because another page got one, too."""
         new = self._processes.renderers() - self._before
         if len(new) == 1:
             self.memory.renderers = new
@@ -118,7 +118,7 @@ class MemoryGuard:
         self._growth = SharedGrowth()
 
     @asynccontextmanager
-    async def creating(self) -> AsyncIterator["NewRenderer"]:
+    async def creating(self) -> AsyncIterator[NewRenderer]:
         """Open this around the creation of a page: one at a time, so that a new renderer is this page's.
 
         This costs no time: four pages took 0.22 s both one by one and together (two cores).
@@ -160,7 +160,7 @@ class MemoryGuard:
     def end(self, page: PageMemory) -> None:
         """Stop watching this page: its render is over. Call it before the page is closed.
 
-        A page that has flooded the shared processes is killed: else they would work off its flood first.
+        A page that has flooded the shared processes is killed. Otherwise they would first finish its flood.
         """
         page.measure()
         if self._shared_cpu.is_suspicious(page):
@@ -206,19 +206,19 @@ class MemoryGuard:
     def _check_shared_cpu(self) -> None:
         """Stop a page while it keeps the shared processes busy; end it if it does so again and again."""
         now = time.monotonic()
-        account, moment = self._shared_cpu, self._saturation
-        moment.check(now, self._processes.services, self._rendering, stopped=self.back_pressure)
-        flooding = account.check(
+        cpu, saturation = self._shared_cpu, self._saturation
+        saturation.check(now, self._processes.services, self._rendering, stopped=self.back_pressure)
+        flooding = cpu.check(
             now,
             self._processes.services,
             self._rendering,
             stopped=self.back_pressure,
-            is_saturated=moment.is_saturated,
+            is_saturated=saturation.is_saturated,
         )
         if flooding is not None:
             self.end_misuse(flooding, _FLOOD)
-        sender = account.sender() or moment.sender
-        self.back_pressure.update(now, sender, are_busy=account.are_busy or moment.is_saturated)
+        sender = cpu.sender() or saturation.sender
+        self.back_pressure.update(now, sender, are_busy=cpu.are_busy or saturation.is_saturated)
 
     async def until_rendering(self) -> None:
         """Return when a page renders: at once, if one does."""

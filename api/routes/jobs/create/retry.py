@@ -38,10 +38,11 @@ from fleet.render.stored import StoredRequestError, read_stored
 from fleet.tenants.tenant import Tenant
 from fleet.vault import Purpose, SecretOwner
 
-# Of a name in an answer: a caller may send longer ones.
+# So much of a name is repeated in an answer: a caller may send longer ones.
 _MAX_NAME_LENGTH: Final = 100
 _REPLAY: Final = "replay"
-# A replay sends nothing, so that it needs nothing that was sent. What the page itself can read it needs.
+# A replay sends nothing to the web, so it does not need these. It needs what the page itself can read, such
+# as cookies.
 _ONLY_SENT: Final = frozenset({"headers", "basic_auth", "proxy"})
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])

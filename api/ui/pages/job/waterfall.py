@@ -1,6 +1,6 @@
 """What happened to a job, on one axis of time: it waited, was attempted with its stages, webhooks were sent.
 
-Waiting may take days and a render a third of a second: on a plain axis the render would be a hair line. So a
+Waiting may take days and a render a third of a second: on a plain axis the render would be a hairline. So a
 wait that is much longer than all work together is cut short, and drawn as cut. No clock is read: the time is
 given.
 """
@@ -15,16 +15,18 @@ from fleet.jobs.attempts.history import AttemptEnd, AttemptRecord
 from fleet.jobs.job import Job
 from fleet.webhooks.messages import MessageRecord
 
-# Units of the drawing from its left to its right end.
+# Of the whole drawing, in units of its own.
 WIDTH: Final = 1000.0
-# What is shorter could not be seen.
+# The least width of a bar, in the same units: a thinner one could not be seen.
 _THINNEST: Final = 3.0
 _MILLISECOND: Final = timedelta(milliseconds=1)
-# A wait is cut to this share of all work together, if it is at least twice as long.
+# A long wait is drawn as long as this share of all work together. It counts as long if it takes more than
+# `_CUT_FROM` times that.
 _WAIT_SHOWN: Final = 0.3
 _CUT_FROM: Final = 2.0
-# If the work takes no time, as that of a job that was cancelled while it was queued.
+# Work that takes less counts as this much: that of a webhook that failed at once may take no time.
 _LEAST_WORK_MS: Final = 20.0
+# The ticks divide the axis into so many equal parts.
 _TICKS: Final = 4
 _STAGES: Final = ("context", "navigation", "readiness", "capture", "upload")
 
@@ -163,6 +165,7 @@ class _Clock:
     now: datetime
 
     def ms(self, moment: datetime | None) -> float:
+        """When it was; None: now, because it goes on."""
         return max(0.0, ((moment or self.now) - self.zero) / _MILLISECOND)
 
 
@@ -257,14 +260,15 @@ class _Axis:
     def of(cls, spans: Iterable[_Span]) -> "_Axis":
         all_ = list(spans)
         work = _merged([span for span in all_ if span.kind is not BarKind.QUEUED])
-        shown = max(_LEAST_WORK_MS, sum(end - start for start, end in work)) * _WAIT_SHOWN
+        shown_wait = max(_LEAST_WORK_MS, sum(end - start for start, end in work)) * _WAIT_SHOWN
         if not work:
-            shown = float("inf")
+            shown_wait = float("inf")  # nothing to compare the wait with: it is not cut
+        last = max((span.end_ms for span in all_), default=0.0)
         pieces, at = [], 0.0
-        for start, end in [*work, (max((span.end_ms for span in all_), default=0.0),) * 2]:
+        for start, end in [*work, (last, last)]:  # behind the last work, too, there may be a wait
             wait = max(0.0, start - at)
             if wait:
-                pieces.append(_Piece(at, start, shown if wait > _CUT_FROM * shown else wait))
+                pieces.append(_Piece(at, start, shown_wait if wait > _CUT_FROM * shown_wait else wait))
             if end > start:
                 pieces.append(_Piece(start, end, end - start))
             at = max(at, end)

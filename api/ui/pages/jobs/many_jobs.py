@@ -26,7 +26,7 @@ from fleet.jobs.job import State
 from fleet.jobs.listing import newest_ids
 from fleet.jobs.read import LAST_ID
 
-# One request does so many: some seconds.
+# One request does at most so many, which takes some seconds.
 MOST_AT_ONCE: Final = 1_000
 _AT_THE_SAME_TIME: Final = 4
 _LIST: Final = f"{ROOT}/jobs"
@@ -49,10 +49,11 @@ class _Kind:
     Attributes:
         states: of the jobs that it is for.
         run: does it with one job.
-        question: what is asked before; `{jobs}` are their number and word.
+        question: what is asked before; `{jobs}` becomes "1 job" or "12 jobs".
         consequence: what is said beside the question.
         done: what is said afterwards.
-        may_be_undone: whether it needs no question for jobs that were selected one by one.
+        may_be_undone: whether it can be undone. Then nothing is asked before if the jobs were selected one by
+            one.
     """
 
     states: tuple[State, ...]
@@ -108,7 +109,7 @@ class _Wish:
 
     Attributes:
         selected: the jobs that were ticked; None: all that match.
-        newest: the first job of the list that was looked at. Jobs that came later do not count.
+        newest: the newest job of the list that was looked at. Jobs that were made later do not count.
         view: `gallery` or empty.
     """
 

@@ -49,6 +49,7 @@ _ZONES: Final = (
     "Asia/Kolkata",
     "Australia/Sydney",
 )
+# What the form of a new schedule begins with, and the names of all fields.
 _START: Final[dict[str, str]] = {
     "name": "",
     "cron": "0 9 * * MON-FRI",
@@ -60,6 +61,7 @@ _START: Final[dict[str, str]] = {
     "ignore_selectors": "",
     "enabled": "yes",
 }
+# Fields of several lines, whose text is taken as it was sent.
 _LONG: Final = frozenset({"job", "ignore_selectors"})
 
 router = APIRouter()
@@ -82,8 +84,12 @@ class _Draft:
     errors: Mapping[str, str] = field(default_factory=dict)
 
 
-class _NotJsonError(Exception):
-    """What was typed into a field is not what it takes."""
+class _UnreadableFieldError(Exception):
+    """What was typed into a field cannot be read.
+
+    Attributes:
+        name: of the field.
+    """
 
     def __init__(self, name: str, words: str) -> None:
         super().__init__(words)
@@ -98,7 +104,7 @@ async def show_new_schedule(viewer: Rendering) -> Response:
 
 @router.post(NEW.path)
 async def make_schedule(viewer: Rendering) -> Response:
-    """Make it. With `draft`, show the form with what was sent, as the playground does."""
+    """Make it. With `draft`, only show the form, filled with the job that was sent."""
     form = await viewer.form()
     draft = _sent(form, ())
     if form.text("draft"):
@@ -222,7 +228,7 @@ async def _wanted(
             json.dumps(document), context=viewer.dependencies.validation_for(viewer.tenant)
         )
         await require_own_pdfs(viewer.dependencies, viewer.tenant, wanted.job)
-    except _NotJsonError as error:
+    except _UnreadableFieldError as error:
         errors = {error.name: str(error)}
     except ValidationError as error:
         errors = {}
@@ -241,14 +247,14 @@ def _document(values: Mapping[str, str], secrets: Mapping[str, Any]) -> dict[str
     """The body that the API would get.
 
     Raises:
-        _NotJsonError: the job is no JSON object, or the threshold no number.
+        _UnreadableFieldError: the job is no JSON object, or the threshold no number.
     """
     try:
         job = from_json(values["job"] or "{}")
     except ValueError as error:
-        raise _NotJsonError("job", f"is not valid JSON: {error}") from None
+        raise _UnreadableFieldError("job", f"is not valid JSON: {error}") from None
     if not isinstance(job, dict):
-        raise _NotJsonError("job", "must be a JSON object")
+        raise _UnreadableFieldError("job", "must be a JSON object")
     merged = json.loads(nested(json.dumps({**secrets, **job})))
     document: dict[str, Any] = {
         "cron": values["cron"],
@@ -266,5 +272,5 @@ def _document(values: Mapping[str, str], secrets: Mapping[str, Any]) -> dict[str
             try:
                 document["compare"]["threshold"] = float(values["threshold"])
             except ValueError:
-                raise _NotJsonError("threshold", "must be a number") from None
+                raise _UnreadableFieldError("threshold", "must be a number") from None
     return document

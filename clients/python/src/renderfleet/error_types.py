@@ -8,7 +8,7 @@ from renderfleet.errors import ApiError, JobFailed
 if TYPE_CHECKING:
     from renderfleet.models.jobs import Job, Problem
 
-# How only a job can fail.
+# Errors that only jobs have.
 
 
 class NameNotResolved(JobFailed):
@@ -87,7 +87,7 @@ class JobExpired(JobFailed):
     """The job expired before it could finish."""
 
 
-# How a call can fail.
+# Errors that calls have. Where a job has one of these types, `JobFailed` itself is raised.
 
 
 class InvalidRequest(ApiError):

@@ -34,7 +34,7 @@ _ATTEMPT_COLUMNS: Final = (
     Column[Attempt]("worker", lambda one: one.worker_id),
     Column[Attempt]("error", lambda one: one.error.type if one.error else ""),
 )
-# Asked before so many are cancelled at once.
+# The states in which a job can be cancelled.
 _STATUSES: Final = ("queued", "running")
 
 Ids = Annotated[list[str], typer.Argument(metavar="ID", help="Ids of jobs.")]
