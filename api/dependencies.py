@@ -93,6 +93,12 @@ class Dependencies:
     """Open connections, and the objects that use them.
 
     Attributes:
+        turns: lets loads of the same signed link make one job, not several.
+        waiters: calls that wait for jobs.
+        feed: tells of the changes of all jobs of a tenant.
+        ticks: tells open pages of the dashboard that something may have changed.
+        open_jobs: the jobs that have not ended, as they were counted last.
+        handover: puts accepted jobs into Redis.
         policy: the addresses that jobs may reach; a tenant can have lists of its own besides.
     """
 

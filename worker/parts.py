@@ -1,4 +1,4 @@
-"""The parts of a process start and stop in one way: one after the other, by a list.
+"""Starts the parts of a process one after the other, in the order of a list, and stops them in reverse.
 
 Modelled on the services of River (https://github.com/riverqueue/river, rivershared/startstop).
 """

@@ -1,4 +1,4 @@
-"""One call to the bytes: `POST /v1/screenshot` and `POST /v1/pdf`. Beneath lies an ordinary durable job."""
+"""`POST /v1/screenshot` and `POST /v1/pdf`: calls that answer with the file. They make ordinary jobs."""
 
 from typing import Final, Self
 

@@ -1,4 +1,4 @@
-"""A render with `fetch`, as a module for Node.js: a key does not belong into a page."""
+"""A render with `fetch`, as a module for Node.js: in a web page, everybody could read the key."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Values as they are written in code: JSON, JavaScript, Python. It is always valid, and shows all.
+"""Values as they are written in code: JSON, JavaScript, Python. The code is always valid.
 
 Characters that cannot be seen, or that turn the direction of a line, are written as escapes: what a person
 reads is what will be sent.

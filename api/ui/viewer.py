@@ -33,9 +33,10 @@ PAGE_HEADERS: Final = {
     "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     # With `no-referrer`, browsers would write `Origin: null` into our own forms (WHATWG Fetch, section 3.2).
     "Referrer-Policy": "same-origin",
-    # A page of one address is a whole page or a fragment of it.
+    # With this header of a request, the same address answers with a fragment instead of the whole page.
     "Vary": "HX-Request",
 }
+# The cookie with what a form has left to say to the next page, and how long it lasts.
 _SAID: Final = "renderfleet-said"
 _SAID_S: Final = 60
 

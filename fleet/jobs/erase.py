@@ -3,8 +3,8 @@
 An orphan is a stored file that is neither artifact nor evidence of any job: an attempt uploaded it, and then
 did not succeed. The keys of all files that an attempt may have stored are known (`fleet/artifacts/keys.py`).
 So nothing has to be searched for in the store, and no file of another job can be erased. A difference
-picture shows something of two jobs, so it goes with the artifact of either. Nobody notes of which artifacts
-small pictures are kept: their keys are known, and to erase what is not there costs next to nothing.
+picture shows something of two jobs, so it is erased with the artifact of either. It is not recorded which
+artifacts have small pictures: their keys are known, and to erase what is not there costs next to nothing.
 
 Files are erased before rows are marked: if the store does not answer, they are erased later. Rows are locked
 meanwhile (SKIP LOCKED), so that workers that erase at the same time share the work.
@@ -42,7 +42,7 @@ _ERASABLE: Final = f"""
     WHERE erase_at <= now() AND artifact_erased_at IS NULL AND (erase_at, id) > ($1, $2)
     ORDER BY erase_at, id LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
 """
-# Of one job, which may be kept for longer. It waits for the eraser, if that has locked the row.
+# One job, whose retention need not be over. The statement waits for the eraser, if that has locked the row.
 _LOCK: Final = f"""
     SELECT {JOB_COLUMNS}, {_FILES}
     FROM jobs WHERE id = $1 AND tenant_id = $2 FOR NO KEY UPDATE

@@ -1,4 +1,4 @@
-"""Queued jobs of all tenants, for who runs the fleet. How many there are: `fleet/capacity/demand.py`."""
+"""Queued jobs of all tenants, for operators. How many there are: `fleet/capacity/demand.py`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

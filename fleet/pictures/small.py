@@ -1,4 +1,4 @@
-"""Small pictures of pictures, made in a process of its own, for the reasons that compare.py has."""
+"""Makes small pictures, for lists and galleries, in a process of its own. Why: see compare.py."""
 
 import json
 from typing import Final

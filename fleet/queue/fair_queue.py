@@ -6,9 +6,8 @@ that has queued jobs has a start tag, which is for its next job. The tenant with
 virtual time becomes this tag, and then the tag grows by `1 / weight`. A tenant that has no queued job gets a
 tag with its next one: virtual time, or its last tag if that is larger. This has the following effects:
 
-- Virtual time follows the jobs that are taken. How many jobs are queued, or how urgent they are, does not
-move
-  it.
+- Virtual time follows the jobs that are taken. It does not matter how many jobs are queued, or how
+  urgent they are.
 - Whatever a tenant has queued, cancelled or rendered before: from the moment when it has a queued job again,
   at most `max(1, ceil(other weight / own weight))` jobs of each other tenant are taken before its first one.
 - If a job of each other tenant has been taken since the tenant's last one, its job is the next one, after

@@ -1,9 +1,9 @@
 """The outbox of webhook messages, and the attempts to send them. Contains all SQL for both.
 
-The trigger `job_changes_state` puts a message into the outbox, in the transaction that ends the job; a test
-is put there by a call, and is about no job. A sender
-claims the message for a lease, which counts as an attempt. If the sender fails, the lease runs out, and
-another sender sends the message again with the same id. So each message is delivered at least once.
+The trigger `job_changes_state` puts a message into the outbox, in the transaction that ends the job. A test
+message is put there by a call, and is about no job. A sender claims the message for a lease, which counts as
+an attempt. If the sender fails, the lease runs out, and another sender sends the message again with the same
+id. So each message is delivered at least once.
 """
 
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ class Message:
 
     Attributes:
         id: the same for all attempts; the receiver gets it as `webhook-id`.
-        job_id: None: it is a test.
+        job_id: the job that it is about; None: it is a test message.
         attempt: number of this attempt, from 1. Only the newest attempt may record a result (a fence).
         tries: attempts since the message was created or redelivered by its owner.
         egress_allow: what its tenant may reach besides the settings' addresses, written as in `EGRESS_ALLOW`.
@@ -161,7 +161,8 @@ _REDELIVER: Final = """
     )
     SELECT count(*) FROM message
 """
-# Tests go with no job, so the older ones of an endpoint go with the next one.
+# Other messages are deleted with their job. A test message has none, so the next one deletes the older ones
+# of its endpoint.
 _ADD_TEST: Final = """
     WITH endpoint AS (
         UPDATE webhook_endpoints SET disabled_at = NULL WHERE id = $1 AND tenant_id = $2

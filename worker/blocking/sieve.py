@@ -1,8 +1,8 @@
 """Decides for one page what is refused, and remembers it.
 
-Three ask it. The egress proxy, about each host (all that it sees of https) and each whole address of plain
-http. The browser, about the few https requests that it stops (`patterns`). And the end of the render, which
-counts, and does not call a failure what was refused on purpose.
+Three parts of the worker ask it. The egress proxy, about each host (all that it sees of https) and each whole
+address of plain http. The browser, about the few https requests that it stops (`patterns`). And the end of
+the render, which counts, and does not call a failure what was refused on purpose.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from worker.blocking.list_engine import ListEngine
 Params = dict[str, Any]
 _HTTPS: Final = "https://"
 _OF_MEDIA: Final = ("media",)
-# A page may try thousands; those that nobody remembers are still counted.
+# So many refused addresses are remembered of one page; further ones are only counted.
 _MAX_REMEMBERED: Final = 2_000
 
 
@@ -44,7 +44,7 @@ class Wishes:
     Attributes:
         page: the address of the page; empty: it has none.
         block: the caller's own patterns.
-        allow: what is refused by nothing else.
+        allow: what is let through, whatever else would refuse it.
         lists: those that were asked for.
         kinds: kinds of requests, as the DevTools protocol names them.
     """
@@ -98,7 +98,7 @@ class Sieve:
         if kinds.MEDIA not in self._wishes.kinds or not kinds.is_media(content_type):
             return None
         if accept.startswith("text/html") or self._is_allowed(url):
-            return None  # a page that is a video shows it
+            return None  # the address of the page may itself be a video, which it shows then
         if url not in self._refused:
             self._note_cut(length)
         return self._refuse(RefusedBy.KIND, url)

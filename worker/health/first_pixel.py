@@ -1,4 +1,4 @@
-"""Reads the colour of a picture of one colour, without a library: one would use 4 MB in each worker."""
+"""Reads the colour of a picture of one colour, without a library, which would use 4 MB in each worker."""
 
 import struct
 import zlib

@@ -20,9 +20,9 @@ from worker.pool.warm_pages import WarmPages
 from worker.resources.disk import full_error, is_almost_full
 from worker.settings import BrowserSettings
 
-# The number of every browser that is for one page: it is none of those that follow each other.
+# The number of each browser that is for one page: such a browser is not one of the worker's generations.
 EXTRA: Final = 0
-# Ten times what it takes on a machine that is busy.
+# What getting a page may take: ten times as long as on a busy machine.
 _PAGE_TIMEOUT_S: Final = 10.0
 
 log = get_logger(__name__)
@@ -111,7 +111,7 @@ class Generation:
             async with asyncio.timeout(_PAGE_TIMEOUT_S):
                 await self._lost_page_check.run()
                 if self.browser.parts.has_ended():
-                    await self.browser.wait_lost()  # who watches it kills it within a second
+                    await self.browser.wait_lost()  # the supervisor kills it within a second
                 page = await self._warm.take()
         except ConnectionLostError:
             log.info("the browser ended before it gave a page", generation=self.numbers.generation)
@@ -124,7 +124,7 @@ class Generation:
         return page
 
     async def spare(self) -> Page:
-        """A fresh page that leaves the warm ones to the renders, and is none itself.
+        """A fresh page that is not one of the warm ones: those are left to renders.
 
         Raises:
             DevToolsError: the browser ended, or refuses.
@@ -151,7 +151,7 @@ class Generation:
             raise RenderError(ErrorType.BROWSER_UNAVAILABLE, "the browser lost a part during the render")
 
     async def settle(self, page: Page) -> None:
-        """Find out what a render took that has come to a good end."""
+        """Measure the memory of a render that has succeeded, before it is reported."""
         await self.browser.memory.settle(page.memory)
 
     async def give_back(self, page: Page) -> None:
@@ -184,7 +184,7 @@ class Generation:
         await self.browser.close()
 
     async def _look_at_sandbox(self, settings: BrowserSettings) -> None:
-        """Refuse a browser whose pages are not locked up, unless somebody has said that they need not be.
+        """Refuse a browser whose pages are not in Chromium's sandbox, unless CHROMIUM_SANDBOX is off.
 
         Raises:
             DevToolsError: the browser ended, or refuses.

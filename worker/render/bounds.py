@@ -1,4 +1,4 @@
-"""What parts of a render may take where no option of the request says it."""
+"""The limits of those parts of a render for which the request has no option."""
 
 from dataclasses import dataclass
 from typing import Final

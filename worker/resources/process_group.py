@@ -1,4 +1,4 @@
-"""The process group of one Chromium: Playwright makes its first process the leader, and no other leaves it.
+"""The process group of one Chromium: Playwright makes its first process the leader. No process leaves it.
 
 A process of Chromium that was stopped (SIGSTOP, or a frozen container) does not hear that its browser has
 ended, and outlives it: only SIGKILL to the whole group leaves nothing behind.

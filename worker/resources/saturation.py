@@ -1,4 +1,4 @@
-"""Finds the page that sends the shared processes messages faster than they handle them, within a moment.
+"""Finds within tenths of a second the page that sends messages faster than the shared processes handle them.
 
 The account in shared_cpu.py tells after a second or more who keeps the shared processes busy. By then a page
 may have sent what takes the browser process ten times as long. So this looks ten times a second whose main

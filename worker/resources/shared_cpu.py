@@ -16,21 +16,25 @@ from typing import Final
 from worker.resources.chromium_processes import read_cpu_s
 from worker.resources.memory.page_memory import PageMemory
 
-# A page that loads 300 small files takes 0.6 s of the two processes.
+# A page whose level is above this is ended. A page that loads 300 small files comes to 0.6 s.
 LIMIT_S: Final = 1.5
+# By so much a level falls each second.
 _LEAK_PER_S: Final = 0.2
 # Pages do not have to wait for a process that uses less of a core than this.
 _BUSY: Final = 0.25
 # CPU time of a renderer counts half as much half a second later: the shared processes may work on it later.
 _DECAY: Final = 0.5
 _DECAY_S: Final = 0.5
+# The shortest time between two measurements.
 _STEP_S: Final = 0.2
 # The shared processes still work on what a page had sent when it was ended, until they have nothing more to
 # do, or for so long at most. Meanwhile that page is counted as if it still used half of a core. Otherwise the
 # pages that wait would be charged for it.
 _LEFT_FOR_S: Final = 10.0
 _HALF_A_CORE_S: Final = 0.5
+# A page whose renderers used less lately is not taken for the busiest one.
 _LEAST_S: Final = 0.1
+# A page is clearly before the others if it used so many times as much as any of them.
 _CLEARLY: Final = 3.0
 # A third of the limit: an ordinary page does not come to that.
 _SUSPICIOUS_S: Final = LIMIT_S / 3

@@ -1,4 +1,4 @@
-"""Storing a file that goes with a job's artifact, without a moment in which nobody would erase it."""
+"""Storing a file beside a job's artifact, so that it is always erased with the artifact."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final

@@ -1,4 +1,4 @@
-"""What a page asks for in vain."""
+"""What is kept out of a page: which of its requests are refused."""
 
 from collections.abc import Sequence
 from enum import StrEnum

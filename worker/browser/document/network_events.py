@@ -1,6 +1,6 @@
-"""DevTools' Network domain of one page, which several want to have switched on.
+"""DevTools' Network domain of one page, which several parts of a render need.
 
-Each switching on replaces the sizes of the one before, so that it is done in one place.
+Enabling it again would replace the buffer sizes that were set before, so only this module enables it.
 """
 
 from worker.browser.devtools import Session
@@ -10,8 +10,8 @@ class NetworkEvents:
     """The domain of one page.
 
     Attributes:
-        kept_bytes: so much of what is answered Chromium keeps, to be read when it has ended. 0, because it
-            would keep each answer in memory for a debugger.
+        kept_bytes: so many bytes of answers Chromium keeps in memory, to be read later. 0 at first: by
+            default, it would keep every answer, as a debugger needs it.
     """
 
     def __init__(self, session: Session) -> None:

@@ -1,6 +1,6 @@
-"""Notices that the compressed body of a plain HTTP answer ends before its end.
+"""Notices a plain HTTP answer that is complete for HTTP, but whose compressed body breaks off.
 
-The answer is whole by all that HTTP says of it: that one is cut off before, Chromium notices itself.
+If the answer itself breaks off, Chromium notices that without us.
 """
 
 from http import HTTPStatus

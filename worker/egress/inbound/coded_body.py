@@ -1,8 +1,8 @@
-"""Whether a compressed body is there to its end. Its bytes are followed, and nothing of it is kept.
+"""Whether a compressed body is complete. Its bytes are looked at as they pass, and none are kept.
 
-Chromium shows what it could decompress of a body that ends too early, and says nothing of it. Servers that
-leave out the end of the format, but no data, must go on working: checksums and sizes are not looked at, as
-Chromium does not look at them, and a body that ends where its sender has flushed everything is whole.
+Chromium shows what it could decompress of a body that ends too early, and reports no error. Servers that
+leave out the end of the format, but no data, must go on working. So checksums and sizes are not looked at, as
+Chromium does not look at them, and a body that ends where its sender has flushed everything is complete.
 """
 
 import zlib

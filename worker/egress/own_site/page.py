@@ -1,4 +1,4 @@
-"""A single page: a canary must not depend on anything outside the worker."""
+"""A site of one page, for canaries: they must not depend on anything outside the worker."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

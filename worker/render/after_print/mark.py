@@ -1,4 +1,4 @@
-"""Lets Chromium print a watermark, on paper of its size: so it may be in any script, and any picture.
+"""Lets Chromium print a watermark, on paper of its size: so it may have any letters, and any picture.
 
 It is printed in the page of the render, when that is printed already and has been left.
 """

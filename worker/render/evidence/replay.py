@@ -64,7 +64,7 @@ class Replay:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read the zip file of an evidence, which this has to be able to read until `close`.
+        """Read the zip file of an evidence. The file must stay there until `close`.
 
         Raises:
             RenderError: `not_replayable`: it is damaged.
@@ -140,7 +140,7 @@ class Replay:
         self._asked[key] += 1
         entry = entries[min(number, len(entries) - 1)]
         if "_file" not in entry["response"]["content"]:
-            # It came from Chromium's cache, which had it from the other.
+            # It came from Chromium's cache. The body is in the entry of the answer that the cache had stored.
             same = entry["response"]["status"]
             full = [one for one in entries if "_file" in one["response"]["content"]]
             entry = next((one for one in full if one["response"]["status"] in (same, 200)), entry)
@@ -190,7 +190,7 @@ class Replay:
 
 def _fields(response: Mapping[str, Any]) -> list[dict[str, str]]:
     """The header fields of a recorded answer, as far as they still hold."""
-    # Of several of one name DevTools makes one with line breaks.
+    # DevTools joins several fields of one name into one, with line breaks.
     fields = [
         {"name": field["name"], "value": value}
         for field in response["headers"]
@@ -205,6 +205,6 @@ def _fields(response: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def _reason(failure: str) -> str:
-    """Of Fetch's words the one for what DevTools says: `net::ERR_CONNECTION_REFUSED`, `csp`."""
+    """Fetch's word for an error as DevTools names it, such as `net::ERR_CONNECTION_REFUSED` or `csp`."""
     word = "".join(part.capitalize() for part in failure.removeprefix("net::ERR_").split("_"))
     return word if word in _FETCH_ERRORS else "Failed"

@@ -20,8 +20,8 @@ from worker.render.evidence.redaction import Redactor
 _READ_AT_ONCE: Final = 4
 _DOCUMENT: Final = "Document"
 _WEB: Final = ("http://", "https://")
-# Of these there is no body.
-# Of OPTIONS, which Chromium itself sends before others, it shows none.
+# Answers to these have no body. Chromium sends OPTIONS by itself before other requests, and shows no body
+# of its answer.
 _METHODS_WITHOUT_BODY: Final = frozenset({"HEAD", "OPTIONS"})
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _WITHOUT_BODY: Final = frozenset({204, 205, 304}) | _REDIRECTS
@@ -110,7 +110,7 @@ class Traffic:
             self._note_left_documents()
 
     def _note_left_documents(self) -> None:
-        """Note of documents that were left before their end where they led: of these nothing can be read."""
+        """Note where documents led that were left before their end: their bodies cannot be read."""
         followers: dict[str, Exchange] = {}
         for exchange in reversed(self.exchanges):
             if exchange.kind != _DOCUMENT:

@@ -1,4 +1,4 @@
-"""Encodes one picture: the program of encoder.py, which gives it the words of an `Encoding`."""
+"""Encodes one picture: the program of encoder.py, which hands over an `Encoding` as arguments."""
 
 import io
 import os

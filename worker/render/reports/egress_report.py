@@ -17,7 +17,7 @@ from worker.render.reports.unfinished import address_name
 _WEB: Final = ("http://", "https://")
 _CUT_SHORT: Final = "the transfer of the page broke off: its compressed body ends too early"
 _BYPASSED: Final = "The browser lost its connection to the internet while it rendered the page."
-# A warning names so many; who wants them all reads the log.
+# A warning names so many at most; the log has more of them.
 _NAMED: Final = 5
 
 _ERRORS: Final[dict[ConnectionOutcome, tuple[ErrorType, str]]] = {

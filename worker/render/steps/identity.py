@@ -1,4 +1,4 @@
-"""Sends the page out as its caller wants to be seen by the target, and by nobody else."""
+"""Gives the page the headers, credentials, cookies, storage and proxy of the caller, for the target alone."""
 
 import time
 from collections.abc import Iterable

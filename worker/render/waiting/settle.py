@@ -35,7 +35,7 @@ _PART_S: Final = 2.0
 _TUNNEL_S: Final = 1.0
 _TUNNEL: Final = "an answer over https"
 _LOOK_EVERY_S: Final = 0.05
-# Of more frames than this nobody is asked.
+# So many frames are asked at most; others are not waited for.
 _MAX_FRAMES: Final = 20
 
 _IS_RUNNING: Final = """document.getAnimations().some(({playState, effect}) =>

@@ -1,4 +1,4 @@
-"""Artifacts: a redirect to the store, or the file itself, or its end before its time."""
+"""Artifacts: a redirect to the store, the file itself, or erasing it before its retention is over."""
 
 from http import HTTPStatus
 from typing import Annotated, Final

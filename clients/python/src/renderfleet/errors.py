@@ -1,4 +1,4 @@
-"""What can go wrong, one class for each error type of the API.
+"""The exceptions of the client, one class for each kind of failure.
 
     RenderfleetError
     |-- NotConfigured        no address or API key is known

@@ -1,4 +1,4 @@
-"""Says in a document that it holds its invoice as data, where programs look that pay invoices.
+"""Marks a document that holds its invoice as data, so that programs for invoices find the data.
 
 Factur-X 1.07 and ZUGFeRD 2.3, section "XMP extension schema": four properties in a namespace of their own.
 """

@@ -1,4 +1,4 @@
-"""Carries the tags of documents that are joined: what programs read that read documents aloud.
+"""Keeps the tags of documents that are joined. Screen readers need them to read a document aloud.
 
 A tagged PDF has a tree of its structure, and for each page a number under which a second tree knows the
 structure elements of that page (ISO 32000-2, 14.7). qpdf copies pages without either. Here the trees of
