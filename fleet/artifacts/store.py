@@ -274,8 +274,7 @@ class Artifacts:
         """Wait for running transfers, and close the connections."""
         self._threads.shutdown(wait=True, cancel_futures=True)
         self._client.close()
-        with suppress(AttributeError):
-            self._public_client.close()
+        self._public_client.close()
 
     async def _run(self, call: Callable[[], T]) -> T:
         with _translated():

@@ -45,7 +45,7 @@ from worker.blocking.filter_lists import FilterLists
 from worker.egress.terms import Caps, Terms
 from worker.pool.generation import EXTRA
 from worker.pool.pool import Pool
-from worker.pool.supervisor import NoPageError
+from worker.pool.succession import NoPageError
 from worker.render.evidence.recorder import Ended
 from worker.render.pipeline import Rendered, render
 from worker.settings import EgressProxySettings

@@ -308,8 +308,13 @@ class Page:
     @asynccontextmanager
     async def marked(self) -> AsyncIterator[None]:
         """Mark its renderer while the block runs: throttling its CPU gives it one more thread. Takes 1 ms."""
-        await self.send("Emulation.setCPUThrottlingRate", rate=1.01)  # 1 % slower; 1 is full speed
-        yield
+        try:
+            await self.send("Emulation.setCPUThrottlingRate", rate=1.01)  # 1 % slower; 1 is full speed
+            yield
+        except BaseException:
+            # Also if it was cancelled: the next search for a marked renderer would find this one, too.
+            self._session.post("Emulation.setCPUThrottlingRate", rate=1)
+            raise
         await self.send("Emulation.setCPUThrottlingRate", rate=1)
 
     async def close(self) -> None:

@@ -20,7 +20,7 @@ from worker.pool.detached_tasks import Detached
 from worker.pool.generation import Generation
 from worker.pool.liveness import End, watch
 from worker.pool.slots import Slots
-from worker.pool.supervisor import NoPageError
+from worker.pool.succession import NoPageError
 from worker.settings import BrowserSettings
 
 # Then the job is put back, and its slot goes to the next one: those that have the browsers may take long.

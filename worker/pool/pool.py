@@ -19,7 +19,7 @@ from worker.pool.generation import Generation
 from worker.pool.own_browser import PLACE_PATIENCE_S, OwnBrowsers
 from worker.pool.replacement_stats import Tally
 from worker.pool.slots import Slots
-from worker.pool.supervisor import NoPageError, Succession
+from worker.pool.succession import NoPageError, Succession
 from worker.resources.job_intake import JobIntake
 from worker.settings import BrowserSettings
 

@@ -260,5 +260,6 @@ def _words(kind: _Kind, outcome: _Outcome) -> str:
             detail if count == 1 else f"{detail} ({count:,} times)"
             for detail, count in outcome.refused.most_common(3)
         )
-        words.append(f"{_jobs(sum(outcome.refused.values()))} left as it was: {reasons}.")
+        count = sum(outcome.refused.values())
+        words.append(f"{_jobs(count)} left as {'it was' if count == 1 else 'they were'}: {reasons}.")
     return " ".join(words)

@@ -18,7 +18,7 @@ from tests.kit.stages.browser_stage import BrowserStage, browser_pids, browser_s
 from tests.kit.stages.stage import Stage
 from tests.site.server import Site
 from worker.browser.devtools import ConnectionLostError, DevToolsError
-from worker.pool.supervisor import NoPageError
+from worker.pool.succession import NoPageError
 
 pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 

@@ -204,7 +204,7 @@ def move(
 ) -> None:
     """Give queued jobs another priority.
 
-    They move ahead of others of yours, or back, to where they would be had they come with it.
+    They move ahead of others of yours, or back: to the place of a job that was made with this priority.
 
     Example: renderfleet move --priority 9 0198c1d2-4f60-7cc2-b1f4-2a9d3c5e7f01
     """
