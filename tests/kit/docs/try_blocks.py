@@ -96,7 +96,8 @@ class ReaderMachine:
         chromium = os.environ["RENDERFLEET_CHROMIUM_EXECUTABLE"]
         postgres = next(iter(installed_versions(programs_folder()).values()))
         accepting = f'exec {shlex.quote(chromium)} --ignore-certificate-errors "$@"'
-        write_script(folder / "bin" / WORDS_ALONE, f"printf '%s\\n' {WORDS_ALONE} \"$@\"")
+        # To the error output: some blocks send the other one to a file or to another command.
+        write_script(folder / "bin" / WORDS_ALONE, f"printf '%s\\n' {WORDS_ALONE} \"$@\" >&2")
         own = {name: text for name, text in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
         self.environment = {
             **own,
