@@ -24,7 +24,7 @@ MADE_LATER = {
     "tests/integration/worker/render/steps/test_hardware.py",
     "api/routes/tenant.py",
     "tests/integration/api/routes/test_tenant.py",
-    "migrations/versions/0024_labels.py",
+    "migrations/versions/0025_labels.py",
 }
 
 
