@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 from uuid import uuid4
 
 import httpx
-from playwright.async_api import Browser, BrowserContext, Page
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope
@@ -100,7 +100,7 @@ class Visit:
         self.page = page
         self.log = log
         self.complaints: list[str] = []
-        page.on("console", lambda message: self.complaints.append(f"{message.type}: {message.text}"))
+        page.on("console", lambda message: self.complaints.append(_complaint(message)))
         page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
 
     async def sign_in(self, key: str) -> None:
@@ -148,6 +148,11 @@ class Visit:
     async def text(self) -> str:
         """What a person reads on the page."""
         return await self.page.locator("main").inner_text()
+
+
+def _complaint(message: ConsoleMessage) -> str:
+    """With the address: "Failed to load resource" alone does not say which."""
+    return f"{message.type}: {message.text} ({message.location.get('url')})"
 
 
 async def until_told(visit: Visit, words: str) -> None:
