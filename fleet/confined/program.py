@@ -28,6 +28,10 @@ _ROOT: Final = Path(__file__).parents[2]
 _FAST_START: Final = ("-S", "-s", "-P")
 # All that a program may have of its starter's environment, which holds the keys to the database and to S3.
 _INHERITED: Final = ("LD_LIBRARY_PATH", "TZ")
+# For programs that touch much memory for a moment: glibc asks the kernel for pages of 2 MiB, which are faster
+# to get than 512 pages of 4 KiB. Where glibc is older than 2.35, or is not the C library, it changes nothing.
+# https://sourceware.org/glibc/manual/latest/html_node/Memory-Allocation-Tunables.html
+LARGE_MEMORY_PAGES: Final[Mapping[str, str]] = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 _END_S: Final = 5.0
 # Of runs that share a process. What its libraries have kept of memory is given back with its end.
 _MOST_RUNS: Final = 100

@@ -10,16 +10,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fleet.confined.limits import ConfinedError, LimitPassedError, Limits, RefusedWorkError
-from fleet.confined.program import ConfinedProgram
+from fleet.confined.program import LARGE_MEMORY_PAGES, ConfinedProgram
 from fleet.pictures.options import Method, Region
 from fleet.render.options.output import MAX_AVIF_PIXELS
 from fleet.render.options.viewport import MAX_DEVICE_PIXELS
 
 # A comparison touches 100 MB for a moment. In pages of 4 KiB the kernel's work for that takes half as long
-# as the comparison itself; so glibc asks for pages of 2 MiB:
-# https://sourceware.org/glibc/manual/latest/html_node/Memory-Allocation-Tunables.html
-_MEMORY: Final = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
-_PROGRAM: Final = ConfinedProgram("fleet.pictures.program", environment=_MEMORY)
+# as the comparison itself.
+_PROGRAM: Final = ConfinedProgram("fleet.pictures.program", environment=LARGE_MEMORY_PAGES)
 # Measured for the largest pictures: 550 MB for two PNG files, 630 for two WebP files.
 _LIMITS: Final = Limits(cpu_s=60, wall_s=60, memory_bytes=2**31, output_bytes=2**28)
 # As Pillow names the formats. A decoder of WebP or AVIF holds several copies of its picture.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from fleet.confined.limits import BrokenProgramError, Limit, LimitPassedError, Limits, RefusedWorkError
-from fleet.confined.program import ConfinedProgram
+from fleet.confined.program import LARGE_MEMORY_PAGES, ConfinedProgram
 from fleet.errors import ErrorType, RenderError
 from fleet.render.options.output import Optimize
 from fleet.render.pdf.document import PdfDocument
@@ -17,7 +17,8 @@ from worker.render.after_print.order_of import order_of
 from worker.render.after_print.program.order import Answer, Order
 from worker.render.context import Render
 
-PROGRAM: Final = ConfinedProgram("worker.render.after_print.program.main")
+# Joining ten documents of 20 pages touches 20 MB: large pages of memory save it a sixth of its time.
+PROGRAM: Final = ConfinedProgram("worker.render.after_print.program.main", environment=LARGE_MEMORY_PAGES)
 _NOTHING: Final = PdfDocument()
 _COPY_BYTES: Final = 256 * 1024
 # The type of error for each limit of the program.

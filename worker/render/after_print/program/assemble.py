@@ -89,7 +89,7 @@ def _joined(order: Order, sources: list[pikepdf.Pdf], chosen: list[tuple[int, in
             joined.pdf.add_pages_from(source, taken)
             tags.carry(
                 source,
-                [joined.pdf.pages[index] for index in range(start, len(joined.pdf.pages))],
+                joined.pdf.pages[start:],
                 is_whole=taken == list(range(len(source.pages))),
             )
         except DAMAGE as error:
