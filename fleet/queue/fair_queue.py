@@ -23,15 +23,12 @@ begin at zero again.
 """
 
 import hashlib
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
 from arq.connections import ArqRedis
 from redis.exceptions import NoScriptError
-
-if TYPE_CHECKING:
-    from redis.asyncio.client import Pipeline
 
 # A sorted set of all ids.
 QUEUE: Final = "renderfleet:queue"
@@ -71,10 +68,10 @@ end
 """
 # When the queue is empty, all tags are deleted, so that they do not become too many. An id that is in the
 # queue already keeps its place. `is_paid`: the tenant had a turn and did not use it, so its tag is moved
-# back.
-_ENTER: Final = f"""{_HEAD}
+# back. Whoever sends the script may add lines and arguments of its own.
+ENTER: Final = f"""{_HEAD}
 if redis.call('ZCARD', QUEUE) == 0 then redis.call('DEL', TURNS, TENANTS) end
-for i = 1, #ARGV, 6 do
+for i = 2, 1 + 6 * ARGV[1], 6 do
   local id, tenant, cost, lead, goes_first, is_paid = unpack(ARGV, i, i + 5)
   if not redis.call('ZSCORE', QUEUE, id) then
     local clock, number, start, _, arrived = read(tenant)
@@ -128,16 +125,15 @@ _MOVE: Final = f"""{_HEAD}
 local score = tonumber(redis.call('ZSCORE', QUEUE, ARGV[1]) or '0')
 if score % RANGE > USUAL / 2 then redis.call('ZADD', QUEUE, 'XX', exact(score - ARGV[2]), ARGV[1]) end
 """
-_KEYS: Final = (QUEUE, TURNS, TENANTS)
+KEYS: Final = (QUEUE, TURNS, TENANTS)
 
 
-def _digest(script: str) -> str:
-    # Redis knows a script by its SHA-1. Nothing is protected by it.
+def digest(script: str) -> str:
+    """What Redis knows a script by: its SHA-1. Nothing is protected by it."""
     return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
 
 
-_ENTER_DIGEST: Final = _digest(_ENTER)
-_TAKE_DIGEST: Final = _digest(_TAKE)
+_TAKE_DIGEST: Final = digest(_TAKE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,20 +163,9 @@ class QueuedId:
         return (self.id, self.tenant, repr(1 / self.weight), str(lead), *flags)
 
 
-def enter(pipe: "Pipeline", entries: Iterable[QueuedId], *, by_digest: bool = True) -> None:
-    """Add entries to the queue as one command of a pipeline.
-
-    Args:
-        pipe: the pipeline.
-        entries: what to add, in the order of arrival.
-        by_digest: send the digest of the script instead of its text. If Redis does not know the script, it
-            answers NOSCRIPT.
-    """
-    words = [word for entry in entries for word in entry.words()]
-    if by_digest:
-        pipe.evalsha(_ENTER_DIGEST, len(_KEYS), *_KEYS, *words)
-    else:
-        pipe.eval(_ENTER, len(_KEYS), *_KEYS, *words)
+def arguments_of(entries: Sequence[QueuedId]) -> list[str]:
+    """The arguments of `ENTER` that put these entries into the queue, in the order of arrival."""
+    return [str(len(entries)), *(word for entry in entries for word in entry.words())]
 
 
 async def take(redis: ArqRedis, count: int) -> list[str]:
@@ -189,7 +174,7 @@ async def take(redis: ArqRedis, count: int) -> list[str]:
     Raises:
         redis.exceptions.RedisError: Redis does not answer. If ids were taken, the sweeper sends them again.
     """
-    arguments = (len(_KEYS), *_KEYS, str(count))
+    arguments = (len(KEYS), *KEYS, str(count))
     try:
         taken: Any = await cast("Awaitable[Any]", redis.evalsha(_TAKE_DIGEST, *arguments))
     except NoScriptError:  # Redis was restarted or flushed
@@ -231,7 +216,7 @@ async def move(redis: ArqRedis, id_: str, *, levels: int) -> None:
     Raises:
         redis.exceptions.RedisError: Redis does not answer.
     """
-    arguments = (len(_KEYS), *_KEYS, id_, str(HEAD_START * levels))
+    arguments = (len(KEYS), *KEYS, id_, str(HEAD_START * levels))
     await cast("Awaitable[Any]", redis.eval(_MOVE, *arguments))
 
 
