@@ -34,8 +34,13 @@ _KEY: Final = re.compile(r"\b(rf_[a-z0-9]{12}_)[A-Za-z0-9_-]{43}|\b(whsec_)[A-Za
 
 def redacted(text: str) -> str:
     """The text without possible secrets."""
-    if not any(sign in text for sign in _SIGNS):
-        return text
+    for sign in _SIGNS:  # a loop, since `any` takes twice as long, and each line of the log has ten texts
+        if sign in text:
+            return _without_secrets(text)
+    return text
+
+
+def _without_secrets(text: str) -> str:
     text = _ADDRESS.sub(_address, text)
     text = _NAMED.sub(rf"\1={_MARK}", text)
     text = _KEY.sub(lambda match: f"{match[1] or match[2]}{_MARK}", text)
