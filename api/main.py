@@ -136,6 +136,8 @@ def create_app() -> FastAPI:
         docs_url=None,  # FastAPI's own manuals load scripts from a CDN; ours is api/routes/docs.py
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
+        # The spans of calls are made by TracedCalls, and FastAPI's would stand beside them.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings
     app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]

@@ -7,7 +7,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.noted_caller import ids_of_caller
-from fleet.telemetry.traces import Side, continued, span
+from fleet.telemetry.traces import Side, continued, is_recording, span
 
 # Health checks and metrics come every few seconds, and tell nobody anything.
 _TRACED: Final = "/v1/"
@@ -24,6 +24,10 @@ class TracedCalls:
         if scope["type"] != "http" or not scope["path"].startswith(_TRACED):
             await self._app(scope, receive, send)
             return
+        given = Headers(scope=scope).get("traceparent")
+        if given is None and not is_recording():  # nothing to record or to carry: it costs nothing
+            await self._app(scope, receive, send)
+            return
         status = 0
 
         async def send_and_note(message: Message) -> None:
@@ -34,7 +38,7 @@ class TracedCalls:
 
         method = scope["method"]
         with (
-            continued(Headers(scope=scope).get("traceparent")),
+            continued(given),
             span(method, Side.SERVER, **{"http.request.method": method}) as call,
         ):
             await self._app(scope, receive, send_and_note)

@@ -9,9 +9,9 @@ or a jump of the clock, the stored time can be later than that of an empty bucke
 import hashlib
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 from arq.connections import ArqRedis
@@ -29,20 +29,24 @@ _MAX_REMEMBERED: Final = 10_000
 _TAKE: Final = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1e6
-local rate, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
-local empty = now + burst / rate
-local known = tonumber(redis.call('GET', KEYS[1]) or '0')
-local full_at = math.min(math.max(known, now), empty)
-local admitted = 0
-if full_at + 1 / rate <= empty + 1e-6 then
-  admitted = 1
-  full_at = full_at + 1 / rate
+local results = {}
+for i, key in ipairs(KEYS) do
+  local rate, burst = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+  local empty = now + burst / rate
+  local known = tonumber(redis.call('GET', key) or '0')
+  local full_at = math.min(math.max(known, now), empty)
+  local admitted = 0
+  if full_at + 1 / rate <= empty + 1e-6 then
+    admitted = 1
+    full_at = full_at + 1 / rate
+  end
+  if admitted == 1 or full_at < known then
+    local lifetime = string.format('%d', math.ceil((full_at - now) * 1000))
+    redis.call('SET', key, string.format('%.17g', full_at), 'PX', lifetime)
+  end
+  results[i] = {admitted, string.format('%.17g', (empty - full_at) * rate)}
 end
-if admitted == 1 or full_at < known then
-  local lifetime = string.format('%d', math.ceil((full_at - now) * 1000))
-  redis.call('SET', KEYS[1], string.format('%.17g', full_at), 'PX', lifetime)
-end
-return {admitted, string.format('%.17g', (empty - full_at) * rate)}
+return results
 """
 # Redis finds a script by this digest. It is not used for security.
 _TAKE_DIGEST: Final = hashlib.sha1(_TAKE.encode(), usedforsecurity=False).hexdigest()
@@ -109,33 +113,21 @@ class CountedCall:
 
 
 async def take(redis: ArqRedis, calls: Sequence[CountedCall]) -> list[RateLimitResult]:
-    """Take a token for each call, in order, if its bucket has one. All calls take one round trip.
+    """Take a token for each call, in order, if its bucket has one. All calls take one command.
 
     Raises:
         redis.exceptions.RedisError: Redis does not answer.
     """
-    answers = await _run(redis, calls, by_digest=True)
-    if any(isinstance(answer, NoScriptError) for answer in answers):  # Redis was restarted or flushed
-        answers = await _run(redis, calls, by_digest=False)
-    for answer in answers:
-        if isinstance(answer, Exception):
-            raise answer
+    keys = [KEY.format(call.name) for call in calls]
+    limits = [word for call in calls for word in (repr(call.limit.rate_per_s), str(call.limit.burst))]
+    try:
+        answers: Any = await cast("Awaitable[Any]", redis.evalsha(_TAKE_DIGEST, len(keys), *keys, *limits))
+    except NoScriptError:  # Redis was restarted or flushed
+        answers = await cast("Awaitable[Any]", redis.eval(_TAKE, len(keys), *keys, *limits))
     return [
-        RateLimitResult(call.limit, is_admitted=bool(answer[0]), tokens=float(answer[1]))
-        for call, answer in zip(calls, answers, strict=True)
+        RateLimitResult(call.limit, is_admitted=bool(is_admitted), tokens=float(tokens))
+        for call, (is_admitted, tokens) in zip(calls, answers, strict=True)
     ]
-
-
-async def _run(redis: ArqRedis, calls: Sequence[CountedCall], *, by_digest: bool) -> list[Any]:
-    async with redis.pipeline(transaction=False) as pipe:
-        for call in calls:
-            arguments = (1, KEY.format(call.name), repr(call.limit.rate_per_s), str(call.limit.burst))
-            if by_digest:
-                pipe.evalsha(_TAKE_DIGEST, *arguments)
-            else:
-                pipe.eval(_TAKE, *arguments)
-        answers: list[Any] = await pipe.execute(raise_on_error=False)
-    return answers
 
 
 class LocalBuckets:

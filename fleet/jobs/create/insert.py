@@ -32,7 +32,8 @@ class NewJob(NamedTuple):
         secrets: the credentials, sealed for this job; None: there are none.
         content: what the page is made of, sealed for this job; None: nothing that is secret.
         sealed_fields: the names of the fields in `secrets` and `content`, separated by commas.
-        request_digest: tells whether a later call with the same idempotency key has the same request.
+        request_digest: tells whether a later call with the same idempotency key has the same request; empty
+            without a key.
         render_digest: the same for all jobs that render the same; None: other calls do not reuse this job.
         run_at: the job runs at this time or later; None or a time in the past: now.
         expires_in: from now; None: never.
@@ -96,7 +97,7 @@ class NewJob(NamedTuple):
             secrets=secrets,
             content=content,
             sealed_fields=sealed_fields,
-            request_digest=vault.digest(request.canonical(), tenant_id=tenant_id),
+            request_digest=b"" if idempotency_key is None else request_digest(request, vault, tenant_id),
             render_digest=render_digest(request, vault, tenant_id),
             external_id=request.external_id,
             host=None if request.url is None else host_of(request.url),
@@ -150,6 +151,11 @@ def host_of(url: str) -> str:
     """The host of a normalised address without user name, such as `example.com` or `[2001:db8::1]`."""
     authority = url.split("/", 3)[2]
     return authority.rpartition(":")[0] if _PORT.search(authority) else authority
+
+
+def request_digest(request: RenderRequest, vault: Vault, tenant_id: UUID) -> bytes:
+    """The same bytes for all requests of a tenant that ask for the same; `Vault.matches` compares them."""
+    return vault.digest(request.canonical(), tenant_id=tenant_id)
 
 
 def render_digest(request: RenderRequest, vault: Vault, tenant_id: UUID) -> bytes:

@@ -76,6 +76,11 @@ def stop_traces() -> None:
         recorder.stop()
 
 
+def is_recording() -> bool:
+    """Whether this process records spans."""
+    return _recorder is not None
+
+
 def span(
     name: str, side: Side = Side.INTERNAL, /, **attributes: Value | None
 ) -> AbstractContextManager[TracedSpan]:
