@@ -11,7 +11,7 @@ from tests.kit.stages.stage import Stage
 # No more, so that nobody has to look for what makes it more.
 MOST_STATEMENTS: Final = 10
 MOST_REQUESTS: Final = 3
-MOST_COMMANDS: Final = 8
+MOST_COMMANDS: Final = 6
 
 
 async def test_a_plain_job_asks_for_little(stage: Stage, tenant_key: str) -> None:
