@@ -25,6 +25,7 @@ from fleet.errors import ErrorType, RenderError, UnavailableError
 from fleet.jobs.attempts import claim
 from fleet.jobs.attempts.attempt import AttemptOutcome
 from fleet.jobs.attempts.claim import JobAttempt
+from fleet.jobs.facts import EvidenceFacts
 from fleet.jobs.job import State
 from fleet.queue import dispatch
 from fleet.queue.announcements import announce_beginning
@@ -35,7 +36,7 @@ from fleet.telemetry.logs import bind, get_logger
 from fleet.telemetry.metrics.of_worker import PICKUP_SECONDS, QUEUE_ENTRIES_DROPPED
 from fleet.telemetry.traces import Side, TracedSpan, Value, continued, earlier_span, span
 from fleet.vault import Purpose, SecretOwner, UnsealError, Vault
-from worker.attempts.comparison import Comparison
+from worker.attempts.comparison import Comparison, ComparisonResult
 from worker.attempts.ending import AttemptPage, Ending, to_the_end
 from worker.attempts.evidence import EvidenceKeeper, recorded, warning
 from worker.attempts.heartbeat import Heartbeat
@@ -47,6 +48,7 @@ from worker.pool.generation import EXTRA
 from worker.pool.pool import Pool
 from worker.pool.succession import NoPageError
 from worker.render.evidence.recorder import Ended
+from worker.render.evidence.replay import Replay
 from worker.render.pipeline import Rendered, render
 from worker.settings import EgressProxySettings
 
@@ -190,77 +192,75 @@ class AttemptRunner:
         """Render and upload within `timeout_ms`, then compare pictures of a schedule."""
         policy = self.policy.for_tenant(attempt.egress_allow, attempt.egress_deny)
         request = self._request(attempt, policy)
-        caps = Caps.from_settings(self.egress, max_s=request.timeout_ms / 1000 + _LAST_LOOK_S)
-        key = artifact_key(
-            attempt.tenant_id, attempt.job_id, attempt.attempt, attempt.created_at, request.format.value
-        )
-        name = f"{attempt.job_id}-{attempt.attempt}"
-        path = self.folder / f"{name}.{request.format.value}"
+        making = _Making(attempt, attempt_page, request, self.folder)
         clock = asyncio.get_running_loop().time
         started = clock()
-        ignored = await self.comparison.ignored_selectors(attempt.schedule_id)
         timings_ms = attempt_page.timings_ms
         timings_ms["queued"] = _ms(attempt.queued_s)
         try:
             async with (
                 asyncio.timeout(None) as deadline,
-                unpacked(request.files, self.folder / f"{name}.files", self._upload_of(attempt)) as bundle,
+                unpacked(request.files, making.files_folder, self._upload_of(attempt)) as bundle,
                 self.evidence.replay_of(attempt) as replay,
             ):
-                # A job that has crashed once may do so again. In a browser of its own it harms no other job.
-                alone = attempt.crash_count > 0
-                async with self.pool.page_alone() if alone else self.pool.page() as page:
-                    # Not before: a job must not fail because the worker first had to launch a browser.
-                    deadline.reschedule(clock() + request.timeout_ms / 1000)
-                    attempt_page.page = page
-                    earlier_span("wait for a page", seconds=page.waited_s)
-                    attempt_page.evidence = evidence = self.evidence.of(attempt, request, page)
-                    terms = Terms(policy, caps=caps, own_site=bundle)
-                    async with recorded(evidence, deadline):
-                        rendered = await render(
-                            page,
-                            request,
-                            path,
-                            terms,
-                            max_bytes=self.max_artifact_bytes,
-                            lists=self.lists,
-                            fetch_own_pdfs=partial(self.own_pdfs.fetch, attempt.tenant_id),
-                            ignored_selectors=ignored,
-                            recorder=evidence.recorder if evidence is not None else None,
-                            replay=replay,
-                            deadline=deadline,
-                            traces=attempt_page.traces,
-                        )
-                page.stage = "upload"
+                caps = Caps.from_settings(self.egress, max_s=request.timeout_ms / 1000 + _LAST_LOOK_S)
+                terms = Terms(policy, caps=caps, own_site=bundle)
+                rendered = await self._rendered(making, terms, deadline, replay)
                 upload_started = clock()
-                kept = await evidence.keep(_succeeded(rendered)) if evidence is not None else None
-                with span("upload", Side.CLIENT):
-                    await self.artifacts.upload(path, key, content_type=rendered.artifact.content_type)
+                kept = await self._stored(making, rendered)
             timings_ms["upload"] = _ms(clock() - upload_started)
             timings_ms["total"] = _ms(clock() - started)
-            compared = await self.comparison.compare(path, rendered.artifact, attempt)
+            compared = await self.comparison.compare(making.path, rendered.artifact, attempt)
         except TimeoutError as error:
             if not deadline.expired():
                 raise
             raise _out_of_time(request, attempt_page) from error
         finally:
             timings_ms.setdefault("total", _ms(clock() - started))
-            path.unlink(missing_ok=True)
-        return AttemptOutcome(
-            state=State.SUCCEEDED,
-            browser_generation=attempt_page.generation,
-            memory_peak_bytes=attempt_page.memory_peak_bytes,
-            artifact_key=key,
-            artifact=replace(rendered.artifact, fingerprint=compared.fingerprint),
-            page=rendered.page,
-            timings_ms=rendered.timings_ms | timings_ms,
-            warnings=[*rendered.warnings, *compared.warnings, *warning(evidence, kept)],
-            unchanged=compared.unchanged,
-            blocked=rendered.blocked,
-            verdict=rendered.verdict,
-            comparison=compared.comparison,
-            evidence=kept,
-        )
+            making.path.unlink(missing_ok=True)
+        return _outcome(making, rendered, compared, kept)
+
+    async def _rendered(
+        self, making: "_Making", terms: Terms, deadline: asyncio.Timeout, replay: Replay | None
+    ) -> Rendered:
+        """Render on a page of the pool; the time of the attempt runs from when there is one."""
+        attempt, attempt_page, request = making.attempt, making.attempt_page, making.request
+        ignored = await self.comparison.ignored_selectors(attempt.schedule_id)
+        # A job that has crashed once may do so again. In a browser of its own it harms no other job.
+        alone = attempt.crash_count > 0
+        async with self.pool.page_alone() if alone else self.pool.page() as page:
+            # Not before: a job must not fail because the worker first had to launch a browser.
+            deadline.reschedule(asyncio.get_running_loop().time() + request.timeout_ms / 1000)
+            attempt_page.page = page
+            earlier_span("wait for a page", seconds=page.waited_s)
+            attempt_page.evidence = evidence = self.evidence.of(attempt, request, page)
+            async with recorded(evidence, deadline):
+                return await render(
+                    page,
+                    request,
+                    making.path,
+                    terms,
+                    max_bytes=self.max_artifact_bytes,
+                    lists=self.lists,
+                    fetch_own_pdfs=partial(self.own_pdfs.fetch, attempt.tenant_id),
+                    ignored_selectors=ignored,
+                    recorder=evidence.recorder if evidence is not None else None,
+                    replay=replay,
+                    deadline=deadline,
+                    traces=attempt_page.traces,
+                )
+
+    async def _stored(self, making: "_Making", rendered: Rendered) -> EvidenceFacts | None:
+        """Store the artifact, and the evidence if there is some."""
+        if making.attempt_page.page is not None:
+            making.attempt_page.page.stage = "upload"
+        evidence = making.attempt_page.evidence
+        kept = await evidence.keep(_succeeded(rendered)) if evidence is not None else None
+        with span("upload", Side.CLIENT):
+            await self.artifacts.upload(
+                making.path, making.key, content_type=rendered.artifact.content_type
+            )
+        return kept
 
     def _upload_of(self, attempt: JobAttempt) -> ReadUpload:
         """Reads the files that were uploaded for a job."""
@@ -279,6 +279,67 @@ class AttemptRunner:
     def _request(self, attempt: JobAttempt, policy: AddressPolicy) -> RenderRequest:
         owner = SecretOwner(Purpose.JOB, attempt.tenant_id, attempt.job_id)
         return read_stored(attempt.request, self.vault, owner=owner, policy=policy)
+
+
+@dataclass(frozen=True, slots=True)
+class _Making:
+    """What one attempt works on.
+
+    Attributes:
+        attempt: the claimed attempt.
+        attempt_page: what becomes known of its page.
+        request: what to render.
+        folder: of this worker, for files.
+    """
+
+    attempt: JobAttempt
+    attempt_page: AttemptPage
+    request: RenderRequest
+    folder: Path
+
+    @property
+    def key(self) -> str:
+        """Under which the artifact is stored."""
+        one = self.attempt
+        return artifact_key(
+            one.tenant_id, one.job_id, one.attempt, one.created_at, self.request.format.value
+        )
+
+    @property
+    def path(self) -> Path:
+        """The file of the artifact until it is stored."""
+        return self.folder / f"{self._name}.{self.request.format.value}"
+
+    @property
+    def files_folder(self) -> Path:
+        """Where the files of the page are unpacked."""
+        return self.folder / f"{self._name}.files"
+
+    @property
+    def _name(self) -> str:
+        return f"{self.attempt.job_id}-{self.attempt.attempt}"
+
+
+def _outcome(
+    making: _Making, rendered: Rendered, compared: ComparisonResult, kept: EvidenceFacts | None
+) -> AttemptOutcome:
+    """What is recorded of an attempt that has succeeded."""
+    attempt_page = making.attempt_page
+    return AttemptOutcome(
+        state=State.SUCCEEDED,
+        browser_generation=attempt_page.generation,
+        memory_peak_bytes=attempt_page.memory_peak_bytes,
+        artifact_key=making.key,
+        artifact=replace(rendered.artifact, fingerprint=compared.fingerprint),
+        page=rendered.page,
+        timings_ms=rendered.timings_ms | attempt_page.timings_ms,
+        warnings=[*rendered.warnings, *compared.warnings, *warning(attempt_page.evidence, kept)],
+        unchanged=compared.unchanged,
+        blocked=rendered.blocked,
+        verdict=rendered.verdict,
+        comparison=compared.comparison,
+        evidence=kept,
+    )
 
 
 def _succeeded(rendered: Rendered) -> Ended:
