@@ -19,7 +19,7 @@ from deploy.embedded.processes.process import ProcessError
 from tests.bench.cases import make_run
 from tests.bench.cases.case import Bench
 from tests.bench.cases.documents import merge, other_printers, printing
-from tests.bench.cases.fleet import growth, more_workers, rolling_update
+from tests.bench.cases.fleet import growth, many_workers, more_workers, rolling_update
 from tests.bench.cases.queue import backlog, cancel, lists, pickup, pickup_busy, post, scaling, tail, waiters
 from tests.bench.cases.render import (
     auto_cost,
@@ -63,6 +63,7 @@ CASES: Final[dict[str, Callable[[Bench], Awaitable[Section]]]] = {
     "more_workers": more_workers.run,
     "rolling_update": rolling_update.run,
     "growth": growth.run,
+    "many_workers": many_workers.run,
     "cancel": cancel.run,
     "recycle": recycle.run,
     "memory_budget": memory_budget.run,

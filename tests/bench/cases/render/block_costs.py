@@ -44,7 +44,7 @@ async def run(bench: Bench) -> Section:
             contenders = {"plain": _shot(renderer, path, {}), "blocked": _shot(renderer, path, _ALL)}
             for shoot in contenders.values():
                 await shoot()  # the first one loads the lists
-            rounds = bench.pick(12, 3)
+            rounds = bench.pick(40, 3)
             found[path] = await interleave(contenders, rounds=rounds, tell=bench.teller(path, rounds))
     section = Section("Blocking: what it costs, and what it saves")
     section.aims = [_aim(path, shots) for path, shots in found.items()]
