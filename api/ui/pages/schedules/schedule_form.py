@@ -104,11 +104,8 @@ async def show_new_schedule(viewer: Rendering) -> Response:
 
 @router.post(NEW.path)
 async def make_schedule(viewer: Rendering) -> Response:
-    """Make it. With `draft`, only show the form, filled with the job that was sent."""
-    form = await viewer.form()
-    draft = _sent(form, ())
-    if form.text("draft"):
-        return _form(viewer, _Draft({**_START, "job": form.raw("job")}))
+    """Make it."""
+    draft = _sent(await viewer.form(), ())
     wanted = await _wanted(viewer, draft)
     if isinstance(wanted, _Draft):
         return _form(viewer, wanted)
