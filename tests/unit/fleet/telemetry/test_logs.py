@@ -1,5 +1,7 @@
+import errno
 import json
 import logging
+import sys
 import time
 
 import pytest
@@ -37,6 +39,33 @@ def test_uvicorns_line_of_a_call_which_shows_its_query_is_not_written(
     configure_logs(LogSettings(log_format="json"))
     logging.getLogger("uvicorn.access").info("GET /v1/jobs?signature=secret")
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "disk full"), ValueError("closed file")])
+def test_a_line_that_cannot_be_written_stops_no_work(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Full:
+        def write(self, _: str) -> None:
+            raise error
+
+    configure_logs(LogSettings(log_format="json"))
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stderr", Full())
+        get_logger("tests").info("lost")
+    get_logger("tests").info("written")
+    assert json.loads(capsys.readouterr().err)["event"] == "written"
+
+
+def test_both_kinds_of_lines_name_their_module(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs(LogSettings(log_format="json"))
+    get_logger("tests.ours").info("one")
+    logging.getLogger("tests.theirs").warning("other")
+    lines = map(json.loads, capsys.readouterr().err.splitlines())
+    assert [(line["logger"], line["level"]) for line in lines] == [
+        ("tests.ours", "info"),
+        ("tests.theirs", "warning"),
+    ]
 
 
 def test_a_traceback_is_part_of_its_line(capsys: pytest.CaptureFixture[str]) -> None:
