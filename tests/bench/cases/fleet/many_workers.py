@@ -19,7 +19,7 @@ from tests.bench.report.report import Aim, Section, Table
 
 _SLOTS: Final = 3
 # Longer than this machine takes to begin all jobs, so that they run at the same time.
-_NETWORK_S: Final = 60
+_NETWORK_S: Final = 45
 _TRANSACTIONS: Final = (
     "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()"
 )
@@ -115,7 +115,7 @@ async def _rest(
 
 async def _burst(api: Api, connection: "asyncpg.Connection[asyncpg.Record]", url: str, jobs: int) -> Burst:
     caller = await api.connect()
-    document = {"url": url, "wait_until": "load", "timeout_ms": 300_000, "navigation_timeout_ms": 300_000}
+    document = {"url": url, "wait_until": "load", "timeout_ms": 180_000, "navigation_timeout_ms": 120_000}
     request = api.request("POST", "/v1/jobs", document=document)
     try:
         for _ in range(jobs):
