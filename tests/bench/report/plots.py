@@ -81,7 +81,7 @@ def stacks(
             counted = counted if layer.is_pale else list(bottom)
         for place, top, total in zip(places, bottom, counted, strict=True):
             axes.annotate(figure(total), (place, top), ha="center", va="bottom", fontsize=7)
-    return finish(file, figure_, axes, groups)
+    return finish(file, figure_, axes, groups, legend_beside=True)
 
 
 def distribution(file: Path, *, title: str, unit: str, series: Mapping[str, Sequence[float]]) -> Path:
