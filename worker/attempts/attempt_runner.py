@@ -257,9 +257,7 @@ class AttemptRunner:
         evidence = making.attempt_page.evidence
         kept = await evidence.keep(_succeeded(rendered)) if evidence is not None else None
         with span("upload", Side.CLIENT):
-            await self.artifacts.upload(
-                making.path, making.key, content_type=rendered.artifact.content_type
-            )
+            await self.artifacts.upload(making.path, making.key, content_type=rendered.artifact.content_type)
         return kept
 
     def _upload_of(self, attempt: JobAttempt) -> ReadUpload:
@@ -301,9 +299,7 @@ class _Making:
     def key(self) -> str:
         """Under which the artifact is stored."""
         one = self.attempt
-        return artifact_key(
-            one.tenant_id, one.job_id, one.attempt, one.created_at, self.request.format.value
-        )
+        return artifact_key(one.tenant_id, one.job_id, one.attempt, one.created_at, self.request.format.value)
 
     @property
     def path(self) -> Path:

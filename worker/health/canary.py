@@ -32,6 +32,7 @@ from worker.health.first_pixel import CanaryError, require_colour
 from worker.pool.pool import Pool
 from worker.render.context import Render
 from worker.render.pipeline import run_steps
+from worker.resources.crowding import threads_per_core
 from worker.resources.job_intake import JobIntake
 
 # Why a worker takes no jobs while canaries fail.
@@ -39,9 +40,12 @@ NOT_RENDERING: Final = "a test render failed"
 # When a worker starts, jobs may be waiting. If one of them succeeds first, no canary is needed.
 _FIRST_PAUSE_S: Final = 2.0
 # The shortest and the longest time limit of a canary. It takes 0.2 s on an idle machine. On a busy one it may
-# take five times as long as it did lately.
+# take five times as long as it did lately. When many pages begin at once, lately says nothing: if 30 threads
+# share a core, a browser that works needs 6 s. With 16 workers on two cores, and 64 pages that began at once,
+# canaries that were ended after 4 s had three browsers replaced, which made the others slower still.
 TIMEOUT_S: Final = (3.0, 20.0)
 _TIMEOUT_FACTOR: Final = 5.0
+_S_PER_THREAD: Final = 0.3
 _FIRST_USUAL_DURATION_S: Final = 0.8
 # While jobs run and none succeeds, a canary is due this often, which takes 5 % of a core. If the browser is
 # broken, two canaries have failed and another browser is launched within 15 s.
@@ -245,7 +249,8 @@ class Canary:
 
     @property
     def _timeout_s(self) -> float:
-        return min(self._longest_s, max(self._shortest_s, _TIMEOUT_FACTOR * self._usual_duration_s))
+        limit_s = time_limit_s(self._usual_duration_s, threads_per_core())
+        return min(self._longest_s, max(self._shortest_s, limit_s))
 
     @property
     def _last_success_at(self) -> float:
@@ -265,6 +270,16 @@ class Canary:
             return due_at
         stalled_at = max(self._last_success_at, self._pool.busy_since) + _STALLED_S
         return min(due_at, stalled_at) if self._pool.has_free_slot else stalled_at
+
+
+def time_limit_s(usual_s: float, threads: float) -> float:
+    """Seconds after which a canary has failed.
+
+    Args:
+        usual_s: how long it took lately.
+        threads: how many share a core now.
+    """
+    return max(_TIMEOUT_FACTOR * usual_s, _S_PER_THREAD * threads)
 
 
 def _now() -> float:
