@@ -18,10 +18,9 @@ from tests.bench.report.measure import cpu_s, figure
 from tests.bench.report.report import Aim, Section, Table
 
 _SLOTS: Final = 3
-# Jobs come one after the other, and each waits until all have begun. At once, 150 pages would begin on two
-# cores: that shows what the cores can do, not the workers.
-_NETWORK_S: Final = 100
-_APART_S: Final = 0.5
+# Jobs come one after the other, and each waits until all have begun.
+_NETWORK_S: Final = 30
+_APART_S: Final = 0.1
 _TRANSACTIONS: Final = (
     "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()"
 )

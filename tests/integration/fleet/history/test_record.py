@@ -130,7 +130,9 @@ async def test_a_minute_is_counted_only_when_its_jobs_have_settled(
     # One that began to end before and is committed only now.
     await ended(database, tenant_id, now - timedelta(minutes=4))
     await count_all(database)
-    span = Period(HOUR, HOUR + timedelta(hours=4), timedelta(hours=4))
+    # Of this test, not of the file's beginning: an hour may have begun since.
+    start = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
+    span = Period(start, start + timedelta(hours=2), timedelta(hours=2))
     (counted,) = await read.ended_jobs(database, span, tenant_id=tenant_id)
     assert counted.states[State.SUCCEEDED] == 2
 
