@@ -41,6 +41,10 @@ async def fill(dashboard: Dashboard) -> dict[str, str]:
     database, tenant_id = dashboard.stage.database, dashboard.stage.tenant_id
     await database.execute(_MESSAGES, UUID(job["id"]), tenant_id, BUSY, MANY, 10)
     await database.execute(_MESSAGES, UUID(job["id"]), tenant_id, FAILING, 7, 1)
+    # A worker of another test of this session would try to send what is due, and change what pages show.
+    await database.execute(
+        "UPDATE webhook_outbox SET next_attempt_at = now() + interval '1 day' WHERE state = 'pending'"
+    )
     await database.execute("UPDATE webhook_endpoints SET disabled_at = now() WHERE id = $1", UUID(ids[GONE]))
     deliveries = (await dashboard.client.get(f"/v1/jobs/{job['id']}/deliveries")).json()["deliveries"]
     message = next(one for one in deliveries if one["error"] is not None)
