@@ -124,8 +124,8 @@ def _section(file: Path, idle: Use, job: Use, row_bytes: float) -> Section:
     section = Section("Growth: what 10 to 1,000 workers ask of Postgres and Redis")
     section.parts.append(
         f"Measured: {_IDLE_WORKERS} idle workers of four slots, beside the API alone; then plain jobs from "
-        "the POST to the end, less what the same workers use at rest. CPU is that of the engines. Commands of "
-        "Redis that scripts run inside of it are counted, too. A plain "
+        "the POST to the end, less what the same workers use at rest. CPU is that of the engines. Commands "
+        "of Redis that scripts run inside of it are counted, too. A plain "
         f"job takes {row_bytes / 1024:.1f} KiB in Postgres, with its attempt and all indexes."
     )
     measured = {"an idle worker, in a second": idle, "a plain job": job}
