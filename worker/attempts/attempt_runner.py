@@ -6,7 +6,7 @@ stopping worker puts the job back; or the fence refuses the result because anoth
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,6 @@ from uuid import UUID
 
 from arq.connections import ArqRedis
 
-from fleet.artifacts.keys import artifact_key
 from fleet.artifacts.store import Artifacts
 from fleet.bundles import rows as bundles
 from fleet.bundles.transfer import read_bundle
@@ -36,9 +35,10 @@ from fleet.telemetry.logs import bind, get_logger
 from fleet.telemetry.metrics.of_worker import PICKUP_SECONDS, QUEUE_ENTRIES_DROPPED
 from fleet.telemetry.traces import Side, TracedSpan, Value, continued, earlier_span, span
 from fleet.vault import Purpose, SecretOwner, UnsealError, Vault
-from worker.attempts.comparison import Comparison, ComparisonResult
+from worker.attempts.attempt_work import AttemptWork, outcome_of
+from worker.attempts.comparison import Comparison
 from worker.attempts.ending import AttemptPage, Ending, to_the_end
-from worker.attempts.evidence import EvidenceKeeper, recorded, warning
+from worker.attempts.evidence import EvidenceKeeper, recorded
 from worker.attempts.heartbeat import Heartbeat
 from worker.attempts.own_pdfs import OwnPdfs
 from worker.attempts.unpacked_files import ReadUpload, unpacked
@@ -192,7 +192,7 @@ class AttemptRunner:
         """Render and upload within `timeout_ms`, then compare pictures of a schedule."""
         policy = self.policy.for_tenant(attempt.egress_allow, attempt.egress_deny)
         request = self._request(attempt, policy)
-        making = _Making(attempt, attempt_page, request, self.folder)
+        work = AttemptWork(attempt, attempt_page, request, self.folder)
         clock = asyncio.get_running_loop().time
         started = clock()
         timings_ms = attempt_page.timings_ms
@@ -200,31 +200,31 @@ class AttemptRunner:
         try:
             async with (
                 asyncio.timeout(None) as deadline,
-                unpacked(request.files, making.files_folder, self._upload_of(attempt)) as bundle,
+                unpacked(request.files, work.files_folder, self._upload_of(attempt)) as bundle,
                 self.evidence.replay_of(attempt) as replay,
             ):
                 caps = Caps.from_settings(self.egress, max_s=request.timeout_ms / 1000 + _LAST_LOOK_S)
                 terms = Terms(policy, caps=caps, own_site=bundle)
-                rendered = await self._rendered(making, terms, deadline, replay)
+                rendered = await self._rendered(work, terms, deadline, replay)
                 upload_started = clock()
-                kept = await self._stored(making, rendered)
+                kept = await self._stored(work, rendered)
             timings_ms["upload"] = _ms(clock() - upload_started)
             timings_ms["total"] = _ms(clock() - started)
-            compared = await self.comparison.compare(making.path, rendered.artifact, attempt)
+            compared = await self.comparison.compare(work.path, rendered.artifact, attempt)
         except TimeoutError as error:
             if not deadline.expired():
                 raise
             raise _out_of_time(request, attempt_page) from error
         finally:
             timings_ms.setdefault("total", _ms(clock() - started))
-            making.path.unlink(missing_ok=True)
-        return _outcome(making, rendered, compared, kept)
+            work.path.unlink(missing_ok=True)
+        return outcome_of(work, rendered, compared, kept)
 
     async def _rendered(
-        self, making: "_Making", terms: Terms, deadline: asyncio.Timeout, replay: Replay | None
+        self, work: AttemptWork, terms: Terms, deadline: asyncio.Timeout, replay: Replay | None
     ) -> Rendered:
         """Render on a page of the pool; the time of the attempt runs from when there is one."""
-        attempt, attempt_page, request = making.attempt, making.attempt_page, making.request
+        attempt, attempt_page, request = work.attempt, work.attempt_page, work.request
         ignored = await self.comparison.ignored_selectors(attempt.schedule_id)
         # A job that has crashed once may do so again. In a browser of its own it harms no other job.
         alone = attempt.crash_count > 0
@@ -238,7 +238,7 @@ class AttemptRunner:
                 return await render(
                     page,
                     request,
-                    making.path,
+                    work.path,
                     terms,
                     max_bytes=self.max_artifact_bytes,
                     lists=self.lists,
@@ -250,14 +250,14 @@ class AttemptRunner:
                     traces=attempt_page.traces,
                 )
 
-    async def _stored(self, making: "_Making", rendered: Rendered) -> EvidenceFacts | None:
+    async def _stored(self, work: AttemptWork, rendered: Rendered) -> EvidenceFacts | None:
         """Store the artifact, and the evidence if there is some."""
-        if making.attempt_page.page is not None:
-            making.attempt_page.page.stage = "upload"
-        evidence = making.attempt_page.evidence
+        if work.attempt_page.page is not None:
+            work.attempt_page.page.stage = "upload"
+        evidence = work.attempt_page.evidence
         kept = await evidence.keep(_succeeded(rendered)) if evidence is not None else None
         with span("upload", Side.CLIENT):
-            await self.artifacts.upload(making.path, making.key, content_type=rendered.artifact.content_type)
+            await self.artifacts.upload(work.path, work.key, content_type=rendered.artifact.content_type)
         return kept
 
     def _upload_of(self, attempt: JobAttempt) -> ReadUpload:
@@ -277,65 +277,6 @@ class AttemptRunner:
     def _request(self, attempt: JobAttempt, policy: AddressPolicy) -> RenderRequest:
         owner = SecretOwner(Purpose.JOB, attempt.tenant_id, attempt.job_id)
         return read_stored(attempt.request, self.vault, owner=owner, policy=policy)
-
-
-@dataclass(frozen=True, slots=True)
-class _Making:
-    """What one attempt works on.
-
-    Attributes:
-        attempt: the claimed attempt.
-        attempt_page: what becomes known of its page.
-        request: what to render.
-        folder: of this worker, for files.
-    """
-
-    attempt: JobAttempt
-    attempt_page: AttemptPage
-    request: RenderRequest
-    folder: Path
-
-    @property
-    def key(self) -> str:
-        """Under which the artifact is stored."""
-        one = self.attempt
-        return artifact_key(one.tenant_id, one.job_id, one.attempt, one.created_at, self.request.format.value)
-
-    @property
-    def path(self) -> Path:
-        """The file of the artifact until it is stored."""
-        return self.folder / f"{self._name}.{self.request.format.value}"
-
-    @property
-    def files_folder(self) -> Path:
-        """Where the files of the page are unpacked."""
-        return self.folder / f"{self._name}.files"
-
-    @property
-    def _name(self) -> str:
-        return f"{self.attempt.job_id}-{self.attempt.attempt}"
-
-
-def _outcome(
-    making: _Making, rendered: Rendered, compared: ComparisonResult, kept: EvidenceFacts | None
-) -> AttemptOutcome:
-    """What is recorded of an attempt that has succeeded."""
-    attempt_page = making.attempt_page
-    return AttemptOutcome(
-        state=State.SUCCEEDED,
-        browser_generation=attempt_page.generation,
-        memory_peak_bytes=attempt_page.memory_peak_bytes,
-        artifact_key=making.key,
-        artifact=replace(rendered.artifact, fingerprint=compared.fingerprint),
-        page=rendered.page,
-        timings_ms=rendered.timings_ms | attempt_page.timings_ms,
-        warnings=[*rendered.warnings, *compared.warnings, *warning(attempt_page.evidence, kept)],
-        unchanged=compared.unchanged,
-        blocked=rendered.blocked,
-        verdict=rendered.verdict,
-        comparison=compared.comparison,
-        evidence=kept,
-    )
 
 
 def _succeeded(rendered: Rendered) -> Ended:
