@@ -48,7 +48,8 @@ _TIMEOUT_FACTOR: Final = 5.0
 _S_PER_THREAD: Final = 0.3
 _FIRST_USUAL_DURATION_S: Final = 0.8
 # While jobs run and none succeeds, a canary is due this often, which takes 5 % of a core. If the browser is
-# broken, two canaries have failed and another browser is launched within 15 s.
+# broken, two canaries have failed and another browser is launched within 15 s; later only where the time
+# limit of a canary is longer, because many threads share a core.
 _STALLED_S: Final = 4.0
 _FAILURES_TO_REPLACE: Final = 2
 # Shortest time between two replacements of the browser. It is doubled while new browsers do not work either.
