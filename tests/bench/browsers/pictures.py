@@ -33,6 +33,29 @@ def _cards() -> str:
     return _CARD_STYLE + "".join(f"<div><h3>Card {n}</h3><p>{_WORDS}</p></div>" for n in range(20))
 
 
+_LANDING_STYLE: Final = (
+    "<style>body{margin:0;background:#fafafa;font:15px sans-serif}header{padding:20px;background:#312e81;"
+    "color:#fff}article{display:inline-block;width:250px;margin:12px;padding:14px;border-radius:12px;"
+    "background:#fff;box-shadow:0 6px 20px rgba(0,0,0,.15)}b{border-radius:8px;padding:8px 16px;color:#fff;"
+    "background:#4f46e5}</style>"
+)
+_LANDING_WORDS: Final = "reports for every team that ships often and wants to know what happened last week"
+
+
+def _landing() -> str:
+    """A header, and cards of which each has its own words and colours."""
+    numbers = random.Random(3)  # noqa: S311 - the same page every time
+    words = _LANDING_WORDS.split()
+    parts = f"<header><h1>{_LANDING_WORDS}</h1></header>"
+    for _ in range(8):
+        title, text = " ".join(numbers.sample(words, 2)), " ".join(numbers.sample(words, 11))
+        colour = f"hsl({numbers.randint(0, 360)},70%,40%)"
+        parts += (
+            f"<article><h3 style='color:{colour}'>{title}</h3><p>{text}</p><button>more</button></article>"
+        )
+    return _LANDING_STYLE + parts
+
+
 def _gradients() -> str:
     numbers = random.Random(2)  # noqa: S311 - the same page every time
     kinds = ("linear-gradient(135deg,", "radial-gradient(", "conic-gradient(", "linear-gradient(20deg,")
@@ -47,6 +70,7 @@ def _gradients() -> str:
 PAGES: Final[Mapping[str, str]] = {
     "text": "/long",
     "charts": "/dashboard",
+    "landing page": _landing(),
     "cards with shadows": _cards(),
     "gradients": _gradients(),
     "photographs": "/photo",

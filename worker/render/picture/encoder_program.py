@@ -6,13 +6,10 @@ import os
 import oxipng
 from PIL import AvifImagePlugin, Image, WebPImagePlugin  # noqa: F401 - or else Pillow imports all formats
 
+from worker.render.picture.png_density import NO_TEXT, PHOTOGRAPHS, SOME_GRADIENTS, SPARSE, bytes_per_pixel
+
 # One thread for each picture: the other cores belong to other renders.
 os.environ["RAYON_NUM_THREADS"] = "1"
-# Bytes for each pixel of Chromium's fast PNG: less than 0.15 for a page of which little is drawn, 0.2 for one
-# of text, more than 0.5 for gradients and for pages with photographs, more than 1 for photographs alone.
-_SPARSE = 0.15
-_NO_TEXT = 0.5
-_PHOTOGRAPHS = 1.0
 # Of libdeflate's twelve, the lowest with which no file is larger than Chromium's own. On gradients 8 takes
 # four times as long as 6; photographs do not get smaller above 2.
 _LEVEL_OF_SPARSE = 8
@@ -65,15 +62,16 @@ def _encoded(png: bytes, format_: str, quality: int, *, size: tuple[int, int] | 
 
 def _small_png(png: bytes) -> bytes:
     """The same pixels in fewer bytes."""
-    width, height = int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
-    bytes_per_pixel = len(png) / (width * height)
-    if bytes_per_pixel >= _PHOTOGRAPHS:
+    density = bytes_per_pixel(png)
+    if density >= PHOTOGRAPHS:
         filters, level = [oxipng.RowFilter.Paeth], _LEVEL_OF_PHOTOGRAPHS
-    elif bytes_per_pixel > _NO_TEXT:  # each filter that is tried takes as long again
+    elif density > NO_TEXT:  # each filter that is tried takes as long again
         filters, level = [oxipng.RowFilter.NoOp, oxipng.RowFilter.Paeth], _LEVEL
     else:
         filters = [oxipng.RowFilter.NoOp]
-        level = _LEVEL_OF_TEXT if bytes_per_pixel > _SPARSE else _LEVEL_OF_SPARSE
+        if density > SOME_GRADIENTS:
+            filters.append(oxipng.RowFilter.Sub)
+        level = _LEVEL_OF_TEXT if density > SPARSE else _LEVEL_OF_SPARSE
     deflater = oxipng.Deflaters.libdeflater(level)
     # A grey picture has at most 256 colours, so that it becomes one with a palette: as small, but for the
     # palette. To look for grey as well takes a fifth of the time.

@@ -1,0 +1,82 @@
+"""A PNG of which little is drawn, made smaller without another process."""
+
+import io
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fleet.confined.program import stop_all
+from tests.unit.worker.test_encoder import programs
+from worker.render.picture.encoder import Encoding, encode
+from worker.render.picture.sparse_png import smaller
+
+WIDTH, HEIGHT = 600, 400
+UP = 2
+
+
+def picture(colours: int, mode: str = "RGB") -> Image.Image:
+    """White, but for a band of so many colours, each as a column of 2 x 40 pixels."""
+    drawn = Image.new(mode, (WIDTH, HEIGHT), "white")
+    for number in range(colours):
+        column = number % (WIDTH // 2) * 2
+        row = 40 + number // (WIDTH // 2) * 40
+        drawn.paste((number % 256, number // 256, 90), (column, row, column + 2, row + 40))
+    return drawn
+
+
+def fast_png(drawn: Image.Image, filter_: int = UP) -> bytes:
+    """As Chromium writes it when it is told to be fast: each row as its difference to the one above."""
+    pixels = np.asarray(drawn).reshape(drawn.height, -1)
+    above = np.vstack((np.zeros_like(pixels[:1]), pixels[:-1]))
+    rows = pixels - above if filter_ == UP else pixels
+    data = zlib.compress(np.insert(rows, 0, filter_, axis=1).tobytes(), 1)
+    plain = io.BytesIO()
+    drawn.save(plain, "PNG")
+    head, end = plain.getvalue()[:33], plain.getvalue()[-12:]
+    check = zlib.crc32(b"IDAT" + data).to_bytes(4, "big")
+    return head + len(data).to_bytes(4, "big") + b"IDAT" + data + check + end
+
+
+def pixels_of(png: bytes) -> Image.Image:
+    with Image.open(io.BytesIO(png)) as opened:
+        return opened.convert("RGBA")
+
+
+async def test_it_has_the_same_pixels_and_needs_no_process() -> None:
+    stop_all()  # one of another test may wait for more
+    drawn = picture(600)
+    small = await encode(png := fast_png(drawn), Encoding("png", 0, is_small=True))
+    assert len(small) < len(png) * 0.8
+    assert pixels_of(small) == drawn.convert("RGBA")
+    assert not programs()
+
+
+async def test_few_colours_become_a_palette() -> None:
+    small = await encode(fast_png(drawn := picture(200)), Encoding("png", 0, is_small=True))
+    assert pixels_of(small) == drawn.convert("RGBA")
+    with Image.open(io.BytesIO(small)) as opened:
+        assert opened.mode == "P"
+
+
+@pytest.mark.parametrize(
+    "png",
+    [
+        pytest.param(fast_png(picture(200)), id="few colours"),
+        pytest.param(fast_png(picture(600, "RGBA")), id="with transparency"),
+        pytest.param(fast_png(picture(600), filter_=0), id="without the filter"),
+    ],
+)
+def test_what_is_left_to_another_process(png: bytes) -> None:
+    assert smaller(png) is None
+
+
+def test_chunks_about_the_picture_are_kept() -> None:
+    png = fast_png(picture(600))
+    density = (9).to_bytes(4, "big") + b"pHYs" + bytes((0, 0, 14, 196, 0, 0, 14, 196, 1))
+    density += zlib.crc32(density[4:]).to_bytes(4, "big")
+    small = smaller(png[:33] + density + png[33:])
+    assert small is not None
+    with Image.open(io.BytesIO(small)) as opened:
+        assert opened.info["dpi"] == pytest.approx((96, 96), abs=0.1)
