@@ -1,7 +1,7 @@
 """Comparisons of the pictures of two jobs, made when somebody asks for one, in a process with limits.
 
 Not by a worker: nobody asks a worker but through the queue, and a caller who looks at two pictures is not to
-wait behind renders. Not in a thread of the API: the pictures are a stranger's, and two of them take 280 MB.
+wait behind renders. Not in a thread of the API: the pictures are a stranger's, and two of them take 290 MB.
 One comparison is made at a time in each API process.
 """
 
@@ -22,7 +22,7 @@ from fleet.jobs.job import Job
 from fleet.pictures.compare import IncomparableError, compare
 from fleet.pictures.options import ComparisonOptions
 
-# As for small pictures (thumbnails.py): the memory of one comparison is at most 280 MB then.
+# As for small pictures (thumbnails.py): the memory of one comparison is at most 290 MB then.
 MAX_PIXELS: Final = {
     "image/png": 20_000_000,
     "image/jpeg": 20_000_000,

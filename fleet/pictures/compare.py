@@ -17,8 +17,12 @@ from fleet.render.options.viewport import MAX_DEVICE_PIXELS
 
 # A comparison touches 100 MB for a moment. In pages of 4 KiB the kernel's work for that takes half as long
 # as the comparison itself.
-_PROGRAM: Final = ConfinedProgram("fleet.pictures.program", environment=LARGE_MEMORY_PAGES)
-# Measured for the largest pictures: 550 MB for two PNG files, 630 for two WebP files.
+_PROGRAM: Final = ConfinedProgram(
+    # numpy would start a thread for matrices, of which there are none; and who forks should have one thread.
+    "fleet.pictures.program",
+    environment={**LARGE_MEMORY_PAGES, "OPENBLAS_NUM_THREADS": "1"},
+)
+# Measured for the largest pictures: 560 MB for two PNG files, 640 for two WebP files.
 _LIMITS: Final = Limits(cpu_s=60, wall_s=60, memory_bytes=2**31, output_bytes=2**28)
 # As Pillow names the formats. A decoder of WebP or AVIF holds several copies of its picture.
 MAX_PIXELS: Final = {

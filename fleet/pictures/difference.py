@@ -1,4 +1,4 @@
-"""What differs between two decoded pictures, and what of it can be seen. Imports only Pillow: see program.py.
+"""What differs between two decoded pictures, and what of it can be seen. For what is imported see program.py.
 
 A pixel can be seen to differ if its colour does not lie between the colours that the other picture has at the
 same place and beside it (3 x 3 pixels), give or take `TOLERANCE`, in one of the two directions. Where an edge
@@ -7,18 +7,22 @@ Where a stroke, a word or a surface was not there before, no colour nearby expla
 tolerance are in docs/compare.md.
 
 Channels are worked on one by one: those that are the same in both pictures, or repeat the red one as in all
-that is grey, need no work at all.
+that is grey, need no work at all. Pillow finds where something differs; numpy does the rest, as it works on
+many pixels with one instruction.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Final
+from typing import Final, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageChops
 
-Box = tuple[int, int, int, int]
-Picture = Image.Image
+Box: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom
+Picture: TypeAlias = Image.Image
+Pixels: TypeAlias = npt.NDArray[np.uint8]  # of one channel: rows x columns
 
 # Steps of 255 in one colour channel.
 TOLERANCE: Final = 4
@@ -47,18 +51,15 @@ class Difference:
     total: int
     differing: int
     visible: int
-    marks: Picture
+    marks: Pixels
 
     def boxes(self, *, lowest: int) -> list[Box]:
         """Where marks of at least this value are: up to 20 boxes, from the top."""
+        found = self.marks >= lowest
         boxes = []
-        area = self.marks.getbbox()
-        if area is not None:
-            found = self.marks.crop(area).point(_at_least(lowest))
-            for top, bottom in _runs(found.getprojection()[1]):
-                inside = found.crop((0, top, found.width, bottom)).getbbox()
-                if inside is not None:
-                    boxes.append(_moved(inside, area[0], area[1] + top))
+        for top, bottom in _runs(np.flatnonzero(found.any(axis=1)).tolist()):
+            columns = np.flatnonzero(found[top:bottom].any(axis=0))
+            boxes.append((int(columns[0]), top, int(columns[-1]) + 1, bottom))
         if len(boxes) > _MAX_BOXES:
             rest = boxes[_MAX_BOXES - 1 :]
             boxes[_MAX_BOXES - 1 :] = [_around(rest)]
@@ -71,53 +72,54 @@ def cover(picture: Picture, ignored: Iterable[Box]) -> None:
         picture.paste(_IGNORED, box)
 
 
-def difference(one: Picture, other: Picture, ignored: Iterable[Box]) -> Difference:
+def difference(one: Picture, other: Picture, ignored: Sequence[Box]) -> Difference:
     """Compare two pictures of the same mode in which `cover` has covered what is ignored."""
     width, height = max(one.width, other.width), max(one.height, other.height)
-    marks = Image.new("L", (width, height), 0)
+    shared = min(one.width, other.width), min(one.height, other.height)
+    marks = np.zeros((height, width), np.uint8)
     if one.size != other.size:
         _mark_uncovered(marks, one, other, ignored)
-    shared = min(one.width, other.width), min(one.height, other.height)
-    for top, bottom in _bands(*shared):
-        changed = _differing_box(one, other, (0, top, shared[0], bottom))
+    for band in _bands(*shared):
+        changed = _differing_box(one, other, band)
         if changed is not None:
-            marks.paste(_marks_in(one, other, changed, shared), changed)
-    area = marks.getbbox()
-    found = marks.crop(area).histogram() if area is not None else [0] * 256
-    seen, unseen = found[_MARK_SEEN], found[_MARK_UNSEEN]
+            left, top, right, bottom = changed
+            marks[top:bottom, left:right] = _marks_in(one, other, changed, shared)
+    seen, unseen = (int(np.count_nonzero(marks == mark)) for mark in (_MARK_SEEN, _MARK_UNSEEN))
     return Difference(total=width * height, differing=seen + unseen, visible=seen, marks=marks)
 
 
-def _mark_uncovered(marks: Picture, one: Picture, other: Picture, ignored: Iterable[Box]) -> None:
+def _mark_uncovered(marks: Pixels, one: Picture, other: Picture, ignored: Iterable[Box]) -> None:
     """Mark what only one of the pictures has."""
     for picture in (one, other):
-        marks.paste(_MARK_SEEN, (0, 0, *picture.size))
-    marks.paste(0, (0, 0, min(one.width, other.width), min(one.height, other.height)))
-    for box in ignored:
-        marks.paste(0, box)
+        marks[: picture.height, : picture.width] = _MARK_SEEN
+    marks[: min(one.height, other.height), : min(one.width, other.width)] = 0
+    for left, top, right, bottom in ignored:
+        marks[max(0, top) : max(0, bottom), max(0, left) : max(0, right)] = 0
 
 
-def _bands(width: int, height: int) -> Iterator[tuple[int, int]]:
+def _bands(width: int, height: int) -> Iterator[Box]:
     rows = max(1, _BAND_PIXELS // width)
     for top in range(0, height, rows):
-        yield top, min(top + rows, height)
+        yield 0, top, width, min(top + rows, height)
 
 
 def _differing_box(one: Picture, other: Picture, band: Box) -> Box | None:
     found = ImageChops.difference(one.crop(band), other.crop(band))
     # `alpha_only` would look at the transparency alone.
     inside = found.getbbox(alpha_only=False)
-    return None if inside is None else _moved(inside, band[0], band[1])
+    if inside is None:
+        return None
+    right, down = band[:2]
+    return inside[0] + right, inside[1] + down, inside[2] + right, inside[3] + down
 
 
-def _marks_in(one: Picture, other: Picture, box: Box, shared: tuple[int, int]) -> Picture:
+def _marks_in(one: Picture, other: Picture, box: Box, shared: tuple[int, int]) -> Pixels:
     """The marks of one box, for which the pixels around it are looked at as well."""
     channels = _differing_channels(*(_with_surroundings(picture, box, shared) for picture in (one, other)))
-    differs = reduce(ImageChops.lighter, (ImageChops.difference(*pair) for pair in channels))
-    unexplained = reduce(ImageChops.lighter, (_unexplained(*pair) for pair in channels))
-    return ImageChops.lighter(
-        _inside(differs.point([0] + [_MARK_UNSEEN] * 255)), unexplained.point(_at_least(TOLERANCE + 1))
-    )
+    differs = reduce(np.logical_or, (_inside(older) != _inside(newer) for older, newer in channels))
+    unexplained = reduce(np.maximum, (_unexplained(*pair) for pair in channels))
+    marks: Pixels = differs * np.uint8(_MARK_UNSEEN)
+    return np.maximum(marks, (unexplained > TOLERANCE) * np.uint8(_MARK_SEEN))
 
 
 def _with_surroundings(picture: Picture, box: Box, shared: tuple[int, int]) -> Picture:
@@ -136,64 +138,54 @@ def _with_surroundings(picture: Picture, box: Box, shared: tuple[int, int]) -> P
     return found
 
 
-def _inside(picture: Picture) -> Picture:
+def _inside(pixels: Pixels) -> Pixels:
     """Without one pixel on each side."""
-    return picture.crop((1, 1, picture.width - 1, picture.height - 1))
+    return pixels[1:-1, 1:-1]
 
 
-def _differing_channels(one: Picture, other: Picture) -> list[tuple[Picture, Picture]]:
+def _differing_channels(one: Picture, other: Picture) -> list[tuple[Pixels, Pixels]]:
     """The channels of two pictures that differ somewhere, each different pair once; at least one differs."""
-    found: list[tuple[Picture, Picture]] = []
-    for pair in zip(one.split(), other.split(), strict=True):
-        is_known = found and all(map(_are_equal, found[0], pair))
-        if not (is_known or _are_equal(*pair)):
+    found: list[tuple[Pixels, Pixels]] = []
+    for channels in zip(one.split(), other.split(), strict=True):
+        pair = np.asarray(channels[0]), np.asarray(channels[1])
+        is_known = found and all(map(np.array_equal, found[0], pair))
+        if not (is_known or np.array_equal(*pair)):
             found.append(pair)
     return found
 
 
-def _are_equal(one: Picture, other: Picture) -> bool:
-    return ImageChops.difference(one, other).getbbox() is None
-
-
-def _unexplained(one: Picture, other: Picture) -> Picture:
+def _unexplained(one: Pixels, other: Pixels) -> Pixels:
     """By how much each value of a channel lies outside the values around it in the other picture, at most.
 
     The result is without one pixel on each side, as these have not all their neighbours.
     """
-    return ImageChops.lighter(_excess(_inside(one), other), _excess(_inside(other), one))
+    return np.maximum(_excess(_inside(one), other), _excess(_inside(other), one))
 
 
-def _excess(channel: Picture, other: Picture) -> Picture:
-    darkest, lightest = (_of_neighbours(other, choose) for choose in (ImageChops.darker, ImageChops.lighter))
-    explained = ImageChops.darker(ImageChops.lighter(channel, darkest), lightest)
-    return ImageChops.difference(channel, explained)
+def _excess(channel: Pixels, other: Pixels) -> Pixels:
+    darkest, lightest = (_of_neighbours(other, choose) for choose in (np.minimum, np.maximum))
+    too_dark = np.maximum(channel, darkest) - channel
+    too_light = channel - np.minimum(channel, lightest)
+    return np.maximum(too_dark, too_light)
 
 
-def _of_neighbours(picture: Picture, choose: Callable[[Picture, Picture], Picture]) -> Picture:
-    """Of each pixel's 3 x 3 neighbours the darkest or lightest value, for all that have so many.
-
-    Of two pictures of different sizes Pillow takes what both have, so that one of them need not be cut.
-    """
-    for right, down in ((1, 0), (1, 0), (0, 1), (0, 1)):
-        picture = choose(picture, picture.crop((right, down, *picture.size)))
-    return picture
-
-
-def _at_least(lowest: int) -> list[int]:
-    """For `Image.point`: 255 for values from `lowest` on, else 0."""
-    return [0] * lowest + [_MARK_SEEN] * (256 - lowest)
-
-
-def _moved(box: Box, right: int, down: int) -> Box:
-    return box[0] + right, box[1] + down, box[2] + right, box[3] + down
+def _of_neighbours(pixels: Pixels, choose: Callable[[Pixels, Pixels], Pixels]) -> Pixels:
+    """Of each pixel's 3 x 3 neighbours the darkest or lightest value, for all that have so many."""
+    for _ in range(2):
+        pixels = choose(pixels[:, 1:], pixels[:, :-1])
+    for _ in range(2):
+        pixels = choose(pixels[1:], pixels[:-1])
+    return pixels
 
 
 def _runs(rows: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """From where to where there is something, leaving out small gaps."""
+    """From which row to which there is something, leaving out small gaps.
+
+    Args:
+        rows: where there is something, from the top.
+    """
     start = last = -1
-    for number, is_marked in enumerate(rows):
-        if not is_marked:
-            continue
+    for number in rows:
         if start >= 0 and number - last > _GAP_PX:
             yield start, last + 1
             start = -1

@@ -1,12 +1,12 @@
 """The difference picture: the second picture in pale grey, what differs in red, framed to be easy to find."""
 
-import io
 from collections.abc import Iterable
 from typing import Final
 
-from PIL import Image, ImageDraw
+import numpy as np
 
-from fleet.pictures.difference import Box, Difference, Picture
+from fleet.pictures import png
+from fleet.pictures.difference import Box, Difference, Picture, Pixels
 
 # The colours by their numbers. Eight greys are enough to recognise a page. With 16 colours at most, two
 # pixels share a byte of the file, which halves it.
@@ -14,9 +14,10 @@ _BITS: Final = 4
 _RED, _FRAME, _WHITE, _DARKEST = range(4)
 _GREYS: Final = tuple((208 + 6 * step,) * 3 for step in range(8))
 _COLOURS: Final = ((230, 0, 60), (255, 150, 0), (255, 255, 255), *_GREYS)
-_NUMBERS: Final = tuple(_DARKEST + (value >> 5) for value in range(256))
+_GREY_STEP_BITS: Final = 5  # 256 values become 8
 _FRAME_GAP_PX: Final = 6
 _FRAME_WIDTH_PX: Final = 2
+_LEVEL: Final = 1
 
 
 def drawn(grey: Picture, found: Difference, *, lowest: int, boxes: Iterable[Box]) -> bytes:
@@ -28,23 +29,35 @@ def drawn(grey: Picture, found: Difference, *, lowest: int, boxes: Iterable[Box]
         lowest: marks of at least this value become red.
         boxes: get a frame each.
     """
-    canvas = grey.point(_NUMBERS)
-    if canvas.size != found.marks.size:
-        page, canvas = canvas, Image.new("L", found.marks.size, _WHITE)
-        canvas.paste(page)
-    draw = ImageDraw.Draw(canvas)
-    right, bottom = canvas.width - 1, canvas.height - 1
+    canvas = np.full(found.marks.shape, _WHITE, np.uint8)
+    canvas[: grey.height, : grey.width] = (np.asarray(grey) >> _GREY_STEP_BITS) + _DARKEST
     for box in boxes:
-        frame = (
-            max(0, box[0] - _FRAME_GAP_PX),
-            max(0, box[1] - _FRAME_GAP_PX),
-            min(right, box[2] - 1 + _FRAME_GAP_PX),
-            min(bottom, box[3] - 1 + _FRAME_GAP_PX),
-        )
-        draw.rectangle(frame, outline=_FRAME, width=_FRAME_WIDTH_PX)
-    if area := found.marks.getbbox():
-        canvas.paste(_RED, area, found.marks.crop(area).point([0] * lowest + [255] * (256 - lowest)))
-    canvas.putpalette([part for colour in _COLOURS for part in colour])
-    made = io.BytesIO()
-    canvas.save(made, "PNG", compress_level=1, bits=_BITS)
-    return made.getvalue()
+        _frame(canvas, box)
+    canvas[found.marks >= lowest] = _RED
+    return _encoded(canvas)
+
+
+def _frame(canvas: Pixels, box: Box) -> None:
+    height, width = canvas.shape
+    left, top = (max(0, side - _FRAME_GAP_PX) for side in box[:2])
+    right, bottom = min(width, box[2] + _FRAME_GAP_PX), min(height, box[3] + _FRAME_GAP_PX)
+    inside = (
+        slice(top + _FRAME_WIDTH_PX, bottom - _FRAME_WIDTH_PX),
+        slice(left + _FRAME_WIDTH_PX, right - _FRAME_WIDTH_PX),
+    )
+    kept = canvas[inside].copy()
+    canvas[top:bottom, left:right] = _FRAME
+    canvas[inside] = kept
+
+
+def _encoded(canvas: Pixels) -> bytes:
+    """A PNG in which two pixels share a byte."""
+    height, width = canvas.shape
+    rows = np.zeros(
+        (height, 1 + (width + 1) // 2), np.uint8
+    )  # each begins with the number of its filter: none
+    rows[:, 1:] = canvas[:, ::2] << _BITS
+    rows[:, 1 : 1 + width // 2] |= canvas[:, 1::2]
+    header = png.HEADER.pack(width, height, _BITS, png.PALETTE, 0, 0, 0)
+    palette = bytes(part for colour in _COLOURS for part in colour)
+    return png.written([(b"IHDR", header), (b"PLTE", palette)], rows.data, level=_LEVEL)

@@ -1,5 +1,6 @@
-"""Compares two pictures: a confined program (fleet/confined), started by compare.py. It imports Pillow alone.
+"""Compares two pictures: a confined program (fleet/confined), started by compare.py.
 
+It imports what works on pixels, and little else: Pillow, numpy and libdeflate.
 A picture is decoded as a whole, each of two in a thread of its own; all else is done in bands. Decoding takes
 4 bytes for each pixel of a PNG or JPEG, and 15 of a WebP or AVIF, because their decoders hold several copies.
 """
@@ -87,7 +88,7 @@ def _compare(one: _Prepared, other: _Prepared, order: Mapping[str, Any], answer:
     }
     if order["draws"] == "none" or not answer["boxes"]:
         return b""
-    answer["image_size"] = list(found.marks.size)
+    answer["image_size"] = list(found.marks.shape[::-1])
     return drawn(other.grey, found, lowest=lowest, boxes=answer["boxes"])
 
 

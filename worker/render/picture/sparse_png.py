@@ -2,28 +2,20 @@
 
 Such a picture takes Chromium so little time that there is none left to hand it to another process, as
 encoder.py does with others. numpy and libdeflate do the work, and do not hold Python's global lock meanwhile.
-
-What is said here about PNG is in https://www.w3.org/TR/png-3/.
 """
 
-import struct
-import zlib
-from collections.abc import Iterator
 from typing import Final
 
 import deflate
 import numpy as np
 import numpy.typing as npt
 
+from fleet.pictures import png
+
 Rows = npt.NDArray[np.uint8]  # one for each row of the picture: the number of its filter, then its bytes
 
-_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
-_HEADER: Final = struct.Struct(
-    ">IIBBBBB"
-)  # width, height, depth, colour type, compression, filter, interlace
-_RGB: Final = (8, 2, 0, 0, 0)  # eight bits for each of three channels
+_RGB: Final = (8, png.RGB, 0, 0, 0)  # eight bits for each of three channels
 _CHANNELS: Final = 3
-_NO_FILTER, _UP = 0, 2
 # Of libdeflate's twelve, the lowest with which no picture is larger than Chromium's own.
 _LEVEL: Final = 7
 _MOST_IN_PALETTE: Final = 256
@@ -37,47 +29,32 @@ _FREED_BYTES: Final = 8 * 1024 * 1024
 bytearray(_FREED_BYTES)
 
 
-def smaller(png: bytes) -> bytes | None:
+def smaller(fast: bytes) -> bytes | None:
     """The same pixels in fewer bytes.
 
     Args:
-        png: Chromium's fast PNG, in which each row holds its differences to the row above (the filter "Up").
+        fast: Chromium's fast PNG, in which each row holds its differences to the row above (the filter "Up").
 
     Returns:
         None if this is another kind of PNG, or if its colours may fit into a palette: then encoder.py makes a
         file that is half as large.
     """
-    chunks = list(_chunks(png))
-    width, height, *kind = _HEADER.unpack(chunks[0][1])
+    parts = list(png.chunks(fast))
+    width, height, *kind = png.HEADER.unpack(parts[0][1])
     if tuple(kind) != _RGB:
         return None
-    data = b"".join(content for name, content in chunks if name == b"IDAT")
+    data = b"".join(content for name, content in parts if name == b"IDAT")
     row_bytes = 1 + width * _CHANNELS
     unpacked = deflate.zlib_decompress(data, height * row_bytes)
     rows = np.frombuffer(unpacked, np.uint8).reshape(height, row_bytes)
-    if (rows[:, 0] != _UP).any():
+    if (rows[:, 0] != png.UP).any():
         return None
     changing = np.flatnonzero(rows[:, 1:].any(axis=1))
     _undo_filter(rows, changing)
     if not _has_many_colours(rows[changing[:: 1 + changing.size // _SAMPLED_ROWS], 1:]):
         return None
-    head, *others, end = (_chunk(*chunk) for chunk in chunks if chunk[0] != b"IDAT")
-    image = _chunk(b"IDAT", bytes(deflate.zlib_compress(unpacked, _LEVEL)))
-    return b"".join((_SIGNATURE, head, *others, image, end))
-
-
-def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The name and the content of each chunk."""
-    at = len(_SIGNATURE)
-    while at < len(png):
-        length = int.from_bytes(png[at : at + 4], "big")
-        yield png[at + 4 : at + 8], png[at + 8 : at + 8 + length]
-        at += 12 + length
-
-
-def _chunk(name: bytes, content: bytes) -> bytes:
-    check = zlib.crc32(content, zlib.crc32(name))
-    return b"".join((len(content).to_bytes(4, "big"), name, content, check.to_bytes(4, "big")))
+    head = [part for part in parts if part[0] not in {b"IDAT", b"IEND"}]
+    return png.written(head, unpacked, level=_LEVEL)
 
 
 def _undo_filter(rows: Rows, changing: npt.NDArray[np.intp]) -> None:
@@ -87,7 +64,7 @@ def _undo_filter(rows: Rows, changing: npt.NDArray[np.intp]) -> None:
     """
     above: Rows | int = 0
     for number in changing:
-        rows[number, 0] = _NO_FILTER
+        rows[number, 0] = png.NO_FILTER
         row = rows[number, 1:]
         row += above
         above = row
