@@ -58,6 +58,6 @@ def _encoded(canvas: Pixels) -> bytes:
     )  # each begins with the number of its filter: none
     rows[:, 1:] = canvas[:, ::2] << _BITS
     rows[:, 1 : 1 + width // 2] |= canvas[:, 1::2]
-    header = png.HEADER.pack(width, height, _BITS, png.PALETTE, 0, 0, 0)
+    head = (width, height, _BITS, png.PALETTE, 0, 0, 0)
     palette = bytes(part for colour in _COLOURS for part in colour)
-    return png.written([(b"IHDR", header), (b"PLTE", palette)], rows.data, level=_LEVEL)
+    return png.written(head, rows.data, level=_LEVEL, others=[(b"PLTE", palette)])

@@ -1,18 +1,18 @@
 """The rows of a PNG that differ from the row above them.
 
 A page that is almost empty is mostly rows that are like the one above. Chromium writes each of them as zeros
-(PNG filter "Up", https://www.w3.org/TR/png-3/#9Filters), so that they are found without decoding a pixel.
+(the filter "Up" of PNG), so that they are found without decoding a pixel.
 """
 
+import struct
 import zlib
 from dataclasses import dataclass
 from typing import Final
 
-_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
-_UP: Final = b"\x02"
-# Bytes of a pixel, by bit depth, colour type, compression, filter and interlace: RGB and RGBA, as Chromium
-# writes them.
-_PIXEL_BYTES: Final = {b"\x08\x02\0\0\0": 3, b"\x08\x06\0\0\0": 4}
+from fleet.pictures import png
+
+# Bytes of a pixel, by what follows its size in the header: RGB and RGBA, as Chromium writes them.
+_PIXEL_BYTES: Final[dict[png.Header, int]] = {(8, png.RGB, 0, 0, 0): 3, (8, png.RGBA, 0, 0, 0): 4}
 # So many rows are inflated at a time: what is as small as this comes from memory that is there already.
 _BAND_ROWS: Final = 8
 # Where a larger part of the rows changes, it is faster to decode all of them.
@@ -32,45 +32,32 @@ class ChangingRows:
     repeats: dict[int, int]
 
 
-def changing_rows(png: bytes) -> ChangingRows | None:
+def changing_rows(picture: bytes) -> ChangingRows | None:
     """Leave out rows that are like the one above.
 
     Args:
-        png: as Chromium has encoded it.
+        picture: as Chromium has encoded it.
 
     Returns:
         The other rows. None: they are too many, or it is no PNG as Chromium writes it, or a broken one.
     """
-    head = png[16:29]
-    if not png.startswith(_SIGNATURE) or png[12:16] != b"IHDR" or head[8:13] not in _PIXEL_BYTES:
+    if not picture.startswith(png.SIGNATURE):
         return None
-    width, height = int.from_bytes(head[:4], "big"), int.from_bytes(head[4:8], "big")
-    row_bytes = 1 + width * _PIXEL_BYTES[head[8:13]]
     try:
-        rows, repeats = _rows(_image_data(png), row_bytes, height)
-    except zlib.error:
+        width, height, *kind = png.header(picture)
+        row_bytes = 1 + width * _PIXEL_BYTES[tuple(kind)]
+        rows, repeats = _rows(png.image_data(picture), row_bytes, height)
+    except (KeyError, struct.error, zlib.error):
         return None
     if not rows:
         return None
-    small = head[:4] + len(rows).to_bytes(4, "big") + head[8:]
-    data = zlib.compress(b"".join(rows), 0)  # a row's filter needs the row above, which is the same as before
-    parts = (_chunk(b"IHDR", small), _chunk(b"IDAT", data), _chunk(b"IEND", b""))
-    return ChangingRows(_SIGNATURE + b"".join(parts), repeats)
-
-
-def _image_data(png: bytes) -> bytes:
-    parts, place = [], len(_SIGNATURE)
-    while place < len(png):
-        size = int.from_bytes(png[place : place + 4], "big")
-        if png[place + 4 : place + 8] == b"IDAT":
-            parts.append(png[place + 8 : place + 8 + size])
-        place += size + 12
-    return b"".join(parts)
+    # A row's filter needs the row above, which is the same as before.
+    return ChangingRows(png.written((width, len(rows), *kind), b"".join(rows), level=0), repeats)
 
 
 def _rows(data: bytes, row_bytes: int, height: int) -> tuple[list[bytes], dict[int, int]]:
     """The rows that are kept, and how many were left out after each; no rows: too many, or too few bytes."""
-    like_above = _UP + bytes(row_bytes - 1)
+    like_above = bytes((png.UP,)) + bytes(row_bytes - 1)
     band_like_above = like_above * _BAND_ROWS
     inflater = zlib.decompressobj()
     kept = [inflater.decompress(data, row_bytes)]
@@ -92,7 +79,3 @@ def _rows(data: bytes, row_bytes: int, height: int) -> tuple[list[bytes], dict[i
             else:
                 kept.append(row)
     return kept, repeats
-
-
-def _chunk(name: bytes, data: bytes) -> bytes:
-    return len(data).to_bytes(4, "big") + name + data + zlib.crc32(name + data).to_bytes(4, "big")

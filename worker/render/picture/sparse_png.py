@@ -39,13 +39,11 @@ def smaller(fast: bytes) -> bytes | None:
         None if this is another kind of PNG, or if its colours may fit into a palette: then encoder.py makes a
         file that is half as large.
     """
-    parts = list(png.chunks(fast))
-    width, height, *kind = png.HEADER.unpack(parts[0][1])
+    width, height, *kind = head = png.header(fast)
     if tuple(kind) != _RGB:
         return None
-    data = b"".join(content for name, content in parts if name == b"IDAT")
     row_bytes = 1 + width * _CHANNELS
-    unpacked = deflate.zlib_decompress(data, height * row_bytes)
+    unpacked = deflate.zlib_decompress(png.image_data(fast), height * row_bytes)
     rows = np.frombuffer(unpacked, np.uint8).reshape(height, row_bytes)
     if (rows[:, 0] != png.UP).any():
         return None
@@ -53,8 +51,7 @@ def smaller(fast: bytes) -> bytes | None:
     _undo_filter(rows, changing)
     if not _has_many_colours(rows[changing[:: 1 + changing.size // _SAMPLED_ROWS], 1:]):
         return None
-    head = [part for part in parts if part[0] not in {b"IDAT", b"IEND"}]
-    return png.written(head, unpacked, level=_LEVEL)
+    return png.written(head, unpacked, level=_LEVEL, others=png.other_chunks(fast))
 
 
 def _undo_filter(rows: Rows, changing: npt.NDArray[np.intp]) -> None:
