@@ -23,13 +23,13 @@ from fleet.database import Database, DatabaseSettings
 from fleet.queue import arq_adapter
 from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope, Tenant
-from tests.kit.databases import Databases, run_sql, with_database
+from tests.kit.data.databases import Databases, run_sql, with_database
+from tests.kit.data.tenants import find_tenant
 from tests.kit.forks.forks import FORKS
 from tests.kit.paths import ROOT
 from tests.kit.processes import command
 from tests.kit.stages.gate import gate
 from tests.kit.stages.stage import Stage
-from tests.kit.tenants import find_tenant
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 if WORKER:

@@ -1,7 +1,7 @@
 """Playwright's devices: what each of their names stands for.
 
-`devices.json` is made from the installed Playwright by `python -m tests.kit.device_table`, because its Python
-package has the table only while its driver runs. A test compares the two.
+`devices.json` is made from the installed Playwright by `python -m tests.kit.docs.device_table`, because its
+Python package has the table only while its driver runs. A test compares the two.
 """
 
 import json

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.kit.deploy.releases import NoHistoryError, newest_migration, release_before
 from tests.kit.processes import api_process, started, worker
-from tests.kit.releases import NoHistoryError, newest_migration, release_before
 from tests.kit.servers.receiver import receiver
 from tests.kit.stages.stage import Stage
 

@@ -13,8 +13,8 @@ from deploy.embedded.engines.engines import Engines
 from fleet.database import Database
 from fleet.vault import enrol
 from fleet.vault.key_file import new_key
+from tests.kit.data.vaults import VAULT
 from tests.kit.processes import command, free_port, product_environment
-from tests.kit.vaults import VAULT
 
 PROGRAMS: Final = {
     "api": ("api",),

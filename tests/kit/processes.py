@@ -17,11 +17,11 @@ import httpx
 import psutil
 
 from deploy.embedded.engines.engines import Engines
+from tests.kit.data.vaults import SECRET_KEY
 from tests.kit.forks.forks import FORKS, Fork
 from tests.kit.forks.server import LOADED
 from tests.kit.paths import ROOT
 from tests.kit.patience import PATIENCE_S
-from tests.kit.vaults import SECRET_KEY
 
 # For clients that speak plain HTTP. Else httpx reads a file of certificates for each client, for 25 ms.
 NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -82,7 +82,7 @@ async def started(
 ) -> AsyncIterator[ProductProcess]:
     """Run `python -m ...` during the block. At the end it is stopped, even if it was frozen by SIGSTOP.
 
-    `code` is the folder of another release, as `tests.kit.releases` makes it.
+    `code` is the folder of another release, as `tests.kit.deploy.releases` makes it.
     """
     async with _running(*arguments, environment=environment, log=log, code=code) as process:
         try:

@@ -10,7 +10,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
 from deploy.embedded.engines.engines import Engines
-from tests.kit.databases import Databases
+from tests.kit.data.databases import Databases
 from tests.kit.processes import api_process
 from tests.kit.stages.stage import opened_stage
 from tests.ui.filled import FILLING

@@ -14,8 +14,8 @@ from fleet.schedules import schedule as schedules
 from fleet.schedules.request import ScheduleRequest
 from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope
-from tests.kit.many_jobs import FILL
-from tests.kit.vaults import VAULT
+from tests.kit.data.many_jobs import FILL
+from tests.kit.data.vaults import VAULT
 from tests.ui.kit.dashboard import Dashboard, of_new_tenant
 from tests.ui.test_pages import LOOKS, check
 

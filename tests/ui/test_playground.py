@@ -14,8 +14,8 @@ from playwright.async_api import expect
 from fleet.jobs.read import get
 from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope
+from tests.kit.data.vaults import VAULT
 from tests.kit.patience import PATIENCE_S
-from tests.kit.vaults import VAULT
 from tests.ui.kit.dashboard import Dashboard, Visit, until_told
 
 PATH = "/ui/playground"

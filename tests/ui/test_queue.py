@@ -11,9 +11,9 @@ from fleet.jobs.job import State
 from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope
 from tests.kit.api.calls import enqueue
+from tests.kit.data.tenants import find_tenant
 from tests.kit.processes import free_port
 from tests.kit.servers.tcp_forwarder import forwarded
-from tests.kit.tenants import find_tenant
 from tests.ui.kit.another_api import another_api
 from tests.ui.kit.dashboard import Dashboard, until_not_told, until_told
 

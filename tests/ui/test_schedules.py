@@ -11,9 +11,9 @@ from fleet.schedules.request import Deliver, ScheduleRequest
 from fleet.schedules.run_now import find_template
 from fleet.schedules.schedule import Schedule
 from fleet.vault import Purpose, SecretOwner
+from tests.kit.data.vaults import VAULT
 from tests.kit.documents.drawn_pages import drawn_page
 from tests.kit.patience import PATIENCE_S
-from tests.kit.vaults import VAULT
 from tests.ui.filling.jobs import Maker
 from tests.ui.kit.dashboard import Dashboard, until_told
 

@@ -22,9 +22,9 @@ from fleet.artifacts.settings import StorageSettings
 from fleet.artifacts.store import Artifacts
 from fleet.settings import load_settings
 from fleet.telemetry.logs import LogSettings, configure_logs
+from tests.kit.data.vaults import SECRET_KEY
 from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import NO_TLS
-from tests.kit.vaults import SECRET_KEY
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ import pytest_asyncio
 from deploy.embedded.engines.engines import Engines
 from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope
-from tests.kit.databases import Databases
+from tests.kit.data.databases import Databases
+from tests.kit.data.vaults import VAULT
 from tests.kit.processes import Said, api_process, command
 from tests.kit.stages.stage import Stage, opened_stage
-from tests.kit.vaults import VAULT
 from tests.site.server import Site
 
 

@@ -6,7 +6,7 @@ import structlog.testing
 from fleet.connection_count import check_connections
 from fleet.database import Database, DatabaseSettings
 from fleet.errors import OperatorError
-from tests.kit.databases import run_sql
+from tests.kit.data.databases import run_sql
 
 
 async def allowed(database: Database) -> int:

@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-from tests.kit.databases import Databases, run_sql
+from tests.kit.data.databases import Databases, run_sql
 
 ROW = "INSERT INTO tenants (id, name) VALUES (gen_random_uuid(), 'left behind')"
 

@@ -24,7 +24,7 @@ from fleet.artifacts.settings import StorageSettings
 from fleet.artifacts.store import Artifacts
 from fleet.database import Database, DatabaseConnection, DatabaseSettings
 from tests.kit.api.everything import use_everything
-from tests.kit.databases import run_sql, with_database
+from tests.kit.data.databases import run_sql, with_database
 from tests.kit.paths import ROOT
 from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import api_process, command, free_port, product_environment, worker

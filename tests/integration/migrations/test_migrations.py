@@ -2,7 +2,7 @@ import asyncio
 import os
 
 from deploy.embedded.engines.engines import Engines
-from tests.kit.databases import run_sql, with_database
+from tests.kit.data.databases import run_sql, with_database
 from tests.kit.processes import command
 
 

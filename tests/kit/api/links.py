@@ -20,9 +20,9 @@ from fleet.tenants.tenant import Scope
 from fleet.vault import enrol
 from tests.integration.api.conftest import Api
 from tests.kit.api.calls import fail, succeed
+from tests.kit.data.vaults import VAULT
 from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import NO_TLS
-from tests.kit.vaults import VAULT
 
 SCREENSHOT = "/v1/screenshot"
 URL = "https://example.com/prices"

@@ -20,12 +20,12 @@ from fleet.queue import arq_adapter, dispatch
 from fleet.render.request import RenderRequest
 from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope
-from tests.kit.databases import Databases
+from tests.kit.data.databases import Databases
+from tests.kit.data.tenants import find_tenant
+from tests.kit.data.vaults import VAULT
 from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import ProductProcess, product_environment, worker
 from tests.kit.stages.gate import Gate, gate
-from tests.kit.tenants import find_tenant
-from tests.kit.vaults import VAULT
 
 LOOPBACK = AddressPolicy.from_settings(EgressSettings(egress_allow=("127.0.0.1",)))
 

@@ -26,11 +26,11 @@ from fleet.webhooks import endpoints, messages, outbox
 from fleet.webhooks.endpoints import Endpoint
 from fleet.webhooks.messages import MessageRecord
 from fleet.webhooks.outbox import DeliveryError, MessageState
-from tests.kit.facts import PICTURE
+from tests.kit.data.facts import PICTURE
+from tests.kit.data.vaults import VAULT
 from tests.kit.patience import PATIENCE_S
 from tests.kit.servers.receiver import Received
 from tests.kit.stages.stage import LOOPBACK
-from tests.kit.vaults import VAULT
 from worker.egress.outbound.resolver import Resolver, SystemResolver
 from worker.egress.proxy import Egress
 from worker.settings import EgressProxySettings

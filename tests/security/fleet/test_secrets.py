@@ -18,11 +18,11 @@ from fleet.jobs.job import State, queued_job
 from fleet.queue import dispatch
 from fleet.queue.arq_adapter import connect
 from fleet.render.request import RenderRequest
+from tests.kit.data.vaults import VAULT
 from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import api, api_process, worker
 from tests.kit.stages.gate import Gate
 from tests.kit.stages.stage import Stage
-from tests.kit.vaults import VAULT
 
 HTML, USER, PASSWORD = "marker-in-html", "marker-user", "marker-password"
 IN_QUERY = "marker-in-query"

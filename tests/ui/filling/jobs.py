@@ -12,8 +12,8 @@ from fleet.artifacts.store import Artifacts
 from fleet.jobs.create.accept import accept
 from fleet.jobs.job import Job
 from fleet.render.request import RenderRequest
+from tests.kit.data.vaults import VAULT
 from tests.kit.documents.drawn_pages import drawn_page
-from tests.kit.vaults import VAULT
 from tests.ui.kit.dashboard import Dashboard
 
 HOSTILE: Final = (

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from fleet.schedules import schedule as schedules
 from fleet.schedules.request import ScheduleRequest
+from tests.kit.data.vaults import VAULT
 from tests.kit.documents.drawn_pages import drawn_page
-from tests.kit.vaults import VAULT
 from tests.ui.filling.jobs import COLOURS, HOSTILE, Maker
 from tests.ui.kit.dashboard import Dashboard
 

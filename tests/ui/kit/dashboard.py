@@ -14,10 +14,10 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope
+from tests.kit.data.tenants import find_tenant
 from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import ProductProcess
 from tests.kit.stages.stage import Stage
-from tests.kit.tenants import find_tenant
 
 # axe-core 4.14.1 (Deque Systems, MPL-2.0), unchanged, from its package at npm: `axe.min.js`. For tests alone.
 _AXE: Final = Path(__file__).parent / "axe-4.14.1.min.js"

@@ -12,8 +12,8 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from api.routes.health import ScalingDocument, router
+from tests.kit.deploy.kubernetes import FOLDER, OVERLAYS, load, named
 from tests.kit.docs.declared_metrics import DECLARED
-from tests.kit.kubernetes import FOLDER, OVERLAYS, load, named
 from tests.kit.paths import ROOT
 
 # A file of KEDA's sources, config/crd/bases/keda.sh_scaledobjects.yaml (docs/release.md). Packages that have

@@ -12,7 +12,7 @@ import yaml
 from api.server.host_check import HostNames
 from fleet import setting_names
 from fleet.setting_names import PREFIX
-from tests.kit.kubernetes import FOLDER, OVERLAYS, Object, load, named, pods
+from tests.kit.deploy.kubernetes import FOLDER, OVERLAYS, Object, load, named, pods
 from worker.settings import AttemptSettings
 
 # The oldest one that has all that is used: hostUsers and the sleep of preStop.

@@ -8,8 +8,8 @@ import pytest
 from fleet.errors import ErrorType
 from fleet.setting_names import PREFIX
 from tests.kit.docs.declared_metrics import DECLARED
+from tests.kit.docs.settings import settings_classes
 from tests.kit.paths import ROOT
-from tests.kit.settings import settings_classes
 
 DOCS = ROOT / "docs"
 # Made by deploy/secrets.sh, by the operator, or by who follows the examples of CONTRIBUTING.md.

@@ -16,7 +16,7 @@ from fleet.queue.settings import RedisSettings
 from fleet.setting_names import PREFIX
 from fleet.settings import DataSettings, SettingsError, load_settings
 from fleet.telemetry.logs import LogSettings, configure_logs
-from tests.kit.settings import settings_classes
+from tests.kit.docs.settings import settings_classes
 from worker.health import ask as worker_health
 from worker.settings import BrowserSettings
 

@@ -13,7 +13,7 @@ from tests.bench.cases.case import Bench
 from tests.bench.clients.product import Product
 from tests.bench.report.measure import Spread, percentile
 from tests.bench.report.report import Aim, Section, Table
-from tests.kit.many_jobs import FILL
+from tests.kit.data.many_jobs import FILL
 
 _AIM_MS: Final = 50.0
 _FILL_S: Final = 900

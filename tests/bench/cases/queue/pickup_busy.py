@@ -26,7 +26,7 @@ from tests.bench.clients.product import Product
 from tests.bench.report.measure import figure, percentile
 from tests.bench.report.plots import distribution
 from tests.bench.report.report import Aim, Plot, Section, Table
-from tests.kit.vaults import VAULT
+from tests.kit.data.vaults import VAULT
 
 _RUNNING: Final = 200
 # There are a few free slots, as in a fleet that is not full.

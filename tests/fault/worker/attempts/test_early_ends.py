@@ -16,7 +16,7 @@ import pytest_asyncio
 
 from deploy.embedded.engines.engines import Engines
 from fleet.jobs.job import State
-from tests.kit.databases import Databases
+from tests.kit.data.databases import Databases
 from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import api
 from tests.kit.stages.gate import gate

@@ -4,10 +4,10 @@ import asyncio
 import hashlib
 import random
 
+from tests.kit.data.stored_files import files_below
 from tests.kit.patience import PATIENCE_S
 from tests.kit.processes import api
 from tests.kit.stages.stage import Stage
-from tests.kit.stored_files import files_below
 
 NOISE = random.Random(3).randbytes(2_500_000)  # noqa: S311 - no secret
 HTML = b"""<script type=module>

@@ -22,7 +22,7 @@ from fleet.errors import ErrorType
 from fleet.queue.arq_adapter import QUEUE
 from tests.integration.api.conftest import Api
 from tests.kit.api.calls import claim, enqueue, fail, problem, succeed
-from tests.kit.stored_files import files_below
+from tests.kit.data.stored_files import files_below
 from worker.maintenance.tenant_eraser import TenantEraser
 
 WITH_TENANT = """

@@ -24,8 +24,8 @@ from fleet.tenants.tenant import Scope
 from fleet.workers import pause
 from tests.integration.api.conftest import Api, Serve
 from tests.kit.api.calls import problem
+from tests.kit.data.vaults import VAULT
 from tests.kit.patience import PATIENCE_S
-from tests.kit.vaults import VAULT
 
 OURS = {"Sec-Fetch-Site": "same-origin"}
 

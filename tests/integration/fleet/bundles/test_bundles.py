@@ -24,8 +24,8 @@ from fleet.jobs.job import Job
 from fleet.render.files import UPLOADS_CONTEXT
 from fleet.render.request import RenderRequest
 from fleet.vault import UnsealError
-from tests.kit.stored_files import files_below
-from tests.kit.vaults import VAULT
+from tests.kit.data.stored_files import files_below
+from tests.kit.data.vaults import VAULT
 
 NOISE = random.Random(2).randbytes(PIECE_BYTES)  # noqa: S311 - no secret
 MARKER = b"marker of a file"

@@ -17,7 +17,7 @@ from fleet.tenants.api_keys import create_key
 from fleet.workers import registry
 from fleet.workers.registry import WorkerReport
 from fleet.workers.vitals import MemoryVitals, Vitals
-from tests.kit.tenants import find_tenant
+from tests.kit.data.tenants import find_tenant
 
 MINUTE = timedelta(minutes=1)
 NO_TIME = timedelta()

@@ -18,8 +18,8 @@ from fleet.jobs.create import accept as acceptance
 from fleet.jobs.job import Job, State
 from fleet.queue.entry import QueueEntry
 from fleet.render.request import RenderRequest
-from tests.kit.facts import PICTURE
-from tests.kit.vaults import VAULT
+from tests.kit.data.facts import PICTURE
+from tests.kit.data.vaults import VAULT
 
 DAY = timedelta(days=1)
 

@@ -19,7 +19,7 @@ from fleet.jobs.facts import EvidenceFacts
 from fleet.jobs.job import State
 from fleet.telemetry.metrics.of_worker import ERASED
 from tests.integration.fleet.jobs.past import DAY, Past
-from tests.kit.facts import PICTURE
+from tests.kit.data.facts import PICTURE
 from tests.kit.patience import PATIENCE_S
 from worker.attempts.ending import Ending
 from worker.maintenance.eraser import Eraser

@@ -27,8 +27,8 @@ from fleet.jobs.job import State
 from fleet.render.request import RenderRequest
 from fleet.schedules import history as schedule_history
 from fleet.tenants import usage
+from tests.kit.data.vaults import VAULT
 from tests.kit.patience import PATIENCE_S
-from tests.kit.vaults import VAULT
 
 FINISHED = 100_000
 OPEN = 200

@@ -29,8 +29,8 @@ from fleet.jobs.job import State
 from fleet.queue.entry import QueueEntry
 from fleet.render.request import RenderRequest
 from fleet.workers import pause
-from tests.kit.facts import PICTURE
-from tests.kit.vaults import VAULT
+from tests.kit.data.facts import PICTURE
+from tests.kit.data.vaults import VAULT
 
 T = TypeVar("T")
 

@@ -8,8 +8,8 @@ from fleet.queue import dispatch
 from fleet.queue.entry import QueuedJob, QueueEntry
 from fleet.tenants.api_keys import create_key
 from fleet.tenants.tenant import Scope
+from tests.kit.data.tenants import find_tenant
 from tests.kit.stages.stage import Stage
-from tests.kit.tenants import find_tenant
 
 SLOTS = 2
 _QUEUE_MANY = """

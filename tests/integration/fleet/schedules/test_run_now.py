@@ -10,7 +10,7 @@ from fleet.schedules import history, run_now
 from fleet.schedules import schedule as schedules
 from fleet.schedules.request import ScheduleRequest
 from fleet.schedules.schedule import Schedule
-from tests.kit.vaults import VAULT
+from tests.kit.data.vaults import VAULT
 
 
 async def scheduled(database: Database, tenant_id: UUID) -> Schedule:

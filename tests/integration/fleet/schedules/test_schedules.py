@@ -25,9 +25,9 @@ from fleet.schedules.request import ScheduleRequest
 from fleet.schedules.schedule import Schedule
 from fleet.vault import Purpose, SecretOwner
 from fleet.workers import pause
+from tests.kit.data.vaults import VAULT
 from tests.kit.patience import PATIENCE_S
 from tests.kit.servers.tcp_forwarder import forwarded
-from tests.kit.vaults import VAULT
 from worker.maintenance.scheduler import Scheduler
 from worker.maintenance.sweeper import Sweeper
 

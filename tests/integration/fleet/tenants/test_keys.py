@@ -12,9 +12,9 @@ import pytest
 from fleet.database import Database
 from fleet.tenants.keys_command import main
 from fleet.tenants.tenant import Scope
+from tests.kit.data.tenants import find_tenant
+from tests.kit.data.vaults import SECRET_KEY
 from tests.kit.processes import Said, command
-from tests.kit.tenants import find_tenant
-from tests.kit.vaults import SECRET_KEY
 
 
 async def keys(database_url: str, *words: str) -> Said:

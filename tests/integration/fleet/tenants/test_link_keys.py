@@ -14,8 +14,8 @@ from fleet.vault import UnsealError, Vault
 from fleet.vault.rotation import rotate
 from fleet.vault.settings import key_from_text
 from tests.kit.api.links import made_key
+from tests.kit.data.vaults import SECRET_KEY, VAULT
 from tests.kit.processes import command
-from tests.kit.vaults import SECRET_KEY, VAULT
 
 
 async def test_a_key_made_by_the_command_can_sign(

@@ -16,7 +16,7 @@ from fleet.schedules import fire, schedule
 from fleet.schedules.plan import ScheduleRefusal
 from fleet.schedules.request import ScheduleRequest
 from fleet.tenants import usage
-from tests.kit.vaults import VAULT
+from tests.kit.data.vaults import VAULT
 
 REQUEST = RenderRequest.model_validate({"html": "<p>x</p>"})
 

@@ -13,7 +13,7 @@ from fleet.jobs.job import Job
 from fleet.queue.entry import QueueEntry
 from fleet.render.request import RenderRequest
 from fleet.vault import Purpose, SecretOwner, Vault
-from tests.kit.vaults import VAULT
+from tests.kit.data.vaults import VAULT
 
 MARKER = "marker-of-a-secret"
 

@@ -30,9 +30,9 @@ from tests.integration.fleet.vault.secret_jobs import (
     stored,
     unsealed,
 )
+from tests.kit.data.vaults import SECRET_KEY, VAULT
 from tests.kit.processes import command, free_port, started
 from tests.kit.stages.stage import Stage
-from tests.kit.vaults import SECRET_KEY, VAULT
 
 BOTH = Vault([b"n" * 32, b"the key of a fleet under test!!!"])
 

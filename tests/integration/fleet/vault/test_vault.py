@@ -42,9 +42,9 @@ from tests.integration.fleet.vault.secret_jobs import (
     stored,
     unsealed,
 )
-from tests.kit.databases import run_sql, with_database
-from tests.kit.facts import PICTURE
-from tests.kit.vaults import SECRET_KEY, VAULT
+from tests.kit.data.databases import run_sql, with_database
+from tests.kit.data.facts import PICTURE
+from tests.kit.data.vaults import SECRET_KEY, VAULT
 
 OVER = timedelta(seconds=-1)
 

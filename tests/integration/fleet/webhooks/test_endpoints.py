@@ -6,9 +6,9 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from fleet.vault import Purpose, SecretOwner, enrol
 from fleet.webhooks import endpoints
 from fleet.webhooks.outbox import DeliveryError, MessageState
+from tests.kit.data.vaults import VAULT
 from tests.kit.servers.receiver import Receiver, answer
 from tests.kit.stages.webhook_stage import WebhookStage, errors, redelivered, seconds_to_next_attempt
-from tests.kit.vaults import VAULT
 
 
 async def test_after_a_rotation_both_secrets_verify_for_a_day(hooks: WebhookStage, there: Receiver) -> None:

@@ -27,9 +27,9 @@ from fleet.queue.entry import QueueEntry
 from fleet.schedules import schedule as schedules
 from fleet.schedules.request import ScheduleRequest
 from fleet.schedules.schedule import Schedule
+from tests.kit.data.vaults import VAULT
 from tests.kit.patience import PATIENCE_S
 from tests.kit.stages.stage import LOOPBACK, Stage
-from tests.kit.vaults import VAULT
 from worker.attempts.comparison import Comparison, ComparisonResult
 from worker.maintenance.scheduler import Scheduler
 

@@ -15,9 +15,9 @@ from fleet.jobs.job import Job
 from fleet.queue.arq_adapter import QUEUE
 from fleet.queue.entry import QueueEntry
 from fleet.render.request import RenderRequest
+from tests.kit.data.vaults import VAULT
 from tests.kit.patience import PATIENCE_S
 from tests.kit.servers.tcp_forwarder import forwarded
-from tests.kit.vaults import VAULT
 from worker.maintenance.sweeper import Sweeper
 
 REQUEST = RenderRequest(html="<p>x</p>")

@@ -21,8 +21,8 @@ from fleet.jobs.create import accept
 from fleet.jobs.job import State
 from fleet.queue.entry import QueueEntry
 from fleet.render.request import RenderRequest
+from tests.kit.data.vaults import VAULT
 from tests.kit.stages.browser_stage import BrowserStage, browser_stage, until
-from tests.kit.vaults import VAULT
 from tests.site.server import Site
 from worker.attempts.ending import AttemptPage, Ending
 from worker.browser.devtools import TargetCrashedError

@@ -13,7 +13,7 @@ from api.jobs.moments import Moment
 from fleet.artifacts.keys import SignedAddress
 from fleet.jobs.document.job import JobDocument
 from fleet.jobs.job import Job, State
-from tests.kit.facts import PICTURE
+from tests.kit.data.facts import PICTURE
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 # What a job is from its acceptance on.

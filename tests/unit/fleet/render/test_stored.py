@@ -12,7 +12,7 @@ from fleet.render.request import RenderRequest
 from fleet.render.sealed import SealedRequest, sealed_columns
 from fleet.render.stored import StoredRequestError, read_stored
 from fleet.vault import Purpose, SecretOwner, UnsealError
-from tests.kit.vaults import VAULT
+from tests.kit.data.vaults import VAULT
 
 OWNER = SecretOwner(Purpose.JOB, UUID(int=1), UUID(int=2))
 STRICT = AddressPolicy()

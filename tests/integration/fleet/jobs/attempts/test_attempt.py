@@ -19,8 +19,8 @@ from fleet.jobs.job import Job, State
 from fleet.queue.entry import QueuedJob, QueueEntry
 from fleet.render.request import RenderRequest
 from fleet.vault import Purpose, SecretOwner
-from tests.kit.facts import PICTURE
-from tests.kit.vaults import VAULT
+from tests.kit.data.facts import PICTURE
+from tests.kit.data.vaults import VAULT
 from worker.attempts.retry_policy import decide
 
 LEASE = timedelta(seconds=15)

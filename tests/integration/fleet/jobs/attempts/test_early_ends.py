@@ -19,8 +19,8 @@ from fleet.jobs.job import Job, State, queued_job
 from fleet.queue import dispatch
 from fleet.queue.entry import QueueEntry
 from fleet.render.request import RenderRequest
-from tests.kit.facts import PICTURE
-from tests.kit.vaults import VAULT
+from tests.kit.data.facts import PICTURE
+from tests.kit.data.vaults import VAULT
 from worker.maintenance.sweeper import Sweeper
 
 LEASE = timedelta(seconds=15)

@@ -18,7 +18,7 @@ from fleet.jobs.create import accept
 from fleet.jobs.job import Job, State
 from fleet.queue.entry import QueueEntry
 from fleet.render.request import RenderRequest
-from tests.kit.vaults import VAULT
+from tests.kit.data.vaults import VAULT
 from worker.maintenance.sweeper import Sweeper
 
 LEASE = timedelta(seconds=15)

@@ -15,7 +15,7 @@ import trustme
 
 from fleet.errors import ErrorType, RenderError
 from fleet.jobs.facts import EvidenceFacts
-from tests.kit.recorder import Answer, Recorder
+from tests.kit.servers.recorder import Answer, Recorder
 from tests.kit.stages.browser_stage import MAX_BYTES, TERMS, BrowserStage, request_for
 from worker.render import pipeline
 from worker.render.evidence.recorder import Ended

@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 
 from fleet.errors import ErrorType, RenderError
-from tests.kit.image_warnings import without_image_warnings
-from tests.kit.recorder import Answer, Recorder, recorder
+from tests.kit.documents.image_warnings import without_image_warnings
+from tests.kit.servers.recorder import Answer, Recorder, recorder
 from tests.kit.stages.browser_stage import MAX_BYTES, TERMS, BrowserStage, request_for
 from worker.render import pipeline
 from worker.render.pipeline import Rendered

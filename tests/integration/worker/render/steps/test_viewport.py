@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from fleet.render.devices import TABLE
-from tests.kit import device_table
+from tests.kit.docs import device_table
 from tests.kit.documents.pictures import Colour, colours
 from tests.kit.stages.browser_stage import MAX_BYTES, TERMS, BrowserStage, request_for
 from worker.browser.devtools import Params
@@ -139,7 +139,7 @@ async def test_nothing_is_drawn_large_that_nobody_sees(shared: BrowserStage, opt
 
 
 async def test_the_table_of_devices_is_that_of_the_installed_playwright() -> None:
-    assert TABLE.read_text() == await device_table.current(), "run `python -m tests.kit.device_table`"
+    assert TABLE.read_text() == await device_table.current(), "run `python -m tests.kit.docs.device_table`"
 
 
 async def test_a_document_that_is_written_sees_one_window(shared: BrowserStage) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from fleet.errors import ErrorType, RenderError
-from tests.kit.image_warnings import without_image_warnings
+from tests.kit.documents.image_warnings import without_image_warnings
 from tests.kit.servers.http2_server import http2_server
 from tests.kit.stages.browser_stage import MAX_BYTES, TERMS, BrowserStage, request_for
 from worker.render import pipeline

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from fleet.jobs.create.insert import _TYPES, NewJob, columns_of, insert_statement
 from fleet.render.request import RenderRequest
+from tests.kit.data.vaults import VAULT
 from tests.kit.paths import ROOT
-from tests.kit.vaults import VAULT
 
 INSERTS = re.compile(r"\bINSERT\s+INTO\s+(?:\w+\.)?\"?jobs\b", re.IGNORECASE)
 

@@ -8,7 +8,7 @@ from fleet.jobs.document.error import ErrorDocument
 from fleet.jobs.document.files import ArtifactDocument
 from fleet.jobs.document.job import JobDocument, LinksDocument
 from fleet.jobs.document.render import BlockedDocument, MemoryDocument, PageDocument, TimingsDocument
-from tests.kit.plain_job import plain_job
+from tests.kit.data.plain_job import plain_job
 
 # shared design, "Job document", and behind "+" what came on top: what the queue can do since.
 CONTRACT: dict[type[BaseModel], str] = {

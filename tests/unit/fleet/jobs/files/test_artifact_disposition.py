@@ -6,7 +6,7 @@ import pytest
 
 from fleet.jobs.files.artifact import artifact_disposition
 from fleet.render.options.output import CONTENT_TYPES, Format
-from tests.kit.facts import PICTURE
+from tests.kit.data.facts import PICTURE
 from tests.unit.fleet.jobs.document.test_document import JOB
 
 

@@ -10,7 +10,7 @@ from fleet.vault import Purpose, SecretOwner
 from tests.integration.api.conftest import Api
 from tests.kit.api.calls import REQUEST, claim, enqueue, fail, problem
 from tests.kit.api.retries import PAGE, failed, retry
-from tests.kit.vaults import VAULT
+from tests.kit.data.vaults import VAULT
 
 CREDENTIALS: dict[str, Any] = {
     "headers": {"x-token": "swordfish"},

@@ -16,7 +16,7 @@ from fleet.tenants.tenant import Scope
 from tests.integration.api.conftest import Api
 from tests.kit.api.calls import REQUEST, enqueue, problem, succeed
 from tests.kit.api.links import made_key
-from tests.kit.vaults import VAULT
+from tests.kit.data.vaults import VAULT
 
 CACHED = {**REQUEST, "cache_ttl_s": 60}
 HOUR_S = 3600

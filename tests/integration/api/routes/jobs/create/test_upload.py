@@ -20,10 +20,10 @@ from fleet.render.files import MAX_FILES
 from fleet.vault import Purpose, SecretOwner
 from tests.integration.api.conftest import Api, Serve
 from tests.kit.api.calls import claim, fail, problem
+from tests.kit.data.stored_files import files_below
+from tests.kit.data.vaults import VAULT
 from tests.kit.patience import PATIENCE_S
 from tests.kit.stages.browser_stage import until
-from tests.kit.stored_files import files_below
-from tests.kit.vaults import VAULT
 
 PAGE = {"index.html": b"<h1>marker of a page</h1>", "css/main.css": b"h1 { color: red }"}
 LARGE = {**PAGE, "film.mp4": bytes(3_000_000)}

@@ -19,7 +19,7 @@ from fleet.errors import ErrorType
 from tests.integration.api.conftest import Api, Serve
 from tests.kit.api.calls import problem
 from tests.kit.processes import product_environment, worker
-from tests.kit.recorder import Answer, Recorder, recorder
+from tests.kit.servers.recorder import Answer, Recorder, recorder
 
 WAIT = {"Prefer": "wait=60"}
 BODIES = {"bodies": True}

@@ -14,8 +14,8 @@ from fleet.database import Database
 from fleet.errors import ErrorType
 from tests.integration.api.conftest import Api
 from tests.kit.api.calls import enqueue, fail, problem, succeed
+from tests.kit.data.stored_files import files_below
 from tests.kit.documents.pictures import colour
-from tests.kit.stored_files import files_below
 from worker.maintenance.eraser import Eraser
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)

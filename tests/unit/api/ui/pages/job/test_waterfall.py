@@ -12,7 +12,7 @@ from fleet.jobs.attempts.history import AttemptEnd, AttemptRecord
 from fleet.jobs.job import Job, State
 from fleet.webhooks.messages import MessageAttempt, MessageRecord
 from fleet.webhooks.outbox import DeliveryError, MessageState
-from tests.kit.plain_job import ACCEPTED_AT, plain_job
+from tests.kit.data.plain_job import ACCEPTED_AT, plain_job
 
 STAGES = {"context": 10.0, "navigation": 100.0, "readiness": 20.0, "capture": 50.0, "upload": 20.0}
 

@@ -7,7 +7,7 @@ import pytest
 from api.ui.pages.jobs.job_line import JobLine, Subject
 from fleet.jobs.facts import ArtifactFacts
 from fleet.jobs.job import Job, State
-from tests.kit.plain_job import ACCEPTED_AT, plain_job
+from tests.kit.data.plain_job import ACCEPTED_AT, plain_job
 
 
 def ended(facts: ArtifactFacts | None, **changes: object) -> Job:

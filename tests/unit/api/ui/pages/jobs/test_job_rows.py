@@ -9,7 +9,7 @@ import pytest
 from api.ui.pages.jobs.job_rows import COLUMNS, head, rows_of
 from fleet.jobs.facts import PageFacts
 from fleet.jobs.job import Job, State
-from tests.kit.plain_job import ACCEPTED_AT, plain_job
+from tests.kit.data.plain_job import ACCEPTED_AT, plain_job
 
 
 def read(*jobs: Job) -> list[dict[str, str]]:

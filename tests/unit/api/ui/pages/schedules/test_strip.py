@@ -9,7 +9,7 @@ from api.ui.pages.schedules.pair import chosen_ids
 from api.ui.pages.schedules.strip import Change, strip_of
 from fleet.jobs.job import State
 from fleet.schedules.history import ScheduledJob
-from tests.kit.plain_job import ACCEPTED_AT
+from tests.kit.data.plain_job import ACCEPTED_AT
 
 
 def job(number: int, sha256: str | None, **changes: object) -> ScheduledJob:

@@ -1,4 +1,4 @@
-"""Makes `fleet/render/devices.json` from the installed Playwright: `python -m tests.kit.device_table`."""
+"""Makes `fleet/render/devices.json` of the installed Playwright: `python -m tests.kit.docs.device_table`."""
 
 import asyncio
 import json
