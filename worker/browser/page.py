@@ -273,16 +273,13 @@ class Page:
         await self.send("Emulation.setDeviceMetricsOverride", **metrics)
 
     async def disable_scripts(self) -> None:
-        """Let no script of the page run, from now on. Our own (`evaluate`) run as before."""
+        """Let no script of the page run, from now on. Our own (`evaluate`) run as before.
+
+        So nothing changes while a picture is taken: of one that is larger than the window, Chromium tells the
+        page by a `resize` event.
+        """
         self._prelude = _TIMERS
         await self.send("Emulation.setScriptExecutionDisabled", value=True)
-
-    async def freeze(self) -> None:
-        """Stop all scripts of the page, so that nothing changes while its picture is taken.
-
-        If the picture is larger than the window, Chromium sends the page a `resize` event for it.
-        """
-        await self.disable_scripts()
 
     async def content_size(self) -> tuple[float, float]:
         """Width and height of all that can be scrolled to, in CSS pixels."""

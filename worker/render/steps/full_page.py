@@ -40,7 +40,7 @@ async def run(render: Render) -> None:
             render.blocked.popups += await hide_popups(render.page)  # some come when one scrolls
         await apply_look(render)  # an animation that is put to its end may make the page longer
         await find_ignored(render)
-        await render.page.freeze()
+        await render.page.disable_scripts()
         render.area = await _area(render)
     except ProtocolError as error:
         render.require_same_document(cause=error)

@@ -95,7 +95,7 @@ async def _choose(render: Render) -> None:
         await apply_look(render)
         await find_ignored(render)
         if render.area is not None:
-            await render.page.freeze()
+            await render.page.disable_scripts()
     except ProtocolError as error:
         render.require_same_document(cause=error)
         raise
