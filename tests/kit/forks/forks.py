@@ -95,7 +95,11 @@ class Forks:
             folder: its working directory.
         """
         await asyncio.to_thread(output.touch)  # tests read it at once
-        reader, writer = await asyncio.open_unix_connection(self.address())
+        connected = socket.socket(socket.AF_UNIX)
+        connected.connect(
+            self.address()
+        )  # it has a name that uvloop takes for none; to connect takes no time
+        reader, writer = await asyncio.open_unix_connection(sock=connected)
         writer.write(order(words, environment, output, errors, keys=keys, folder=folder))
         pid = int(await reader.readline())
 

@@ -1,19 +1,14 @@
 """These tests run on the worker's event loop: transports of the two differ in much that a proxy relies on."""
 
-import asyncio
 import gc
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 
 import pytest
-import uvloop
 
+from tests.kit.stages.product_loop import pytest_asyncio_loop_factories
 
-def pytest_asyncio_loop_factories(
-    config: pytest.Config,  # noqa: ARG001 - the hook's interface
-    item: pytest.Item,  # noqa: ARG001 - the same
-) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    return {"uvloop": uvloop.new_event_loop}
+__all__ = ["pytest_asyncio_loop_factories"]
 
 
 @pytest.fixture(autouse=True)
