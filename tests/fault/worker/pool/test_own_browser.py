@@ -175,12 +175,18 @@ async def test_the_end_of_the_worker_ends_own_browsers(site: Site) -> None:
     """That nothing is left is the stage's own assertion."""
     async with browser_stage(site, browser_max_pages=4) as stage:
 
+        is_working = asyncio.Event()
+
         async def render() -> None:
             async with stage.pool.page_alone() as page:
+                is_working.set()
                 await page.evaluate("new Promise(() => {})")
 
-        working, starting = asyncio.create_task(render()), asyncio.create_task(render())
-        await until(lambda: own_pids(stage.folder) != [], "the first of them")
+        working = asyncio.create_task(render())
+        await is_working.wait()
+        first = set(own_pids(stage.folder))
+        starting = asyncio.create_task(render())
+        await until(lambda: set(own_pids(stage.folder)) - first != set(), "the second browser")
         starting.cancel()
         await asyncio.wait([starting])
         await stage.pool.stop()
