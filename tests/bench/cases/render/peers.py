@@ -29,8 +29,9 @@ OURS: Final = "renderfleet"
 # A smaller picture is of a page that was not loaded.
 _LEAST_BYTES: Final = 5_000
 
-# From npm, at these versions. puppeteer-core is what it drives Chromium with.
-_PACKAGES: Final = ("browserless@13.9.23", "puppeteer-core@25.16.0")
+# From npm: the first of these versions of which a registry has all parts, and what it drives Chromium with.
+_BROWSERLESS_VERSIONS: Final = ("13.9.23", "10.12.13")
+_PUPPETEER: Final = "puppeteer-core@25.16.0"
 _NPM_TIMEOUT_S: Final = 180.0
 _BROWSERLESS: Final = Path(__file__).parents[2] / "browsers/browserless.mjs"
 
@@ -114,10 +115,10 @@ async def run(bench: Bench) -> Section:
             others[name] = await stack.enter_async_context(
                 responder("tests.bench.browsers.contender", *words, environment=environment, log=log)
             )
-        missing = await _install_browserless(bench)
-        if not missing:
+        version, missing = await _install_browserless(bench)
+        if version:
             command = ("node", str(_BROWSERLESS), str(bench.folder), executable)
-            others["browserless"] = await stack.enter_async_context(
+            others[f"browserless {version}"] = await stack.enter_async_context(
                 responding(command, environment=environment, log=bench.folder / "browserless.log")
             )
         urls = [f"http://{LOOPBACK}:{port}{path}" for path in _PATHS] * bench.pick(8, 1)
@@ -125,25 +126,36 @@ async def run(bench: Bench) -> Section:
     return _section(found, missing)
 
 
-async def _install_browserless(bench: Bench) -> str:
-    """Install it into the folder of the run. Returns why it is missing; empty: it is not."""
+async def _install_browserless(bench: Bench) -> tuple[str, str]:
+    """Install it into the folder of the run.
+
+    Returns:
+        Its version, and why it is missing; one of them is empty.
+    """
     if shutil.which("npm") is None or shutil.which("node") is None:
-        return "*browserless* was left out: there is no npm here."
-    bench.say("installing browserless")
-    words = ("npm", "install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", *_PACKAGES)
+        return "", "*browserless* was left out: there is no npm here."
+    for version in _BROWSERLESS_VERSIONS:
+        bench.say(f"installing browserless {version}")
+        if await _npm_install(bench.folder, f"browserless@{version}", _PUPPETEER):
+            return version, ""
+    return "", "*browserless* was left out: npm could not install it."
+
+
+async def _npm_install(folder: Path, *packages: str) -> bool:
+    """Whether npm has installed packages into a folder."""
     process = await asyncio.create_subprocess_exec(
-        *words,
-        cwd=bench.folder,
+        *("npm", "install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", *packages),
+        cwd=folder,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
         async with asyncio.timeout(_NPM_TIMEOUT_S):
-            status = await process.wait()
+            return await process.wait() == 0
     except TimeoutError:
         process.kill()
-        status = await process.wait()
-    return f"*browserless* was left out: npm could not install it ({status})." if status else ""
+        await process.wait()
+        return False
 
 
 async def _compare(

@@ -174,7 +174,6 @@ async def test_an_own_browser_outlives_the_others_replacement(site: Site) -> Non
 async def test_the_end_of_the_worker_ends_own_browsers(site: Site) -> None:
     """That nothing is left is the stage's own assertion."""
     async with browser_stage(site, browser_max_pages=4) as stage:
-
         is_working = asyncio.Event()
 
         async def render() -> None:
