@@ -1,13 +1,17 @@
 """A PNG of which little is drawn, made smaller without another process."""
 
 import io
+import subprocess
+import sys
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from fleet.confined.program import stop_all
+from tests.kit.paths import ROOT
 from tests.unit.worker.test_encoder import programs
 from worker.render.picture.encoder import Encoding, encode
 from worker.render.picture.sparse_png import smaller
@@ -51,6 +55,19 @@ async def test_it_has_the_same_pixels_and_needs_no_process() -> None:
     assert len(small) < len(png) * 0.8
     assert pixels_of(small) == drawn.convert("RGBA")
     assert not programs()
+
+
+def test_it_takes_one_thread_however_many_cores_there_are(tmp_path: Path) -> None:
+    (tmp_path / "fast.png").write_bytes(fast_png(picture(600)))
+    script = """
+import asyncio, pathlib, psutil, sys
+from worker.render.picture.encoder import Encoding, encode
+asyncio.run(encode(pathlib.Path(sys.argv[1]).read_bytes(), Encoding("png", 0, is_small=True)))
+print(psutil.Process().num_threads(), "numpy" in sys.modules)
+"""
+    words = (sys.executable, "-c", script, str(tmp_path / "fast.png"))
+    said = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert said == "1 True\n", "the thread that did it has ended with the loop"
 
 
 async def test_few_colours_become_a_palette() -> None:

@@ -9,6 +9,7 @@ makes its PNG smaller in 8 ms.
 """
 
 import asyncio
+import os
 from dataclasses import dataclass
 from typing import Final
 
@@ -76,6 +77,8 @@ def _is_sparse(png: bytes, encoding: Encoding) -> bool:
 
 
 async def _smaller_here(png: bytes) -> bytes | None:
+    # Or else numpy starts a thread for each core, for matrices, of which there are none.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from worker.render.picture import sparse_png  # noqa: PLC0415 - with numpy 15 MB, for those who need it
 
     return await asyncio.to_thread(sparse_png.smaller, png)
