@@ -29,9 +29,9 @@ OURS: Final = "renderfleet"
 # A smaller picture is of a page that was not loaded.
 _LEAST_BYTES: Final = 5_000
 
-# From npm: the first of these versions of which a registry has all parts, and what it drives Chromium with.
-_BROWSERLESS_VERSIONS: Final = ("13.9.23", "10.12.13")
-_PUPPETEER: Final = "puppeteer-core@25.16.0"
+# From npm: the first of these versions of which a registry has all parts, each with the puppeteer-core that it
+# drives Chromium with.
+_BROWSERLESS_VERSIONS: Final = {"13.9.23": "25.16.0", "10.12.13": "22.15.0"}
 _NPM_TIMEOUT_S: Final = 180.0
 _BROWSERLESS: Final = Path(__file__).parents[2] / "browsers/browserless.mjs"
 
@@ -134,9 +134,9 @@ async def _install_browserless(bench: Bench) -> tuple[str, str]:
     """
     if shutil.which("npm") is None or shutil.which("node") is None:
         return "", "*browserless* was left out: there is no npm here."
-    for version in _BROWSERLESS_VERSIONS:
+    for version, driver in _BROWSERLESS_VERSIONS.items():
         bench.say(f"installing browserless {version}")
-        if await _npm_install(bench.folder, f"browserless@{version}", _PUPPETEER):
+        if await _npm_install(bench.folder, f"browserless@{version}", f"puppeteer-core@{driver}"):
             return version, ""
     return "", "*browserless* was left out: npm could not install it."
 
