@@ -29,8 +29,8 @@ OURS: Final = "renderfleet"
 # A smaller picture is of a page that was not loaded.
 _LEAST_BYTES: Final = 5_000
 
-# From npm: the first of these versions of which a registry has all parts, each with the puppeteer-core that it
-# drives Chromium with.
+# From npm: the first of these versions of which a registry has all parts, each with the puppeteer-core that
+# works with it.
 _BROWSERLESS_VERSIONS: Final = {"13.9.23": "25.16.0", "10.12.13": "22.15.0"}
 _NPM_TIMEOUT_S: Final = 180.0
 _BROWSERLESS: Final = Path(__file__).parents[2] / "browsers/browserless.mjs"
