@@ -11,7 +11,7 @@ from fleet.pictures.difference import Box, Difference, Picture, Pixels
 # The colours by their numbers. Eight greys are enough to recognise a page. With 16 colours at most, two
 # pixels share a byte of the file, which halves it.
 _BITS: Final = 4
-_RED, _FRAME, _WHITE, _DARKEST = range(4)
+_FRAME, _WHITE, _DARKEST = range(1, 4)  # red is 0
 _GREYS: Final = tuple((208 + 6 * step,) * 3 for step in range(8))
 _COLOURS: Final = ((230, 0, 60), (255, 150, 0), (255, 255, 255), *_GREYS)
 _GREY_STEP_BITS: Final = 5  # 256 values become 8
@@ -33,7 +33,7 @@ def drawn(grey: Picture, found: Difference, *, lowest: int, boxes: Iterable[Box]
     canvas[: grey.height, : grey.width] = (np.asarray(grey) >> _GREY_STEP_BITS) + _DARKEST
     for box in boxes:
         _frame(canvas, box)
-    canvas[found.marks >= lowest] = _RED
+    canvas *= found.marks < lowest  # red is colour 0; to assign it takes four times as long
     return _encoded(canvas)
 
 
@@ -53,9 +53,7 @@ def _frame(canvas: Pixels, box: Box) -> None:
 def _encoded(canvas: Pixels) -> bytes:
     """A PNG in which two pixels share a byte."""
     height, width = canvas.shape
-    rows = np.zeros(
-        (height, 1 + (width + 1) // 2), np.uint8
-    )  # each begins with the number of its filter: none
+    rows = np.full((height, 1 + (width + 1) // 2), png.NO_FILTER, np.uint8)
     rows[:, 1:] = canvas[:, ::2] << _BITS
     rows[:, 1 : 1 + width // 2] |= canvas[:, 1::2]
     head = (width, height, _BITS, png.PALETTE, 0, 0, 0)

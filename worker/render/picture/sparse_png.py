@@ -16,14 +16,15 @@ Rows = npt.NDArray[np.uint8]  # one for each row of the picture: the number of i
 
 _RGB: Final = (8, png.RGB, 0, 0, 0)  # eight bits for each of three channels
 _CHANNELS: Final = 3
-# Of libdeflate's twelve, the lowest with which no picture is larger than Chromium's own.
+# Of libdeflate's twelve, the lowest with which pictures are not larger than Chromium's own, but for few with
+# gradients (docs/capture.md).
 _LEVEL: Final = 7
 _MOST_IN_PALETTE: Final = 256
 # Enough to see that there are many colours.
 _SAMPLED_ROWS: Final = 64
 _FREED_BYTES: Final = 8 * 1024 * 1024
 
-# glibc gives freed memory back to the kernel, and to get it anew takes an eighth of the time of a picture. It
+# glibc gives freed memory back to the kernel, and to get it anew takes a quarter of the time of a picture. It
 # keeps up to twice the largest block that was ever freed (mallopt(3), M_MMAP_THRESHOLD). So free one: 8 MiB,
 # never written to.
 bytearray(_FREED_BYTES)
