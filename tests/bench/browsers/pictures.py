@@ -36,8 +36,7 @@ def _cards() -> str:
 _LANDING_STYLE: Final = (
     "<style>body{margin:0;background:#fafafa;font:15px sans-serif}header{padding:20px;background:#312e81;"
     "color:#fff}article{display:inline-block;width:250px;margin:12px;padding:14px;border-radius:12px;"
-    "background:#fff;box-shadow:0 6px 20px rgba(0,0,0,.15)}b{border-radius:8px;padding:8px 16px;color:#fff;"
-    "background:#4f46e5}</style>"
+    "background:#fff;box-shadow:0 6px 20px rgba(0,0,0,.15)}</style>"
 )
 _LANDING_WORDS: Final = "reports for every team that ships often and wants to know what happened last week"
 
