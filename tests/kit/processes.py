@@ -157,6 +157,14 @@ def command_line(process: psutil.Process) -> list[str]:
         return []
 
 
+def parent_of(pid: int) -> int:
+    """The process that has started a process; 0 when it has ended."""
+    try:
+        return int(psutil.Process(pid).ppid())
+    except psutil.NoSuchProcess:
+        return 0
+
+
 def free_port() -> int:
     """A loopback port on which no program listens at the moment."""
     with socket.socket() as probe:

@@ -17,7 +17,7 @@ from fleet.egress.public_addresses import Address
 from fleet.egress.settings import EgressSettings
 from fleet.render.request import RenderRequest
 from tests.kit.patience import PATIENCE_S
-from tests.kit.processes import command_line
+from tests.kit.processes import command_line, parent_of
 from tests.site.server import Site
 from worker.attempts.unpacked_files import unpacked
 from worker.browser.launch.scratch import Scratch
@@ -74,8 +74,10 @@ def profiles(folder: Path) -> list[Path]:
 
 def browser_pids(folder: Path) -> list[int]:
     """The browser processes with a profile in `folder`, without their child processes."""
-    found = chromium_processes(folder)
-    return [one.pid for one in found if not any("--type=" in word for word in command_line(one))]
+    words = {one.pid: command_line(one) for one in chromium_processes(folder)}
+    found = {pid for pid, line in words.items() if line and not any("--type=" in word for word in line)}
+    # A child that was just forked has the words of its parent for a moment.
+    return [pid for pid in found if parent_of(pid) not in found]
 
 
 async def until(
