@@ -167,6 +167,39 @@ async def test_lost_driver_is_the_end_of_the_pool(site: Site) -> None:
         assert caught.value.type is ErrorType.BROWSER_UNAVAILABLE
 
 
+async def test_what_is_set_for_a_page_stays_though_the_driver_was_slow_when_the_page_was_made(
+    site: Site,
+) -> None:
+    """The driver attaches itself to each new page. When it lets go, Chromium forgets what was set before."""
+    async with browser_stage(site, browser_max_pages=3, browser_warm_pages=0) as stage:
+        driver = psutil.Process(stage.browser_pid).parent()
+        assert driver is not None
+        is_told, is_left_alone = asyncio.Event(), asyncio.Event()
+
+        async def is_print() -> bool:
+            async with stage.page() as page:
+                await page.send("Emulation.setEmulatedMedia", media="print")
+                is_told.set()
+                await is_left_alone.wait()
+                return bool(await page.evaluate("matchMedia('print').matches"))
+
+        async with stage.page() as witness:
+            driver.suspend()
+            try:
+                asked = asyncio.create_task(is_print())
+                # To make a page takes five answers of the browser, if nothing else is waited for.
+                for _ in range(200):
+                    if not is_told.is_set():
+                        await witness.send("Browser.getVersion")
+                        await witness.send("Page.getNavigationHistory")
+            finally:
+                driver.resume()
+        async with stage.page() as later:
+            await later.navigate(site.url("/tiny"))  # begins when the driver has let go of both
+        is_left_alone.set()
+        assert await asked
+
+
 async def test_browser_that_cannot_be_relaunched_is_the_end_of_the_pool(site: Site, tmp_path: Path) -> None:
     async with browser_stage(site) as stage:
         executable = psutil.Process(stage.browser_pid).exe()
