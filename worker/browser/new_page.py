@@ -73,10 +73,10 @@ async def new_page(
 async def _wait_left_alone(browser: Session, target_id: str) -> None:
     """Wait until Playwright's driver has let go of a page that is new.
 
-    The driver attaches itself to each page, and detaches from those that it has not opened itself. When a session
-    ends, Chromium resets what the whole page shares (`disable()` in Blink's inspector_emulation_agent.cc): the
-    type of media and `navigator.platform`, for instance. On a busy machine the driver is late. Without this
-    wait, 1 page in 100 lost what its render had already set (measured with eight busy loops on two cores).
+    The driver attaches itself to each page, and detaches from those that it has not opened itself. When a
+    session ends, Chromium resets what the whole page shares (`disable()` in Blink's
+    inspector_emulation_agent.cc): the type of media and `navigator.platform`, for instance. On a busy machine
+    the driver is late: without this wait, 1 page in 100 lost what was set for its render (docs/browser.md).
     """
     is_left_alone = False
     while not is_left_alone:

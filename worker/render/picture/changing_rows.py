@@ -5,15 +5,16 @@ A page that is almost empty is mostly rows that are like the one above. Chromium
 """
 
 import struct
-import zlib
 from dataclasses import dataclass
 from typing import Final
+
+import deflate
 
 from fleet.pictures import png
 
 # Bytes of a pixel, by what follows its size in the header: RGB and RGBA, as Chromium writes them.
 _PIXEL_BYTES: Final[dict[png.Header, int]] = {(8, png.RGB, 0, 0, 0): 3, (8, png.RGBA, 0, 0, 0): 4}
-# So many rows are inflated at a time: what is as small as this comes from memory that is there already.
+# So many rows are compared at a time.
 _BAND_ROWS: Final = 8
 # Where a larger part of the rows changes, it is faster to decode all of them.
 _MOST_CHANGING: Final = 1 / 8
@@ -46,36 +47,36 @@ def changing_rows(picture: bytes) -> ChangingRows | None:
     try:
         width, height, *kind = png.header(picture)
         row_bytes = 1 + width * _PIXEL_BYTES[tuple(kind)]
-        rows, repeats = _rows(png.image_data(picture), row_bytes, height)
-    except (KeyError, struct.error, zlib.error):
+        data = deflate.zlib_decompress(png.image_data(picture), row_bytes * height)
+    except (KeyError, struct.error, deflate.DeflateError):
         return None
+    rows, repeats = _rows(data, row_bytes) if len(data) == row_bytes * height else ([], {})
     if not rows:
         return None
     # A row's filter needs the row above, which is the same as before.
     return ChangingRows(png.written((width, len(rows), *kind), b"".join(rows), level=0), repeats)
 
 
-def _rows(data: bytes, row_bytes: int, height: int) -> tuple[list[bytes], dict[int, int]]:
-    """The rows that are kept, and how many were left out after each; no rows: too many, or too few bytes."""
+def _rows(data: bytearray, row_bytes: int) -> tuple[list[bytearray], dict[int, int]]:
+    """The rows that are kept, and how many were left out after each; no rows: too many."""
     like_above = bytes((png.UP,)) + bytes(row_bytes - 1)
     band_like_above = like_above * _BAND_ROWS
-    inflater = zlib.decompressobj()
-    kept = [inflater.decompress(data, row_bytes)]
+    most = len(data) // row_bytes * _MOST_CHANGING + _BAND_ROWS
+    kept = [data[:row_bytes]]
     repeats: dict[int, int] = {}
-    for start in range(1, height, _BAND_ROWS):
-        count = min(_BAND_ROWS, height - start)
-        band = inflater.decompress(inflater.unconsumed_tail, count * row_bytes)
-        if len(band) < count * row_bytes or len(kept) > height * _MOST_CHANGING + _BAND_ROWS:
+    place = row_bytes
+    while place < len(data):
+        rows = 0
+        if data.startswith(band_like_above, place):
+            rows = _BAND_ROWS
+        elif data.startswith(like_above, place):
+            rows = 1
+        if rows:
+            last = len(kept) - 1
+            repeats[last] = repeats.get(last, 0) + rows
+        elif len(kept) > most:
             return [], {}
-        last = len(kept) - 1
-        if band == band_like_above[: len(band)]:
-            repeats[last] = repeats.get(last, 0) + count
-            continue
-        for place in range(0, len(band), row_bytes):
-            row = band[place : place + row_bytes]
-            if row == like_above:
-                last = len(kept) - 1
-                repeats[last] = repeats.get(last, 0) + 1
-            else:
-                kept.append(row)
+        else:
+            kept.append(data[place : place + row_bytes])
+        place += max(rows, 1) * row_bytes
     return kept, repeats
