@@ -1,6 +1,6 @@
 """Asks one list about hosts, requests and elements of a page."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from functools import cache
 from typing import Final
 from urllib.parse import urlsplit
@@ -62,7 +62,7 @@ class ListEngine:
         found = self._list.engine.url_cosmetic_resources(page or _NOWHERE)
         return sorted(found.hide_selectors), found.exceptions
 
-    def hidden_among(self, classes: Sequence[str], ids: Sequence[str], excepted: set[str]) -> list[str]:
+    def hidden_among(self, classes: Collection[str], ids: Collection[str], excepted: set[str]) -> list[str]:
         """What is hidden of a page that has these classes and ids."""
         return self._list.engine.hidden_class_id_selectors(list(classes), list(ids), excepted)
 

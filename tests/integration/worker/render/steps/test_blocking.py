@@ -167,6 +167,33 @@ async def test_elements_of_advertisements_are_hidden(shared: BrowserStage) -> No
     assert (blocked_px, plain_px) == (100, 400)
 
 
+@pytest.mark.parametrize(
+    "advertisement",
+    [
+        '<div class="amp-ad-7 wide">ad</div>',
+        '<div id="adrotate_widgets-3">ad</div>',
+        '<a style="display: block" href="https://track.adform.net/x">ad</a>',
+        "<ad-slot style='display: block'>ad</ad-slot>",
+        "<div data-ad-region=1>ad</div>",
+    ],
+    ids=["class", "id", "link", "element", "other attribute"],
+)
+async def test_what_the_list_names_on_every_page_is_hidden(
+    shared: BrowserStage, secure: TlsSite, advertisement: str
+) -> None:
+    """By a part of a class, of an id, of an address; by the name of an element, and by another attribute."""
+    secure.page = f"""<!DOCTYPE html><body style="margin: 0; line-height: 50px">{advertisement}
+    <a style="display: block" class="adept" id="rotate" href="https://example.com/">text</a>"""
+    url = f"https://www.site.test:{secure.port}/"
+    heights_px = [
+        (
+            await shared.render(url=url, ignore_https_errors=True, selector="body", **options)
+        ).artifact.height_px
+        for options in ({"block_ads": True}, {})
+    ]
+    assert heights_px == [50, 100]
+
+
 async def test_refused_pictures_and_frames_leave_no_place(shared: BrowserStage, secure: TlsSite) -> None:
     ads = [
         f"""<img src='https://{AD_HOST}/1.gif?"\\' height=200 style="display:block">""",
