@@ -16,8 +16,8 @@ Shots = Mapping[str, Sequence[Mapping[str, Any]]]  # by way, see tests/bench/bro
 _METHOD: Final = (
     "Pictures of 1280 x 720 pixels, taken in turn of the same page: as Chromium makes a PNG by default, and "
     "as `optimize: size` and `format: avif` do, which take Chromium's fast PNG and encode it anew: the first "
-    "in a process that waits for the next picture, or for landing page and cards in a thread of the worker; "
-    "the second in a process of its own, forked by a helper that is kept. CPU of "
+    "in a thread of the worker, or for gradients and photographs in a process that waits for the next "
+    "picture; the second in a process of its own, forked by a helper that is kept. CPU of "
     "Python, these processes and Chromium for capture and encoding."
 )
 

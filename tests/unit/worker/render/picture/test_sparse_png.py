@@ -1,4 +1,4 @@
-"""A PNG of which little is drawn, made smaller without another process."""
+"""PNG files made smaller without another process: of which little is drawn, or text."""
 
 import io
 import subprocess
@@ -12,8 +12,9 @@ from PIL import Image
 
 from fleet.confined.program import stop_all
 from tests.kit.paths import ROOT
-from tests.unit.worker.test_encoder import programs
+from tests.unit.worker.render.picture.test_encoder import programs
 from worker.render.picture.encoder import Encoding, encode
+from worker.render.picture.png_density import SOME_GRADIENTS, SPARSE, bytes_per_pixel
 from worker.render.picture.sparse_png import smaller
 
 WIDTH, HEIGHT = 600, 400
@@ -62,6 +63,7 @@ def test_it_takes_one_thread_however_many_cores_there_are(tmp_path: Path) -> Non
     script = """
 import asyncio, pathlib, psutil, sys, time
 from worker.render.picture.encoder import Encoding, encode
+from worker.render.picture.png_density import SOME_GRADIENTS, SPARSE, bytes_per_pixel
 asyncio.run(encode(pathlib.Path(sys.argv[1]).read_bytes(), Encoding("png", 0, is_small=True)))
 late = time.monotonic() + 20  # threads of the loop have ended for Python before they have for the kernel
 while psutil.Process().num_threads() > 1 and time.monotonic() < late:
@@ -80,6 +82,24 @@ async def test_few_colours_become_a_palette() -> None:
         assert opened.mode == "P"
 
 
+def text(height: int) -> Image.Image:
+    """Black and white points in a quarter of it: as many bytes as a page of text has."""
+    drawn = Image.new("RGB", (WIDTH, height), "white")
+    points = np.random.default_rng(7).choice(np.array([0, 255], np.uint8), (height, WIDTH // 4))
+    drawn.paste(Image.fromarray(points), (0, 0))
+    return drawn
+
+
+@pytest.mark.parametrize(("height", "count"), [(400, 0), (4000, 1)], ids=["a window", "a long page"])
+async def test_only_long_pages_of_text_need_a_process(height: int, count: int) -> None:
+    stop_all()  # one of another test may wait for more
+    png = fast_png(drawn := text(height))
+    assert SPARSE < bytes_per_pixel(png) < SOME_GRADIENTS
+    small = await encode(png, Encoding("png", 0, is_small=True))
+    assert pixels_of(small) == drawn.convert("RGBA")
+    assert len(programs()) == count
+
+
 @pytest.mark.parametrize(
     "png",
     [
@@ -88,7 +108,7 @@ async def test_few_colours_become_a_palette() -> None:
         pytest.param(fast_png(picture(600), filter_=0), id="without the filter"),
     ],
 )
-def test_what_is_left_to_another_process(png: bytes) -> None:
+def test_what_is_left_to_the_other_library(png: bytes) -> None:
     assert smaller(png) is None
 
 
