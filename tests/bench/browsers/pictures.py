@@ -67,6 +67,7 @@ def _gradients() -> str:
 
 # A path of the test site, or HTML.
 PAGES: Final[Mapping[str, str]] = {
+    "one line": "/tiny",
     "text": "/long",
     "charts": "/dashboard",
     "landing page": _landing(),

@@ -61,12 +61,12 @@ def exact_cpu_s(pid: int) -> float:
         return cpu_s(pid)
     total_s = 0.0
     for process in [root, *root.children(recursive=True)]:
-        with suppress(psutil.NoSuchProcess):
+        with suppress(psutil.NoSuchProcess, OSError):  # it has ended
             times = process.cpu_times()
             total_s += times.children_user + times.children_system
-        for thread in Path(f"/proc/{process.pid}/task").glob("*/schedstat"):
-            with suppress(OSError):  # it has ended
-                total_s += int(thread.read_text().split()[0]) / 1e9
+            for thread in Path(f"/proc/{process.pid}/task").glob("*/schedstat"):
+                with suppress(OSError):
+                    total_s += int(thread.read_text().split()[0]) / 1e9
     return total_s
 
 

@@ -11,15 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from fleet.pictures import png
+from worker.render.picture.palette import CHANNELS, has_many_colours, in_palette
 
 Rows = npt.NDArray[np.uint8]  # one for each row of the picture: the number of its filter, then its bytes
 
 _RGB: Final = (8, png.RGB, 0, 0, 0)  # eight bits for each of three channels
-_CHANNELS: Final = 3
 # Of libdeflate's twelve, the lowest with which pictures are not larger than Chromium's own, but for few with
 # gradients (docs/capture.md).
 _LEVEL: Final = 7
-_MOST_IN_PALETTE: Final = 256
+# Of the rows, that are looked at for a palette here: with more of them oxipng is as fast.
+_MOST_IN_COLOURS: Final = 1 / 3
 # Enough to see that there are many colours.
 _SAMPLED_ROWS: Final = 64
 _FREED_BYTES: Final = 8 * 1024 * 1024
@@ -37,22 +38,33 @@ def smaller(fast: bytes) -> bytes | None:
         fast: Chromium's fast PNG, in which each row holds its differences to the row above (the filter "Up").
 
     Returns:
-        None if this is another kind of PNG, or if its colours may fit into a palette: then encoder.py makes a
-        file that is half as large.
+        None if this is another kind of PNG, or if much is drawn in it in colours that may fit into a palette:
+        then small_png.py makes a file that is half as large.
     """
-    width, height, *kind = head = png.header(fast)
+    head = width, height, *kind = png.header(fast)
     if tuple(kind) != _RGB:
         return None
-    row_bytes = 1 + width * _CHANNELS
+    row_bytes = 1 + width * CHANNELS
     unpacked = deflate.zlib_decompress(png.image_data(fast), height * row_bytes)
     rows = np.frombuffer(unpacked, np.uint8).reshape(height, row_bytes)
     if (rows[:, 0] != png.UP).any():
         return None
-    changing = np.flatnonzero(rows[:, 1:].any(axis=1))
+    is_changing = rows[:, 1:].any(axis=1) | (np.arange(height) == 0)  # above the first row is nothing
+    changing = np.flatnonzero(is_changing)
     _undo_filter(rows, changing)
-    if not _has_many_colours(rows[changing[:: 1 + changing.size // _SAMPLED_ROWS], 1:]):
+    others = png.other_chunks(fast)
+    if has_many_colours(rows[changing[:: 1 + changing.size // _SAMPLED_ROWS], 1:]):
+        return png.written(head, unpacked, level=_LEVEL, others=others)
+    if changing.size > height * _MOST_IN_COLOURS:
         return None
-    return png.written(head, unpacked, level=_LEVEL, others=png.other_chunks(fast))
+    palette = in_palette(rows[changing, 1:])
+    if palette is None:
+        return None
+    indexed = np.full((height, 1 + width), png.NO_FILTER, np.uint8)
+    indexed[:, 1:] = palette.numbers[np.cumsum(is_changing) - 1]
+    head = (width, height, 8, png.PALETTE, 0, 0, 0)
+    others = (*others, (b"PLTE", palette.colours))
+    return png.written(head, indexed.tobytes(), level=_LEVEL, others=others)
 
 
 def _undo_filter(rows: Rows, changing: npt.NDArray[np.intp]) -> None:
@@ -66,15 +78,3 @@ def _undo_filter(rows: Rows, changing: npt.NDArray[np.intp]) -> None:
         row = rows[number, 1:]
         row += above
         above = row
-
-
-def _has_many_colours(rows: Rows) -> bool:
-    """Whether these rows alone have more colours than a palette has places.
-
-    Each colour gets one of 65,536 numbers. Two colours may get the same, so that there are as many colours as
-    numbers, or more.
-    """
-    red, green, blue = (rows[:, channel::_CHANNELS].astype(np.uint16) for channel in range(_CHANNELS))
-    is_there = np.zeros(1 << 16, np.bool_)
-    is_there[red * np.uint16(7) ^ green * np.uint16(263) ^ blue * np.uint16(8191)] = True
-    return int(np.count_nonzero(is_there)) > _MOST_IN_PALETTE

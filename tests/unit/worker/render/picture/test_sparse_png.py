@@ -21,9 +21,9 @@ WIDTH, HEIGHT = 600, 400
 UP = 2
 
 
-def picture(colours: int, mode: str = "RGB") -> Image.Image:
+def picture(colours: int, mode: str = "RGB", background: str = "white") -> Image.Image:
     """White, but for a band of so many colours, each as a column of 2 x 40 pixels."""
-    drawn = Image.new(mode, (WIDTH, HEIGHT), "white")
+    drawn = Image.new(mode, (WIDTH, HEIGHT), background)
     for number in range(colours):
         column = number % (WIDTH // 2) * 2
         row = 40 + number // (WIDTH // 2) * 40
@@ -75,11 +75,17 @@ print(psutil.Process().num_threads(), "numpy" in sys.modules)
     assert said == "1 True\n", "all threads have ended with the loop"
 
 
-async def test_few_colours_become_a_palette() -> None:
-    small = await encode(fast_png(drawn := picture(200)), Encoding("png", 0, is_small=True))
+@pytest.mark.parametrize("background", ["white", "black"])
+@pytest.mark.parametrize("colours", [1, 200, 255])
+def test_few_colours_become_a_palette(colours: int, background: str) -> None:
+    png = fast_png(drawn := picture(colours, background=background))
+    small = smaller(png)
+    assert small is not None
     assert pixels_of(small) == drawn.convert("RGBA")
     with Image.open(io.BytesIO(small)) as opened:
         assert opened.mode == "P"
+        assert len(opened.getcolors() or ()) == colours + 1
+    assert len(small) < len(png) / 2
 
 
 def text(height: int) -> Image.Image:
@@ -103,7 +109,7 @@ async def test_only_long_pages_of_text_need_a_process(height: int, count: int) -
 @pytest.mark.parametrize(
     "png",
     [
-        pytest.param(fast_png(picture(200)), id="few colours"),
+        pytest.param(fast_png(text(400)), id="few colours, in most rows"),
         pytest.param(fast_png(picture(600, "RGBA")), id="with transparency"),
         pytest.param(fast_png(picture(600), filter_=0), id="without the filter"),
     ],
