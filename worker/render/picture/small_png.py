@@ -57,7 +57,8 @@ def smaller(png: bytes) -> bytes:
         first = _encoded(png, oxipng.RowFilter.Paeth, _LEVEL_OF_PHOTOGRAPHS)
         if _share(first, png) > _PHOTOGRAPH_BY_PAETH:
             return first
-        return min(first, _encoded(png, oxipng.RowFilter.NoOp, _LEVEL_OF_OTHERS), key=len)
+        others = (oxipng.RowFilter.NoOp, oxipng.RowFilter.Sub)
+        return min(first, *(_encoded(png, one, _LEVEL_OF_OTHERS) for one in others), key=len)
     plan = next(plan for least, plan in _PLANS if density >= least)
     first = _encoded(png, oxipng.RowFilter.NoOp, plan.level)
     if _share(first, png) <= plan.enough:
