@@ -29,6 +29,8 @@ async def hide_ads(render: Render) -> None:
     page = render.page
     engine = (await render.lists.engines([ListName.ADS]))[ListName.ADS]
     url = render.page_facts.final_url or render.request.url or ""
+    if not url.startswith("http"):
+        url = ""  # about:blank, where HTML of the caller is: the list has nothing for that
     always, excepted = engine.hidden_always(url)
     asked = selector_signs.without_signs(always)
     question = f"({_NAMES})({_MAX_NAMES}, {json.dumps(selector_signs.joined(asked))})"

@@ -188,6 +188,8 @@ async def test_what_the_list_names_on_every_page_is_hidden(
     shown: dict[str, Any] = {"url": url, "ignore_https_errors": True, "selector": "body"}
     assert (await shared.render(**shown, block_ads=True)).artifact.height_px == 50
     assert (await shared.render(**shown)).artifact.height_px == 100
+    given: dict[str, Any] = {"html": secure.page, "selector": "body", "block_ads": True}
+    assert (await shared.render(**given)).artifact.height_px == 50
 
 
 async def test_refused_pictures_and_frames_leave_no_place(shared: BrowserStage, secure: TlsSite) -> None:
