@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from api.http.placeholder import Placeholder
+from api.http.files.placeholder import Placeholder
 from api.openapi.operations.parts import BYTES
 from fleet.render.link_parameters import PARAMETERS
 from fleet.render.options.output import CONTENT_TYPES, PICTURES

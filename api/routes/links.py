@@ -13,11 +13,11 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from api.dependencies import Dependencies, dependencies_of
-from api.http import placeholder as placeholders
-from api.http.artifact_response import artifact_answer
 from api.http.default_headers import CONTENT_SECURITY_POLICY
+from api.http.files import placeholder as placeholders
+from api.http.files.artifact_response import artifact_answer
+from api.http.files.placeholder import Placeholder
 from api.http.noted_caller import note_caller
-from api.http.placeholder import Placeholder
 from api.http.problems import (
     ERROR_HEADER,
     RefusedError,

@@ -18,13 +18,17 @@ class PortTakenError(Exception):
 
 
 def free_port() -> int:
-    """A port that nobody has at this moment.
+    """A port on which nobody listens at this moment.
+
+    The kernel keeps connections of a browser that has ended for a minute (TIME_WAIT). They are no obstacle:
+    Chromium sets SO_REUSEADDR for its port, too (net/socket/tcp_server_socket.cc).
 
     Raises:
         RenderError: `browser_unavailable`: all of them are taken.
     """
     for port in random.sample(DEVTOOLS_PORTS, len(DEVTOOLS_PORTS)):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:

@@ -9,7 +9,7 @@ from pydantic import Field
 from starlette.responses import RedirectResponse, Response
 
 from api.dependencies import Dependencies, OpenDependencies, Parameters, Reader, Renderer
-from api.http.artifact_response import artifact_answer
+from api.http.files.artifact_response import artifact_answer
 from api.http.json_answer import json_answer
 from api.http.path_ids import JOB, JobId
 from api.http.problems import RefusedError, not_found

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from api.dependencies import OpenDependencies, Reader
-from api.http.artifact_response import StoredFile, file_answer
+from api.http.files.artifact_response import StoredFile, file_answer
 from api.http.path_ids import JobId
 from api.http.problems import RefusedError
 from api.openapi.operations.files import READ_ARTIFACT

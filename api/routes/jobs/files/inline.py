@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from api.dependencies import Dependencies
 from api.http.accepted_media import prefers
-from api.http.artifact_response import artifact_answer
+from api.http.files.artifact_response import artifact_answer
 from api.http.problems import RefusedError
 from api.http.request_body import JSON
 from api.routes.jobs.files.artifact import require_artifact

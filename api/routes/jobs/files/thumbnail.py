@@ -8,7 +8,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from api.dependencies import OpenDependencies, Parameters, Reader
-from api.http.byte_ranges import is_unmodified
+from api.http.files.byte_ranges import is_unmodified
 from api.http.path_ids import JobId
 from api.jobs.thumbnails import CONTENT_TYPE
 from api.openapi.operations.parts import problems

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from fastapi import Request
 from starlette.responses import Response
 
-from api.http.byte_ranges import (
+from api.http.files.byte_ranges import (
     Span,
     UnsatisfiableRangeError,
     is_unmodified,

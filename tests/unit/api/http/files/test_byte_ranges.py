@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
-from api.http.byte_ranges import (
+from api.http.files.byte_ranges import (
     Span,
     UnsatisfiableRangeError,
     is_unmodified,

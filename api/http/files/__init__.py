@@ -1,0 +1,1 @@
+"""A stored file as the answer to a call: whole, in part, or a picture in its place."""
