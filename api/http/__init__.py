@@ -1,1 +1,1 @@
-"""What several routes need for HTTP: bodies, byte ranges, headers, problem documents."""
+"""What several routes need for HTTP: bodies, headers, problem documents, streams."""
