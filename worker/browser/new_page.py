@@ -16,6 +16,7 @@ DEFAULT_WIDTH_PX: Final = 1280
 DEFAULT_HEIGHT_PX: Final = 720
 # On a quiet machine the driver is attached for 20 ms, most of which Chromium needs to make the page.
 _LOOK_EVERY_S: Final = 0.01
+_LEFT_ALONE_S: Final = 3.0
 
 _BEFORE_EACH_DOCUMENT: Final = "".join(
     script_text(Path(__file__).with_name(name)) for name in ("before_each_document.js", "begun.js")
@@ -77,9 +78,14 @@ async def _wait_left_alone(browser: Session, target_id: str) -> None:
     session ends, Chromium resets what the whole page shares (`disable()` in Blink's
     inspector_emulation_agent.cc): the type of media and `navigator.platform`, for instance. On a busy machine
     the driver is late: without this wait, 1 page in 100 lost what was set for its render (docs/browser.md).
+
+    The driver lets go of no page whose renderer has ended meanwhile. So the wait is bounded: what is then sent
+    to the page tells that it has ended.
     """
+    clock = asyncio.get_running_loop().time
+    until = clock() + _LEFT_ALONE_S
     is_left_alone = False
-    while not is_left_alone:
+    while not is_left_alone and clock() < until:
         await asyncio.sleep(_LOOK_EVERY_S)
         answer = await browser.send("Target.getTargetInfo", targetId=target_id)
         is_left_alone = not answer["targetInfo"]["attached"]

@@ -35,7 +35,7 @@ _SERVICE: Final = CtrlC("egress service ready", "egress service stopped")
 UNTIL_CTRL_C: Final[Mapping[str, CtrlC]] = {
     "docs/operations/network.md: RENDERFLEET_EGRESS_SERVICE_TOKEN=$TOKEN RENDERFLEET_EGRESS_S": _SERVICE,
     "docs/operations/network.md: RENDERFLEET_EGRESS_SERVICE_URL=http://:$TOKEN@10.0.0.5:3128 ": _WORKER,
-    "docs/operations/start-a-worker.md: PID=$(pgrep -n -f 'python -m worker$')": _WORKER,
+    "docs/operations/start-a-worker.md: PID=$(pgrep -o -f 'python -m worker$')": _WORKER,
     "docs/operations/start-a-worker.md: set -a; . ./worker.env; set +a": _WORKER,
 }
 

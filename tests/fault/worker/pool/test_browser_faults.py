@@ -200,6 +200,26 @@ async def test_what_is_set_for_a_page_stays_though_the_driver_was_slow_when_the_
         assert await asked
 
 
+async def test_a_page_that_ends_while_it_is_made_keeps_no_other_waiting(site: Site) -> None:
+    """The driver, which has attached itself, never lets go of it."""
+    async with browser_stage(site, browser_max_pages=2, browser_warm_pages=0) as stage:
+        driver = psutil.Process(stage.browser_pid).parent()
+        assert driver is not None
+        spare = {renderer.pid for renderer in stage.descendants("renderer")}
+        driver.suspend()
+        try:
+            ending = asyncio.create_task(stage.render("/tiny"))
+            await until(lambda: len(stage.descendants("renderer")) > len(spare), "the page's renderer")
+            for renderer in stage.descendants("renderer"):
+                renderer.kill()
+        finally:
+            driver.resume()
+        async with asyncio.timeout(PATIENCE_S):
+            await asyncio.wait((ending,))
+            await stage.render("/tiny")
+        assert stage.pool.generation == 1
+
+
 async def test_browser_that_cannot_be_relaunched_is_the_end_of_the_pool(site: Site, tmp_path: Path) -> None:
     async with browser_stage(site) as stage:
         executable = psutil.Process(stage.browser_pid).exe()
