@@ -79,8 +79,8 @@ async def _wait_left_alone(browser: Session, target_id: str) -> None:
     inspector_emulation_agent.cc): the type of media and `navigator.platform`, for instance. On a busy machine
     the driver is late: without this wait, 1 page in 100 lost what was set for its render (docs/browser.md).
 
-    The driver lets go of no page whose renderer has ended meanwhile. So the wait is bounded: what is then sent
-    to the page tells that it has ended.
+    The driver lets go of no page whose renderer has ended meanwhile. So the wait is bounded: what is sent to
+    the page afterwards tells that it has ended.
     """
     clock = asyncio.get_running_loop().time
     until = clock() + _LEFT_ALONE_S
