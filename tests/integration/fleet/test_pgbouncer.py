@@ -50,7 +50,8 @@ async def test_everything_works_in_transaction_mode(
         said = await command("fleet.vault", "rotate", environment=environment)
         assert said.code == 0, said
     for name in ("worker", "api"):
-        assert not re.search("prepared statement|Traceback", (tmp_path / f"{name}.log").read_text())
+        written = (tmp_path / f"{name}.log").read_text()
+        assert not re.search("prepared statement|Traceback", written), written
 
 
 async def test_who_forgets_to_say_so_is_told_what_to_set(
