@@ -244,7 +244,7 @@ def _fields_beside(location: Sequence[int | str], model: type[BaseModel] | None)
         if isinstance(part, str):  # a number is a place in a list: the model is that of the whole list
             field = model.model_fields.get(part) if model else None
             model = _model_within(field.annotation) if field else None
-    return sorted(model.model_fields) if model else []
+    return sorted(field.alias or name for name, field in model.model_fields.items()) if model else []
 
 
 def _model_within(annotation: object) -> type[BaseModel] | None:

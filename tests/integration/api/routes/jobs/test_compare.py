@@ -203,3 +203,9 @@ async def test_jobs_without_a_picture_of_one_s_own_are_refused_by_name(
         assert problem(await pictures.ask(other, good), status, type_)["detail"].startswith("`with`: ")
         assert "`with`" not in problem(await pictures.ask(good, other), status, type_)["detail"]
     problem(await api.client.get(f"/v1/jobs/{good}/difference"), 404, ErrorType.NO_ARTIFACT)
+
+
+async def test_a_field_that_is_not_known_is_answered_with_the_names_as_they_are_written(api: Api) -> None:
+    answer = await api.client.post(f"/v1/jobs/{uuid4()}/compare", json={"other": str(uuid4())})
+    [unknown] = [one for one in answer.json()["errors"] if one["field"] == "other"]
+    assert unknown["allowed"] == "ignore_regions, method, threshold, with"
