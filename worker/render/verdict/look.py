@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Final, TypedDict
 
 from fleet.errors import ErrorType
-from fleet.jobs.verdict import VerdictDocument
+from fleet.jobs.verdict import FailedRequestDocument, VerdictDocument
 from fleet.render.options.output import PICTURES
 from fleet.render.options.readiness import WaitUntil
 from worker.browser.devtools import DevToolsError
@@ -15,6 +15,7 @@ from worker.browser.document.failed_requests import FailedRequest
 from worker.browser.document.loading import DOM_CONTENT_LOADED
 from worker.egress.own_site import bundle
 from worker.render.context import Render
+from worker.render.reports import egress_report
 from worker.render.reports.unfinished import address_name
 from worker.render.verdict.failed import IMAGE, STYLESHEET, FailedParts
 from worker.render.verdict.findings import Findings
@@ -39,9 +40,9 @@ async def verdict_of(render: Render) -> VerdictDocument:
     """
     case = await case_of(render)
     if case.missing_images:
-        _warn(render, "images: these did not come", _told(case, IMAGE))
+        _warn(render, "images: these did not come", _told(render, case, IMAGE))
     if case.lost_sheets:
-        _warn(render, "styles: these style sheets did not come", _told(case, STYLESHEET))
+        _warn(render, "styles: these style sheets did not come", _told(render, case, STYLESHEET))
     if case.lost_fonts:
         _warn(render, "fonts: these cannot be used", case.lost_fonts)
     return judge(case)
@@ -139,13 +140,19 @@ def _is_without_errors(render: Render) -> bool:
     return not (found["scriptErrors"] or found["frames"])
 
 
-def _told(case: Case, type_: str) -> list[str]:
+def _told(render: Render, case: Case, type_: str) -> list[str]:
     """Parts of a type in words for a warning, without those of which other warnings tell."""
     return [
         f"{one.url} ({one.status or one.error})" if one.status or one.error else one.url
         for one in case.failed
-        if one.type == type_ and one.error != ErrorType.URL_BLOCKED and not one.url.startswith(_OWN_SITE)
+        if one.type == type_ and not _is_refused(render, one) and not one.url.startswith(_OWN_SITE)
     ]
+
+
+def _is_refused(render: Render, part: FailedRequestDocument) -> bool:
+    """Whether the egress proxy has refused it; there are addresses that Chromium itself refuses, too."""
+    is_blocked = part.error == ErrorType.URL_BLOCKED
+    return is_blocked and egress_report.verdict(render.page.port, part.url) is not None
 
 
 def _warn(render: Render, what: str, names: Sequence[str]) -> None:

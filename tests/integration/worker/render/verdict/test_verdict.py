@@ -184,3 +184,9 @@ async def test_a_font_that_the_caller_has_blocked_is_no_warning(shared: BrowserS
     assert not [one for one in rendered.warnings if one.startswith("fonts:")]
     assert rendered.verdict is not None
     assert rendered.verdict.missing_fonts == ["Own"]
+
+
+async def test_a_picture_at_a_port_that_chromium_refuses_is_missed_too(shared: BrowserStage) -> None:
+    """Such ports are those of other protocols, as 9 of `discard`: nobody asks the egress proxy."""
+    rendered = await shared.render(html='<h1>text</h1><img src="http://127.0.0.1:9/x.png?a=1">')
+    assert rendered.warnings == ["images: these did not come: http://127.0.0.1:9/x.png (url_blocked)"]
