@@ -73,3 +73,16 @@ async def fleet(
             )
         with Site() as site:
             yield ClientFleet(stage, site, str(http.base_url).rstrip("/"), person, folder)
+
+
+PAGE = (
+    "<!doctype html><title>A {word}</title><body style='margin:0;height:2000px'><h1 id=one>one</h1><p>two</p>"
+)
+
+
+@pytest.fixture
+def page(fleet: ClientFleet) -> Path:
+    """A file of HTML in the folder where commands are run."""
+    path = fleet.folder / "page.html"
+    path.write_text(PAGE)
+    return path

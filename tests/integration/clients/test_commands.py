@@ -7,21 +7,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.integration.clients.conftest import ClientFleet
+from tests.integration.clients.conftest import PAGE, ClientFleet
 from tests.kit.servers.receiver import answer, receiver
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-PAGE = (
-    "<!doctype html><title>A {word}</title><body style='margin:0;height:2000px'><h1 id=one>one</h1><p>two</p>"
-)
-
-
-@pytest.fixture(autouse=True)
-def page(fleet: ClientFleet) -> Path:
-    path = fleet.folder / "page.html"
-    path.write_text(PAGE)
-    return path
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("page")]
 
 
 def mode_of(path: Path) -> int:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -10,18 +9,7 @@ import pytest
 from tests.integration.clients.conftest import ClientFleet
 from tests.kit.patience import PATIENCE_S
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-PAGE = (
-    "<!doctype html><title>A {word}</title><body style='margin:0;height:2000px'><h1 id=one>one</h1><p>two</p>"
-)
-
-
-@pytest.fixture(autouse=True)
-def page(fleet: ClientFleet) -> Path:
-    path = fleet.folder / "page.html"
-    path.write_text(PAGE)
-    return path
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("page")]
 
 
 async def test_operators_see_and_pause_the_fleet(fleet: ClientFleet) -> None:
