@@ -43,8 +43,8 @@ _MAX_RINGS: Final = 200
 # By default, arq's key of a job expires after a day, and then the job fails in arq without a call of ours. If
 # a key is lost, the sweeper writes it again.
 _KEY_TTL_MS: Final = 7 * 24 * 3600 * 1000
-# If a ring is lost (Redis was flushed or failed over): an idle worker looks at the queue once a second.
-_BELL_TIMEOUT_S: Final = 1.0
+# If a ring is lost (Redis was flushed or failed over): an idle worker looks at the queue every two seconds.
+_BELL_TIMEOUT_S: Final = 2.0
 _REDIS_RETRY_S: Final = 0.5
 # How long cancelled attempts may take to close their page and write one row.
 _HAND_BACK_S: Final = 5.0

@@ -11,7 +11,7 @@ from typing import Final
 
 from deploy.embedded.install import chromium
 from deploy.embedded.processes.privileges import UNPRIVILEGED, needed
-from tests.gallery.entries import ENTRIES
+from tests.gallery.entries.groups import ENTRIES
 from tests.kit.paths import ROOT
 
 _RENDERS: Final = "tests.gallery.renders"

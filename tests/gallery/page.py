@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Final
 
-from tests.gallery.entries import GROUPS, NOT_SHOWN
+from tests.gallery.entries.groups import GROUPS, NOT_SHOWN
 from tests.gallery.entry import SIDES, Entry, Options
 from tests.gallery.result import FOLDER, Result, Results
 from tests.kit.paths import ROOT
@@ -20,7 +20,7 @@ _HEAD: Final = """\
 
 Each option of a picture, off and on, side by side. `python -m tests.gallery` renders all of it with the steps
 of the product, and writes this page. The pages that are shown lie in `tests/site/gallery`;
-`tests/gallery/entries.py` has the requests. If nothing else is said, the window is 480 x 300 CSS pixels. What
+`tests/gallery/entries/` has the requests. If nothing else is said, the window is 480 x 300 CSS pixels. What
 the options do not do, and why, is told under [capture options](capture.md) and [readiness](readiness.md).
 
 The pictures are stored again as WebP, so that the repository stays small, except where the file itself is

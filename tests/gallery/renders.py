@@ -16,7 +16,7 @@ from PIL import Image, ImageChops, ImageDraw
 
 from fleet.errors import RenderError
 from tests.gallery import page
-from tests.gallery.entries import ENTRIES
+from tests.gallery.entries.groups import ENTRIES
 from tests.gallery.entry import SIDES, Entry, Options
 from tests.gallery.result import FOLDER, Result, Results, path_of, read_results, write_results
 from tests.kit.servers.recording_server import recording_server

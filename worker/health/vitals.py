@@ -1,6 +1,7 @@
 """Collects the figures about a worker's health that each heartbeat reports."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from typing import Final
@@ -18,6 +19,8 @@ from worker.resources.memory.worker_memory import ProcessesReading, ProcessGroup
 
 # A reading takes 20 ms of CPU while four pages render (worker/resources/memory/worker_memory.py).
 MEASURE_INTERVAL_S: Final = 15.0
+# What has not rendered has hardly changed: half of an idle worker's CPU would go into looking at itself.
+_IDLE_INTERVAL_S: Final = 60.0
 
 log = get_logger(__name__)
 
@@ -85,15 +88,33 @@ class VitalsReporter:
         self._processes = WorkerProcesses()
         self._trend = MemoryTrend()
         self._reading: ProcessesReading | None = None
+        self._measured_at = -math.inf
+        self._renders = 0  # how many there had been at the last look
+        self._was_idle = False
         self._kernel_kills = KernelKills(container)
 
     async def measure(self) -> None:
-        """Measure all processes, in a thread."""
+        """Measure all processes, in a thread; a worker that renders nothing, only once a minute."""
+        self._kernel_kills.check()
+        now = time.monotonic()
+        if self._is_unchanged() and now - self._measured_at < _IDLE_INTERVAL_S:
+            return
+        self._measured_at = now
         self._reading = reading = await asyncio.to_thread(self._processes.read)
         self._trend.add(time.monotonic(), reading.bytes)
         for part, pss_bytes in (reading.pss_bytes or {}).items():
             WORKER_MEMORY_BYTES.labels(part).set(pss_bytes)
-        self._kernel_kills.check()
+
+    def _is_unchanged(self) -> bool:
+        """Whether nothing has rendered in the two last intervals.
+
+        In one it is not enough: the CPU would be told of the time in which something still had rendered.
+        """
+        renders = self._pool.tally.figures().renders
+        is_idle = not self._pool.busy and renders == self._renders
+        is_unchanged = is_idle and self._was_idle
+        self._renders, self._was_idle = renders, is_idle
+        return is_unchanged
 
     def report(self) -> Vitals:
         """The latest figures."""

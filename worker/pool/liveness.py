@@ -19,6 +19,8 @@ _PAUSE_S: Final = 0.5
 # works on what a flood had sent, with the page that sent it gone.
 _PATIENCE_WITH_REASON: Final = 5
 _LOOK_INTERVAL_S: Final = 1.0
+# Between renders it is enough to be asked when the next one begins (`SharedParts.has_ended`).
+_IDLE_LOOK_INTERVAL_S: Final = 3.0
 
 log = get_logger(__name__)
 
@@ -100,7 +102,7 @@ async def _silent(browser: Browser, settings: BrowserSettings) -> End:
 
 async def _part_lost(browser: Browser) -> End:
     while (reason := browser.parts.look()) is None:  # noqa: ASYNC110 - the kernel tells nobody
-        await asyncio.sleep(_LOOK_INTERVAL_S)
+        await asyncio.sleep(_LOOK_INTERVAL_S if browser.numbers.pages_open else _IDLE_LOOK_INTERVAL_S)
     log.error("the browser has lost a part, killing it", generation=browser.numbers.generation, reason=reason)
     return End.PART
 

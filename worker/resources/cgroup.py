@@ -18,6 +18,8 @@ from typing import Final, Self
 
 import psutil
 
+from worker.resources.proc_files import read_file
+
 _ROOT: Final = Path("/")
 _KIB: Final = 1024
 
@@ -117,10 +119,7 @@ class Container:
         """
         if self.layout is None:
             return None
-        try:
-            return _numbers(self.groups[0] / self.layout.kills, "oom_kill")[0]
-        except OSError:
-            return None
+        return _numbers(self.groups[0] / self.layout.kills, "oom_kill")[0]
 
 
 def _memberships(text: str) -> Iterator[tuple[_Layout, str]]:
@@ -159,24 +158,19 @@ def _folder(root: Path, mounted_at: PurePosixPath, within: str, path: str) -> Pa
 
 def _group(folder: Path, layout: _Layout, *, below_bytes: int) -> ContainerMemory | None:
     """Limit and usage of a group; None when its limit is not below `below_bytes` or it no longer exists."""
-    try:
-        files = [file for name in layout.limits if (file := folder / name).exists()]
-        limits = [int(word) for file in files if (word := file.read_text().strip()) != "max"]
-        limit = min(limits, default=below_bytes)
-        if limit >= below_bytes:
-            return None
-        usage = int((folder / layout.usage).read_text())
-        cache = _numbers(folder / "memory.stat", layout.cache)[0] or 0
-    except OSError:
+    words = [read_file(f"{folder}/{name}").strip() for name in layout.limits]
+    limit = min((int(word) for word in words if word not in {b"", b"max"}), default=below_bytes)
+    if limit >= below_bytes:
         return None
-    return ContainerMemory(limit_bytes=limit, used_bytes=max(0, usage - cache))
+    usage = read_file(f"{folder}/{layout.usage}")
+    if not usage:
+        return None
+    cache = _numbers(folder / "memory.stat", layout.cache)[0] or 0
+    return ContainerMemory(limit_bytes=limit, used_bytes=max(0, int(usage) - cache))
 
 
 def _machine(root: Path) -> ContainerMemory:
-    try:
-        total, available = _numbers(root / "proc/meminfo", "MemTotal:", "MemAvailable:")
-    except FileNotFoundError:
-        total = available = None
+    total, available = _numbers(root / "proc/meminfo", "MemTotal:", "MemAvailable:")
     if total is None or available is None:
         memory = psutil.virtual_memory()
         return ContainerMemory(limit_bytes=memory.total, used_bytes=memory.total - memory.available)
@@ -185,5 +179,6 @@ def _machine(root: Path) -> ContainerMemory:
 
 def _numbers(file: Path, *names: str) -> list[int | None]:
     """The numbers behind these names in a file of lines such as `oom_kill 3`; None: there is no such line."""
-    found = dict(line.split()[:2] for line in file.read_text().splitlines())
-    return [int(found[name]) if name in found else None for name in names]
+    content = read_file(str(file))
+    found = (re.search(rb"^%b\s+(\d+)" % re.escape(name.encode()), content, re.MULTILINE) for name in names)
+    return [int(match[1]) if match else None for match in found]

@@ -51,7 +51,7 @@ _SHARED: Final = frozenset((ProcessRole.BROWSER, ProcessRole.GPU, ProcessRole.NE
 
 
 class SharedParts:
-    """The processes of one browser, checked once a second: 0.3 ms of CPU.
+    """The processes of one browser, checked once a second while pages render: 0.3 ms of CPU.
 
     Args:
         browser_pid: the browser process.

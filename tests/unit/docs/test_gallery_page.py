@@ -9,7 +9,7 @@ from fleet.render.options.source import SourceOptions
 from fleet.render.options.text import TextOptions
 from fleet.render.request import RENDER_GROUPS
 from tests.gallery import page
-from tests.gallery.entries import ENTRIES, NOT_SHOWN
+from tests.gallery.entries.groups import ENTRIES, NOT_SHOWN
 from tests.gallery.entry import SIDES, Entry
 from tests.gallery.result import FOLDER, path_of, read_results
 
@@ -24,7 +24,7 @@ def test_every_option_of_a_picture_is_shown() -> None:
     options = {name for group in groups for name in group.model_fields}
     shown = [entry.option for entry in ENTRIES]
     assert len(set(shown)) == len(shown)
-    assert {*shown, *NOT_SHOWN} == options, "tests/gallery/entries.py"
+    assert {*shown, *NOT_SHOWN} == options, "tests/gallery/entries/"
     assert not set(shown) & set(NOT_SHOWN)
 
 

@@ -143,7 +143,7 @@ async def _idle(bench: Bench, service: Service, others: dict[str, Responder]) ->
         **{name: contender.pid for name, contender in others.items()},
     }
     await until_idle(*pids.values())
-    seconds = bench.pick(10, 2)
+    seconds = bench.pick(60, 2)  # what a worker does once a minute is part of it
     bench.say(f"idle for {seconds} s")
     before = {name: cpu_s(pid) for name, pid in pids.items()}
     await asyncio.sleep(seconds)
