@@ -70,6 +70,7 @@ class VitalsReporter:
         *,
         lists: FilterLists,
         holds: Callable[[], list[str]],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Measure nothing yet.
 
@@ -79,7 +80,9 @@ class VitalsReporter:
             admission: has measured the container's memory lately.
             lists: of advertisements and trackers.
             holds: returns why the worker takes no jobs.
+            clock: seconds; for tests.
         """
+        self._clock = clock
         self._pool = pool
         self._container = container
         self._admission = admission
@@ -96,12 +99,12 @@ class VitalsReporter:
     async def measure(self) -> None:
         """Measure all processes, in a thread; a worker that renders nothing, only once a minute."""
         self._kernel_kills.check()
-        now = time.monotonic()
+        now = self._clock()
         if self._is_unchanged() and now - self._measured_at < _IDLE_INTERVAL_S:
             return
         self._measured_at = now
         self._reading = reading = await asyncio.to_thread(self._processes.read)
-        self._trend.add(time.monotonic(), reading.bytes)
+        self._trend.add(now, reading.bytes)
         for part, pss_bytes in (reading.pss_bytes or {}).items():
             WORKER_MEMORY_BYTES.labels(part).set(pss_bytes)
 
