@@ -26,6 +26,7 @@ from fleet.tenants.tenant import Scope, Tenant
 from tests.kit.data.databases import Databases, run_sql, with_database
 from tests.kit.data.tenants import find_tenant
 from tests.kit.forks.forks import FORKS
+from tests.kit.late_connections import close_late_connections
 from tests.kit.paths import ROOT
 from tests.kit.processes import command
 from tests.kit.stages.gate import gate
@@ -45,6 +46,7 @@ settings.register_profile(
     "suite", max_examples=50, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("suite")
+close_late_connections()
 
 # Files that mostly wait, for processes, outages or leases, begin first: one that began last would keep the
 # others waiting for it. They are in these folders, and the longest come first.

@@ -86,6 +86,20 @@ class _Udp(asyncio.DatagramProtocol):
 @asynccontextmanager
 async def private_listeners() -> AsyncIterator[PrivateListeners]:
     """Open all listeners; they are closed at the end of the block."""
+    async with contextlib.AsyncExitStack() as stack:
+        made = None
+        while made is None:
+            with contextlib.suppress(OSError):  # another program has taken a port meanwhile
+                made = await _opened(stack)
+        yield made
+
+
+async def _opened(outer: contextlib.AsyncExitStack) -> PrivateListeners:
+    """Listeners at ports that are free; `outer` closes them.
+
+    Raises:
+        OSError: a port was free and is so no longer. Nothing is open then.
+    """
     ports = {channel: _free_port() for channel in ("http", *OVER_TCP, *OVER_UDP)}
     made = PrivateListeners(ports)
     loop = asyncio.get_running_loop()
@@ -100,7 +114,8 @@ async def private_listeners() -> AsyncIterator[PrivateListeners]:
                     functools.partial(_Udp, made, channel, address), local_addr=(address, ports[channel])
                 )
                 stack.callback(transport.close)
-        yield made
+        outer.push_async_exit(stack.pop_all())
+    return made
 
 
 async def _visited(

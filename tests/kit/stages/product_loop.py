@@ -1,9 +1,7 @@
 """Runs the tests of a folder on the event loop of the product: a conftest.py imports the function.
 
-uvloop's transports differ in much from asyncio's. One difference is a fault of asyncio's: a connection that
-comes in at the moment in which its server is closed is never closed itself
-(https://github.com/python/cpython/issues/109564). Tests with the shared browser do without: pytest-asyncio
-would start that browser anew for each of them.
+uvloop's transports differ in much from asyncio's (tests/kit/late_connections.py mends a fault of the latter).
+Tests with the shared browser do without: pytest-asyncio would start that browser anew for each of them.
 """
 
 import asyncio

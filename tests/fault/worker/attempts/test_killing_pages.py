@@ -1,6 +1,7 @@
 """Pages that take down the browser, or the memory: they fail, and nobody goes down with them."""
 
 import asyncio
+import contextlib
 import os
 import signal
 
@@ -26,7 +27,8 @@ async def kill_the_browser_at_each_visit(site: Site, worker: ProductProcess) -> 
         kills += 1
         while len(found := browsers_that_may_have_it(worker, is_first=kills == 1)) != 1:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
-        os.kill(found[0], signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(found[0], signal.SIGKILL)
 
 
 def browsers_that_may_have_it(worker: ProductProcess, *, is_first: bool) -> list[int]:
@@ -34,9 +36,17 @@ def browsers_that_may_have_it(worker: ProductProcess, *, is_first: bool) -> list
     return [browser for browser in browsers_of(worker.process.pid) if is_own(browser) is not is_first]
 
 
+def words_of(pid: int) -> list[str]:
+    """The command line of a process; empty when it has ended."""
+    try:
+        return command_line(psutil.Process(pid))
+    except psutil.NoSuchProcess:
+        return []
+
+
 def is_own(browser: int) -> bool:
     """Whether a browser is for one page: then its folder begins with b0."""
-    return any("/b0-" in word for word in command_line(psutil.Process(browser)))
+    return any("/b0-" in word for word in words_of(browser))
 
 
 async def test_one_that_kills_the_browser_fails_at_the_cap_while_its_neighbours_succeed(stage: Stage) -> None:
@@ -51,6 +61,7 @@ async def test_one_that_kills_the_browser_fails_at_the_cap_while_its_neighbours_
             later = [await stage.enqueue(html=f"<p>{number}</p>") for number in range(3)]
             ends = [await stage.ended(job) for job in (*beside, *later)]
             done = await stage.ended(killer)
+            assert not killing.done()
             killing.cancel()
     assert [job.state for job in ends] == [State.SUCCEEDED] * 6
     assert max(job.attempt for job in ends) <= 2
