@@ -92,9 +92,14 @@ class Port:
         Raises:
             OSError: the port is in use, or no port or no file descriptor is free.
         """
-        self._server = await self._loop.create_server(
-            lambda: ProxiedConnection(self), host, number, backlog=_BACKLOG
+        opening = self._loop.create_task(
+            self._loop.create_server(lambda: ProxiedConnection(self), host, number, backlog=_BACKLOG)
         )
+        try:
+            self._server = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            (await opening).close()  # it listens already, and asyncio would leave its socket open
+            raise
         self.number = self._server.sockets[0].getsockname()[1]
         self._own_ports.add(self.number)
 

@@ -121,6 +121,10 @@ class Generation:
         if page is not None:
             self.timer.count_render()
             self.browser.memory.begin(page.memory)
+            if self.numbers.pages_open > 1:
+                self._warm.refill()
+            else:
+                self._warm.refill_later()
         return page
 
     async def spare(self) -> Page:
@@ -155,8 +159,9 @@ class Generation:
         await self.browser.memory.settle(page.memory)
 
     async def give_back(self, page: Page) -> None:
-        """Close a page that was taken. Never raises."""
+        """Close a page that was taken, and have the next one made. Never raises."""
         self.browser.memory.end(page.memory)
+        self._warm.refill()
         try:
             await page.close()
         finally:
@@ -164,6 +169,7 @@ class Generation:
 
     async def retire(self, drain_s: float) -> None:
         """Let a replaced browser finish its renders, then end it; cancelling ends it at once."""
+        self._warm.stop_refilling()
         try:
             async with asyncio.timeout(drain_s):
                 while self.numbers.pages_open and self.is_alive:

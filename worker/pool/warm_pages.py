@@ -5,30 +5,35 @@ Each is used once. They belong to one browser and go with it.
 
 import asyncio
 from collections import deque
+from typing import Final
 
 from fleet.telemetry.logs import get_logger
 from worker.browser.browser import Browser
-from worker.browser.devtools import DevToolsError
+from worker.browser.devtools import ConnectionLostError, DevToolsError
 from worker.browser.page import Page
+
+# To make a page takes Chromium as much CPU as to render a small one. So a render that has the machine for
+# itself is not kept waiting by the page of the next one. A longer render may have company by then.
+_REFILL_AFTER_S: Final = 1.0
 
 log = get_logger(__name__)
 
 
 class WarmPages:
-    """Up to `size` fresh pages of one browser, perhaps refilled one at a time in the background."""
+    """Up to `size` fresh pages of one browser, made or being made, and perhaps made again for those taken."""
 
     def __init__(self, browser: Browser, size: int, *, is_refilled: bool = True) -> None:
         self.browser = browser
         self._size = size
         self._is_refilled = is_refilled
-        self._pages: deque[Page] = deque()
-        self._refilling: asyncio.Task[None] | None = None
-        self._closed = False
+        self._pages: deque[asyncio.Task[Page]] = deque()
+        self._awaited: set[asyncio.Task[Page]] = set()  # those that renders wait for
+        self._refill_timer: asyncio.TimerHandle | None = None
 
     @property
     def has_some(self) -> bool:
         """Whether one is ready."""
-        return bool(self._pages)
+        return any(_is_made(making) for making in self._pages)
 
     async def fill(self) -> None:
         """Make pages until there are `size`.
@@ -36,46 +41,83 @@ class WarmPages:
         Raises:
             DevToolsError: the browser ended, or refuses.
         """
-        while len(self._pages) < self._size and not self._closed:
-            self._pages.append(await self.browser.new_page())
+        self._begin()
+        for making in tuple(self._pages):
+            await making
 
     async def take(self) -> Page:
-        """A fresh page, a warm one if there is one.
+        """A fresh page: a warm one if there is one, or the one that is being made.
 
         Raises:
             DevToolsError: the browser ended, or refuses.
         """
-        page = await self._pop()
-        if self._is_refilled:
-            self.refill()
-        return page if page is not None else await self.browser.new_page()
-
-    def refill(self) -> None:
-        """Begin to replace what was taken."""
-        if self._refilling is None or self._refilling.done():
-            self._refilling = asyncio.create_task(self._refill(), name="refill warm pages")
-
-    async def close(self) -> None:
-        """Stop making pages; those that are left go with their browser."""
-        self._closed = True
-        if self._refilling is not None:
-            self._refilling.cancel()
-            await asyncio.wait((self._refilling,))
         while self._pages:
-            await self._pages.popleft().port.close()
-
-    async def _pop(self) -> Page | None:
-        while self._pages:
-            page = self._pages.popleft()
+            making = self._pages.popleft()
+            self._awaited.add(making)
+            try:
+                page = await asyncio.shield(making)
+            except DevToolsError:
+                continue  # `_made` has logged it
+            except asyncio.CancelledError:
+                if making.cancelled():
+                    raise ConnectionLostError("the browser was ended") from None
+                self._pages.appendleft(making)
+                raise
+            finally:
+                self._awaited.discard(making)
             if page.is_alive and page.memory.is_alive and not page.has_lost_network:
                 return page
             log.info("a warm page ended or lost its network while it waited", generation=page.generation)
             await page.close()
-        return None
+        return await self.browser.new_page()
 
-    async def _refill(self) -> None:
-        try:
-            await self.fill()
-        except DevToolsError as error:
-            # The next render makes its own page and meets the same trouble where it can be reported.
+    def refill(self) -> None:
+        """Begin to replace what was taken."""
+        if self._refill_timer is not None:
+            self._refill_timer.cancel()
+            self._refill_timer = None
+        if self._is_refilled:
+            self._begin()
+
+    def refill_later(self) -> None:
+        """Begin to replace what was taken when the render that took it is over, or has taken a second."""
+        if self._refill_timer is None and self._is_refilled:
+            self._refill_timer = asyncio.get_running_loop().call_later(_REFILL_AFTER_S, self.refill)
+
+    def stop_refilling(self) -> None:
+        """Make no more pages: the browser is being replaced."""
+        self._is_refilled = False
+        self.refill()  # ends the timer
+
+    async def close(self) -> None:
+        """Stop making pages; those that are left go with their browser."""
+        self.stop_refilling()
+        pages = {*self._pages, *self._awaited}
+        self._pages.clear()
+        for making in pages:
+            making.cancel()
+        if pages:
+            await asyncio.wait(pages)
+        for making in filter(_is_made, pages):
+            await making.result().port.close()
+
+    def _begin(self) -> None:
+        while len(self._pages) < self._size:
+            making = asyncio.create_task(self.browser.new_page(), name="make a warm page")
+            making.add_done_callback(self._made)
+            self._pages.append(making)
+
+    def _made(self, making: asyncio.Task[Page]) -> None:
+        if making.cancelled() or (error := making.exception()) is None:
+            return
+        if making in self._pages:
+            self._pages.remove(making)
+        # The next render makes its own page and meets the same trouble where it can be reported.
+        if isinstance(error, DevToolsError):
             log.warning("cannot make pages ahead of need", reason=str(error))
+        else:
+            log.error("cannot make pages ahead of need", exc_info=error)
+
+
+def _is_made(making: asyncio.Task[Page]) -> bool:
+    return making.done() and not making.cancelled() and making.exception() is None

@@ -8,8 +8,10 @@ from prometheus_client import REGISTRY
 
 from fleet.errors import ErrorType, RenderError
 from tests.kit.patience import PATIENCE_S
-from tests.kit.stages.browser_stage import browser_pids, browser_stage, profiles, until
+from tests.kit.stages.browser_stage import BrowserStage, browser_pids, browser_stage, profiles, until
 from tests.site.server import Site
+from worker.egress.port import Port
+from worker.pool import warm_pages
 
 pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 
@@ -50,6 +52,64 @@ async def test_warm_page_is_used_once_and_replaced(site: Site) -> None:
                 assert await page.evaluate("location.href") == "about:blank"
                 await page.navigate(site.url("/tiny"))
                 await page.lifecycle.reach("load")
+
+
+class CountedPages:
+    """Counts the pages that are begun to be made, by the ports that they get."""
+
+    def __init__(self, stage: BrowserStage, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        self._open_port = stage.egress.open_port
+        monkeypatch.setattr(stage.egress, "open_port", self._counted)
+
+    async def _counted(self) -> Port:
+        self.count += 1
+        return await self._open_port()
+
+
+async def test_a_render_that_is_alone_is_not_slowed_by_the_next_page(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warm_pages, "_REFILL_AFTER_S", 1000.0)
+    async with browser_stage(site, browser_max_pages=2, browser_warm_pages=1) as stage:
+        made = CountedPages(stage, monkeypatch)
+        await stage.render("/tiny")
+        assert made.count == 0
+        await until(lambda: made.count == 1, "the next page is made behind the render")
+        async with stage.page(), stage.page():  # the second one has its page made for it
+            await until(lambda: made.count == 3, "the next page is made beside renders that are not alone")
+
+
+async def test_the_next_page_is_made_beside_a_long_render(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warm_pages, "_REFILL_AFTER_S", 0.1)
+    async with browser_stage(site, browser_max_pages=2, browser_warm_pages=1) as stage:
+        made = CountedPages(stage, monkeypatch)
+        async with stage.page():
+            await until(lambda: made.count == 1, "the next page")
+
+
+async def test_who_waits_for_a_page_gets_the_one_that_is_being_made(site: Site) -> None:
+    async with browser_stage(site, browser_max_pages=3, browser_warm_pages=1) as stage:
+        async with stage.page():
+            pass
+        # The next page is being made now. One of these gets it, the other two make their own.
+        async with stage.page() as first, stage.page() as second, stage.page() as third:
+            taken = [page.memory.renderers for page in (first, second, third)]
+            assert len(frozenset().union(*taken)) == 3
+            for page in (first, second, third):
+                assert await page.evaluate("1 + 1") == 2
+
+
+async def test_who_does_not_wait_for_it_any_longer_leaves_it_to_others(site: Site) -> None:
+    async with browser_stage(site, browser_max_pages=2, browser_warm_pages=1) as stage:
+        async with stage.page():
+            pass
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0), stage.page():
+                pytest.fail("it is not made yet")
+        assert (await stage.render("/tiny")).page.title == "tiny"
 
 
 async def test_warm_page_that_died_is_not_given_out(site: Site) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 
+import psutil
 import pytest
 
 from tests.kit.patience import PATIENCE_S
@@ -26,3 +27,21 @@ async def test_a_connection_that_comes_in_while_its_port_is_closed_is_ended(turn
                 with contextlib.suppress(ConnectionResetError):
                     assert await loop.sock_recv(client, 1) == b""
     assert not errors
+
+
+async def test_a_port_whose_opening_is_cancelled_is_closed() -> None:
+    async with open_egress() as egress:
+        before = listening()
+        opening = asyncio.create_task(egress.open_port())
+        while listening() == before:  # noqa: ASYNC110 - the turn in which it begins to listen is wanted
+            await asyncio.sleep(0)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        assert listening() == before
+
+
+def listening() -> int:
+    """How many sockets of this process listen."""
+    found = psutil.Process().net_connections("tcp")
+    return len([one for one in found if one.status == psutil.CONN_LISTEN])
