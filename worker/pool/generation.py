@@ -1,6 +1,7 @@
 """One generation of a worker's browser: Chromium, its warm pages, its recycle timer, and how it ends."""
 
 import asyncio
+import math
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,8 @@ from worker.settings import BrowserSettings
 
 # The number of each browser that is for one page: such a browser is not one of the worker's generations.
 EXTRA: Final = 0
+# Renders that follow each other faster are a flow: each finds its page made while the one before rendered.
+_CALM_S: Final = 0.5
 # What getting a page may take: ten times as long as on a busy machine.
 _PAGE_TIMEOUT_S: Final = 10.0
 
@@ -46,6 +49,7 @@ class Generation:
         )
         self._lost_page_check = LostPageCheck(browser)
         self._idle = asyncio.Event()
+        self._closed_at = -math.inf  # when a render last gave its page back, by the loop's clock
         self.sandbox = Sandbox.UNVERIFIED
 
     @classmethod
@@ -121,11 +125,16 @@ class Generation:
         if page is not None:
             self.timer.count_render()
             self.browser.memory.begin(page.memory)
-            if self.numbers.pages_open > 1:
-                self._warm.refill()
-            else:
+            if self._is_calm():
                 self._warm.refill_later()
+            else:
+                self._warm.refill()
         return page
+
+    def _is_calm(self) -> bool:
+        """Whether the render that begins is alone and comes after a pause, so that it may be so again."""
+        calm_s = asyncio.get_running_loop().time() - self._closed_at
+        return self.numbers.pages_open == 1 and calm_s > _CALM_S
 
     async def spare(self) -> Page:
         """A fresh page that is not one of the warm ones: those are left to renders.
@@ -209,6 +218,7 @@ class Generation:
             await seen.close()
 
     def _closed_one(self) -> None:
+        self._closed_at = asyncio.get_running_loop().time()
         self.numbers.pages_open -= 1
         if not self.numbers.pages_open:
             self._idle.set()

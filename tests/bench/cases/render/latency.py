@@ -1,5 +1,6 @@
 """Where the milliseconds go between the call of a waiting caller and its answer, one render at a time."""
 
+import asyncio
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -54,9 +55,12 @@ _TIMES: Final = """
     FROM jobs j JOIN attempts a ON a.job_id = j.id AND a.attempt = j.attempt
 """
 _METHOD: Final = (
-    "`POST /v1/jobs` with `Prefer: wait` on an idle service, one at a time. Each part is the median of its "
-    "own times, so their sum is not quite the median of the whole."
+    "`POST /v1/jobs` with `Prefer: wait`, one at a time, each after a pause of a second; the last line is of "
+    "calls that follow each other at once: the page of the next render is made beside each. Each part is the "
+    "median of its own times, so their sum is not quite the median of the whole."
 )
+# Longer than a worker takes for renders that follow each other (worker/pool/generation.py).
+_PAUSE_S: Final = 1.0
 
 
 async def run(bench: Bench) -> Section:
@@ -70,13 +74,15 @@ async def run(bench: Bench) -> Section:
         )
         service = await start_service(stack, bench, site.ready["port"])
         calls: dict[str, dict[UUID, tuple[datetime, datetime]]] = {}
+        at_once_ms: dict[str, list[float]] = {}
         for name, path in _PAGES.items():
             bench.say(name)
             url = f"http://{LOOPBACK}:{site.ready['port']}{path}"
             caller = await service.api.connect()
             made = [await _call(service.api, caller, url) for _ in range(count + 1)]
+            at_once_ms[name] = [_ms(*times) for _, times in made[1:]]  # the first one costs more
+            calls[name] = dict([await _call(service.api, caller, url, _PAUSE_S) for _ in range(count)])
             caller.close()
-            calls[name] = dict(made[1:])  # the first one costs more
         connection = await asyncpg.connect(service.product.database_url)
         try:
             rows = {row["id"]: row for row in await connection.fetch(_TIMES)}
@@ -86,11 +92,14 @@ async def run(bench: Bench) -> Section:
         name: [_parts(rows[job_id], *times) for job_id, times in made_.items()]
         for name, made_ in calls.items()
     }
-    return _section(bench, found)
+    return _section(bench, found, at_once_ms)
 
 
-async def _call(api: Api, caller: Caller, url: str) -> tuple[UUID, tuple[datetime, datetime]]:
-    """Render once; the job, when the call began and when its answer was there."""
+async def _call(
+    api: Api, caller: Caller, url: str, pause_s: float = 0.0
+) -> tuple[UUID, tuple[datetime, datetime]]:
+    """Render once, after a pause; the job, when the call began and when its answer was there."""
+    await asyncio.sleep(pause_s)
     request = api.request("POST", "/v1/jobs", document={"url": url}, prefer=f"wait={_WAIT_S}")
     began, started = datetime.now(UTC), time.perf_counter()
     answer = await caller.call(request)
@@ -103,26 +112,30 @@ async def _call(api: Api, caller: Caller, url: str) -> tuple[UUID, tuple[datetim
 
 def _parts(row: asyncpg.Record, began: datetime, ended: datetime) -> dict[str, float]:
     """Milliseconds of each part of one render."""
-
-    def between(first: datetime, second: datetime) -> float:
-        return max(0.0, (second - first).total_seconds() * 1000)
-
     timings_ms = json.loads(row["timings_ms"])
     stages = {stage: timings_ms[stage] for stage in _STAGES}
     total_ms = timings_ms["total"]
-    attempt_ms = between(row["started_at"], row["finished_at"])
+    attempt_ms = _ms(row["started_at"], row["finished_at"])
     return {
-        "accept": between(began, row["queued_at"]),
-        "pick up": between(row["queued_at"], row["started_at"]),
+        "accept": _ms(began, row["queued_at"]),
+        "pick up": _ms(row["queued_at"], row["started_at"]),
         **stages,
         "around": max(0.0, total_ms - sum(stages.values())),
         "record": max(0.0, attempt_ms - total_ms),
-        "answer": between(row["finished_at"], ended),
-        "all": between(began, ended),
+        "answer": _ms(row["finished_at"], ended),
+        "all": _ms(began, ended),
     }
 
 
-def _section(bench: Bench, found: Mapping[str, Sequence[Mapping[str, float]]]) -> Section:
+def _ms(first: datetime, second: datetime) -> float:
+    return max(0.0, (second - first).total_seconds() * 1000)
+
+
+def _section(
+    bench: Bench,
+    found: Mapping[str, Sequence[Mapping[str, float]]],
+    at_once_ms: Mapping[str, Sequence[float]],
+) -> Section:
     def spread(name: str, part: str) -> Spread:
         return Spread.of_middle_half([one[part] for one in found[name]])
 
@@ -133,7 +146,7 @@ def _section(bench: Bench, found: Mapping[str, Sequence[Mapping[str, float]]]) -
     ]
     plot = stacks(
         bench.plots / "latency.png",
-        title="From the call to its answer, on an idle service",
+        title="From the call to its answer, after a pause of a second",
         unit="ms",
         groups=list(found),
         bars_of={"renderfleet": layers},
@@ -143,10 +156,12 @@ def _section(bench: Bench, found: Mapping[str, Sequence[Mapping[str, float]]]) -
         for part, words in PARTS.items()
     ]
     rows.append(("from the call to the answer", *(str(spread(name, "all")) for name in found)))
+    at_once = (str(Spread.of_middle_half(at_once_ms[name])) for name in found)
+    rows.append(("the same, of calls that follow each other at once", *at_once))
     section.parts = [
         _METHOD,
         Plot(plot, "milliseconds between a call and its answer, by part"),
-        "Medians, ms; in the last line with the middle half:",
+        "Medians, ms; in the last two lines with the middle half:",
         Table(("", *found), rows),
     ]
     return section

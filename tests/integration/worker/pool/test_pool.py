@@ -11,7 +11,7 @@ from tests.kit.patience import PATIENCE_S
 from tests.kit.stages.browser_stage import BrowserStage, browser_pids, browser_stage, profiles, until
 from tests.site.server import Site
 from worker.egress.port import Port
-from worker.pool import warm_pages
+from worker.pool import generation, warm_pages
 
 pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 
@@ -67,17 +67,30 @@ class CountedPages:
         return await self._open_port()
 
 
-async def test_a_render_that_is_alone_is_not_slowed_by_the_next_page(
+async def test_a_render_after_a_pause_is_not_slowed_by_the_next_page(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(warm_pages, "_REFILL_AFTER_S", 1000.0)
+    monkeypatch.setattr(
+        generation, "_CALM_S", 1000.0
+    )  # the first render comes after a pause, the next does not
     async with browser_stage(site, browser_max_pages=2, browser_warm_pages=1) as stage:
         made = CountedPages(stage, monkeypatch)
         await stage.render("/tiny")
         assert made.count == 0
         await until(lambda: made.count == 1, "the next page is made behind the render")
+        async with stage.page():
+            await until(lambda: made.count == 2, "the next page is made beside a render that follows at once")
+
+
+async def test_renders_side_by_side_do_not_wait_for_the_next_page(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warm_pages, "_REFILL_AFTER_S", 1000.0)
+    async with browser_stage(site, browser_max_pages=2, browser_warm_pages=1) as stage:
+        made = CountedPages(stage, monkeypatch)
         async with stage.page(), stage.page():  # the second one has its page made for it
-            await until(lambda: made.count == 3, "the next page is made beside renders that are not alone")
+            await until(lambda: made.count == 2, "the next page")
 
 
 async def test_the_next_page_is_made_beside_a_long_render(
