@@ -23,8 +23,13 @@ from worker.settings import BrowserSettings
 
 # The number of each browser that is for one page: such a browser is not one of the worker's generations.
 EXTRA: Final = 0
-# Renders that follow each other faster are a flow: each finds its page made while the one before rendered.
+# To make a page takes Chromium as much CPU as to render a small one. So a render that is alone, after a
+# pause, is not kept waiting by the page of the next one. That is made when the answer has been given, or
+# beside a long render, which may have company by then.
 _CALM_S: Final = 0.5
+_LONG_RENDER_S: Final = 1.0
+# Upload, record and answer take 20 ms, and on a slow machine 50.
+_ANSWERED_S: Final = 0.1
 # What getting a page may take: ten times as long as on a busy machine.
 _PAGE_TIMEOUT_S: Final = 10.0
 
@@ -126,7 +131,7 @@ class Generation:
             self.timer.count_render()
             self.browser.memory.begin(page.memory)
             if self._is_calm():
-                self._warm.refill_later()
+                self._warm.refill_later(_LONG_RENDER_S)
             else:
                 self._warm.refill()
         return page
@@ -170,7 +175,7 @@ class Generation:
     async def give_back(self, page: Page) -> None:
         """Close a page that was taken, and have the next one made. Never raises."""
         self.browser.memory.end(page.memory)
-        self._warm.refill()
+        self._warm.refill_later(_ANSWERED_S)
         try:
             await page.close()
         finally:

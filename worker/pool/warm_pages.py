@@ -5,16 +5,11 @@ Each is used once. They belong to one browser and go with it.
 
 import asyncio
 from collections import deque
-from typing import Final
 
 from fleet.telemetry.logs import get_logger
 from worker.browser.browser import Browser
 from worker.browser.devtools import ConnectionLostError, DevToolsError
 from worker.browser.page import Page
-
-# To make a page takes Chromium as much CPU as to render a small one. So a render that has the machine for
-# itself is not kept waiting by the page of the next one. A longer render may have company by then.
-_REFILL_AFTER_S: Final = 1.0
 
 log = get_logger(__name__)
 
@@ -79,10 +74,11 @@ class WarmPages:
         if self._is_refilled:
             self._begin()
 
-    def refill_later(self) -> None:
-        """Begin to replace what was taken when the render that took it is over, or has taken a second."""
-        if self._refill_timer is None and self._is_refilled:
-            self._refill_timer = asyncio.get_running_loop().call_later(_REFILL_AFTER_S, self.refill)
+    def refill_later(self, after_s: float) -> None:
+        """Begin to replace what was taken in so many seconds; a time that was said before does not hold."""
+        if self._refill_timer is not None:
+            self._refill_timer.cancel()
+        self._refill_timer = asyncio.get_running_loop().call_later(after_s, self.refill)
 
     def stop_refilling(self) -> None:
         """Make no more pages: the browser is being replaced."""

@@ -11,7 +11,7 @@ from tests.kit.patience import PATIENCE_S
 from tests.kit.stages.browser_stage import BrowserStage, browser_pids, browser_stage, profiles, until
 from tests.site.server import Site
 from worker.egress.port import Port
-from worker.pool import generation, warm_pages
+from worker.pool import generation
 
 pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 
@@ -70,7 +70,7 @@ class CountedPages:
 async def test_a_render_after_a_pause_is_not_slowed_by_the_next_page(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(warm_pages, "_REFILL_AFTER_S", 1000.0)
+    monkeypatch.setattr(generation, "_LONG_RENDER_S", 1000.0)
     monkeypatch.setattr(
         generation, "_CALM_S", 1000.0
     )  # the first render comes after a pause, the next does not
@@ -86,7 +86,7 @@ async def test_a_render_after_a_pause_is_not_slowed_by_the_next_page(
 async def test_renders_side_by_side_do_not_wait_for_the_next_page(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(warm_pages, "_REFILL_AFTER_S", 1000.0)
+    monkeypatch.setattr(generation, "_LONG_RENDER_S", 1000.0)
     async with browser_stage(site, browser_max_pages=2, browser_warm_pages=1) as stage:
         made = CountedPages(stage, monkeypatch)
         async with stage.page(), stage.page():  # the second one has its page made for it
@@ -96,33 +96,28 @@ async def test_renders_side_by_side_do_not_wait_for_the_next_page(
 async def test_the_next_page_is_made_beside_a_long_render(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(warm_pages, "_REFILL_AFTER_S", 0.1)
+    monkeypatch.setattr(generation, "_LONG_RENDER_S", 0.1)
     async with browser_stage(site, browser_max_pages=2, browser_warm_pages=1) as stage:
         made = CountedPages(stage, monkeypatch)
         async with stage.page():
             await until(lambda: made.count == 1, "the next page")
 
 
-async def test_who_waits_for_a_page_gets_the_one_that_is_being_made(site: Site) -> None:
-    async with browser_stage(site, browser_max_pages=3, browser_warm_pages=1) as stage:
-        async with stage.page():
-            pass
-        # The next page is being made now. One of these gets it, the other two make their own.
-        async with stage.page() as first, stage.page() as second, stage.page() as third:
-            taken = [page.memory.renderers for page in (first, second, third)]
-            assert len(frozenset().union(*taken)) == 3
-            for page in (first, second, third):
-                assert await page.evaluate("1 + 1") == 2
-
-
-async def test_who_does_not_wait_for_it_any_longer_leaves_it_to_others(site: Site) -> None:
+async def test_who_waits_for_a_page_gets_the_one_that_is_being_made(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generation, "_ANSWERED_S", 0.0)
+    monkeypatch.setattr(generation, "_LONG_RENDER_S", 1000.0)
     async with browser_stage(site, browser_max_pages=2, browser_warm_pages=1) as stage:
-        async with stage.page():
-            pass
-        with pytest.raises(TimeoutError):
+        made = CountedPages(stage, monkeypatch)
+        await stage.render("/tiny")
+        await until(lambda: made.count == 1, "the next page is begun", look_s=0)
+        monkeypatch.setattr(generation, "_CALM_S", 0.0)
+        with pytest.raises(TimeoutError):  # who does not wait any longer leaves it to others
             async with asyncio.timeout(0), stage.page():
                 pytest.fail("it is not made yet")
         assert (await stage.render("/tiny")).page.title == "tiny"
+        assert made.count == 1
 
 
 async def test_warm_page_that_died_is_not_given_out(site: Site) -> None:
