@@ -5,6 +5,7 @@ Each is used once. They belong to one browser and go with it.
 
 import asyncio
 from collections import deque
+from typing import Any
 
 from fleet.telemetry.logs import get_logger
 from worker.browser.browser import Browser
@@ -54,9 +55,10 @@ class WarmPages:
             except DevToolsError:
                 continue  # `_made` has logged it
             except asyncio.CancelledError:
-                if making.cancelled():
+                if not making.cancelled():
+                    self._pages.appendleft(making)  # for others
+                elif not _is_cancelled(asyncio.current_task()):
                     raise ConnectionLostError("the browser was ended") from None
-                self._pages.appendleft(making)
                 raise
             finally:
                 self._awaited.discard(making)
@@ -71,7 +73,7 @@ class WarmPages:
         if self._refill_timer is not None:
             self._refill_timer.cancel()
             self._refill_timer = None
-        if self._is_refilled:
+        if self._is_refilled and self.browser.is_alive:
             self._begin()
 
     def refill_later(self, after_s: float) -> None:
@@ -113,6 +115,10 @@ class WarmPages:
             log.warning("cannot make pages ahead of need", reason=str(error))
         else:
             log.error("cannot make pages ahead of need", exc_info=error)
+
+
+def _is_cancelled(task: asyncio.Task[Any] | None) -> bool:
+    return task is not None and task.cancelling() > 0
 
 
 def _is_made(making: asyncio.Task[Page]) -> bool:
