@@ -49,6 +49,8 @@ _START_TIMEOUT_S: Final = 20.0
 # three try again.
 _NO_FRAME: Final = "Unable to capture"
 _RETRY_S: Final = 0.01
+# As in worker/pool/generation.py.
+_CALM_S: Final = 0.5
 
 
 @asynccontextmanager
@@ -156,8 +158,10 @@ async def launched(executable: str, profile: Path, *flags: str) -> AsyncIterator
 async def raw(executable: str, folder: Path) -> AsyncIterator[RenderPage]:
     """Chromium over DevTools: what Chromium itself costs for the same picture as the product's.
 
-    A page is opened ahead of its render and closed behind its answer, so that nobody waits for either.
+    A page is opened ahead of its render and closed behind its answer, so that nobody waits for either. As in
+    the product, the next one is opened behind the answer, too, if the render has come after a pause.
     """
+    clock = asyncio.get_running_loop().time
     async with (
         launched(executable, folder / "raw-profile") as address,
         connect(address, max_size=None, compression=None, ping_interval=None, proxy=None) as socket,
@@ -165,15 +169,21 @@ async def raw(executable: str, folder: Path) -> AsyncIterator[RenderPage]:
         devtools = Devtools(socket)
         ahead = asyncio.create_task(_open_page(devtools))
         closing: set[asyncio.Task[Document]] = set()
+        ended_at = clock()
 
         async def render(url: str, full_page: bool) -> bytes:  # noqa: FBT001 - one of a pair, see RenderPage
-            nonlocal ahead
+            nonlocal ahead, ended_at
+            is_calm = clock() - ended_at > _CALM_S
             page = await ahead
-            ahead = asyncio.create_task(_open_page(devtools))
+            if not is_calm:
+                ahead = asyncio.create_task(_open_page(devtools))
             await _load(devtools, page.session, url)
             picture = pybase64.b64decode(await _capture(devtools, page.session, full_page=full_page))
+            if is_calm:
+                ahead = asyncio.create_task(_open_page(devtools))
             closing.add(over := asyncio.create_task(_close_page(devtools, page)))
             over.add_done_callback(closing.discard)
+            ended_at = clock()
             return picture
 
         yield render

@@ -98,8 +98,8 @@ async def run(bench: Bench) -> Section:
         address = f"http://{LOOPBACK}:{site.ready['port']}"
         service = await start_service(stack, bench, site.ready["port"])
         others = {
-            RAW: await _contender(stack, bench, "raw"),
-            PLAYWRIGHT: await _contender(stack, bench, "playwright"),
+            RAW: await start_contender(stack, bench, "raw"),
+            PLAYWRIGHT: await start_contender(stack, bench, "playwright"),
         }
         idle = await _idle(bench, service, others)
         blocks = {}
@@ -126,7 +126,8 @@ async def start_service(stack: AsyncExitStack, bench: Bench, site_port: int, **s
     return Service(product, api, worker)
 
 
-async def _contender(stack: AsyncExitStack, bench: Bench, kind: str) -> Responder:
+async def start_contender(stack: AsyncExitStack, bench: Bench, kind: str) -> Responder:
+    """One of `tests/bench/browsers/contender.py`."""
     words = (kind, str(find_chromium().executable), str(bench.folder))
     log = bench.folder / f"{kind}.log"
     return await stack.enter_async_context(
