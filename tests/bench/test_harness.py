@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from fleet.jobs.document.example import JOB_EXAMPLE
+from tests.bench.cases.queue.tail import chance_wait
 from tests.bench.clients.responder import ResponderError, responder
 from tests.bench.report.measure import (
     OtherLoad,
@@ -149,3 +150,12 @@ def test_the_story_of_a_slow_job_has_the_lines_of_all_logs_meanwhile_in_their_or
     assert "'capture': 96.1" in head
     assert [line.split(":")[0] for line in lines] == ["  postgres", "  worker", "  redis"]
     assert "the browser ended" in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("slots", "share", "wait"),
+    # Half of the callers of one slot wait: ln(50) / 0.5. Of two slots a third: ln(33.3). Of many nobody does.
+    [(1, 0.5, 7.82), (2, 0.5, 3.51), (1, 0.01, 0.0), (100, 0.5, 0.0)],
+)
+def test_the_wait_that_chance_makes_is_that_of_erlang(slots: int, share: float, wait: float) -> None:
+    assert chance_wait(slots, share) == pytest.approx(wait, abs=0.01)

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import math
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,8 +25,10 @@ _SHARE: Final = 0.5
 _AIM: Final = 2.0
 _SLOWEST: Final = 10
 _FULL_CLIENTS: Final = 4
+_SLOTS: Final = 2
 # Often, so that some of each happen in the time of a run.
 _SETTINGS: Final = {
+    "browser_max_pages": str(_SLOTS),
     "browser_max_renders": "400",
     "sweep_interval_s": "10",
     "erase_interval_s": "10",
@@ -35,6 +38,11 @@ _METHOD: Final = (
     f"With {_FULL_CLIENTS} callers, each with one render under way, the service made {{}} renders a second. "
     "Then calls came by chance, {} a second on average, for {:.1f} minutes, whether or not earlier ones were "
     "answered. Browsers are replaced after 400 renders, and sweeps and erasing run every 10 s."
+)
+_CHANCE: Final = (
+    "Calls that come by chance also meet each other: with {} slots at half of the load, and renders whose "
+    "length is exponential, one call in a hundred waits for more than {} mean renders (Erlang's formula C "
+    "for M/M/c queues). That is `queued` here."
 )
 
 
@@ -114,6 +122,19 @@ async def _render(api: Api, address: str, path: str, began_s: float) -> _Call:
     return _Call(path, began_s, (time.perf_counter() - started) * 1000, job)
 
 
+def chance_wait(slots: int, share: float) -> float:
+    """What one call in a hundred waits for a slot at least, in mean renders, if there were only chance.
+
+    Calls come as a Poisson process that takes this share of the capacity, and the lengths of renders are
+    exponential: an M/M/c queue. Source: Erlang's formula C; the wait of those who wait is exponential, too.
+    """
+    offered = slots * share
+    none_waits = sum(offered**count / math.factorial(count) for count in range(slots))
+    some_wait = offered**slots / math.factorial(slots) / (1 - share)
+    waiting = some_wait / (none_waits + some_wait)
+    return max(0.0, math.log(waiting / 0.01)) / (slots * (1 - share))
+
+
 def _section(calls: Sequence[_Call], capacity: float, rate: float, seconds: float) -> Section:
     section = Section("The tail: the slowest renders of a steady load")
     rows, ratios = [], {}
@@ -128,6 +149,7 @@ def _section(calls: Sequence[_Call], capacity: float, rate: float, seconds: floa
     slowest = sorted(calls, key=lambda call: call.wall_ms, reverse=True)[:_SLOWEST]
     section.parts = [
         _METHOD.format(figure(capacity), figure(rate), seconds / 60),
+        _CHANCE.format(_SLOTS, figure(chance_wait(_SLOTS, _SHARE))),
         Table(("page", "renders", "p50, ms", "p99, ms", "max, ms", "p99 / p50"), rows),
         "The slowest, and in what most of their time went (ms):",
         Table(
