@@ -32,6 +32,8 @@ async def use_it_at_once(client: httpx.AsyncClient) -> None:
     assert {end.json()["status"] for end in ends} == {"succeeded"}
 
 
+# What tests before this one have left in the queue would be taken for jobs, and logged as errors.
+@pytest.mark.usefixtures("redis")
 async def test_everything_works_in_transaction_mode(
     engines: Engines, database_url: str, tenant_key: str, tmp_path: Path
 ) -> None:
