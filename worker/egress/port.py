@@ -98,7 +98,7 @@ class Port:
         try:
             self._server = await asyncio.shield(opening)
         except asyncio.CancelledError:
-            (await opening).close()  # it listens already, and asyncio would leave its socket open
+            (await opening).close()  # it listens already, and asyncio's own loop would leave its socket open
             raise
         self.number = self._server.sockets[0].getsockname()[1]
         self._own_ports.add(self.number)
