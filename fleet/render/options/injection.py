@@ -59,7 +59,7 @@ class InjectionOptions(BaseModel):
         default=(),
         max_length=MAX_ADDED,
         description=(
-            "JavaScript that runs in the page when it has loaded: a text, or `{url}`; one, or a list of at "
+            "JavaScript that runs in the page when it is ready: a text, or `{url}`; one, or a list of at "
             "most 20. A promise at the end of a text is waited for."
         ),
         examples=[["document.querySelector('details').open = true"]],
