@@ -83,9 +83,9 @@ class ApiSettings(FleetSettings):
         default=4 * 1024 * 1024,
         ge=1024,
         le=64 * 1024 * 1024,
-        description="Largest request body in bytes, in which a JSON escape of six characters counts as "
-        "one byte. As it is sent, the body may have 10 MiB more. So 2 MiB of HTML fit even if"
-        " each character is escaped.",
+        description="Largest request body in bytes. A JSON escape such as `\\u003c` (six bytes) counts as "
+        "one byte, so the body as it is sent may be up to 10 MiB larger, and 2 MiB of HTML fit even if each "
+        "character is escaped.",
     )
     api_max_batch_bytes: int = Field(
         default=16 * 1024 * 1024,
@@ -112,8 +112,8 @@ class ApiSettings(FleetSettings):
         ge=0,
         le=100_000,
         description="Callers that may wait for jobs or follow events at the same time in one process; one "
-        "tenant may have at most nine tenths of them. Beyond that, waiting calls are answered at "
-        "once, and event streams are refused.",
+        "tenant may have at most nine tenths of the places that other tenants do not hold. Beyond that, "
+        "waiting calls are answered at once, and event streams are refused.",
     )
     api_events_keepalive_s: float = Field(
         default=15.0,

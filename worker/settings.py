@@ -70,8 +70,8 @@ class BrowserSettings(FleetSettings):
         ge=80,
         le=65_536,
         description="Memory in MiB that large pictures may need at once in one browser: 20 bytes for each "
-        "pixel. Others wait; a picture that needs more by itself is refused. Default: 763, the largest "
-        "picture, or less in a small container.",
+        "pixel. Others wait; a picture that needs more by itself is refused. Default: 763, enough for the "
+        "largest picture (40,000,000 pixels), or less in a small container.",
     )
     browser_launch_timeout_s: float = Field(
         default=30, ge=1, le=300, description="Seconds that starting a browser may take."

@@ -41,15 +41,16 @@ WORKERS_UNSANDBOXED: Final = Gauge(
     "renderfleet_workers_unsandboxed", "Workers among them that render without Chromium's sandbox."
 )
 OLDEST_QUEUED_SECONDS: Final = Gauge(
-    "renderfleet_oldest_queued_seconds", "How long the oldest job has waited that only lacks a slot."
+    "renderfleet_oldest_queued_seconds",
+    "How long the oldest of the jobs that wait only for a free slot has waited.",
 )
 BACKLOG_SECONDS: Final = Gauge(
     "renderfleet_backlog_seconds",
-    "Seconds that the present slots need for the queued jobs that more slots would end sooner.",
+    "Seconds that the present slots need for those queued jobs that would end sooner with more slots.",
 )
 TENANT_BACKLOG_SECONDS: Final = Gauge(
     "renderfleet_tenant_backlog_seconds",
-    "Seconds until the due jobs of the tenant with the longest backlog have ended, with its share of slots.",
+    "Largest estimate for any tenant: seconds until its due jobs have ended, if it gets its share of slots.",
 )
 SUGGESTED_REPLICAS: Final = Gauge(
     "renderfleet_suggested_replicas", "How many workers would empty the queue within a minute."

@@ -18,6 +18,6 @@ class TraceSettings(FleetSettings):
         default=1.0,
         ge=0,
         le=1,
-        description="Share of the traces that begin here which are sent. A trace that a caller has begun is "
-        "sent if the caller's `traceparent` says that it is recorded.",
+        description="Share of the traces begun by renderfleet that is sent: 0.1 sends one in ten. A trace "
+        "that a caller has begun is sent if the caller's `traceparent` says that it is recorded.",
     )

@@ -54,8 +54,8 @@ AND_THEN: Final[Mapping[str, str]] = {
         "url \"https://example.com/a b?c=d&e='f'\" >link\n"
         'curl -sS --fail-with-body "$(cat link)" | head -c 4 | grep -a -q PNG\n'
     ),
-    "docs/tenants.md: ADMIN=$(python -m fleet.keys create --tenant ops --new-tenan": (
+    "docs/tenants.md: ADMIN_KEY=$(python -m fleet.keys create --tenant ops --new-t": (
         "curl -sS localhost:8000/v1/admin/keys/0a1b2c3d4e5f "
-        '-H "Authorization: Bearer $ADMIN" | grep -q revoked_at\n'
+        '-H "Authorization: Bearer $ADMIN_KEY" | grep -q revoked_at\n'
     ),
 }
