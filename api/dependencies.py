@@ -30,7 +30,7 @@ from api.settings import ApiSettings, LinkSettings
 from fleet.artifacts.keys import SignedAddress
 from fleet.artifacts.settings import StorageSettings
 from fleet.artifacts.store import Artifacts
-from fleet.capacity.kept import KeptDemand
+from fleet.capacity.cached import CachedDemand
 from fleet.database import Database, DatabaseSettings
 from fleet.egress.policy import AddressPolicy
 from fleet.egress.settings import EgressSettings
@@ -93,11 +93,11 @@ class Dependencies:
     """Open connections, and the objects that use them.
 
     Attributes:
-        turns: lets loads of the same signed link make one job, not several.
+        link_locks: let loads of the same signed link make one job, not several.
         waiters: calls that wait for jobs.
         feed: tells of the changes of all jobs of a tenant.
         ticks: tells open pages of the dashboard that something may have changed.
-        open_jobs: the jobs that have not ended, as they were counted last.
+        demand: the jobs that have not ended, as they were counted last.
         handover: puts accepted jobs into Redis.
         policy: the addresses that jobs may reach; a tenant can have lists of its own besides.
     """
@@ -109,12 +109,12 @@ class Dependencies:
     artifacts: Artifacts
     authenticator: Authenticator
     link_keys: LinkKeys
-    turns: NamedLocks
+    link_locks: NamedLocks
     waiters: Waiters
     feed: TenantFeed
     ticks: ChangeTicks
     probes: Probes
-    open_jobs: KeptDemand
+    demand: CachedDemand
     gauges: FleetGauges
     rates: Rates
     quotas: Quotas

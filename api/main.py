@@ -30,7 +30,7 @@ from api.http.problems import (
     refused_parameters,
 )
 from api.http.streaming import LingeringResponse
-from api.jobs.change_ticks import MOST, ChangeTicks
+from api.jobs.change_ticks import MAX_STREAMS, ChangeTicks
 from api.jobs.comparisons import Comparisons
 from api.jobs.dispatch import Handover
 from api.jobs.gauges import FleetGauges
@@ -65,7 +65,7 @@ from api.server.plain_start import PlainStart
 from api.server.traced_calls import TracedCalls
 from fleet import VERSION
 from fleet.artifacts.store import Artifacts
-from fleet.capacity.kept import KeptDemand
+from fleet.capacity.cached import CachedDemand
 from fleet.connection_count import check_connections
 from fleet.database import Database, DatabaseSettings
 from fleet.database_errors import in_words
@@ -195,10 +195,10 @@ async def _open_dependencies(settings: Settings, stack: AsyncExitStack) -> Depen
     feed.open()
     stack.push_async_callback(feed.close)
     _release_on_signals(waiters)
-    ticks = ChangeTicks(waiters, redis, limit=min(MOST, settings.api.api_max_waiters))
+    ticks = ChangeTicks(waiters, redis, limit=min(MAX_STREAMS, settings.api.api_max_waiters))
     stack.callback(ticks.close)
-    open_jobs = KeptDemand(database, max_running=settings.tenant.max_running)
-    stack.callback(open_jobs.cancel)
+    demand = CachedDemand(database, max_running=settings.tenant.max_running)
+    stack.callback(demand.cancel)
     rates = Rates(redis, settings.tenant)
     stack.callback(rates.close)
     return Dependencies(
@@ -214,13 +214,13 @@ async def _open_dependencies(settings: Settings, stack: AsyncExitStack) -> Depen
             cache_s=settings.api.api_key_cache_s,
             max_lifetime_s=settings.links.link_max_lifetime_s,
         ),
-        turns=NamedLocks(),
+        link_locks=NamedLocks(),
         waiters=waiters,
         feed=feed,
         ticks=ticks,
         probes=probes,
-        open_jobs=open_jobs,
-        gauges=FleetGauges(database, open_jobs),
+        demand=demand,
+        gauges=FleetGauges(database, demand),
         rates=rates,
         quotas=Quotas(database, settings.tenant),
         handover=Handover(database, redis, timeout_s=settings.redis.redis_timeout_s),

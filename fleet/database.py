@@ -1,4 +1,8 @@
-"""Connections to Postgres. Every wait has a limit, and UnavailableError always means: it does not answer."""
+"""Connections to Postgres. Every wait has a limit.
+
+UnavailableError means that Postgres does not answer. Its subclass OperatorError means that Postgres refuses
+us, or that a setting or the database is wrong: waiting does not help.
+"""
 
 import asyncio
 import os

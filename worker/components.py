@@ -45,7 +45,7 @@ from worker.resources.memory.render_limit import render_limit_mib
 from worker.settings import BrowserSettings, WorkerSettings
 from worker.webhooks.sender import Sender
 
-# Why the carrier takes no jobs, or fewer.
+# Why the carrier (`CarrierWorker`, which takes the ids of jobs from Redis) may take fewer jobs.
 _REPLACEMENT: Final = "a browser is being replaced"
 
 log = get_logger(__name__)

@@ -160,8 +160,8 @@ class AttemptSettings(FleetSettings):
         default=50 * 1024 * 1024,
         ge=65_536,
         le=2**31 - 1,
-        description="Largest evidence of a job in bytes, before it is packed. What is more is left out. The "
-        "browser may need as much memory meanwhile.",
+        description="Largest evidence of a job in bytes, before it is compressed into the zip file. What "
+        "exceeds this is left out. While the job runs, the browser may need this much more memory.",
     )
     evidence_max_requests: int = Field(
         default=2_000,

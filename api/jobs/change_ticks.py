@@ -27,8 +27,9 @@ from fleet.queue.fair_queue import length
 INTERVAL_S: Final = 1.0
 # Workers report their memory without an announcement, and while Redis is away nothing is known.
 QUIET_TICKS: Final = 5
-MOST: Final = 1_000
-_MOST_OF_KEY: Final = 100
+# How many pages of the dashboard may be open at once, in all and with one API key.
+MAX_STREAMS: Final = 1_000
+_MAX_STREAMS_OF_KEY: Final = 100
 
 
 class TickFollower:
@@ -87,7 +88,7 @@ class ChangeTicks:
         Raises:
             RefusedError: too_many_waiters.
         """
-        is_full = len(self._followers) >= self._limit or self._count_of_key[key_id] >= _MOST_OF_KEY
+        is_full = len(self._followers) >= self._limit or self._count_of_key[key_id] >= _MAX_STREAMS_OF_KEY
         if is_full or self._waiters.is_released:
             raise RefusedError(
                 ErrorType.TOO_MANY_WAITERS, "too many pages are open; this one asks less often"

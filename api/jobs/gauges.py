@@ -6,8 +6,8 @@ import time
 from typing import Final
 
 from fleet.capacity import rule
+from fleet.capacity.cached import CachedDemand
 from fleet.capacity.demand import FleetDemand
-from fleet.capacity.kept import KeptDemand
 from fleet.database import Database
 from fleet.errors import UnavailableError
 from fleet.jobs.job import State
@@ -40,9 +40,9 @@ class FleetGauges:
         demand: the open jobs as they were counted last. None: Postgres did not answer.
     """
 
-    def __init__(self, database: Database, open_jobs: KeptDemand) -> None:
+    def __init__(self, database: Database, demand: CachedDemand) -> None:
         self._database = database
-        self._open_jobs = open_jobs
+        self._cached = demand
         self._lock = asyncio.Lock()
         self._count_again_at = -math.inf
         self.unsandboxed = 0
@@ -57,7 +57,7 @@ class FleetGauges:
             demand: FleetDemand | None = None
             try:
                 async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                    now = await self._open_jobs.read()
+                    now = await self._cached.read()
                     webhook_s = await overdue_s(self._database)
                     there = await registry.list_present(self._database)
                 demand = now

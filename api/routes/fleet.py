@@ -167,7 +167,7 @@ async def _pause_request(request: Request, dependencies: Dependencies, operator:
 async def fleet_document(dependencies: Dependencies) -> FleetDocument:
     """Workers, backlog and pause as they are now."""
     state = await pause.read(dependencies.database)
-    demand = await dependencies.open_jobs.read()
+    demand = await dependencies.demand.read()
     there = await registry.list_present(dependencies.database)
     leaks = suspected_leaks({one.id: (one.slots, one.vitals) for one in there if one.vitals is not None})
     return FleetDocument(

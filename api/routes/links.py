@@ -62,8 +62,9 @@ router = APIRouter(tags=["links"])
 async def read_screenshot(request: Request) -> Response:
     """Show a picture of a page, stored or rendered now. For `<img src>`: the link is the permission.
 
-    docs/links.md tells how a link is signed. Loads of the same picture at the same time share one render. An
-    `<img>` that fails gets status and `Renderfleet-Error` without a document, which browsers would hide.
+    docs/links.md tells how a link is signed. Loads of the same picture at the same time share one render. If
+    the load of an `<img>` fails, the answer has a status and the header `Renderfleet-Error`, but no problem
+    document: browsers hide a JSON answer from an `<img>`, and its status, too.
     """
     return await _answer(request, is_document=False)
 
@@ -184,7 +185,7 @@ async def _find_or_render(load: _Load, *, max_age_s: int) -> Job:
         found = await _find_job(load, digest, max_age_s)
         if found is None:
             # Loads at the same moment take turns: only the first one counts against the tenant's limits.
-            async with load.dependencies.turns.of(digest):
+            async with load.dependencies.link_locks.of(digest):
                 found = await _find_job(load, digest, max_age_s) or await _accept_job(load)
         if found is not None:
             CACHE_LOOKUPS.labels("link", found.kind).inc()
@@ -244,7 +245,8 @@ def _require_success(job: Job) -> Job:
 
 
 def _still_rendering() -> RefusedError:
-    return RefusedError(ErrorType.RENDER_PENDING, "the render takes longer than a load waits; load it again")
+    detail = "the render has not finished in the time that a link waits; load the link again"
+    return RefusedError(ErrorType.RENDER_PENDING, detail)
 
 
 async def _placeholder_answer(load: _Load, kind: Placeholder, error: RenderfleetError) -> Response:

@@ -205,7 +205,7 @@ async def switch_schedule(
 async def run_schedule(
     request: Request, schedule_id: ScheduleId, tenant: Renderer, dependencies: OpenDependencies
 ) -> Response:
-    """Make a job of a schedule now, besides those of its times, which stay as they are.
+    """Make a job from a schedule now. The regular times of the schedule do not change.
 
     Its picture is compared and delivered like the others. A disabled schedule can be run, too. Each call
     makes a job; `Prefer: wait=N` as in `POST /v1/jobs`.

@@ -142,7 +142,10 @@ class Artifacts:
         return {error["Key"] for error in errors}
 
     async def delete_below(self, prefix: str) -> tuple[int, int]:
-        """Delete up to a thousand objects whose keys begin with this; when none is left, abort such uploads.
+        """Delete up to a thousand objects whose keys begin with `prefix`; if there are none, abort uploads.
+
+        These are the unfinished uploads whose keys begin with `prefix`. Call this again until nothing was
+        deleted or aborted.
 
         Returns:
             How many were deleted or aborted, and how many objects the store has kept.

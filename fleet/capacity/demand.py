@@ -104,7 +104,7 @@ class FleetDemand:
         workers: how many workers have reported lately.
         slots: their slots.
         is_paused: whether workers begin no jobs.
-        counted_s: so many seconds ago the jobs were counted.
+        counted_s: seconds since the jobs were counted.
     """
 
     tenants: tuple[TenantDemand, ...]

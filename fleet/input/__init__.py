@@ -1,1 +1,1 @@
-"""Reading what callers and operators wrote: their words for ours, and what is wrong with it."""
+"""Reading what callers and operators wrote: names of other products, and messages about errors."""

@@ -184,7 +184,8 @@ async def replace(
 ) -> Schedule | None:
     """Replace a schedule. None: there is no such schedule.
 
-    A time that is due and not fired yet stays due, unless `cron` or `timezone` are changed.
+    A time that is due but not fired yet stays due if `cron` and `timezone` are the same as before, and the
+    schedule was enabled and stays enabled.
 
     Raises:
         fleet.vault.WrongKeyError: it holds secrets, and this process cannot seal for the fleet.

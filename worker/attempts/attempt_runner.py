@@ -44,7 +44,7 @@ from worker.attempts.own_pdfs import OwnPdfs
 from worker.attempts.unpacked_files import ReadUpload, unpacked
 from worker.blocking.filter_lists import FilterLists
 from worker.egress.terms import Caps, Terms
-from worker.pool.generation import EXTRA
+from worker.pool.generation import OWN_BROWSER
 from worker.pool.pool import Pool
 from worker.pool.succession import NoPageError
 from worker.render.evidence.recorder import Ended
@@ -65,7 +65,8 @@ _MEANWHILE: Final = {
     "upload": ", while the artifact was stored",
 }
 
-# A page whose time is over is looked at once more. Parts that it still waits for are not cut off before.
+# When the time of a page is over, the worker looks at it once more, to tell what it still waited for. So its
+# connections stay open for this long after the deadline.
 _LAST_LOOK_S: Final = 5.0
 
 log = get_logger(__name__)
@@ -157,17 +158,17 @@ class AttemptRunner:
         )
 
     async def _drop(self, entry: QueueEntry) -> None:
-        """Take note of an entry that led to no attempt; its job gets another one if it still waits.
+        """Count a queue entry that led to no attempt. If its job is still queued, make a new entry for it.
 
-        It may wait because the fleet was paused a moment ago. Then take no jobs from now on, or this worker
-        would take the new entry, too.
+        The job may still be queued because the fleet was paused a moment ago. Then this worker first stops
+        taking jobs; otherwise it would take the new entry, too.
         """
         QUEUE_ENTRIES_DROPPED.inc()
         try:
             waiting = await claim.queue_again(self.database, entry)
         except UnavailableError as error:
             log.warning(
-                "a job that may wait has no entry, the sweeper will make one",
+                "a job may be queued without an entry in redis, the sweeper will make one",
                 job_id=str(entry.job_id),
                 error=repr(error.__cause__),
             )
@@ -181,7 +182,7 @@ class AttemptRunner:
             return await self._render_and_store(attempt, attempt_page)
         except RenderError as error:
             # In a browser of its own, only the page itself can be what keeps the browser from working.
-            if error.type not in _MAY_BE_BROWSERS_FAULT or attempt_page.generation == EXTRA:
+            if error.type not in _MAY_BE_BROWSERS_FAULT or attempt_page.generation == OWN_BROWSER:
                 raise
             if await self.browser_works(attempt_page.generation):
                 raise

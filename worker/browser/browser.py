@@ -239,8 +239,8 @@ class Browser:
                 )
                 page.network_pid = network_pid
                 end = partial(self.memory.end_misuse, new_renderer.memory, MANY_WINDOWS)
-                self._strays.end_page_of_many(page.context_id, end)
-                page.downloads.end_page_of_many(
+                self._strays.on_too_many(page.context_id, end)
+                page.downloads.on_too_many(
                     partial(self.memory.end_misuse, new_renderer.memory, MANY_DOWNLOADS)
                 )
                 new_renderer.memory.marked = partial(_marked, page)

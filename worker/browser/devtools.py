@@ -272,6 +272,7 @@ def _parsed(message: bytes) -> Params:
     """Read a message. With a picture of 1 MB in it, `json` takes seven times as long as pydantic's parser."""
     try:
         parsed: Params = from_json(message)
-    except ValueError:  # pydantic's parser refuses halves of characters, which a page's title may have
+    except ValueError:
+        # pydantic's parser refuses lone surrogates (half of a UTF-16 pair), which a page's title may contain.
         parsed = json.loads(message)
     return parsed

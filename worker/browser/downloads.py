@@ -22,7 +22,7 @@ class Downloads:
         self._end: Callable[[], None] | None = None
         session.on("Page.downloadWillBegin", self._begins)
 
-    def end_page_of_many(self, end: Callable[[], None]) -> None:
+    def on_too_many(self, end: Callable[[], None]) -> None:
         """Call `end` when the page has begun more downloads than may be."""
         self._end = end
 

@@ -275,8 +275,8 @@ class Page:
     async def disable_scripts(self) -> None:
         """Let no script of the page run, from now on. Our own (`evaluate`) run as before.
 
-        So nothing changes while a picture is taken: of one that is larger than the window, Chromium tells the
-        page by a `resize` event.
+        So nothing changes while a picture is taken. Otherwise the page could react: if the picture is larger
+        than the window, Chromium sends the page a `resize` event.
         """
         self._prelude = _TIMERS
         await self.send("Emulation.setScriptExecutionDisabled", value=True)

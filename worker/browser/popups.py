@@ -37,7 +37,7 @@ class StrayPages:
         """
         await self._browser.send("Target.setDiscoverTargets", discover=True, filter=_PAGES)
 
-    def end_page_of_many(self, context_id: str, end: Callable[[], None]) -> None:
+    def on_too_many(self, context_id: str, end: Callable[[], None]) -> None:
         """Call `end` when the page of this context has opened more than the allowed number of pages."""
         self._end_render[context_id] = end
 

@@ -32,13 +32,14 @@ from worker.settings import EgressProxySettings
 
 _BACKLOG: Final = 128
 _CHECK_INTERVAL_S: Final = 0.5
-# So many connections above the cap are refused with an answer; further ones are cut without any.
+# This many connections above the cap are refused with an answer. Further ones are cut without an answer.
 _MAX_REFUSED_AT_ONCE: Final = 64
 # Most log lines about blocked hosts, for each page: a page may try thousands.
 _MAX_LOG_LINES: Final = 20
-# So many checked targets are remembered for each page; further ones are checked each time.
+# This many checked targets are remembered for each page. Further ones are checked each time.
 _MAX_TARGETS: Final = 100
-# In metrics and log lines, in place of an operator's rule: the job itself keeps this out of its page.
+# What metrics and log lines name as the rule if an option of the job itself blocks the target, and no rule
+# of the operator.
 _UNWANTED: Final = "block_requests"
 # Made once, because `labels` takes longer than the counting itself.
 _COUNTERS: Final = {outcome: EGRESS_CONNECTIONS.labels(outcome.value) for outcome in ConnectionOutcome}
@@ -137,7 +138,7 @@ class Port:
         return any(connection.is_tunnel for connection in self._connections)
 
     def has_waiting_tunnels(self) -> bool:
-        """Whether something like a request was the last that passed in a tunnel: an answer may come."""
+        """Whether in some tunnel the last bytes looked like a request. Then an answer may still come."""
         return any(connection.is_tunnel and connection.awaits_answer for connection in self._connections)
 
     async def close(self) -> None:

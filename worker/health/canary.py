@@ -40,9 +40,10 @@ NOT_RENDERING: Final = "a test render failed"
 # When a worker starts, jobs may be waiting. If one of them succeeds first, no canary is needed.
 _FIRST_PAUSE_S: Final = 2.0
 # The shortest and the longest time limit of a canary. It takes 0.2 s on an idle machine. On a busy one it may
-# take five times as long as it did lately. When many pages begin at once, lately says nothing: if 30 threads
-# share a core, a browser that works needs 6 s. With 16 workers on two cores, and 64 pages that began at once,
-# canaries that were ended after 4 s had three browsers replaced, which made the others slower still.
+# take five times as long as it did lately. When many pages begin at once, the time of recent canaries is
+# no guide: with 30 threads for each core, a working browser needs 6 s. Measured with 16 workers on two cores
+# and 64 pages that began at once: with a limit of 4 s, canaries failed in three working browsers, these were
+# replaced, and the other browsers became even slower.
 TIMEOUT_S: Final = (3.0, 20.0)
 _TIMEOUT_FACTOR: Final = 5.0
 _S_PER_THREAD: Final = 0.3
@@ -70,8 +71,9 @@ _HTML: Final = "<!doctype html><title>canary</title><style>html{{background:#{co
 _MAX_BYTES: Final = 1024 * 1024
 
 log = get_logger(__name__)
-# With an address in EGRESS_ALLOW, names that are not public pass the check of a request. This one is for
-# documentation (RFC 5737), and nothing connects to it: the port itself answers.
+# The check of a request refuses host names that are not public, unless the policy allows some IP address. So
+# this policy allows one that is reserved for documentation (RFC 5737). Nothing connects to it, because the
+# port answers by itself.
 _POLICY: Final = AddressPolicy(allow=((ip_network("192.0.2.0/32"), None),))
 
 

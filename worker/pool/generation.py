@@ -21,11 +21,12 @@ from worker.pool.warm_pages import WarmPages
 from worker.resources.disk import full_error, is_almost_full
 from worker.settings import BrowserSettings
 
-# The number of each browser that is for one page: such a browser is not one of the worker's generations.
-EXTRA: Final = 0
-# To make a page takes Chromium as much CPU as to render a small one. So a render that is alone, after a
-# pause, is not kept waiting by the page of the next one. That is made when the answer has been given, or
-# beside a long render, which may have company by then.
+# The number of each own browser (one for one page): it is not one of the worker's generations.
+OWN_BROWSER: Final = 0
+# To make a page takes Chromium as much CPU as to render a small one. So if only one render runs, and none
+# ended in the last `_CALM_S`, the page for the next render is not made beside it, which would slow it down.
+# It is made after the answer, or after `_LONG_RENDER_S` if the render takes longer: another job may come by
+# then.
 _CALM_S: Final = 0.5
 _LONG_RENDER_S: Final = 1.0
 # Upload, record and answer take 20 ms, and on a slow machine 50.
@@ -48,9 +49,9 @@ class Generation:
     def __init__(self, browser: Browser, settings: BrowserSettings) -> None:
         self.browser = browser
         self.timer = RecycleTimer(browser, settings)
-        is_extra = browser.numbers.generation == EXTRA
+        is_own_browser = browser.numbers.generation == OWN_BROWSER
         self._warm = WarmPages(
-            browser, 1 if is_extra else settings.browser_warm_pages, is_refilled=not is_extra
+            browser, 1 if is_own_browser else settings.browser_warm_pages, is_refilled=not is_own_browser
         )
         self._lost_page_check = LostPageCheck(browser)
         self._idle = asyncio.Event()
@@ -66,7 +67,7 @@ class Generation:
         Args:
             playwright: the driver.
             settings: which Chromium, how many warm pages.
-            number: of the browser; EXTRA: one that is for one page, and makes no others.
+            number: of the browser; OWN_BROWSER: one that is for one page, and makes no others.
             folder: the worker's own.
             egress: the only way out of its pages.
 
@@ -78,7 +79,8 @@ class Generation:
         generation = cls(browser, settings)
         parts = generation.browser.parts
         try:
-            # Most parts count when they were seen twice. The first render may meet the end of one already.
+            # A GPU process or zygote counts as needed when it was seen twice. So look twice before the first
+            # render: one of them may end during it.
             parts.look()
             await generation._warm.fill()
             await generation._look_at_sandbox(settings)
@@ -137,7 +139,10 @@ class Generation:
         return page
 
     def _is_calm(self) -> bool:
-        """Whether the render that begins is alone and comes after a pause, so that it may be so again."""
+        """Whether no other render runs, and the last one ended more than `_CALM_S` ago.
+
+        Then the next render will probably come after a pause, too.
+        """
         calm_s = asyncio.get_running_loop().time() - self._closed_at
         return self.numbers.pages_open == 1 and calm_s > _CALM_S
 
@@ -213,7 +218,8 @@ class Generation:
         if not settings.chromium_sandbox:
             self.sandbox = Sandbox.OFF
             log.warning(
-                "CHROMIUM_SANDBOX is off: pages are one bug of Chromium away from this machine",
+                "CHROMIUM_SANDBOX is off: a page that exploits a bug of Chromium can run code on this "
+                "machine",
                 generation=self.numbers.generation,
             )
             return

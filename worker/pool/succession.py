@@ -14,7 +14,7 @@ from fleet.workers.vitals import Sandbox
 from worker.browser.launch import playwright_driver
 from worker.egress.proxy import Egress
 from worker.pool.detached_tasks import Detached
-from worker.pool.generation import EXTRA, Generation
+from worker.pool.generation import OWN_BROWSER, Generation
 from worker.pool.liveness import End, watch
 from worker.pool.recycle import Reason
 from worker.pool.replacement_stats import Tally
@@ -104,7 +104,9 @@ class Succession:
         """
         if self._playwright is None:
             raise _unavailable("the worker is stopping")
-        return await Generation.launch(self._playwright, self._settings, EXTRA, self._folder, self._egress)
+        return await Generation.launch(
+            self._playwright, self._settings, OWN_BROWSER, self._folder, self._egress
+        )
 
     async def usable(self) -> Generation:
         """The current generation, or the next one when there is none.

@@ -77,7 +77,7 @@ class WarmPages:
             self._begin()
 
     def refill_later(self, after_s: float) -> None:
-        """Begin to replace what was taken in so many seconds; a time that was said before does not hold."""
+        """Begin to replace the taken pages in `after_s` seconds. An earlier delay no longer holds."""
         if self._refill_timer is not None:
             self._refill_timer.cancel()
         self._refill_timer = asyncio.get_running_loop().call_later(after_s, self.refill)

@@ -176,14 +176,14 @@ class Render:
             detail = f"{waited}; reached so far: {reached}{await unfinished.describe(self.page)}"
             raise RenderError(ErrorType.NAVIGATION_TIMEOUT, detail) from error
 
-    async def at_best(self, wait: Awaitable[T]) -> T | None:
-        """Go on after a wait that has run out if the caller wants what is there then (`best_attempt`).
+    async def allow_timeout(self, wait: Awaitable[T]) -> T | None:
+        """Wait; if the wait times out and the request has `best_attempt`, warn and go on.
 
         Returns:
-            What the wait gives; None: it has run out.
+            What the wait gives; None: it has timed out.
 
         Raises:
-            RenderError: the wait's own, if the caller does not want that, or if there is no page.
+            RenderError: the wait's own, if the request has no `best_attempt`, or if there is no page.
         """
         try:
             return await wait

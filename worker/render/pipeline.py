@@ -153,7 +153,7 @@ async def render(
         output_path: where the artifact is written.
         terms: what the page may reach.
         max_bytes: the largest artifact that is allowed.
-        bounds: what parts of the render may take.
+        bounds: limits in seconds and bytes for parts of the render that have no option, such as scrolling.
         lists: what blocks advertisements and trackers.
         fetch_own_pdfs: reads what other jobs of the tenant have made.
         ignored_selectors: elements that do not count when the picture is compared.
@@ -252,7 +252,7 @@ def _report_egress(work: Render) -> None:
 
 
 def _report_identity(work: Render) -> None:
-    """Warn if the page that is shown was not sent what the caller has given for it."""
+    """Warn if the page went on to another origin: `headers` and `basic_auth` go only to that of `url`."""
     request, final_url = work.request, work.page_facts.final_url
     names = [name for name in ("headers", "basic_auth") if getattr(request, name)]
     if request.url is None or not names or final_url is None or not final_url.startswith("http"):
@@ -261,8 +261,7 @@ def _report_identity(work: Render) -> None:
     if (origin := f"{address.scheme}://{address.netloc.rpartition('@')[2]}") != origin_of(request.url):
         given = " and ".join(f"`{name}`" for name in names)
         work.warnings.append(
-            f"identity: the page went on to {origin}, which was not sent {given}: "
-            "they go to the origin of `url` alone"
+            f"identity: the page went on to {origin}; {given} went only to the origin of `url`, and not there"
         )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from tests.chaos.cases.episodes import Episode, flush_of_a_full_line, kill_holder, zombie
+from tests.chaos.cases.episodes import Episode, flush_of_a_full_queue, kill_holder, zombie
 from tests.chaos.cases.scale import Scale
 from tests.chaos.clients.fleet_under_test import RunEnvironment
 from tests.chaos.report.verdict import Verdict
@@ -51,7 +51,7 @@ class ControlResult:
 
 CONTROLS: Final = (
     Control("fence", (zombie,), "recorded twice", lambda verdict: len(verdict.twice)),
-    Control("sweeper", (kill_holder, flush_of_a_full_line), "lost", lambda verdict: len(verdict.lost)),
+    Control("sweeper", (kill_holder, flush_of_a_full_queue), "lost", lambda verdict: len(verdict.lost)),
 )
 
 

@@ -212,7 +212,7 @@ async def zombie(episode: EpisodeContext) -> Proof:
     return Proof("zombie", f"{len(refused())} stale results were refused", bool(refused()))
 
 
-async def flush_of_a_full_line(episode: EpisodeContext) -> Proof:
+async def flush_of_a_full_queue(episode: EpisodeContext) -> Proof:
     """FLUSHALL empties Redis while many jobs are queued."""
     for _ in range(4 * episode.fleet.scale.workers * episode.fleet.scale.pages):
         episode.callers.begin(SLOW)
@@ -225,8 +225,8 @@ async def flush_of_a_full_line(episode: EpisodeContext) -> Proof:
     async with Redis.from_url(episode.fleet.engines.redis_url, socket_timeout=5) as redis:
         await redis.flushall()
     fault.ended_at = now()
-    return Proof("flush of a full line", f"{queued} jobs were queued when Redis forgot them", queued > 0)
+    return Proof("flush of a full queue", f"{queued} jobs were queued when Redis forgot them", queued > 0)
 
 
 Episode = Callable[[EpisodeContext], Awaitable[Proof]]
-EPISODES: Final[tuple[Episode, ...]] = (calm_kill, redis_gone, zombie, postgres_gone, flush_of_a_full_line)
+EPISODES: Final[tuple[Episode, ...]] = (calm_kill, redis_gone, zombie, postgres_gone, flush_of_a_full_queue)

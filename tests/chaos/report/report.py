@@ -19,6 +19,8 @@ from tests.chaos.report.verdict import Verdict
 PAGE: Final = "chaos.md"
 FOLDER: Final = "chaos"
 _WIDTH: Final = 110
+_KEPT: Final = "Every promise was kept."
+_BROKEN: Final = "Not every promise was kept."
 _MARKER: Final = "<!-- report: everything below is written by make chaos -->\n"
 
 
@@ -56,8 +58,8 @@ class Report:
 
     def markdown(self) -> str:
         """The section of the page."""
-        word = "Kept" if self.holds else "**Broken**"
-        blocks = ["## The last recorded run", textwrap.fill(f"{word}. {self.facts}", _WIDTH)]
+        end = _KEPT if self.holds else f"**{_BROKEN}**"
+        blocks = ["## The last recorded run", textwrap.fill(f"{end} {self.facts}", _WIDTH)]
         blocks += [f"- {violation}" for violation in self.verdict.violations]
         blocks += [f"### {title}\n\n{table.markdown()}" for title, table in self.tables() if table.rows]
         blocks.append(f"![accepted, ended and open jobs with every fault]({FOLDER}/{plots.TIMELINE})")
@@ -69,7 +71,7 @@ class Report:
         """The report for a terminal."""
         blocks = [f"{title}\n{table.text()}" for title, table in self.tables() if table.rows]
         broken = [f"BROKEN: {violation}" for violation in self.verdict.violations]
-        end = "Every promise was kept." if self.holds else "Not every promise was kept."
+        end = _KEPT if self.holds else _BROKEN
         return "\n\n".join([*blocks, *broken, f"{end} {self.facts}"])
 
     def document(self) -> dict[str, Any]:

@@ -102,7 +102,10 @@ FLAGS: Final[tuple[Flag, ...]] = (
     ),
     Flag(
         "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
-        "STUN and TURN over UDP cannot use a proxy; the shell ignores the switch whose name lacks `force`",
+        (
+            "STUN and TURN over UDP cannot use a proxy, so this turns them off. The similar switch "
+            "`--webrtc-ip-handling-policy` has no effect in the shell"
+        ),
         (
             "content/public/common/content_switches.cc; tests/security/worker/test_walls.py. "
             "Measured: 2 of 56 channels bypassed the proxy without it, none with it"
@@ -170,8 +173,9 @@ DISABLED_FEATURES: Final[tuple[Flag, ...]] = (
     Flag(
         "WebRtcHideLocalIpsWithMdns",
         (
-            "with it Chromium looked up names such as x.local in ICE candidates by multicast, which bypasses "
-            "the proxy. It hides local addresses, which is not needed: pages get no candidates"
+            "when the feature is on, Chromium looks up names such as x.local (from ICE candidates) by "
+            "multicast, which bypasses the proxy. The feature hides local addresses from pages; this is not "
+            "needed, because pages get no candidates"
         ),
         (
             "third_party/blink/public/common/features.cc. Measured in a network namespace: one mDNS question "

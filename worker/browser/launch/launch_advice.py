@@ -8,7 +8,8 @@ SANDBOX_ADVICE: Final = (
     "Chromium's sandbox needs an ordinary user and user namespaces: do not run as root; in a container use "
     "deploy/seccomp/chromium.json; allow user namespaces on the host (sysctls user.max_user_namespaces, "
     "kernel.unprivileged_userns_clone; kernel.apparmor_restrict_unprivileged_userns on Ubuntu from 23.10). "
-    "RENDERFLEET_CHROMIUM_SANDBOX=off turns it off and leaves pages one bug away from this machine"
+    "RENDERFLEET_CHROMIUM_SANDBOX=off turns it off: then a page that exploits a bug of Chromium can run code "
+    "on this machine"
 )
 
 # The first word that the reason holds, in lower case, decides.

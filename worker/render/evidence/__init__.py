@@ -1,1 +1,1 @@
-"""What is kept of how a render came about, and a render of it without the web."""
+"""Evidence, the record of how a render came about, and replay, a render from it without the internet."""

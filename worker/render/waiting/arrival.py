@@ -1,4 +1,7 @@
-"""Waits until the page is what the caller wants to see, then asks it who it is."""
+"""Waits until the page has reached what the request asks for, then reads its facts.
+
+These are its address, HTTP status, title, language and findings.
+"""
 
 import asyncio
 from typing import Final, TypedDict, cast
@@ -86,7 +89,9 @@ class _Answer(TypedDict):
 
 
 async def arrive(render: Render, *, is_first: bool = True) -> None:
-    """Wait for all that was asked for, wherever scripts lead the page meanwhile, and keep what it is then.
+    """Wait for all conditions of the request, then store the facts of the page in `render`.
+
+    If scripts lead the page to other documents meanwhile, these are the conditions and facts of the last one.
 
     Args:
         render: whose page has begun to load, or goes on to another document.
@@ -154,7 +159,7 @@ def _facts(answer: _Answer) -> PageFacts:
     return PageFacts(
         final_url=answer["url"],
         http_status=answer["status"] or None,
-        # JavaScript's text may be cut within a character, and no document can be written with half of one.
+        # A cut text may end with a lone surrogate (half of a UTF-16 pair), which UTF-8 cannot encode.
         title=answer["title"].encode(errors="replace").decode(),
         language=answer["language"].encode(errors="replace").decode() or None,
     )
@@ -169,7 +174,7 @@ async def _wait(render: Render, *, has_conditions: bool) -> tuple[_Answer, LoadE
     page = render.page
     has_delayed = not has_conditions
     for _ in range(_MAX_DOCUMENTS):
-        end = await render.at_best(_load(render))  # None: the time is over, and what is there is wanted
+        end = await render.allow_timeout(_load(render))  # None: it is over, and the job has `best_attempt`
         loader = page.lifecycle.loader
         if end is LoadEnd.REPLACED:
             continue
@@ -187,7 +192,7 @@ async def _wait(render: Render, *, has_conditions: bool) -> tuple[_Answer, LoadE
             return answer, LoadEnd.REACHED if end is None else end
         if end is None:
             break
-    detail = f"the page went on to other addresses, up to {_MAX_DOCUMENTS} times"
+    detail = f"the page kept going on to other addresses; at most {_MAX_DOCUMENTS} are followed"
     raise RenderError(ErrorType.NAVIGATION_TIMEOUT, detail)
 
 
@@ -232,9 +237,9 @@ async def _rest(render: Render, end: LoadEnd) -> tuple[_Answer | None, LoadEnd]:
 async def _wait_for_conditions(render: Render) -> None:
     request = render.request
     if request.wait_for_selector is not None:
-        await render.at_best(wait_for_selector(render, request.wait_for_selector))
+        await render.allow_timeout(wait_for_selector(render, request.wait_for_selector))
     if request.wait_for_function is not None:
-        await render.at_best(wait_for_function(render, request.wait_for_function))
+        await render.allow_timeout(wait_for_function(render, request.wait_for_function))
 
 
 async def _delay(render: Render) -> None:

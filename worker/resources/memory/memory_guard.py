@@ -42,8 +42,9 @@ _CHECK_INTERVAL_S: Final = 0.1
 # The processes other than renderers change seldom: when the GPU process or a service is restarted.
 _CHECKS_PER_TREE_READ: Final = 10
 
-# Covers the wait for another page that is being created, for the answer of this page, and for its mark: a
-# thread, which gets its name a moment after its start. With 10 programs on 2 cores: 0.25 s in all (measured).
+# Enough for three waits: until no other page is being created, until this page answers, and until its mark
+# shows. The mark is a thread of the renderer (`Page.marked`), which gets its name a moment after its start.
+# With 10 programs on 2 cores, the three took 0.25 s in all (measured).
 _MARK_TIMEOUT_S: Final = 5.0
 _MARK_PAUSE_S: Final = 0.005
 # A job at its end waits no longer than this for all of its memory to be known. Beside a page that floods the
@@ -54,8 +55,8 @@ _FLOOD: Final = (
     "the page kept the browser, which all pages share, busy with data, frames, requests or calls without end"
 )
 
-# The windows that an ended page had opened are closed within this time. Until then a renderer without a page
-# may be of such a window, and not of the only page that still renders.
+# After a page was ended, the windows that it had opened are closed within this time. Until then, a renderer
+# of no known page may belong to such a window. So it is not assigned to the only page that still renders.
 _STRAYS_CLOSE_S: Final = 5.0
 
 # A renderer without web workers has 8 to 20 threads. The kernel divides the CPU among threads, so a page with
@@ -230,7 +231,8 @@ class MemoryGuard:
     def may_be_silent(self) -> bool:
         """Whether the browser process has a reason to be silent for seconds, and works all the same.
 
-        It encodes a large picture, or still works on what a page had sent it that was ended for that.
+        It may encode a large picture, or still handle the messages of a page that was ended because it had
+        sent too many.
         """
         return self._shared_cpu.has_left_work or any(page.has_large_picture for page in self._rendering)
 
@@ -292,7 +294,9 @@ class MemoryGuard:
         """Charge pages with the growth of the shared processes; end a page that has too much of it.
 
         A browser that has grown above its own limit is replaced, but its pages render on in it and may let it
-        grow further. Far above that limit, the page with most of the growth is ended at half of its limit.
+        grow further. If the shared processes exceed BROWSER_MAX_RSS_MB by more than RENDER_MEMORY_LIMIT_MB
+        and the allowance for large pictures, the page with the largest share of the growth is ended, if its
+        share is more than half of RENDER_MEMORY_LIMIT_MB.
         """
         shared, services = self._processes.shared, self._processes.services
         now_bytes = self._growth.assign(

@@ -20,13 +20,14 @@ WIDTH: Final = 1000.0
 # The least width of a bar, in the same units: a thinner one could not be seen.
 _THINNEST: Final = 3.0
 _MILLISECOND: Final = timedelta(milliseconds=1)
-# A long wait is drawn as long as this share of all work together. It counts as long if it takes more than
-# `_CUT_FROM` times that.
-_WAIT_SHOWN: Final = 0.3
-_CUT_FROM: Final = 2.0
-# Work that takes less counts as this much: that of a webhook that failed at once may take no time.
+# A cut wait is drawn as wide as this share of all work together. A wait is cut if it takes more than
+# `_CUT_ABOVE_FACTOR` times as long: with 1 s of work, a wait of more than 0.6 s is drawn as wide as 0.3 s.
+_CUT_WAIT_SHARE: Final = 0.3
+_CUT_ABOVE_FACTOR: Final = 2.0
+# If all work together takes less than this, it counts as this much: the only work may be a webhook that
+# failed at once, which takes no time.
 _LEAST_WORK_MS: Final = 20.0
-# The ticks divide the axis into so many equal parts.
+# The ticks divide the axis into this many equal parts.
 _TICKS: Final = 4
 _STAGES: Final = ("context", "navigation", "readiness", "capture", "upload")
 
@@ -260,7 +261,7 @@ class _Axis:
     def of(cls, spans: Iterable[_Span]) -> "_Axis":
         all_ = list(spans)
         work = _merged([span for span in all_ if span.kind is not BarKind.QUEUED])
-        shown_wait = max(_LEAST_WORK_MS, sum(end - start for start, end in work)) * _WAIT_SHOWN
+        shown_wait = max(_LEAST_WORK_MS, sum(end - start for start, end in work)) * _CUT_WAIT_SHARE
         if not work:
             shown_wait = float("inf")  # nothing to compare the wait with: it is not cut
         last = max((span.end_ms for span in all_), default=0.0)
@@ -268,7 +269,8 @@ class _Axis:
         for start, end in [*work, (last, last)]:  # behind the last work, too, there may be a wait
             wait = max(0.0, start - at)
             if wait:
-                pieces.append(_Piece(at, start, shown_wait if wait > _CUT_FROM * shown_wait else wait))
+                is_cut = wait > _CUT_ABOVE_FACTOR * shown_wait
+                pieces.append(_Piece(at, start, shown_wait if is_cut else wait))
             if end > start:
                 pieces.append(_Piece(start, end, end - start))
             at = max(at, end)

@@ -1,1 +1,1 @@
-"""What waits, as a page: the line, and each tenant's part of it."""
+"""What waits, as a page: the queue, and each tenant's part of it."""

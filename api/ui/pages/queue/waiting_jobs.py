@@ -36,7 +36,7 @@ async def show_queue(viewer: Operating) -> Response:
     """Each tenant's part of the queue, the next jobs in their order, and those that are held back."""
     database = viewer.dependencies.database
     line = await _line(viewer.dependencies)
-    demand = await viewer.dependencies.open_jobs.read()
+    demand = await viewer.dependencies.demand.read()
     tenants = demand.tenants
     return viewer.page(
         "pages/queue/queue.html",

@@ -26,7 +26,7 @@ class Measure:
 
 async def demand_of_tenants(dependencies: Dependencies) -> Mapping[UUID, TenantDemand]:
     """The open jobs of the tenants that have some."""
-    return {one.tenant_id: one for one in (await dependencies.open_jobs.read()).tenants}
+    return {one.tenant_id: one for one in (await dependencies.demand.read()).tenants}
 
 
 def measures_of(

@@ -87,7 +87,8 @@ class JobExpired(JobFailed):
     """The job expired before it could finish."""
 
 
-# Errors that calls have. Where a job has one of these types, `JobFailed` itself is raised.
+# Errors that calls have. A job with one of these types raises `JobFailed` itself. One exception: with
+# `not_replayable`, a job raises `ReplayFailed` and a call raises `NotReplayable`.
 
 
 class InvalidRequest(ApiError):

@@ -169,10 +169,8 @@ async def test_who_was_led_elsewhere_is_told_that_nobody_was_told_there(
 ) -> None:
     web.answers["/start"] = to(web.url("www", "/page"))
     rendered = await shared.render(url=web.url("app", "/start"), headers=TOKEN, basic_auth=BASIC)
-    words = (
-        f"identity: the page went on to {web.url('www', '')}, which was not sent `headers` and `basic_auth`"
-    )
-    assert rendered.warnings == [f"{words}: they go to the origin of `url` alone"]
+    words = f"identity: the page went on to {web.url('www', '')}; `headers` and `basic_auth` went only to"
+    assert rendered.warnings == [f"{words} the origin of `url`, and not there"]
 
 
 COOKIES = [

@@ -128,7 +128,7 @@ def disable(context: typer.Context, name: Which) -> None:
 
 @app.command()
 def run(context: typer.Context, name: Which) -> None:
-    """Make a job of it now, besides those of its times; prints the job's id.
+    """Make a job from it now, and print the job's id. Its regular times do not change.
 
     Example: renderfleet job $(renderfleet schedule run prices) -o prices.png
     """

@@ -24,7 +24,7 @@ _OLDEST_S: Final = 60.0
 log = get_logger(__name__)
 
 
-class KeptDemand:
+class CachedDemand:
     """The open jobs, counted now if they are few, else as they were a moment ago.
 
     Whether the fleet is paused, and its workers, are always those of now.
