@@ -25,7 +25,8 @@ class ErrorKind:
         title: one short sentence for people, the same for every occurrence (RFC 9457, section 3.1.3).
         status: the status of a call that fails with it. The outcome of a job has one as well: a signed link
             answers with it instead of the picture.
-        retryable: whether the fleet may run the job again. The page's own faults are final, ours are not.
+        retryable: of a job: whether the fleet may run it again. The page's own faults are final, ours are
+            not. Of a call: whether the same call may succeed later.
     """
 
     title: str

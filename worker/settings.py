@@ -77,10 +77,11 @@ class BrowserSettings(FleetSettings):
         default=30, ge=1, le=300, description="Seconds that starting a browser may take."
     )
     browser_drain_s: float = Field(
-        default=120,
+        default=330,
         ge=0,
         le=3600,
-        description="Seconds that the renders of a replaced browser may still take.",
+        description="Seconds that the renders of a browser may still take when it is replaced. The default "
+        "is longer than any render, so that a planned replacement interrupts none.",
     )
     browser_ping_interval_s: float = Field(
         default=5, gt=0, le=60, description="Seconds between two checks whether the browser still answers."

@@ -68,7 +68,9 @@ class TenantBacklogDocument(BaseModel):
     capped: int = Field(description="Queued jobs that wait because their tenant runs as many as it may.")
     delayed: int = Field(description="Queued jobs whose time has not come.")
     running: int = Field(description="Running jobs.")
-    oldest_queued_s: float = Field(description="How long the oldest job has waited whose time has come.")
+    oldest_queued_s: float = Field(
+        description="Seconds that the oldest queued job whose time has come has waited."
+    )
     service_s: float = Field(
         description="Seconds that one of its jobs holds a slot: the mean of the last 15 minutes. If fewer "
         "than 20 of its jobs ended, that of all tenants; 2, if too few of theirs ended too."
@@ -88,12 +90,12 @@ class BacklogDocument(BaseModel):
     )
     running: int = Field(description="Running jobs.")
     oldest_queued_s: float = Field(
-        description="How long the oldest job has waited that only lacks a slot. Jobs that wait for their "
-        "time or for their tenant's limit do not count."
+        description="Seconds that the oldest ready job has waited. A ready job waits for nothing but a free "
+        "slot, and not for its time or its tenant's limit."
     )
     seconds: float | None = Field(
-        description="Seconds that the present slots need for the queued jobs that more slots would end "
-        "sooner; null: there are such jobs, but no slots."
+        description="Seconds that the present slots need for all ready jobs; null: there are such jobs, but "
+        "no slots."
     )
     tenants: list[TenantBacklogDocument] = Field(
         description=f"The {_MOST_TENANTS} tenants whose queued jobs take longest."

@@ -18,7 +18,7 @@ CLEAR_WITHIN_S: Final = 60.0
 
 
 def backlog_s(demand: FleetDemand) -> float:
-    """Seconds that the present slots need for the queued jobs that more slots would end sooner.
+    """Seconds that the present slots need for all jobs that wait for nothing but a free slot.
 
     Delayed jobs are not counted before their time. Of a tenant with a cap, only so much is counted as what is
     left of its cap can do in a minute: the rest waits for the cap, however many slots there are. Infinite:

@@ -65,7 +65,8 @@ class ScheduleRequest(BaseModel):
         examples=["Europe/Berlin"],
     )
     job: RenderRequest = Field(
-        description="What is rendered each time: the body of `POST /v1/jobs`, without `run_at`."
+        description="What is rendered each time: the body of `POST /v1/jobs`, without `run_at` and "
+        "`cache_ttl_s`."
     )
     deliver: Deliver = Field(
         default=Deliver.ALWAYS,

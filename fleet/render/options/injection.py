@@ -45,7 +45,7 @@ AddedList = Annotated[
 
 
 class InjectionOptions(BaseModel):
-    """What is added to the page when it has loaded."""
+    """What is added to the page when it is ready."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -93,7 +93,7 @@ class ReadinessOptions(BaseModel):
         default=0,
         ge=0,
         le=MAX_DELAY_MS,
-        description="Milliseconds to wait when all other waits have ended.",
+        description="Milliseconds to wait after the other waits. Only web fonts may be waited for after it.",
     )
     best_attempt: bool = Field(
         default=False,

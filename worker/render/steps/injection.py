@@ -1,4 +1,4 @@
-"""Adds the caller's styles and scripts to the page when it has loaded."""
+"""Adds the caller's styles and scripts to the page when it is ready (docs/readiness.md)."""
 
 import json
 from typing import Final
