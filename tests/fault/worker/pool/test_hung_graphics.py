@@ -14,8 +14,8 @@ from tests.site.server import Site
 pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 
 SHADER_MS: Final = 6000
-# Each pixel takes a loop of a thousand million steps, in software.
-SHADER: Final = """<!doctype html><title>shader</title><canvas width=512 height=512></canvas><script>
+# One pixel takes a loop of a thousand million steps, in software, on one core.
+SHADER: Final = """<!doctype html><title>shader</title><canvas width=1 height=1></canvas><script>
 const gl = document.querySelector("canvas").getContext("webgl");
 const program = gl.createProgram();
 for (const [kind, source] of [
