@@ -17,7 +17,7 @@ from tests.ui.filled import FILLING
 from tests.ui.kit.dashboard import Dashboard, of_new_tenant
 
 FOLDER = Path(__file__).parent
-_REDIS_DATABASES = {"full": 1, "empty": 2, "pictured": 3}
+_REDIS_DATABASES = {"full": 1, "empty": 2, "pictured": 3, "rendering": 4}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -93,6 +93,18 @@ async def pictured(
 ) -> AsyncIterator[Dashboard]:
     """The same, to be photographed: nobody adds anything, whichever tests have run before."""
     async with filled_dashboard(engines, databases, tmp_path_factory.mktemp("pictured"), chromium) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="session", scope="module")
+async def rendering(
+    engines: Engines, databases: Databases, tmp_path_factory: pytest.TempPathFactory, chromium: Browser
+) -> AsyncIterator[Dashboard]:
+    """A fleet with a worker, and without anything that would keep it busy: the full one has much of that."""
+    async with (
+        dashboard(engines, databases, tmp_path_factory.mktemp("rendering"), chromium) as opened,
+        opened.stage.worker("rendering"),
+    ):
         yield opened
 
 

@@ -3,12 +3,10 @@
 import html
 import json
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import expect
 
 from fleet.jobs.read import get
@@ -20,13 +18,6 @@ from tests.ui.kit.dashboard import Dashboard, Visit, until_told
 
 PATH = "/ui/playground"
 expect.set_options(timeout=PATIENCE_S * 1000)
-
-
-@pytest_asyncio.fixture(loop_scope="session", scope="module")
-async def rendering(full: Dashboard) -> AsyncIterator[Dashboard]:
-    """The full dashboard, with somebody who does the work."""
-    async with full.stage.worker("playground"):
-        yield full
 
 
 async def request_of(dashboard: Dashboard, job_id: str) -> dict[str, object]:
