@@ -45,7 +45,7 @@ _METHOD: Final = (
 _CHANCE: Final = (
     "Calls that come by chance also meet each other: with {} slots at half of the load, and renders whose "
     "length is exponential, one call in a hundred waits for more than {} mean renders (Erlang's formula C "
-    "for M/M/c queues). That is `queued` here, and no service can make it shorter with the same slots."
+    "for M/M/c queues). That is `queued` here; only faster renders or more slots make it shorter."
 )
 _SLOWEST_WORDS: Final = "The slowest, and in what most of their time went (ms):"
 
