@@ -1,7 +1,6 @@
 """One generation of a worker's browser: Chromium, its warm pages, its recycle timer, and how it ends."""
 
 import asyncio
-import math
 from pathlib import Path
 from typing import Final
 
@@ -23,11 +22,9 @@ from worker.settings import BrowserSettings
 
 # The number of each own browser (one for one page): it is not one of the worker's generations.
 OWN_BROWSER: Final = 0
-# To make a page takes Chromium as much CPU as to render a small one. So if only one render runs, and none
-# ended in the last `_CALM_S`, the page for the next render is not made beside it, which would slow it down.
-# It is made after the answer, or after `_LONG_RENDER_S` if the render takes longer: another job may come by
-# then.
-_CALM_S: Final = 0.5
+# To make a page takes Chromium as much CPU as to render a small one. So if no other render is expected soon,
+# the next page is not made beside this one, which would slow it down. It is made after the answer, or after
+# `_LONG_RENDER_S` if the render takes longer: another job may come by then.
 _LONG_RENDER_S: Final = 1.0
 # Upload, record and answer take 20 ms, and on a slow machine 50.
 _ANSWERED_S: Final = 0.1
@@ -55,7 +52,6 @@ class Generation:
         )
         self._lost_page_check = LostPageCheck(browser)
         self._idle = asyncio.Event()
-        self._closed_at = -math.inf  # when a render last gave its page back, by the loop's clock
         self.sandbox = Sandbox.UNVERIFIED
 
     @classmethod
@@ -108,7 +104,7 @@ class Generation:
         return self.browser.numbers
 
     async def take(self) -> Page | None:
-        """A fresh page; None when the browser ends before it can give one.
+        """A fresh page; None when the browser ends before it can give one. `make_next` belongs behind it.
 
         Raises:
             ProtocolError: the browser lives and refuses.
@@ -132,19 +128,18 @@ class Generation:
         if page is not None:
             self.timer.count_render()
             self.browser.memory.begin(page.memory)
-            if self._is_calm():
-                self._warm.refill_later(_LONG_RENDER_S)
-            else:
-                self._warm.refill()
         return page
 
-    def _is_calm(self) -> bool:
-        """Whether no other render runs, and the last one ended more than `_CALM_S` ago.
+    def make_next(self, *, is_calm: bool) -> None:
+        """Have the page for the next render made: now, or later if none is expected soon.
 
-        Then the next render will probably come after a pause, too.
+        Args:
+            is_calm: whether none is expected soon (`Slots.is_calm`).
         """
-        calm_s = asyncio.get_running_loop().time() - self._closed_at
-        return self.numbers.pages_open == 1 and calm_s > _CALM_S
+        if is_calm:
+            self._warm.refill_later(_LONG_RENDER_S)
+        else:
+            self._warm.refill()
 
     async def spare(self) -> Page:
         """A fresh page that is not one of the warm ones: those are left to renders.
@@ -229,7 +224,6 @@ class Generation:
             await seen.close()
 
     def _closed_one(self) -> None:
-        self._closed_at = asyncio.get_running_loop().time()
         self.numbers.pages_open -= 1
         if not self.numbers.pages_open:
             self._idle.set()

@@ -226,6 +226,7 @@ class Pool:
                 await asyncio.sleep(_REFUSED_PAUSE_S)
             else:
                 if page is not None:
+                    generation.make_next(is_calm=self._slots.is_calm)
                     return generation, page
 
     @asynccontextmanager

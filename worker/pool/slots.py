@@ -1,6 +1,7 @@
 """The permits of a worker: how many pages render at once."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -8,6 +9,8 @@ from fleet.telemetry.metrics.of_worker import SLOTS_BUSY
 
 # For so long a replacement waits for a slot to be empty.
 _PATIENCE_S: Final = 10.0
+# Whoever sends a page as soon as the last one is answered needs less time than this in between.
+_CALM_S: Final = 0.5
 
 
 class Slots:
@@ -30,11 +33,21 @@ class Slots:
         self._offer = offer
         self._permits = asyncio.Semaphore(count)
         self._freed = asyncio.Event()
+        self._freed_at = -math.inf  # when one was last given back, by the loop's clock
 
     @property
     def has_free(self) -> bool:
         """Whether a render would begin at once."""
         return self.busy < self.count
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether one render runs alone, and the last one before it ended more than `_CALM_S` ago.
+
+        Then the next render will probably come after a pause, too. Browsers that are replaced meanwhile
+        change nothing: renders come as they came before.
+        """
+        return self.busy == 1 and asyncio.get_running_loop().time() - self._freed_at > _CALM_S
 
     async def take(self) -> None:
         """Wait for a free one."""
@@ -44,6 +57,7 @@ class Slots:
     def give_back(self) -> None:
         """Let the next one in."""
         self._count(-1)
+        self._freed_at = asyncio.get_running_loop().time()
         self._freed.set()
         self._permits.release()
 

@@ -11,7 +11,7 @@ from tests.kit.patience import PATIENCE_S
 from tests.kit.stages.browser_stage import BrowserStage, browser_pids, browser_stage, profiles, until
 from tests.site.server import Site
 from worker.egress.port import Port
-from worker.pool import generation
+from worker.pool import generation, slots
 
 pytest_plugins = ("tests.kit.stages.browser_fixtures",)
 
@@ -71,9 +71,7 @@ async def test_a_render_after_a_pause_is_not_slowed_by_the_next_page(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(generation, "_LONG_RENDER_S", 1000.0)
-    monkeypatch.setattr(
-        generation, "_CALM_S", 1000.0
-    )  # the first render comes after a pause, the next does not
+    monkeypatch.setattr(slots, "_CALM_S", 1000.0)  # the first render comes after a pause, the next does not
     async with browser_stage(site, browser_max_pages=2, browser_warm_pages=1) as stage:
         made = CountedPages(stage, monkeypatch)
         await stage.render("/tiny")
@@ -81,6 +79,20 @@ async def test_a_render_after_a_pause_is_not_slowed_by_the_next_page(
         await until(lambda: made.count == 1, "the next page is made behind the render")
         async with stage.page():
             await until(lambda: made.count == 2, "the next page is made beside a render that follows at once")
+
+
+async def test_a_new_browser_goes_on_at_the_pace_of_the_one_before_it(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generation, "_LONG_RENDER_S", 1000.0)
+    monkeypatch.setattr(slots, "_CALM_S", 1000.0)
+    async with browser_stage(site, browser_max_pages=2, browser_warm_pages=1) as stage:
+        await stage.render("/tiny")
+        stage.pool.wear_out()
+        await until(lambda: stage.pool.generation == 2, "the next browser")
+        made = CountedPages(stage, monkeypatch)
+        async with stage.page():
+            await until(lambda: made.count == 1, "the next page is made beside a render that follows at once")
 
 
 async def test_renders_side_by_side_do_not_wait_for_the_next_page(
@@ -112,7 +124,7 @@ async def test_who_waits_for_a_page_gets_the_one_that_is_being_made(
         made = CountedPages(stage, monkeypatch)
         await stage.render("/tiny")
         await until(lambda: made.count == 1, "the next page is begun", look_s=0)
-        monkeypatch.setattr(generation, "_CALM_S", 0.0)
+        monkeypatch.setattr(slots, "_CALM_S", 0.0)
         with pytest.raises(TimeoutError):  # who does not wait any longer leaves it to others
             async with asyncio.timeout(0), stage.page():
                 pytest.fail("it is not made yet")
