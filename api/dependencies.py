@@ -34,6 +34,7 @@ from fleet.capacity.cached import CachedDemand
 from fleet.database import Database, DatabaseSettings
 from fleet.egress.policy import AddressPolicy
 from fleet.egress.settings import EgressSettings
+from fleet.jobs.create.inserts import Inserts
 from fleet.jobs.document.job import JobDocument
 from fleet.jobs.files.artifact import signed_artifact
 from fleet.jobs.files.evidence import signed_evidence
@@ -98,6 +99,7 @@ class Dependencies:
         feed: tells of the changes of all jobs of a tenant.
         ticks: tells open pages of the dashboard that something may have changed.
         demand: the jobs that have not ended, as they were counted last.
+        inserts: store the jobs of calls that come at the same time together.
         handover: puts accepted jobs into Redis.
         policy: the addresses that jobs may reach; a tenant can have lists of its own besides.
     """
@@ -118,6 +120,7 @@ class Dependencies:
     gauges: FleetGauges
     rates: Rates
     quotas: Quotas
+    inserts: Inserts
     handover: Handover
     thumbnails: Thumbnails
     comparisons: Comparisons

@@ -71,6 +71,7 @@ from fleet.database import Database, DatabaseSettings
 from fleet.database_errors import in_words
 from fleet.egress.policy import AddressPolicy
 from fleet.errors import ErrorType, OperatorError, RenderfleetError, UnavailableError
+from fleet.jobs.create.inserts import Inserts
 from fleet.jobs.read import check_schema
 from fleet.queue import arq_adapter
 from fleet.settings import load_settings
@@ -223,6 +224,7 @@ async def _open_dependencies(settings: Settings, stack: AsyncExitStack) -> Depen
         gauges=FleetGauges(database, demand),
         rates=rates,
         quotas=Quotas(database, settings.tenant),
+        inserts=Inserts(database, vault),
         handover=Handover(database, redis, timeout_s=settings.redis.redis_timeout_s),
         thumbnails=Thumbnails(database, store),
         comparisons=Comparisons(database, store),

@@ -14,7 +14,6 @@ from fleet.queue.entry import QueuedJob, QueueEntry
 from fleet.queue.fair_queue import QueuedId
 from fleet.telemetry.logs import get_logger
 from fleet.telemetry.metrics.of_both import DISPATCH_FAILURES
-from fleet.telemetry.traces import span
 
 log = get_logger(__name__)
 
@@ -39,8 +38,7 @@ async def dispatch(redis: ArqRedis, queued: Sequence[QueuedJob]) -> bool:
     if not queued:
         return True
     try:
-        with span("send to queue"):
-            await arq_adapter.send(redis, [_queued_id(job) for job in queued])
+        await arq_adapter.send(redis, [_queued_id(job) for job in queued])
     except (RedisError, OSError) as error:
         DISPATCH_FAILURES.inc(len(queued))
         log.warning("redis does not answer, the sweeper will dispatch", jobs=len(queued), error=repr(error))

@@ -9,10 +9,11 @@ import asyncpg
 
 from fleet.database import Database
 from fleet.errors import ErrorType, InvalidRequestError
-from fleet.jobs.create.insert import NewJob, insert_statement
+from fleet.jobs.create.insert import NewJob
+from fleet.jobs.create.inserts import Inserts
 from fleet.jobs.job import JOB_COLUMNS, Job, job_from_row
 from fleet.render.request import RenderRequest
-from fleet.vault import Vault, writing_sealed
+from fleet.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,6 @@ class IdempotencyConflictError(InvalidRequestError):
         )
 
 
-_INSERT: Final = insert_statement()
 _FIND_BY_IDEMPOTENCY_KEY: Final = f"""
     SELECT {JOB_COLUMNS}, request_digest FROM jobs WHERE tenant_id = $1 AND idempotency_key = $2
 """
@@ -51,6 +51,7 @@ async def accept(
     request: RenderRequest,
     idempotency_key: str | None = None,
     bundle_id: UUID | None = None,
+    inserts: Inserts | None = None,
 ) -> Acceptance:
     """Store a job. When this returns, the job is committed, and will end, whatever crashes.
 
@@ -64,6 +65,7 @@ async def accept(
         request: what to render.
         idempotency_key: of the call.
         bundle_id: the bundle with the files of the request that were uploaded.
+        inserts: those of this process; None: the job is inserted by itself.
 
     Raises:
         IdempotencyConflictError: the key was used with another request before.
@@ -74,7 +76,7 @@ async def accept(
     new = NewJob.of(request, vault, tenant_id, idempotency_key=idempotency_key)
     if bundle_id is not None:
         new = new._replace(bundle_id=bundle_id)
-    job = await _insert(database, vault, new)
+    job = await (inserts or Inserts(database, vault)).insert(new)
     if job is not None:
         return Acceptance(job, is_new=True)
     found = await find_accepted(
@@ -94,13 +96,8 @@ async def accept_of_link(
         UnavailableError: Postgres does not answer. Either nothing was stored, or (the connection broke during
             the commit) a job that the next load of the link finds.
     """
-    return await _insert(database, vault, NewJob.of(request, vault, tenant_id)._replace(of_link=True))
-
-
-async def _insert(database: Database, vault: Vault, new: NewJob) -> Job | None:
-    """Store one job. None: it is in conflict with one that exists."""
-    row = await writing_sealed(database, vault, lambda: database.fetchrow(_INSERT, *new))
-    return None if row is None else job_from_row(row)
+    new = NewJob.of(request, vault, tenant_id)._replace(of_link=True)
+    return await Inserts(database, vault).insert(new)
 
 
 async def find_accepted(

@@ -105,6 +105,7 @@ async def enqueue(
                 request=render,
                 idempotency_key=key,
                 bundle_id=bundle_id,
+                inserts=dependencies.inserts,
             )
     job = await hand_over(request, dependencies, tenant, accepted, wait_s=wait_s)
     return Enqueued(job, is_reused=False, is_new=accepted.is_new)

@@ -28,7 +28,7 @@ _ALONE: Final = 1
 _CONNECTIONS: Final = (_ALONE, 4, 16, 64)
 _JUDGED: Final = 16
 _AIM_ALONE_MS: Final = 5.0
-_AIM_JOBS_PER_S: Final = 500.0
+_AIM_JOBS_PER_S: Final = 1000.0
 
 
 @dataclass(frozen=True, slots=True)

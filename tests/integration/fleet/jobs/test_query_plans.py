@@ -21,7 +21,7 @@ from fleet.history import record
 from fleet.jobs import cancel, changes, erase, listing, read, waiting
 from fleet.jobs.attempts import attempt, claim, recover
 from fleet.jobs.attempts import history as attempt_history
-from fleet.jobs.create import accept, accept_batch, retry, reuse
+from fleet.jobs.create import accept, accept_batch, inserts, retry, reuse
 from fleet.jobs.create.insert import NewJob
 from fleet.jobs.job import State
 from fleet.render.request import RenderRequest
@@ -200,7 +200,8 @@ async def test_hot_statements_touch_few_pages(old_fleet: Database, tenant_id: UU
         bundles._IN_USE: (some,),
         retry._FIND: (queued["id"], tenant_id, ["failed"]),
         retry._INSERT: (queued["id"], tenant_id, ["queued"], *new),
-        accept._INSERT: new,
+        inserts._INSERT: new,
+        inserts._INSERT_MANY: tuple([value] for value in new),
         accept._FIND_BY_IDEMPOTENCY_KEY: (tenant_id, "k"),
         accept_batch._FIND: (tenant_id, "k"),
         reuse._FIND: (tenant_id, b"\0", second * 3600, second * 30),
