@@ -4,25 +4,53 @@ Who comes alone waits for nobody.
 """
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import Context
 from typing import Final, Generic, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# Work that takes long waits for another program, for example for the disk of Postgres. Meanwhile more can be
-# done, and nobody should wait for it: so one more at once for each 2 ms that it takes.
 _ONE_MORE_S: Final = 0.002
 _MOST_AT_ONCE: Final = 8
+
+
+class Pace:
+    """How much of one kind of work is done at once.
+
+    Work that takes long, although this process has time, waits for another program: for the disk of Postgres,
+    for example. More can be done meanwhile, and nobody should have to wait for it.
+
+    Attributes:
+        at_once: so many, 1 to 8: one more for each 2 ms.
+    """
+
+    def __init__(self) -> None:
+        """One at once."""
+        self.at_once = 1
+
+    @contextmanager
+    def learning(self) -> Iterator[None]:
+        """Measure the work in the block."""
+        began_at, began_busy_s = time.monotonic(), time.thread_time()
+        try:
+            yield
+        finally:
+            busy_s = time.thread_time() - began_busy_s  # with other calls
+            waited_s = time.monotonic() - began_at - busy_s
+            fitting = min(_MOST_AT_ONCE, 1 + int(waited_s / _ONE_MORE_S))
+            # One step: the first time, which connects, is longer than the next ones.
+            self.at_once += (fitting > self.at_once) - (fitting < self.at_once)
 
 
 class JoinedCalls(Generic[Item, Result]):
     """The calls of one process for one kind of work."""
 
     def __init__(
-        self, work: Callable[[list[Item]], Awaitable[Sequence[Result | Exception]]], *, most: int
+        self, work: Callable[[list[Item]], Awaitable[Sequence[Result | Exception]]], pace: Pace, *, most: int
     ) -> None:
         """Nothing is done yet.
 
@@ -30,12 +58,13 @@ class JoinedCalls(Generic[Item, Result]):
             work: does the work of all these items; one result or error for each, in their order. What it
                 raises is raised in each of their calls. It must not use the context of a call, such as the
                 ids in its log lines: calls have different ones.
-            most: how many items it gets at once.
+            pace: how much of this work is done at once. What else does such work may have the same one.
+            most: how many items the work gets at once.
         """
         self._work = work
+        self._pace = pace
         self._most = most
         self._working = 0
-        self._at_once = 1
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()  # asyncio itself keeps no task alive
 
@@ -45,31 +74,23 @@ class JoinedCalls(Generic[Item, Result]):
         Raises:
             Exception: its error, or what the work raises.
         """
-        if self._working >= self._at_once:
+        if self._working >= self._pace.at_once:
             result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
             self._waiting.append((item, result))
             return await result
-        clock = asyncio.get_running_loop().time
-        began_at = clock()
         self._working += 1
         try:
-            (alone,) = await self._work([item])
+            with self._pace.learning():
+                (alone,) = await self._work([item])
         finally:
-            if not self._waiting:  # or else this process was busy, and the time says little
-                self._learn(clock() - began_at)
             self._go_on()
         if isinstance(alone, Exception):
             raise alone
         return alone
 
-    def _learn(self, took_s: float) -> None:
-        """Step towards what fits this time. One step: the first time is longer than the next ones."""
-        fitting = min(_MOST_AT_ONCE, 1 + int(took_s / _ONE_MORE_S))
-        self._at_once += (fitting > self._at_once) - (fitting < self._at_once)
-
     def _go_on(self) -> None:
         self._working -= 1
-        if self._waiting and self._working < self._at_once:
+        if self._waiting and self._working < self._pace.at_once:
             self._working += 1
             task = asyncio.get_running_loop().create_task(self._work_together(), context=Context())
             self._tasks.add(task)
@@ -80,7 +101,8 @@ class JoinedCalls(Generic[Item, Result]):
         calls = [call for call in (self._waiting.popleft() for _ in range(count)) if not call[1].done()]
         results: Sequence[Result | Exception]
         try:
-            results = await self._work([item for item, _ in calls]) if calls else ()
+            with self._pace.learning():
+                results = await self._work([item for item, _ in calls]) if calls else ()
         except asyncio.CancelledError:  # the process ends
             for _, waiting in calls:
                 waiting.cancel()

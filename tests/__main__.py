@@ -19,10 +19,10 @@ from deploy.embedded.processes.privileges import UNPRIVILEGED, needed
 
 TESTS_FAILED: Final = 1  # pytest.ExitCode
 ROOT: Final = Path(__file__).parents[1]
-# Most of the time a test waits for a process to start: two at a time left half of two cores idle, and four
-# are no faster than three. The tests of a file stay together, with what they share. Files begin in the order
+# Tests wait for processes, outages and leases: three at a time left two cores idle for a tenth of the time.
+# The tests of a file stay together, with what they share. Files begin in the order
 # that tests/conftest.py gives them.
-SIDE_BY_SIDE: Final = ("--numprocesses=3", "--dist=loadfile", "--no-loadscope-reorder")
+SIDE_BY_SIDE: Final = ("--numprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
 # A change that breaks something is hardly noticed by so few tests, and fails them again.
 MOST_UNSTEADY: Final = 3
 FAILED_BEFORE: Final = ROOT / ".pytest_cache" / "v" / "cache" / "lastfailed"

@@ -47,6 +47,7 @@ settings.register_profile(
 )
 settings.load_profile("suite")
 close_late_connections()
+gc.disable()  # until all tests are found: what is made until then stays
 
 # Files that mostly wait, for processes, outages or leases, begin first: one that began last would keep the
 # others waiting for it. They are in these folders, and the longest come first.
@@ -78,7 +79,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the tests of slow folders first, and those with the shared browser last, in the session's loop.
 
     xdist hands files out in this order (tests/__main__.py). While tests without that browser run, its loop
-    stands still: so they are not between those with it.
+    stands still: so they are not between those with it. Of these, the ones that mostly wait begin first.
     """
     sharing = [item for item in items if "shared" in getattr(item, "fixturenames", ())]
     for item in sharing:
@@ -88,7 +89,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def place(item: pytest.Item) -> tuple[int, str]:
         file = item.path.relative_to(ROOT).as_posix()
         if item.path in shared_files:
-            return len(BEGIN_FIRST) + 1, file
+            return len(BEGIN_FIRST) + (1 if item.path.parent.name == "waiting" else 2), file
         return next(
             (n for n, first in enumerate(BEGIN_FIRST) if file.startswith(first)), len(BEGIN_FIRST)
         ), file
@@ -103,6 +104,7 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

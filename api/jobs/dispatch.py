@@ -11,7 +11,7 @@ from arq.connections import ArqRedis
 from fleet.database import Database
 from fleet.jobs.attempts.recover import mark_undispatched
 from fleet.jobs.job import Job, queued_job
-from fleet.joined_calls import JoinedCalls
+from fleet.joined_calls import JoinedCalls, Pace
 from fleet.queue.dispatch import dispatch
 from fleet.queue.entry import QueuedJob
 from fleet.telemetry.logs import get_logger
@@ -34,7 +34,7 @@ class Handover:
         self._redis = redis
         self._timeout_s = timeout_s + _TIMEOUT_MARGIN_S
         self._skipped_until = 0.0
-        self._sending = JoinedCalls(self._send, most=_CALLS_AT_ONCE)
+        self._sending = JoinedCalls(self._send, Pace(), most=_CALLS_AT_ONCE)
 
     async def hand_over(self, jobs: Sequence[Job], *, weight: float) -> None:
         """Put new jobs into the queue. The sweeper dispatches jobs with a delay.

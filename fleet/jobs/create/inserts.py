@@ -12,7 +12,7 @@ from fleet.database import Database
 from fleet.errors import UnavailableError
 from fleet.jobs.create.insert import NewJob, columns_of, insert_statement
 from fleet.jobs.job import Job, job_from_row
-from fleet.joined_calls import JoinedCalls
+from fleet.joined_calls import JoinedCalls, Pace
 from fleet.vault import Vault, writing_sealed
 
 _INSERT: Final = insert_statement()
@@ -40,6 +40,7 @@ class Inserts:
         """
         self._database = database
         self._vault = vault
+        self._pace = Pace()
         self._tenants: WeakValueDictionary[UUID, JoinedCalls[NewJob, Job | None]] = WeakValueDictionary()
 
     async def insert(self, new: NewJob) -> Job | None:
@@ -54,7 +55,9 @@ class Inserts:
             return await self._insert_one(new)
         joined = self._tenants.get(new.tenant_id)
         if joined is None:
-            joined = self._tenants[new.tenant_id] = JoinedCalls(self._insert_all, most=_MOST_TOGETHER)
+            joined = self._tenants[new.tenant_id] = JoinedCalls(
+                self._insert_all, self._pace, most=_MOST_TOGETHER
+            )
         return await joined.call(new)
 
     async def _insert_all(self, jobs: list[NewJob]) -> Sequence[Job | Exception | None]:

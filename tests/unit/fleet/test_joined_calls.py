@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from fleet.joined_calls import JoinedCalls
+from fleet.joined_calls import JoinedCalls, Pace
 
 
 class Work:
@@ -14,7 +14,7 @@ class Work:
         self.done: list[list[int]] = []
         self.may_go_on = asyncio.Event()
         self.raises: Exception | None = None
-        self.calls = JoinedCalls(self._add, most=most)
+        self.calls = JoinedCalls(self._add, Pace(), most=most)
 
     async def _add(self, numbers: list[int]) -> list[int | Exception]:
         self.done.append(numbers)
