@@ -17,7 +17,7 @@ from api.access.rate_limit import Rates
 from api.http.noted_caller import note_caller
 from api.http.path_ids import JOB
 from api.http.problems import not_found, refuse_unknown_parameters
-from api.http.request_body import read_document
+from api.http.request_body import BodyLimits, read_document
 from api.jobs.change_ticks import ChangeTicks
 from api.jobs.comparisons import Comparisons
 from api.jobs.dispatch import Handover
@@ -178,7 +178,13 @@ class Dependencies:
             RefusedError: it is too large, not JSON, or not valid.
             starlette.requests.ClientDisconnect: the caller went away.
         """
-        return await read_document(request, model, self.settings.api, context=self.validation_for(tenant))
+        return await read_document(request, model, self.body_limits, context=self.validation_for(tenant))
+
+    @property
+    def body_limits(self) -> BodyLimits:
+        """The limits of a body with one request."""
+        settings = self.settings.api
+        return BodyLimits.of_one(max_bytes=settings.api_max_body_bytes, timeout_s=settings.api_body_timeout_s)
 
     async def job_of(self, tenant: Tenant, job_id: UUID) -> Job:
         """A job of this tenant.

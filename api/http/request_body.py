@@ -17,7 +17,6 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from api.http.problems import RefusedError, refused_input
-from api.settings import ApiSettings
 from fleet.errors import ErrorType
 from fleet.render.options.source import MAX_HTML_BYTES
 
@@ -51,11 +50,10 @@ class BodyLimits:
     max_values: int = MAX_VALUES
 
     @classmethod
-    def of_one(cls, settings: ApiSettings) -> Self:
+    def of_one(cls, *, max_bytes: int, timeout_s: float) -> Self:
         """The limits for a body with one request, whose HTML may consist of escapes only."""
-        max_bytes = settings.api_max_body_bytes
         escapes = min(max_bytes, MAX_HTML_BYTES)
-        return cls(max_bytes, max_bytes + _BYTES_MORE_OF_AN_ESCAPE * escapes, settings.api_body_timeout_s)
+        return cls(max_bytes, max_bytes + _BYTES_MORE_OF_AN_ESCAPE * escapes, timeout_s)
 
 
 async def read_json_body(request: Request, limits: BodyLimits) -> bytes:
@@ -122,7 +120,7 @@ def has_body(request: Request) -> bool:
 async def read_document(
     request: Request,
     model: type[ModelT],
-    settings: ApiSettings,
+    limits: BodyLimits,
     *,
     context: Mapping[str, Any],
 ) -> ModelT:
@@ -131,14 +129,14 @@ async def read_document(
     Args:
         request: the call.
         model: what the body has to be.
-        settings: how long the body may be, and how long it may take.
+        limits: how long the body may be, and how long it may take.
         context: for the model's validators.
 
     Raises:
         RefusedError: as `read_json_body`, or it is not valid.
         starlette.requests.ClientDisconnect: the caller went away.
     """
-    body = await read_json_body(request, BodyLimits.of_one(settings))
+    body = await read_json_body(request, limits)
     return _validated(body, model, context)
 
 

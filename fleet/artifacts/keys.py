@@ -1,12 +1,11 @@
 """Keys of artifacts in the store, and the presigned addresses of artifacts."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
-
-from fleet.render.options.output import Format
 
 BUNDLES: Final = "bundles"
 DIFFERENCES: Final = "differences"
@@ -33,10 +32,13 @@ def is_artifact_key(key: str) -> bool:
     return _KEY.fullmatch(key) is not None
 
 
-def possible_keys(tenant_id: UUID, job_id: UUID, attempt: int, created_at: datetime) -> list[str]:
+def possible_keys(
+    tenant_id: UUID, job_id: UUID, attempt: int, created_at: datetime, *, formats: Iterable[str]
+) -> list[str]:
     """All keys under which this attempt may have stored a file: one for each format, and the evidence."""
-    extensions = (*(format_.value for format_ in Format), EVIDENCE)
-    return [artifact_key(tenant_id, job_id, attempt, created_at, extension) for extension in extensions]
+    return [
+        artifact_key(tenant_id, job_id, attempt, created_at, extension) for extension in (*formats, EVIDENCE)
+    ]
 
 
 def difference_key(tenant_id: UUID, comparison_id: UUID) -> str:

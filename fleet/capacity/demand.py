@@ -13,7 +13,7 @@ from uuid import UUID
 import asyncpg
 
 from fleet.database import Database
-from fleet.history.durations import mean_ms
+from fleet.duration_buckets import mean_ms
 from fleet.workers.registry import PRESENT
 
 # A job waits for nothing but a slot if its time has come and its tenant's cap does not hold it back.

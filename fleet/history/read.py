@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from fleet.database import Database
-from fleet.history.durations import percentile_ms
+from fleet.duration_buckets import percentile_ms
 from fleet.jobs.job import State
 
 _COUNTED_UNTIL: Final = "SELECT counted_until FROM history_progress"

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from fleet.database import Database
-from fleet.history.durations import bucket_sql
+from fleet.duration_buckets import bucket_sql
 from fleet.workers.registry import PRESENT
 
 KEPT: Final = timedelta(days=30)

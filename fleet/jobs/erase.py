@@ -22,6 +22,7 @@ from fleet.artifacts.keys import possible_keys, thumbnail_keys
 from fleet.database import Database, DatabaseConnection
 from fleet.errors import ErrorType, UnavailableError
 from fleet.jobs.job import JOB_COLUMNS, Job, job_from_row
+from fleet.render.options.output import Format
 
 # Removes files from the store; returns the keys of those that could not be removed.
 Delete: TypeAlias = Callable[[Sequence[str]], Awaitable[set[str]]]
@@ -194,7 +195,7 @@ def _keys_of_job(row: asyncpg.Record) -> list[str]:
     if row["artifact_key"] is not None:
         keys += thumbnail_keys(row["artifact_key"])
     for attempt in row["others"]:
-        keys += possible_keys(row["tenant_id"], row["id"], attempt, row["created_at"])
+        keys += possible_keys(row["tenant_id"], row["id"], attempt, row["created_at"], formats=Format)
     return keys
 
 
@@ -222,7 +223,7 @@ async def erase_orphans(
 
 
 def _keys_of_attempt(row: asyncpg.Record) -> list[str]:
-    keys = possible_keys(row["tenant_id"], row["job_id"], row["attempt"], row["created_at"])
+    keys = possible_keys(row["tenant_id"], row["job_id"], row["attempt"], row["created_at"], formats=Format)
     # A job that has failed keeps the evidence of its last attempt.
     return [key for key in keys if key not in (row["artifact_key"], row["evidence_key"])]
 

@@ -12,8 +12,7 @@ from typing import Any, Final
 from fleet.confined.limits import ConfinedError, LimitPassedError, Limits, RefusedWorkError
 from fleet.confined.program import LARGE_MEMORY_PAGES, ConfinedProgram
 from fleet.pictures.options import Method, Region
-from fleet.render.options.output import MAX_AVIF_PIXELS
-from fleet.render.options.viewport import MAX_DEVICE_PIXELS
+from fleet.pictures.sizes import MAX_AVIF_PIXELS, MAX_DEVICE_PIXELS
 
 # A comparison touches 100 MB for a moment. In pages of 4 KiB the kernel's work for that takes half as long
 # as the comparison itself.

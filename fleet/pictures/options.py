@@ -6,7 +6,7 @@ from typing import Annotated, Final, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from fleet.input.field_errors import rule_error
-from fleet.render.options.viewport import MAX_DEVICE_PIXELS
+from fleet.pictures.sizes import MAX_DEVICE_PIXELS
 
 HASH_BITS: Final = 256
 MAX_REGIONS: Final = 50

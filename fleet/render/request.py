@@ -8,6 +8,7 @@ from pydantic_core import Url
 from fleet.egress.request_patterns import RequestPatterns, target_of
 from fleet.input.field_errors import rule_error
 from fleet.input.quoted_values import with_quoted
+from fleet.pictures.sizes import MAX_AVIF_PIXELS, MAX_DEVICE_PIXELS
 from fleet.render.devices import with_device
 from fleet.render.options.actions import ActionsOptions
 from fleet.render.options.blocking import BlockingOptions
@@ -18,7 +19,7 @@ from fleet.render.options.full_page import FullPageOptions
 from fleet.render.options.identity import IdentityOptions, check_target
 from fleet.render.options.injection import InjectionOptions
 from fleet.render.options.job import JobOptions
-from fleet.render.options.output import MAX_AVIF_PIXELS, PICTURES, TRANSPARENT, Format, OutputOptions
+from fleet.render.options.output import PICTURES, TRANSPARENT, Format, OutputOptions
 from fleet.render.options.overlays import OverlaysOptions
 from fleet.render.options.pdf import PdfOptions
 from fleet.render.options.readiness import ReadinessOptions
@@ -26,7 +27,7 @@ from fleet.render.options.screenshot import ScreenshotOptions
 from fleet.render.options.source import SourceOptions
 from fleet.render.options.text import TextOptions
 from fleet.render.options.verdict import VerdictOptions
-from fleet.render.options.viewport import MAX_DEVICE_PIXELS, ViewportOptions
+from fleet.render.options.viewport import ViewportOptions
 
 
 class RenderRequest(

@@ -11,7 +11,7 @@ STATEMENTS: Final = (
     # To count the jobs that ended in a minute. A job that is accepted is not in it.
     "CREATE INDEX jobs_ended ON jobs (finished_at) WHERE finished_at IS NOT NULL",
     # tenant_id: null in the rows of all tenants together. error_type: '' without one.
-    # total, queued: how many jobs took how long, as {"bucket": jobs}; fleet/history/durations.py says how
+    # total, queued: how many jobs took how long, as {"bucket": jobs}; fleet/duration_buckets.py says how
     # long a bucket is.
     """
     CREATE TABLE history_minutes (

@@ -47,8 +47,6 @@ LOSSY: Final = frozenset({Format.JPEG, Format.WEBP, Format.AVIF})
 DEFAULT_QUALITY: Final = {Format.JPEG: 85, Format.WEBP: 85, Format.AVIF: 60}
 # The sides of a result that is made smaller or larger.
 MAX_RESULT_SIDE_PX: Final = 16_383
-# An AVIF takes up to 30 bytes of memory for each pixel while it is encoded, and 0.1 s for each million.
-MAX_AVIF_PIXELS: Final = 16_000_000
 
 
 class OutputOptions(BaseModel):

@@ -5,14 +5,12 @@ from typing import Annotated, Final, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from fleet.input.field_errors import rule_error
+from fleet.pictures.sizes import MAX_DEVICE_PIXELS
 from fleet.render.devices import known_device
 
 MAX_SIDE_PX: Final = 8_192
 # The densest of Playwright's devices has 4.5.
 MAX_SCALE: Final = 5.0
-# Chromium holds 4 bytes for each device pixel, several times over while it encodes: 40 million are about
-# 160 MB a copy. A 4K window at scale 2 is 33 million.
-MAX_DEVICE_PIXELS: Final = 40_000_000
 
 
 class Viewport(BaseModel):

@@ -55,3 +55,8 @@ def test_packages_are_sorted_by_layer(root: str) -> None:
     order = [rank[parts[1]] for path, _ in SENTENCES if (parts := path.split("/"))[0] == root]
     assert len(order) > 5
     assert all(higher <= lower for higher, lower in pairwise(order))
+
+
+@pytest.mark.parametrize("package", LAYERS)
+def test_layers_are_few_enough_to_remember(package: str) -> None:
+    assert len(LAYERS[package]) <= 8

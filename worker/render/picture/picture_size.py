@@ -3,8 +3,8 @@
 import math
 from typing import Final
 
-from fleet.render.options.output import MAX_AVIF_PIXELS, Format
-from fleet.render.options.viewport import MAX_DEVICE_PIXELS
+from fleet.pictures.sizes import MAX_AVIF_PIXELS, MAX_DEVICE_PIXELS
+from fleet.render.options.output import Format
 
 # The longest side that each format can carry. Beyond it Chromium 156 answers with an empty picture and no
 # error (measured: tests/integration/worker/render/test_render.py). The texture limit of 16,384 that browsers

@@ -13,7 +13,7 @@ from collections import deque
 from typing import Final
 
 from fleet.errors import ErrorType, RenderError
-from fleet.render.options.viewport import MAX_DEVICE_PIXELS
+from fleet.pictures.sizes import MAX_DEVICE_PIXELS
 
 # The renderer, the GPU process and the browser process each hold copies of the picture: 14 to 19 bytes per
 # pixel in all (measured for PNG, JPEG and WebP).

@@ -17,7 +17,7 @@ from api.http.problems import (
     refused_field,
     refused_input,
 )
-from api.http.request_body import BodyLimits, has_body, read_json_body
+from api.http.request_body import has_body, read_json_body
 from api.openapi.operations.jobs import RETRY_JOB
 from api.openapi.operations.parts import problems
 from api.routes.jobs.create.enqueue import hand_over, idempotency_key, job_answer
@@ -138,7 +138,7 @@ async def _sent_credentials(request: Request, dependencies: Dependencies) -> dic
     """
     if not has_body(request):
         return {}
-    body = await read_json_body(request, BodyLimits.of_one(dependencies.settings.api))
+    body = await read_json_body(request, dependencies.body_limits)
     try:
         sent = from_json(body)
     except ValueError as error:

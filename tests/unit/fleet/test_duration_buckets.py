@@ -1,6 +1,6 @@
 """What percentiles of buckets say."""
 
-from fleet.history.durations import percentile_ms
+from fleet.duration_buckets import percentile_ms
 
 
 def test_a_percentile_is_that_of_the_job_at_its_rank() -> None:
