@@ -111,7 +111,7 @@ async def _opened(outer: contextlib.AsyncExitStack) -> PrivateListeners:
                 stack.callback(server.close)
             for channel in OVER_UDP:
                 transport, _ = await loop.create_datagram_endpoint(
-                    functools.partial(_Udp, made, channel, address), local_addr=(address, ports[channel])
+                    functools.partial(_Udp, made, channel, address), sock=_bound(address, ports[channel])
                 )
                 stack.callback(transport.close)
         outer.push_async_exit(stack.pop_all())
@@ -144,15 +144,30 @@ async def _visited(
         writer.close()
 
 
+def _bound(address: str, port: int) -> socket.socket:
+    """A UDP socket. If uvloop binds it itself and fails, it leaves it open."""
+    bound = socket.socket(_family(address), socket.SOCK_DGRAM)
+    try:
+        bound.bind((address, port))
+    except OSError:
+        bound.close()
+        raise
+    bound.setblocking(False)  # noqa: FBT003 - its only argument
+    return bound
+
+
+def _family(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
 def _free_port() -> int:
     """A port that is free at all of the addresses, for TCP and UDP."""
     while True:
         with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
             port = 0
             for address in ADDRESSES:
-                family = socket.AF_INET6 if ":" in address else socket.AF_INET
                 for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-                    probe = stack.enter_context(socket.socket(family, kind))
+                    probe = stack.enter_context(socket.socket(_family(address), kind))
                     probe.bind((address, port))
                     port = probe.getsockname()[1]
             return port

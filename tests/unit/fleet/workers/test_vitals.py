@@ -102,9 +102,9 @@ def test_memory_of_a_child_is_measured_and_gone_with_it() -> None:
         return
     # A child of our own is Playwright's driver in a worker.
     assert during.pss_bytes[ProcessGroup.DRIVER] - before.pss_bytes[ProcessGroup.DRIVER] >= 80 * MB
-    # This process may have become smaller since.
+    # This process may have become smaller since. The kernel's highest value is some MB inexact.
     highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    assert during.pss_bytes[ProcessGroup.PYTHON] <= highest
+    assert during.pss_bytes[ProcessGroup.PYTHON] <= highest + 40 * MB
     assert during.bytes == sum(during.pss_bytes.values()) < during.rss_bytes
 
 
@@ -112,9 +112,10 @@ def test_cpu_time_counts_also_of_those_that_ended_meanwhile() -> None:
     processes = WorkerProcesses()
     processes.read()
     began = time.monotonic()
-    burn = "import time\nwhile time.process_time() < 0.3: pass"
+    burn = "import time\nwhile time.process_time() < 0.6: pass"
     subprocess.run([sys.executable, "-c", burn], check=True)
     elapsed_s = time.monotonic() - began
     reading = processes.read()
     assert reading.cpu_percent is not None
-    assert reading.cpu_percent * elapsed_s / 100 >= 0.25
+    # Other programs of the tests may end meanwhile, and take theirs with them.
+    assert reading.cpu_percent * elapsed_s / 100 >= 0.3
