@@ -39,8 +39,7 @@ class Handover:
     async def hand_over(self, jobs: Sequence[Job], *, weight: float) -> None:
         """Put new jobs into the queue. The sweeper dispatches jobs with a delay.
 
-        Jobs of calls that come at the same time are sent together: a command costs Redis and this process
-        about as much for one job as for ten.
+        Jobs of calls that come at the same time are sent in one command, which costs little more than for one.
 
         Args:
             jobs: new jobs of one tenant.
