@@ -39,7 +39,8 @@ class Handover:
     async def hand_over(self, jobs: Sequence[Job], *, weight: float) -> None:
         """Put new jobs into the queue. The sweeper dispatches jobs with a delay.
 
-        Jobs of calls that come at the same time are sent in one command, which costs little more than for one.
+        Jobs of calls that come at the same time are sent in one command. It costs little more than for one
+        job.
 
         Args:
             jobs: new jobs of one tenant.
