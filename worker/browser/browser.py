@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Final
 
 from playwright.async_api import Browser as PlaywrightBrowser
-from playwright.async_api import Playwright
 
 from fleet.errors import ErrorType, RenderError
 from fleet.telemetry.logs import get_logger
@@ -25,7 +24,7 @@ from worker.browser.downloads import MANY_DOWNLOADS
 from worker.browser.launch.debugging_port import PortTakenError, devtools_path, free_port
 from worker.browser.launch.flags import command_line
 from worker.browser.launch.launch_advice import log_launch_failure
-from worker.browser.launch.playwright_driver import CALL_ERRORS
+from worker.browser.launch.playwright_driver import CALL_ERRORS, Driver
 from worker.browser.launch.scratch import BrowserFolder
 from worker.browser.network_service import NetworkService
 from worker.browser.new_page import new_page
@@ -41,6 +40,8 @@ from worker.settings import BrowserSettings
 
 _PORT_ATTEMPTS: Final = 3
 _CLOSE_TIMEOUT_S: Final = 3.0
+# How much later than Chromium's start may be the driver's word that it took too long.
+_DRIVER_MARGIN_S: Final = 5.0
 # An answer takes 1 ms, or 0.3 s where CPU is short.
 _ASK_INTERVAL_S: Final = 0.25
 _ANSWER_TIMEOUT_S: Final = 1.0
@@ -107,12 +108,12 @@ class Browser:
 
     @classmethod
     async def launch(
-        cls, playwright: Playwright, settings: BrowserSettings, generation: int, folder: Path, egress: Egress
+        cls, driver: Driver, settings: BrowserSettings, generation: int, folder: Path, egress: Egress
     ) -> "Browser":
         """Start Chromium and connect to it.
 
         Args:
-            playwright: started with TMPDIR pointing to `folder`, where it makes folders of its own.
+            driver: started with TMPDIR pointing to `folder`, where it makes folders of its own.
             settings: what to start and how.
             generation: the number of this browser.
             folder: the worker's own.
@@ -122,7 +123,7 @@ class Browser:
             RenderError: `browser_unavailable`, or `storage_unavailable`: the disk is full. The log says more.
         """
         try:
-            browser = await cls._launch_on_a_free_port(playwright, settings, generation, folder, egress)
+            browser = await cls._launch_on_a_free_port(driver, settings, generation, folder, egress)
         except (OSError, RenderError) as error:
             if means_full(error) or is_almost_full(folder):
                 raise full_error(folder) from error
@@ -132,20 +133,18 @@ class Browser:
 
     @classmethod
     async def _launch_on_a_free_port(
-        cls, playwright: Playwright, settings: BrowserSettings, generation: int, folder: Path, egress: Egress
+        cls, driver: Driver, settings: BrowserSettings, generation: int, folder: Path, egress: Egress
     ) -> "Browser":
         for attempt in range(1, _PORT_ATTEMPTS + 1):
             own = BrowserFolder(folder, generation)
             try:
-                return await cls._launch(
-                    playwright, settings, generation, own, egress=egress, port=free_port()
-                )
+                return await cls._launch(driver, settings, generation, own, egress=egress, port=free_port())
             except PortTakenError:
                 if is_almost_full(folder):  # Chromium could not write the file that contains the port
                     break
                 log.warning("the debugging port was taken, choosing another", attempt=attempt)
-            except CALL_ERRORS as error:
-                log_launch_failure(str(error))
+            except (TimeoutError, *CALL_ERRORS) as error:
+                log_launch_failure(str(error) or "Playwright's driver does not answer")
                 raise _unavailable("the browser did not start") from error
             except DevToolsError as error:
                 # Perhaps another program has got this port, too.
@@ -155,7 +154,7 @@ class Browser:
     @classmethod
     async def _launch(
         cls,
-        playwright: Playwright,
+        driver: Driver,
         settings: BrowserSettings,
         generation: int,
         own: BrowserFolder,
@@ -172,17 +171,22 @@ class Browser:
             proxy_port=egress.refusing_port,
         )
         try:
-            playwright_browser = await playwright.chromium.launch(
-                executable_path=settings.chromium_executable,
-                ignore_default_args=True,
-                args=line,
-                env={**own.environment},
-                timeout=settings.browser_launch_timeout_s * 1000,
-                # The worker decides what a signal means: renders may finish first.
-                handle_sigint=False,
-                handle_sigterm=False,
-                handle_sighup=False,
-            )
+            # Playwright's own limit is kept by the driver, which may hang, or be stopped.
+            async with (
+                driver.killed_if_stopped(),
+                asyncio.timeout(settings.browser_launch_timeout_s + _DRIVER_MARGIN_S),
+            ):
+                playwright_browser = await driver.playwright.chromium.launch(
+                    executable_path=settings.chromium_executable,
+                    ignore_default_args=True,
+                    args=line,
+                    env={**own.environment},
+                    timeout=settings.browser_launch_timeout_s * 1000,
+                    # The worker decides what a signal means: renders may finish first.
+                    handle_sigint=False,
+                    handle_sigterm=False,
+                    handle_sighup=False,
+                )
         except BaseException:
             await asyncio.to_thread(_clear, own)
             raise

@@ -4,14 +4,13 @@ import asyncio
 from pathlib import Path
 from typing import Final
 
-from playwright.async_api import Playwright
-
 from fleet.errors import ErrorType, RenderError
 from fleet.telemetry.logs import get_logger
 from fleet.workers.vitals import Sandbox
 from worker.browser.browser import Browser, BrowserNumbers
 from worker.browser.devtools import ConnectionLostError, DevToolsError
 from worker.browser.launch import sandbox
+from worker.browser.launch.playwright_driver import Driver
 from worker.browser.page import Page
 from worker.egress.proxy import Egress
 from worker.pool.liveness import LostPageCheck
@@ -56,12 +55,12 @@ class Generation:
 
     @classmethod
     async def launch(
-        cls, playwright: Playwright, settings: BrowserSettings, number: int, folder: Path, egress: Egress
+        cls, driver: Driver, settings: BrowserSettings, number: int, folder: Path, egress: Egress
     ) -> "Generation":
         """Start a browser and make its warm pages.
 
         Args:
-            playwright: the driver.
+            driver: starts it.
             settings: which Chromium, how many warm pages.
             number: of the browser; OWN_BROWSER: one that is for one page, and makes no others.
             folder: the worker's own.
@@ -71,7 +70,7 @@ class Generation:
             RenderError: `browser_unavailable`, or `storage_unavailable` when the disk is full; the log says
                 what an operator can do.
         """
-        browser = await Browser.launch(playwright, settings, number, folder, egress)
+        browser = await Browser.launch(driver, settings, number, folder, egress)
         generation = cls(browser, settings)
         parts = generation.browser.parts
         try:

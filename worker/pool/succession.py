@@ -5,13 +5,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from playwright.async_api import Playwright
-
 from fleet.errors import ErrorType, RenderError
 from fleet.telemetry.logs import get_logger
 from fleet.telemetry.metrics.of_worker import BROWSER_GENERATION, BROWSER_LAUNCHED_TIMESTAMP_SECONDS
 from fleet.workers.vitals import Sandbox
-from worker.browser.launch import playwright_driver
+from worker.browser.launch.playwright_driver import Driver
 from worker.egress.proxy import Egress
 from worker.pool.detached_tasks import Detached
 from worker.pool.generation import OWN_BROWSER, Generation
@@ -60,7 +58,7 @@ class Succession:
         self._folder = folder
         self._egress = egress
         self._slots = slots
-        self._playwright: Playwright | None = None
+        self._driver: Driver | None = None
         self._changed = asyncio.Event()
         self._is_cramped = False
         self._supervisor: asyncio.Task[None] | None = None
@@ -72,13 +70,13 @@ class Succession:
         Raises:
             RenderError: `browser_unavailable`: no browser can be launched; the log says why.
         """
-        self._playwright = await playwright_driver.start()
+        self._driver = await Driver.start()
         try:
-            self._serve(await self._launch(self._playwright))
+            self._serve(await self._launch(self._driver))
         except BaseException:
             await self.stop()
             raise
-        self._supervisor = asyncio.create_task(self._supervise(self._playwright), name="browser supervisor")
+        self._supervisor = asyncio.create_task(self._supervise(self._driver), name="browser supervisor")
 
     async def stop(self) -> None:
         """End every browser and Playwright; renders lose their pages. May be called twice."""
@@ -90,10 +88,10 @@ class Succession:
             await current.end()
         self._endings.cancel()  # browsers whose renders were still awaited end at once
         await self._endings.wait()
-        playwright, self._playwright = self._playwright, None
+        driver, self._driver = self._driver, None
         self._announce_change()
-        if playwright is not None:
-            await playwright_driver.stop(playwright)
+        if driver is not None:
+            await driver.stop()
 
     async def launch_extra(self) -> Generation:
         """A browser beside the current one, for one page. Whoever asks for it watches it and ends it.
@@ -102,11 +100,9 @@ class Succession:
             RenderError: `browser_unavailable`: it cannot be launched, or the worker is stopping.
                 `storage_unavailable`: the disk is full.
         """
-        if self._playwright is None:
+        if self._driver is None:
             raise _unavailable("the worker is stopping")
-        return await Generation.launch(
-            self._playwright, self._settings, OWN_BROWSER, self._folder, self._egress
-        )
+        return await Generation.launch(self._driver, self._settings, OWN_BROWSER, self._folder, self._egress)
 
     async def usable(self) -> Generation:
         """The current generation, or the next one when there is none.
@@ -118,7 +114,7 @@ class Succession:
         while self.current is None or not self.current.is_alive:
             if self.failed.done():
                 raise BrokenPoolError(ErrorType.BROWSER_UNAVAILABLE, self.failed.result().detail)
-            if self._playwright is None:
+            if self._driver is None:
                 raise _unavailable("the worker is stopping")
             await self._changed.wait()
         return self.current
@@ -143,18 +139,18 @@ class Succession:
         if self.current is not None and self.current.numbers.generation == generation:
             self.current.browser.condemned.set()
 
-    async def _supervise(self, playwright: Playwright) -> None:
+    async def _supervise(self, driver: Driver) -> None:
         """Replace generations until none can be launched any more."""
         try:
             while True:
-                await self._next_generation(playwright)
+                await self._next_generation(driver)
         except RenderError as error:
             self._fail(error)
         except Exception:
             log.exception("unknown error in the browser supervisor")
             self._fail(_unavailable("the browser supervisor ended"))
 
-    async def _next_generation(self, playwright: Playwright) -> None:
+    async def _next_generation(self, driver: Driver) -> None:
         """Wait until the current browser ends or is due, and put another in its place."""
         generation = self.current
         if generation is None:
@@ -171,24 +167,24 @@ class Succession:
                     "the browser ended", generation=generation.numbers.generation, reason=ended.result()
                 )
                 self._endings.run(generation.end())
-                self._serve(await self._relaunch(playwright))
+                self._serve(await self._relaunch(driver))
             elif self._is_cramped and not self._slots.busy:
-                await self._renew_idle(playwright, generation, due.result())
+                await self._renew_idle(driver, generation, due.result())
             else:
-                await self._recycle(playwright, generation, due.result(), ended)
+                await self._recycle(driver, generation, due.result(), ended)
         finally:
             ended.cancel()
             due.cancel()
 
     async def _recycle(
-        self, playwright: Playwright, old: Generation, reason: Reason, ended: asyncio.Task[End]
+        self, driver: Driver, old: Generation, reason: Reason, ended: asyncio.Task[End]
     ) -> None:
         """Launch the next generation with its warm pages, then make it the current one."""
         with ExitStack() as replacement:
             try:
                 await self._slots.leave_one_empty(ended)
                 replacement.enter_context(self.tally.replacement())
-                self._serve(await self._launch(playwright))
+                self._serve(await self._launch(driver))
             except RenderError as error:
                 log.warning("cannot replace the browser, keeping it", reason=reason, detail=error.detail)
             else:
@@ -200,13 +196,13 @@ class Succession:
                 self._slots.fill_all()
         await asyncio.wait((ended,), timeout=_RECYCLE_PAUSE_S)
 
-    async def _renew_idle(self, playwright: Playwright, old: Generation, reason: Reason) -> None:
+    async def _renew_idle(self, driver: Driver, old: Generation, reason: Reason) -> None:
         """End a browser in which nothing renders, then launch the next one."""
         self.current = None
         self._announce_change()
         with self.tally.replacement():
             await old.end()
-            self._serve(await self._relaunch(playwright))
+            self._serve(await self._relaunch(driver))
         self.tally.count_recycle(reason)
         log.info("browser replaced", generation=old.numbers.generation, reason=reason)
 
@@ -219,20 +215,20 @@ class Succession:
         finally:
             watching.cancel()
 
-    async def _relaunch(self, playwright: Playwright) -> Generation:
+    async def _relaunch(self, driver: Driver) -> Generation:
         for attempt in range(_LAUNCH_ATTEMPTS):
             try:
-                return await self._launch(playwright)
+                return await self._launch(driver)
             except RenderError as error:
-                if not await playwright_driver.answers(playwright):
+                if not await driver.answers():
                     raise _unavailable("Playwright's driver process has ended") from error
                 log.warning("relaunch failed", attempt=attempt + 1, detail=error.detail)
                 await asyncio.sleep(_FIRST_PAUSE_S * 2**attempt)
         raise _unavailable(f"Chromium could not be launched {_LAUNCH_ATTEMPTS} times in a row")
 
-    async def _launch(self, playwright: Playwright) -> Generation:
+    async def _launch(self, driver: Driver) -> Generation:
         generation = await Generation.launch(
-            playwright, self._settings, self.launched + 1, self._folder, self._egress
+            driver, self._settings, self.launched + 1, self._folder, self._egress
         )
         self.launched += 1
         return generation

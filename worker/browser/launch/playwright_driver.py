@@ -7,10 +7,11 @@ to be small rather than fast.
 import asyncio
 import contextlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
+import psutil
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Playwright, async_playwright
 from playwright.async_api._context_manager import PlaywrightContextManager
@@ -24,6 +25,9 @@ from worker.browser.launch.child_environment import secret_names
 CALL_ERRORS: Final = (PlaywrightError, RuntimeError)
 
 _TIMEOUT_S: Final = 5.0
+# As the parts of a browser are looked at: a process may be stopped for a moment.
+_LOOK_INTERVAL_S: Final = 1.0
+_STOPPED_LOOKS: Final = 2
 
 # V8 lets new objects fill 16 MB before it collects; with 1 MB the idle driver holds 11 MB less, and starting
 # it or launching a browser takes no longer (docs/adr/0006). Documented, and allowed in NODE_OPTIONS, unlike
@@ -35,47 +39,99 @@ _ONE_ARENA: Final = "1"
 log = get_logger(__name__)
 
 
-async def start() -> Playwright:
-    """Start Playwright and its driver process.
+class Driver:
+    """The driver process of a worker.
 
-    Raises:
-        RenderError: `browser_unavailable`; the log says what an operator can do.
+    Attributes:
+        playwright: Playwright's own object, through which the driver is told what to do.
     """
-    try:
-        with _own_variables():
-            manager = async_playwright()
-            playwright = await manager.start()
-    except Exception as error:
-        # Playwright raises whatever its pipe met, a bare Exception among it.
-        log.error(  # noqa: TRY400 - the traceback ends in a pipe and tells nothing
-            "Playwright's driver did not start",
-            fix="read what `python -m playwright --version` says; a slim Debian needs libatomic1",
-            reason=str(error),
-        )
-        detail = "Playwright's driver did not start"
-        raise RenderError(ErrorType.BROWSER_UNAVAILABLE, detail) from error
-    _expect_its_end(manager)
-    return playwright
 
+    def __init__(self, playwright: Playwright, process: psutil.Process | None) -> None:
+        self.playwright = playwright
+        self._process = process
 
-async def stop(playwright: Playwright) -> None:
-    """End the driver process. Never raises."""
-    try:
-        async with asyncio.timeout(_TIMEOUT_S):
-            await playwright.stop()
-    except (TimeoutError, *CALL_ERRORS) as error:
-        log.warning("Playwright did not stop", reason=repr(error))
+    @classmethod
+    async def start(cls) -> "Driver":
+        """Start Playwright and its driver process.
 
+        Raises:
+            RenderError: `browser_unavailable`; the log says what an operator can do.
+        """
+        others = _drivers()
+        try:
+            with _own_variables():
+                manager = async_playwright()
+                playwright = await manager.start()
+        except Exception as error:
+            # Playwright raises whatever its pipe met, a bare Exception among it.
+            log.error(  # noqa: TRY400 - the traceback ends in a pipe and tells nothing
+                "Playwright's driver did not start",
+                fix="read what `python -m playwright --version` says; a slim Debian needs libatomic1",
+                reason=str(error),
+            )
+            detail = "Playwright's driver did not start"
+            raise RenderError(ErrorType.BROWSER_UNAVAILABLE, detail) from error
+        _expect_its_end(manager)
+        return cls(playwright, next((one for one in _drivers() if one not in others), None))
 
-async def answers(playwright: Playwright) -> bool:
-    """Whether the driver process lives: the cheapest question that it has to answer itself."""
-    try:
-        async with asyncio.timeout(_TIMEOUT_S):
-            context = await playwright.request.new_context()
-            await context.dispose()
-    except (TimeoutError, *CALL_ERRORS):
+    async def stop(self) -> None:
+        """End the driver process, also one that hangs or was stopped. Never raises."""
+        try:
+            async with asyncio.timeout(_TIMEOUT_S):
+                await self.playwright.stop()
+        except (TimeoutError, *CALL_ERRORS) as error:
+            log.warning("Playwright did not stop", reason=repr(error))
+            self._kill()
+
+    async def answers(self) -> bool:
+        """Whether the driver process lives: the cheapest question that it has to answer itself."""
+        try:
+            async with asyncio.timeout(_TIMEOUT_S):
+                context = await self.playwright.request.new_context()
+                await context.dispose()
+        except (TimeoutError, *CALL_ERRORS):
+            return False
+        return True
+
+    @asynccontextmanager
+    async def killed_if_stopped(self) -> AsyncIterator[None]:
+        """During the block, kill the driver if two looks find it stopped. Then what it was to do fails.
+
+        Playwright would wait for it for ever. While there is a browser, `SharedParts` does the same.
+        """
+        watching = asyncio.create_task(self._watch(), name="watch Playwright's driver")
+        try:
+            yield
+        finally:
+            watching.cancel()
+
+    async def _watch(self) -> None:
+        looks = 0
+        while looks < _STOPPED_LOOKS:
+            await asyncio.sleep(_LOOK_INTERVAL_S)
+            looks = looks + 1 if self._is_stopped() else 0
+        log.warning("killing a stopped process", part="Playwright's driver")
+        self._kill()
+
+    def _is_stopped(self) -> bool:
+        with contextlib.suppress(psutil.Error):
+            return self._process is not None and self._process.status() == psutil.STATUS_STOPPED
         return False
-    return True
+
+    def _kill(self) -> None:
+        if self._process is not None:
+            with contextlib.suppress(psutil.Error):
+                self._process.kill()
+
+
+def _drivers() -> list[psutil.Process]:
+    """The drivers that this process has started: usually one, in tests several."""
+    found = []
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            if "run-driver" in child.cmdline():
+                found.append(child)
+    return found
 
 
 def _expect_its_end(manager: PlaywrightContextManager) -> None:

@@ -143,3 +143,16 @@ async def test_a_lost_driver_ends_the_pool_soon(site: Site, number: signal.Signa
         async with asyncio.timeout(PATIENCE_S):
             reason = await stage.pool.failed
     assert "driver" in reason.detail
+
+
+async def test_a_driver_that_is_stopped_when_the_browser_ends_keeps_nobody_waiting(site: Site) -> None:
+    """Playwright would wait for ever until its driver has started the next one."""
+    async with browser_stage(site, browser_max_pages=2) as stage:
+        browser = psutil.Process(stage.browser_pid)
+        driver = browser.parent()
+        assert driver is not None
+        driver.suspend()
+        browser.kill()
+        async with asyncio.timeout(PATIENCE_S):
+            reason = await stage.pool.failed
+    assert "driver" in reason.detail

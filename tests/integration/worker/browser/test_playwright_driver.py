@@ -8,7 +8,9 @@ import psutil
 import pytest
 
 from tests.kit.paths import ROOT
+from tests.kit.stages.browser_stage import until
 from worker.browser.launch import playwright_driver
+from worker.browser.launch.playwright_driver import Driver
 
 
 def nodes() -> list[psutil.Process]:
@@ -22,33 +24,43 @@ async def test_the_driver_is_told_to_be_small_and_an_operator_has_the_last_word(
     monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
     before = dict(os.environ)
     others = nodes()
-    playwright = await playwright_driver.start()
+    driver = await Driver.start()
     try:
         [node] = [child for child in nodes() if child not in others]
         variables = node.environ()
         assert variables["NODE_OPTIONS"] == "--max-semi-space-size=1 --max-old-space-size=200"
         assert variables["MALLOC_ARENA_MAX"] == "1"
         assert dict(os.environ) == before  # what is started later gets none of it
-        assert await playwright_driver.answers(playwright)
+        assert await driver.answers()
         node.kill()
         node.wait()
-        assert not await playwright_driver.answers(playwright)
+        assert not await driver.answers()
     finally:
-        await playwright_driver.stop(playwright)
+        await driver.stop()
+
+
+async def test_a_driver_that_was_stopped_is_ended_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(playwright_driver, "_TIMEOUT_S", 0.1)
+    others = nodes()
+    driver = await Driver.start()
+    [node] = [child for child in nodes() if child not in others]
+    node.suspend()
+    await driver.stop()
+    await until(lambda: not node.is_running() or node.status() == psutil.STATUS_ZOMBIE, "its end")
 
 
 # asyncio logs an error that nobody has looked at when the last reference to it goes: at the program's end.
 LOSES_ITS_DRIVER = """
 import asyncio, logging, psutil, uvloop
-from worker.browser.launch import playwright_driver
+from worker.browser.launch.playwright_driver import Driver
 
 async def main():
-    playwright = await playwright_driver.start()
+    driver = await Driver.start()
     [node] = psutil.Process().children()
     node.kill()
-    while await playwright_driver.answers(playwright):
+    while await driver.answers():
         pass
-    await playwright_driver.stop(playwright)
+    await driver.stop()
     print("stopped")
 
 logging.basicConfig()
