@@ -76,12 +76,15 @@ class Driver:
 
     async def stop(self) -> None:
         """End the driver process, also one that hangs or was stopped. Never raises."""
-        try:
-            async with asyncio.timeout(_TIMEOUT_S):
-                await self.playwright.stop()
-        except (TimeoutError, *CALL_ERRORS) as error:
-            log.warning("Playwright did not stop", reason=repr(error))
+        stopping = asyncio.create_task(self.playwright.stop(), name="stop Playwright")
+        if not (await asyncio.wait((stopping,), timeout=_TIMEOUT_S))[0]:
+            log.warning("Playwright's driver does not stop, killing it")
             self._kill()
+            await asyncio.wait((stopping,), timeout=_TIMEOUT_S)
+        stopping.cancel()  # if it has not ended even now
+        (error,) = await asyncio.gather(stopping, return_exceptions=True)
+        if error is not None:
+            log.warning("Playwright did not stop", reason=repr(error))
 
     async def answers(self) -> bool:
         """Whether the driver process lives: the cheapest question that it has to answer itself."""
