@@ -25,9 +25,8 @@ from worker.browser.launch.child_environment import secret_names
 CALL_ERRORS: Final = (PlaywrightError, RuntimeError)
 
 _TIMEOUT_S: Final = 5.0
-# As the parts of a browser are looked at: a process may be stopped for a moment.
+# As the parts of a browser are looked at. A process may be stopped for a moment: two looks must find it so.
 _LOOK_INTERVAL_S: Final = 1.0
-_STOPPED_LOOKS: Final = 2
 
 # V8 lets new objects fill 16 MB before it collects; with 1 MB the idle driver holds 11 MB less, and starting
 # it or launching a browser takes no longer (docs/adr/0006). Documented, and allowed in NODE_OPTIONS, unlike
@@ -98,9 +97,10 @@ class Driver:
 
     @asynccontextmanager
     async def killed_if_stopped(self) -> AsyncIterator[None]:
-        """During the block, kill the driver if two looks find it stopped. Then what it was to do fails.
+        """During a launch, kill the driver or a browser that two looks find stopped. Then the launch fails.
 
-        Playwright would wait for it for ever. While there is a browser, `SharedParts` does the same.
+        Playwright would wait for ever for its driver, and for the browser until the launch takes too long.
+        When the browser is there, `SharedParts` looks after both.
         """
         watching = asyncio.create_task(self._watch(), name="watch Playwright's driver")
         try:
@@ -109,17 +109,24 @@ class Driver:
             watching.cancel()
 
     async def _watch(self) -> None:
-        looks = 0
-        while looks < _STOPPED_LOOKS:
+        before: set[psutil.Process] = set()
+        while True:
             await asyncio.sleep(_LOOK_INTERVAL_S)
-            looks = looks + 1 if self._is_stopped() else 0
-        log.warning("killing a stopped process", part="Playwright's driver")
-        self._kill()
+            stopped = self._stopped()
+            for process in stopped & before:
+                log.warning("killing a stopped process", pid=process.pid)
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+            before = stopped
 
-    def _is_stopped(self) -> bool:
+    def _stopped(self) -> set[psutil.Process]:
+        """Those that are stopped: of the driver and the browsers that it has started."""
+        found = set()
         with contextlib.suppress(psutil.Error):
-            return self._process is not None and self._process.status() == psutil.STATUS_STOPPED
-        return False
+            for process in (self._process, *self._process.children()) if self._process else ():
+                if process.status() == psutil.STATUS_STOPPED:
+                    found.add(process)
+        return found
 
     def _kill(self) -> None:
         if self._process is not None:

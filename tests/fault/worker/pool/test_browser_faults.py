@@ -233,6 +233,22 @@ async def test_browser_that_cannot_be_relaunched_is_the_end_of_the_pool(site: Si
         assert "could not be launched" in reason.detail
 
 
+async def test_a_browser_that_is_stopped_while_it_starts_is_not_waited_for(
+    site: Site, tmp_path: Path
+) -> None:
+    async with browser_stage(site) as stage:
+        executable = psutil.Process(stage.browser_pid).exe()
+    (tmp_path / "chromium").symlink_to(executable)
+    stop = tmp_path / "stop"
+    start = wrapper(tmp_path, f'if [ -e "{stop}" ]; then rm "{stop}"; kill -STOP $$; fi')
+    async with browser_stage(site, chromium_executable=start, browser_launch_timeout_s=300) as stage:
+        stop.touch()
+        os.kill(stage.browser_pid, signal.SIGKILL)
+        async with asyncio.timeout(PATIENCE_S):
+            assert (await stage.render("/tiny")).page.title == "tiny"
+    assert not stop.exists()
+
+
 async def test_missing_executable_is_said_at_the_start(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -275,9 +291,9 @@ def living(group: int) -> list[int]:
     return found
 
 
-def wrapper(folder: Path) -> Path:
-    """A program that becomes Chromium as long as the link beside it exists."""
+def wrapper(folder: Path, first: str = "") -> Path:
+    """A program that becomes Chromium as long as the link beside it exists; `first` is run before."""
     script = folder / "start"
-    script.write_text(f'#!/bin/sh\nexec "{folder}/chromium" "$@"\n')
+    script.write_text(f'#!/bin/sh\n{first}\nexec "{folder}/chromium" "$@"\n')
     script.chmod(0o755)
     return script
